@@ -1,0 +1,130 @@
+"""Who may publish and subscribe to what at the broker: one user for each gateway and each service, kept with its password.
+
+A table, so that it can be read: what is not here is refused. How a broker is told is the business of whoever starts it.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from linli.errors import BrokerError, NotFound
+from linli.i18n import Text
+from linli.ids import check_id, new_secret
+from linli.model import Consumer, Lane
+from linli.topics import GatewayTopic, Leaf, ack_topic, any_alert, any_gateway, lane_topic, status_topic
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Topic filters that a user may publish to and subscribe to. '+' stands for one level; '#' is never granted."""
+
+    publish: tuple[str, ...] = ()
+    subscribe: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerUser:
+    """A user of the broker with its password in clear: the file it lies in has mode 600."""
+
+    name: str
+    password: str
+    access: Access
+
+
+_LANES = (any_gateway(Leaf.URGENT), any_gateway(Leaf.BULK), any_gateway(Leaf.STATUS))
+
+SERVICES: Mapping[str, Access] = {
+    "ingest": Access(publish=(ack_topic("+", "+", Consumer.INGEST),), subscribe=_LANES),
+    "rules": Access(publish=(ack_topic("+", "+", Consumer.RULES), any_alert()), subscribe=_LANES),
+    "api": Access(publish=(any_gateway(Leaf.COMMAND),), subscribe=(any_alert(), any_gateway(Leaf.REPLY))),
+    "tester": Access(subscribe=(any_alert(), any_gateway(Leaf.STATUS))),
+}
+"""Linli's own services. 'tester' is who plays scenarios: it sees alerts and publishes nothing."""
+
+
+def gateway_access(community: str, gateway: str) -> Access:
+    """What one gateway may do: its own topics and no other's."""
+    return Access(
+        publish=(
+            lane_topic(community, gateway, Lane.URGENT),
+            lane_topic(community, gateway, Lane.BULK),
+            status_topic(community, gateway),
+            str(GatewayTopic(community, gateway, Leaf.REPLY)),
+        ),
+        subscribe=(ack_topic(community, gateway, "+"), str(GatewayTopic(community, gateway, Leaf.COMMAND))),
+    )
+
+
+def service_user(service: str) -> str:
+    """The broker's name for a service of ours. Gateway users are named 'gateway.<id>', so the two never meet."""
+    return f"linli.{service}"
+
+
+def gateway_user(gateway: str) -> str:
+    """The broker's name for a gateway."""
+    return f"gateway.{check_id(gateway, 'gateway')}"
+
+
+class BrokerUsers:
+    """The users of the embedded broker, in one JSON file of mode 600 that is replaced as a whole."""
+
+    def __init__(self, secrets: Path) -> None:
+        self.file = secrets / "broker.json"
+
+    def all(self) -> dict[str, BrokerUser]:
+        """Every user by name; none if the file is not there yet."""
+        if not self.file.exists():
+            return {}
+        try:
+            entries = json.loads(self.file.read_text())
+            return {name: _user(name, entry) for name, entry in entries.items()}
+        except (ValueError, KeyError, TypeError, OSError):
+            raise BrokerError(
+                Text(
+                    f"{self.file} 已损坏：删除它并重新启动，Linli 会重新生成密码",
+                    f"{self.file} is damaged: remove it and start again, and Linli makes new passwords",
+                )
+            ) from None
+
+    def get(self, name: str) -> BrokerUser:
+        """The user of that name, or NotFound."""
+        user = self.all().get(name)
+        if user is None:
+            raise NotFound(Text(f"代理中没有用户 {name}", f"the broker has no user {name}"))
+        return user
+
+    def ensure(self, wanted: Mapping[str, Access]) -> bool:
+        """Add who is missing, with a password made now, and correct the access of who is there; whether any changed."""
+        have = self.all()
+        users = dict(have)
+        for name, access in wanted.items():
+            old = have.get(name)
+            users[name] = BrokerUser(name, old.password if old else new_secret(), access)
+        if users == have:
+            return False
+        self._replace(users)
+        return True
+
+    def _replace(self, users: Mapping[str, BrokerUser]) -> None:
+        document = {user.name: {"password": user.password, "access": asdict(user.access)} for user in users.values()}
+        write_secret(self.file, json.dumps(document, indent=1))
+
+
+def write_secret(file: Path, text: str) -> None:
+    """Replace `file` by `text` in one step, readable by its owner alone."""
+    fresh = file.with_name(file.name + ".new")
+    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w") as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())
+    fresh.replace(file)
+
+
+def _user(name: str, entry: Mapping[str, object]) -> BrokerUser:
+    password, access = entry["password"], entry["access"]
+    if not isinstance(password, str) or not isinstance(access, dict):
+        raise TypeError(name)
+    return BrokerUser(name, password, Access(tuple(access["publish"]), tuple(access["subscribe"])))

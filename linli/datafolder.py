@@ -1,0 +1,86 @@
+"""The folder of everything Linli keeps: where each thing lies, and which layout it has.
+
+VERSION        the layout's number; a newer one is refused, an older one migrated
+linli.db       alerts, registry, people (SQLite; not there with a database_url)
+readings.db    readings and events (SQLite; not there with an influx_url)
+rules/         journal and snapshots of the rules engine
+agents/        outboxes of agents that run on this machine (the simulator's)
+broker/        configuration and store of the embedded broker
+secrets/       passwords, mode 600 in a folder of mode 700
+logs/          a log for each process
+run/           what is running now: lock, requests to the simulator
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from linli.errors import DataFolderError
+from linli.i18n import Text
+
+LAYOUT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class DataFolder:
+    """Paths under one data folder. Making the object touches nothing; `prepare` makes the folders."""
+
+    root: Path
+
+    @property
+    def rules(self) -> Path:
+        """Journal and snapshots."""
+        return self.root / "rules"
+
+    @property
+    def agents(self) -> Path:
+        """Outboxes of local agents."""
+        return self.root / "agents"
+
+    @property
+    def broker(self) -> Path:
+        """The embedded broker's folder."""
+        return self.root / "broker"
+
+    @property
+    def secrets(self) -> Path:
+        """Passwords."""
+        return self.root / "secrets"
+
+    @property
+    def logs(self) -> Path:
+        """Log files."""
+        return self.root / "logs"
+
+    @property
+    def run(self) -> Path:
+        """What is running now."""
+        return self.root / "run"
+
+    def prepare(self) -> None:
+        """Make the folders and check the layout. DataFolderError if it is newer than this Linli, or not writable."""
+        try:
+            for folder in (self.root, self.rules, self.agents, self.broker, self.logs, self.run):
+                folder.mkdir(parents=True, exist_ok=True)
+            self.secrets.mkdir(mode=0o700, exist_ok=True)
+            self._check_layout()
+        except OSError as error:
+            said = error.strerror or str(error)
+            raise DataFolderError(
+                Text(
+                    f"数据目录 {self.root} 无法写入：{said}。请改用 --data 指定可写的目录",
+                    f"cannot write to the data folder {self.root}: {said}. Choose a folder you may write to with --data",
+                )
+            ) from None
+
+    def _check_layout(self) -> None:
+        file = self.root / "VERSION"
+        if not file.exists():
+            file.write_text(f"{LAYOUT}\n")
+        said = file.read_text().strip()
+        if not said.isdigit() or int(said) > LAYOUT:
+            raise DataFolderError(
+                Text(
+                    f"数据目录 {self.root} 的版本是 {said!r}，此 Linli 只认得 {LAYOUT}：请升级 Linli",
+                    f"the data folder {self.root} has version {said!r}, this Linli knows {LAYOUT}: upgrade Linli",
+                )
+            )

@@ -1,0 +1,46 @@
+"""Bring a database to the schema of this version, from whichever older one it has (Alembic)."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from linli.db.database import Database
+from linli.errors import DataFolderError
+from linli.i18n import Text
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def config() -> Config:
+    """Alembic's configuration, without an alembic.ini: the place of the scripts is all it needs."""
+    settings = Config()
+    settings.set_main_option("script_location", str(MIGRATIONS))
+    return settings
+
+
+def upgrade(database: Database, revision: str = "head") -> None:
+    """Migrate up to `revision`, in one transaction. DataFolderError if the database is of a newer Linli."""
+    script = ScriptDirectory.from_config(config())
+    with database.write() as connection:
+        current = MigrationContext.configure(connection).get_current_revision()
+        if current is not None and current not in {step.revision for step in script.walk_revisions()}:
+            raise DataFolderError(
+                Text(
+                    f"数据库由更新版本的 Linli 写成（{current}），请升级 Linli 后再启动",
+                    f"the database was written by a newer Linli ({current}); upgrade Linli, then start again",
+                )
+            )
+        settings = config()
+        settings.attributes["connection"] = connection
+        command.upgrade(settings, revision)
+
+
+def downgrade(database: Database, revision: str) -> None:
+    """Migrate down to `revision`."""
+    with database.write() as connection:
+        settings = config()
+        settings.attributes["connection"] = connection
+        command.downgrade(settings, revision)

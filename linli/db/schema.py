@@ -1,0 +1,269 @@
+"""The tables, as SQLAlchemy Core has them. A change here comes with an Alembic revision (a test compares the two).
+
+Times are BIGINT microseconds since 1970 UTC. Ids are those of `linli.ids`.
+"""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_Serial = BigInteger().with_variant(Integer, "sqlite")
+"""Counts up by itself: SQLite does this for INTEGER keys only."""
+
+
+def _id(name: str, *args: object, **kwargs: object) -> Column[str]:
+    return Column(name, String(64), *args, **kwargs)  # type: ignore[arg-type]
+
+
+# --- registry -------------------------------------------------------------------------------------------------------
+
+registry_version = Table(
+    "registry_version",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("version", BigInteger, nullable=False),
+)
+"""One row, counted up in the transaction of each change of the registry: who has read that version is up to date."""
+
+communities = Table(
+    "communities",
+    metadata,
+    _id("id", primary_key=True),
+    Column("name_zh", String(200), nullable=False),
+    Column("name_en", String(200), nullable=False),
+    Column("timezone", String(64), nullable=False),
+)
+
+places = Table(
+    "places",
+    metadata,
+    _id("id", primary_key=True),
+    _id("community_id", ForeignKey("communities.id"), nullable=False, index=True),
+    _id("parent_id", ForeignKey("places.id")),
+    Column("kind", String(32), nullable=False),
+    Column("name_zh", String(200), nullable=False),
+    Column("name_en", String(200), nullable=False),
+)
+
+gateways = Table(
+    "gateways",
+    metadata,
+    _id("id", primary_key=True),
+    _id("community_id", ForeignKey("communities.id"), nullable=False, index=True),
+    Column("name_zh", String(200), nullable=False),
+    Column("name_en", String(200), nullable=False),
+)
+
+facilities = Table(
+    "facilities",
+    metadata,
+    _id("id", primary_key=True),
+    _id("community_id", ForeignKey("communities.id"), nullable=False, index=True),
+    _id("place_id", ForeignKey("places.id"), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("name_zh", String(200), nullable=False),
+    Column("name_en", String(200), nullable=False),
+)
+
+devices = Table(
+    "devices",
+    metadata,
+    _id("id", primary_key=True),
+    _id("community_id", ForeignKey("communities.id"), nullable=False, index=True),
+    _id("gateway_id", ForeignKey("gateways.id"), nullable=False),
+    _id("place_id", ForeignKey("places.id"), nullable=False),
+    _id("facility_id", ForeignKey("facilities.id")),
+    Column("kind", String(32), nullable=False),
+    Column("name_zh", String(200), nullable=False),
+    Column("name_en", String(200), nullable=False),
+    Column("interval_s", Float),
+)
+
+# --- people ---------------------------------------------------------------------------------------------------------
+
+users = Table(
+    "users",
+    metadata,
+    _id("id", primary_key=True),
+    Column("name", String(64), nullable=False, unique=True),
+    Column("display_name", String(200), nullable=False),
+    Column("role", String(32), nullable=False),
+    Column("password_hash", String(300), nullable=False),
+    Column("language", String(2)),
+    Column("enabled", Boolean, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+memberships = Table(
+    "memberships",
+    metadata,
+    _id("user_id", ForeignKey("users.id"), primary_key=True),
+    _id("community_id", ForeignKey("communities.id"), primary_key=True),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    _id("user_id", ForeignKey("users.id"), nullable=False, index=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+)
+"""A signed-in browser. Only the SHA-256 of its cookie is kept."""
+
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    _id("id", primary_key=True),
+    _id("user_id", ForeignKey("users.id"), nullable=False, index=True),
+    Column("name", String(200), nullable=False),
+    Column("token_hash", String(64), nullable=False, unique=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
+    Column("revoked_at", BigInteger),
+)
+
+# --- alerts ---------------------------------------------------------------------------------------------------------
+
+alerts = Table(
+    "alerts",
+    metadata,
+    _id("id", primary_key=True),
+    Column("open_key", String(200), unique=True),
+    _id("rule", nullable=False),
+    _id("community_id", nullable=False),
+    _id("subject", nullable=False),
+    Column("subject_kind", String(16), nullable=False),
+    _id("place_id"),
+    Column("severity", String(16), nullable=False),
+    Column("condition", String(16), nullable=False),
+    Column("handling", String(32), nullable=False),
+    Column("latched", Boolean, nullable=False),
+    Column("confirmed", Boolean, nullable=False),
+    Column("historic", Boolean, nullable=False),
+    Column("title_zh", String(300), nullable=False),
+    Column("title_en", String(300), nullable=False),
+    Column("sentence_zh", Text, nullable=False),
+    Column("sentence_en", Text, nullable=False),
+    Column("advice_zh", Text, nullable=False),
+    Column("advice_en", Text, nullable=False),
+    Column("opened_at", BigInteger, nullable=False),
+    Column("first_seen", BigInteger, nullable=False),
+    Column("last_seen", BigInteger, nullable=False),
+    Column("occurrences", Integer, nullable=False),
+    Column("evidence", JSON, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("acknowledged_at", BigInteger),
+    _id("acknowledged_by"),
+    Column("acknowledge_comment", Text),
+    Column("resolved_at", BigInteger),
+    Column("closed_at", BigInteger),
+    _id("closed_by"),
+    Column("close_reason", Text),
+    Index("ix_alerts_community_opened", "community_id", "opened_at"),
+    Index("ix_alerts_handling_community", "handling", "community_id"),
+)
+"""Written by rules alone. `open_key` is 'rule|subject' while the alert is open and NULL once it is closed: its unique
+constraint is what allows one open alert for each rule and subject, on every database."""
+
+alert_changes = Table(
+    "alert_changes",
+    metadata,
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    _id("alert_id", ForeignKey("alerts.id"), nullable=False, index=True),
+    _id("community_id", nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("kind", String(32), nullable=False),
+    _id("actor"),
+    Column("comment", Text),
+    Column("severity", String(16), nullable=False),
+    Column("handling", String(32), nullable=False),
+)
+"""What happened to each alert, appended in the transaction that changed it; its id orders the live stream."""
+
+actions = Table(
+    "actions",
+    metadata,
+    Column("seq", _Serial, primary_key=True, autoincrement=True),
+    _id("id", nullable=False, unique=True),
+    _id("alert_id", nullable=False),
+    Column("kind", String(16), nullable=False),
+    _id("actor", nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("applied_at", BigInteger),
+    Column("outcome", String(64)),
+)
+"""People's acts: written by the API, applied by rules, which sets `applied_at` and `outcome` ('done', or why not)."""
+
+rules_positions = Table(
+    "rules_positions",
+    metadata,
+    Column("shard", String(16), primary_key=True),
+    Column("position", BigInteger, nullable=False),
+)
+"""The journal position whose effects the alerts table has, written in the transaction of those effects."""
+
+# --- running --------------------------------------------------------------------------------------------------------
+
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("key", String(300), nullable=False),
+    Column("consumer", String(32), nullable=False),
+    Column("received_at", BigInteger, nullable=False, index=True),
+    Column("topic", Text, nullable=False),
+    Column("reason", String(64), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    UniqueConstraint("consumer", "key"),
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("pid", Integer, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("seen_at", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("counters", JSON, nullable=False),
+)
+"""Each process says every 2 s that it lives, how it is ('ok', 'degraded'), why, and its counters."""
+
+gateway_status = Table(
+    "gateway_status",
+    metadata,
+    _id("gateway_id", primary_key=True),
+    _id("community_id", nullable=False),
+    Column("online", Boolean, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("version", String(64), nullable=False),
+    Column("bootid", String(64), nullable=False),
+)
+"""The last status of each gateway, as ingest heard it."""

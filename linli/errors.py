@@ -1,0 +1,97 @@
+"""Every error that Linli raises on purpose.
+
+    LinliError                    all of ours; its text is in both languages and says what to do
+    |-- ConfigError               a setting, a rule file, a mapping or a scenario is wrong: file, line, reason
+    |-- DataFolderError           the data folder is of a newer version, locked, or cannot be written
+    |-- PortTaken                 something else listens where Linli should: who, and what to do
+    |-- Refused                   an input is not taken: the reason has a stable code
+    |   `-- MalformedMessage      what arrived over MQTT is not a message of the wire format
+    |-- NotFound                  no such alert, device, person ...
+    |-- Conflict                  the thing is not in a state in which this can be done
+    |-- StoreError                the store of readings and events
+    |   |-- StoreUnavailable      it does not answer: try the same batch again later
+    |   `-- StoreRefused          it answered no: the same batch again would be refused again
+    `-- BrokerError               the MQTT broker does not answer, refuses the sign-in or a topic
+
+The base-class split is 'ours against theirs': a StoreUnavailable is the other side's fault and passes by itself, a
+Refused is the sender's. Facts are attributes, so nobody parses a message text.
+"""
+
+from pathlib import Path
+
+from linli.i18n import Text
+
+
+class LinliError(Exception):
+    """Base of all errors raised on purpose. `text` is for people, in both languages."""
+
+    def __init__(self, text: Text) -> None:
+        super().__init__(text.en)
+        self.text = text
+
+    def __str__(self) -> str:
+        return str(self.text)
+
+
+class ConfigError(LinliError):
+    """A file or setting that people write is wrong.
+
+    `file` is None for an environment variable; `line` counts from 1 and is None where no line is to blame.
+    """
+
+    def __init__(self, text: Text, *, file: Path | None = None, line: int | None = None) -> None:
+        place = "" if file is None else f"{file}:{line}: " if line is not None else f"{file}: "
+        super().__init__(Text(zh=place + text.zh, en=place + text.en))
+        self.file = file
+        self.line = line
+        self.reason = text
+
+
+class DataFolderError(LinliError):
+    """The data folder cannot be used as it is."""
+
+
+class PortTaken(LinliError):
+    """Another process listens on a port that Linli needs."""
+
+    def __init__(self, text: Text, *, port: int, pid: int | None = None) -> None:
+        super().__init__(text)
+        self.port = port
+        self.pid = pid
+
+
+class Refused(LinliError):
+    """An input that is not taken. `reason` is a stable code such as 'unregistered_device'; `detail` is for people."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(Text(zh=f"已拒绝（{reason}）：{detail}", en=f"refused ({reason}): {detail}"))
+        self.reason = reason
+        self.detail = detail
+
+
+class MalformedMessage(Refused):
+    """Bytes from MQTT that are not a message of the wire format."""
+
+
+class NotFound(LinliError):
+    """There is no such thing, or not for this person."""
+
+
+class Conflict(LinliError):
+    """The thing is there, but not in a state in which this can be done."""
+
+
+class StoreError(LinliError):
+    """The store of readings and events failed."""
+
+
+class StoreUnavailable(StoreError):
+    """The store does not answer; the same batch may be written again later."""
+
+
+class StoreRefused(StoreError):
+    """The store answered that it will not take this batch; the same batch would be refused again."""
+
+
+class BrokerError(LinliError):
+    """The MQTT broker does not answer, or refuses the sign-in or a topic."""

@@ -1,0 +1,310 @@
+"""The nouns of Linli: what an agent sends, what the store keeps, what a rule raises, who may do what.
+
+Frozen dataclasses without behaviour beyond what their own fields decide. Times are microseconds since 1970 UTC
+(`linli.clock`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from linli.i18n import Text
+
+JsonScalar = str | int | float | bool | None
+JsonValue = JsonScalar | list["JsonValue"] | dict[str, "JsonValue"]
+
+
+class Lane(StrEnum):
+    """One of a gateway's two queues. Urgent never waits behind bulk."""
+
+    URGENT = "urgent"
+    BULK = "bulk"
+
+
+class Consumer(StrEnum):
+    """Who acknowledges, end to end."""
+
+    INGEST = "ingest"
+    RULES = "rules"
+
+
+class TimeSource(StrEnum):
+    """Whose clock an event time is from."""
+
+    DEVICE = "device"
+    AGENT = "agent"
+    SERVER = "server"
+
+
+class Severity(StrEnum):
+    """How bad, worst first, in the words of the rule catalogue (C, H, M, L)."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+    @property
+    def rank(self) -> int:
+        """0 for critical to 3 for low: sorts worst first."""
+        return list(Severity).index(self)
+
+
+class Role(StrEnum):
+    """What a person may do. Administrators see every community, the others those they belong to."""
+
+    ADMINISTRATOR = "administrator"
+    SECURITY = "security"
+    PROPERTY = "property"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One value of one quantity of one device. `value` is finite, in `unit` (a SenML unit; None for a pure number).
+
+    A boolean state is 1.0 or 0.0.
+    """
+
+    device: str
+    quantity: str
+    time: int
+    value: float
+    unit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What an agent has taken and sends on one of its lanes: one discrete event, or a packet of readings.
+
+    An event has `subject` (the device, or the gateway for its own events) and `data`; a packet has type READINGS_TYPE,
+    the gateway as subject, and `readings`. `time` is event time by the clock that `time_source` names; `agent_time` is
+    when the agent took it. `historic`: the source said that this is not live (retained, initialised, buffered for long):
+    it is stored and alarms nobody. `sequence` counts each lane of an outbox (`bootid`) from 1 without gaps; `oldest` is
+    the lowest sequence that the agent still held when it sent this.
+    """
+
+    community: str
+    gateway: str
+    bootid: str
+    lane: Lane
+    sequence: int
+    oldest: int
+    type: str
+    subject: str
+    time: int
+    agent_time: int
+    time_source: TimeSource = TimeSource.AGENT
+    historic: bool = False
+    data: Mapping[str, JsonValue] = field(default_factory=dict)
+    readings: tuple[Reading, ...] = ()
+
+
+READINGS_TYPE = "linli.readings"
+"""CloudEvents type of a packet of readings."""
+
+HEARTBEAT_TYPE = "linli.gateway.heartbeat"
+"""Each lane of each gateway carries one every 10 s: it is what makes time advance on a quiet lane."""
+
+DROPPED_TYPE = "linli.dropped"
+"""Stands in for a record that the outbox could no longer read; it keeps the record's sequence."""
+
+DEVICE_HEARTBEAT_TYPE = "device.heartbeat"
+"""A device told or showed that it is alive."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaneKey:
+    """Names one sequence: positions are kept, and repeats are found, by it."""
+
+    community: str
+    gateway: str
+    bootid: str
+    lane: Lane
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message as the server has it: with its own receive time, and whether it was behind its lane."""
+
+    message: Message
+    received_at: int
+    late: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """An input that was refused, with the reason, as it is kept.
+
+    `payload` is cut at DEAD_LETTER_BYTES; `size` is what it had. `key` names the input: the same key again is the same
+    letter (an agent sends again what it has no answer for).
+    """
+
+    key: str
+    consumer: str
+    received_at: int
+    topic: str
+    reason: str
+    detail: str
+    payload: bytes
+    size: int
+
+
+DEAD_LETTER_BYTES = 64 * 1024
+
+
+# --- what people look at -------------------------------------------------------------------------------------------
+
+
+class Condition(StrEnum):
+    """What the rule says of the world. No-data and error never resolve an alert."""
+
+    INACTIVE = "inactive"
+    PENDING = "pending"
+    FIRING = "firing"
+    RESOLVED = "resolved"
+    NO_DATA = "no_data"
+    ERROR = "error"
+
+
+class Handling(StrEnum):
+    """What people have done about it: the alarm states of ISA-18.2, and closed, which it calls normal."""
+
+    UNACKNOWLEDGED = "unacknowledged"
+    ACKNOWLEDGED = "acknowledged"
+    RETURNED_UNACKNOWLEDGED = "returned_unacknowledged"
+    SHELVED = "shelved"
+    SUPPRESSED = "suppressed"
+    OUT_OF_SERVICE = "out_of_service"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One observation that made an alert: enough to see why without opening the store."""
+
+    time: int
+    device: str
+    what: str
+    """Event type, or quantity of a reading."""
+    value: JsonValue = None
+    unit: str | None = None
+    data: Mapping[str, JsonValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One alert as the database has it. `subject` is a device, or a place for rules that correlate within one place."""
+
+    id: str
+    rule: str
+    community: str
+    subject: str
+    subject_kind: str
+    place: str | None
+    severity: Severity
+    condition: Condition
+    handling: Handling
+    latched: bool
+    confirmed: bool
+    historic: bool
+    title: Text
+    sentence: Text
+    """Why, in one sentence."""
+    advice: Text
+    opened_at: int
+    first_seen: int
+    last_seen: int
+    occurrences: int
+    evidence: tuple[Evidence, ...]
+    updated_at: int
+    acknowledged_at: int | None = None
+    acknowledged_by: str | None = None
+    acknowledge_comment: str | None = None
+    resolved_at: int | None = None
+    closed_at: int | None = None
+    closed_by: str | None = None
+    close_reason: str | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether it still stands before somebody."""
+        return self.handling is not Handling.CLOSED
+
+
+class ActionKind(StrEnum):
+    """What a person may do to an alert."""
+
+    ACKNOWLEDGE = "acknowledge"
+    CLOSE = "close"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A person's act on an alert: stored by the API with an id, journalled and applied by rules."""
+
+    id: str
+    alert: str
+    kind: ActionKind
+    actor: str
+    comment: str
+    at: int
+
+
+# --- the registry --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Community:
+    """A residential compound: the unit of sharding, and of who may see what."""
+
+    id: str
+    name: Text
+    timezone: str = "Asia/Shanghai"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A building, floor, room, gate or zone; `parent` is the place that it lies in."""
+
+    id: str
+    community: str
+    kind: str
+    name: Text
+    parent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """An edge agent: the only thing that speaks to the broker for its devices."""
+
+    id: str
+    community: str
+    name: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Facility:
+    """What a property manager looks after: a lift, a pump room, a fire panel, a garage."""
+
+    id: str
+    community: str
+    kind: str
+    name: Text
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A camera, door or sensor. It may report only through its own `gateway`.
+
+    `interval_s`: it reports at least this often, in seconds, when it is well; None where nothing is promised.
+    """
+
+    id: str
+    community: str
+    gateway: str
+    kind: str
+    name: Text
+    place: str
+    facility: str | None = None
+    interval_s: float | None = None

@@ -1,0 +1,91 @@
+"""What every server process does around its own work: stop when told, end with its supervisor, report how it is."""
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from linli.clock import Clock
+from linli.datafolder import DataFolder
+from linli.db.database import Database
+from linli.db.workers import REPORT_EVERY_S, WorkerReport, report
+from linli.logs import set_up_logging
+from linli.settings import Settings
+
+LEASH_VARIABLE = "LINLI_LEASH"
+"""Set by the supervisor: stdin is then a pipe whose other end only the supervisor holds."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How a process is: 'ok' or 'degraded', with the reason, and its counters (which only grow)."""
+
+    state: str
+    detail: str
+    counters: Mapping[str, float]
+
+
+def begin(name: str, settings: Settings) -> threading.Event:
+    """Set up logging, signals and the leash; the event is set when the process should stop."""
+    stop = threading.Event()
+    leashed = os.environ.get(LEASH_VARIABLE) == "1"
+    set_up_logging(settings.log_level, DataFolder(settings.data).logs / f"{name}.log" if leashed else None)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stop.set())
+    if leashed:
+        threading.Thread(target=_watch_leash, name="leash", daemon=True).start()
+    _log.info("%s starts, pid %d", name, os.getpid())
+    return stop
+
+
+def _watch_leash() -> None:
+    """End the process at once when the supervisor is gone, however it went: nobody would restart or stop us."""
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    _log.warning("the supervisor is gone; ending")
+    os._exit(0)
+
+
+class Reporter:
+    """A thread that writes this process's health to the database every 2 s, for as long as it runs."""
+
+    def __init__(self, name: str, database: Database, clock: Clock, health: Callable[[], Health]) -> None:
+        self._name = name
+        self._database = database
+        self._clock = clock
+        self._health = health
+        self._started_at = clock.now()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
+
+    def start(self) -> None:
+        """Report now and from now on."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Report once more, as stopped, and end the thread."""
+        self._stop.set()
+        self._thread.join(timeout=5)
+
+    def _run(self) -> None:
+        self._report(self._health())
+        while not self._stop.wait(REPORT_EVERY_S):
+            self._report(self._health())
+        self._report(Health("stopped", "", self._health().counters))
+
+    def _report(self, health: Health) -> None:
+        now = self._clock.now()
+        worker = WorkerReport(
+            self._name, os.getpid(), self._started_at, now, health.state, health.detail, health.counters
+        )
+        try:
+            report(self._database, worker)
+        except SQLAlchemyError as error:
+            _log.warning("cannot report health: %s", error)

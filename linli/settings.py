@@ -1,0 +1,197 @@
+"""Every value that can be set, in one frozen object.
+
+Sources, the later wins: the default; `linli.toml` in the working folder (or the file that LINLI_CONFIG names); `.env`;
+environment variables LINLI_<NAME>; an option of the command. Unknown names are refused, with the nearest known one.
+Secrets are masked wherever Settings are shown. `docs/settings.md` lists them all (a test holds it to this class).
+
+The edge agent does not use this: it runs on another machine, and has its own small file (`edge.config`).
+"""
+
+import difflib
+import os
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from linli.clock import Clock, ScaledClock, SystemClock
+from linli.errors import ConfigError
+from linli.i18n import Language, Text, shell_language
+
+PREFIX = "LINLI_"
+BrokerKind = Literal["auto", "nats", "mosquitto", "external"]
+StoreKind = Literal["auto", "influx1", "influx2", "influx3"]
+
+
+class Settings(BaseSettings):
+    """The server's settings. Field descriptions are what `docs/settings.md` says of each."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", env_file_encoding="utf-8", frozen=True, extra="forbid"
+    )
+
+    data: Path = Field(Path("data"), description="Folder of everything Linli keeps: databases, secrets, logs.")
+    host: str = Field("127.0.0.1", description="Address on which the API and the console listen.")
+    port: int = Field(8480, ge=1, le=65535, description="Port of the API and the console.")
+    language: Language = Field(
+        default_factory=shell_language, description="Language of the terminal, and of a page nobody has chosen one for."
+    )
+    timezone: str = Field("Asia/Shanghai", description="Time zone of a community that states none.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
+
+    broker: BrokerKind = Field(
+        "auto",
+        description="Which MQTT broker `linli up` starts: nats (bundled), mosquitto (from the PATH), or external: none, "
+        "the one at broker_host. auto: external if broker_host is set, else nats, else mosquitto.",
+    )
+    broker_host: str | None = Field(None, description="Host of a broker of your own.")
+    broker_port: int | None = Field(
+        None, ge=1, le=65535, description="Port of the broker. None: 8483 for the embedded one, 1883 for your own."
+    )
+    broker_bind: str = Field("127.0.0.1", description="Address on which the embedded broker listens.")
+    broker_username: str | None = Field(None, description="User of Linli's services at a broker of your own.")
+    broker_password: SecretStr | None = Field(None, description="Its password.")
+    broker_tls: bool = Field(False, description="Speak TLS to a broker of your own.")
+    broker_ca: Path | None = Field(None, description="Certificates to trust for it; none: the system's.")
+    qos: Literal[0, 1] = Field(
+        0, description="MQTT QoS of lanes and acknowledgements. Delivery is assured end to end at 0 too; see ADR 2."
+    )
+
+    database_url: str | None = Field(
+        None, description="SQLAlchemy URL of alerts, registry and people. None: SQLite in the data folder."
+    )
+    influx_url: str | None = Field(None, description="URL of an InfluxDB for readings and events. None: SQLite.")
+    influx_kind: StoreKind = Field("auto", description="Its generation; auto: by what its /ping says.")
+    influx_token: SecretStr | None = Field(None, description="Token (2.x, 3), or password of influx_username (1.x).")
+    influx_username: str | None = Field(None, description="User of a 1.x with sign-in.")
+    influx_org: str = Field("linli", description="Organisation (2.x).")
+    influx_bucket: str = Field("linli", description="Bucket (2.x) or database (1.x, 3).")
+    influx_timeout_s: float = Field(10.0, gt=0, description="Seconds until a request to InfluxDB is given up.")
+
+    rules: Path | None = Field(None, description="Folder of rule files. None: the catalogue that comes with Linli.")
+    max_clock_error_years: float = Field(
+        9.0, gt=0, description="A message whose time is further from now than this many years is a dead letter."
+    )
+    late_s: float = Field(60.0, gt=0, description="A message this many seconds behind its own lane is marked late.")
+
+    simulator: bool = Field(True, description="Whether `linli up` runs the simulated compound.")
+    seed: int = Field(1, description="Seed of the simulated compound.")
+
+    grafana_url: str | None = Field(None, description="URL of the Grafana that dashboards are published to.")
+    grafana_token: SecretStr | None = Field(None, description="Its service account token.")
+
+    clock_speed: float = Field(1.0, gt=0, description="How many times faster than real time the clock runs.")
+    clock_origin: int | None = Field(
+        None,
+        description="What the clock showed at clock_real_origin, in microseconds since 1970 UTC (simulation only).",
+    )
+    clock_real_origin: int | None = Field(None, description="The real time of clock_origin, likewise.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Command options, environment, .env, TOML, in this order of precedence."""
+        file = Path(os.environ.get(PREFIX + "CONFIG", "linli.toml"))
+        return init_settings, env_settings, dotenv_settings, TomlConfigSettingsSource(settings_cls, file)
+
+    def clock(self) -> Clock:
+        """The clock that every process of this installation goes by."""
+        if self.clock_origin is None or self.clock_real_origin is None:
+            return SystemClock()
+        return ScaledClock(self.clock_speed, self.clock_origin, self.clock_real_origin)
+
+    @property
+    def broker_is_external(self) -> bool:
+        """Whether the broker is somebody else's: Linli then neither starts nor configures one."""
+        return self.broker == "external" or (self.broker == "auto" and self.broker_host is not None)
+
+    @property
+    def broker_endpoint(self) -> tuple[str, int]:
+        """Host and port at which the broker is reached."""
+        if self.broker_is_external:
+            return self.broker_host or "127.0.0.1", self.broker_port or 1883
+        return "127.0.0.1", self.broker_port or 8483
+
+    @property
+    def app_database_url(self) -> str:
+        """SQLAlchemy URL of alerts, registry and people."""
+        return self.database_url or f"sqlite:///{(self.data / 'linli.db').resolve()}"
+
+    @property
+    def readings_path(self) -> Path:
+        """SQLite file of readings and events."""
+        return self.data / "readings.db"
+
+    def environment(self) -> dict[str, str]:
+        """These settings as LINLI_ variables, for a child process. Holds secrets: never log it."""
+        out: dict[str, str] = {}
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if value is None:
+                continue
+            if isinstance(value, SecretStr):
+                value = value.get_secret_value()
+            elif isinstance(value, Path):
+                value = value.resolve()
+            out[PREFIX + name.upper()] = str(value)
+        return out
+
+
+_OTHER_VARIABLES = {PREFIX + "CONFIG", PREFIX + "LEASH", PREFIX + "TEST_REQUIRE_ALL"}
+
+
+def load_settings(**options: Any) -> Settings:
+    """Settings from all sources; an option that is None counts as not given. ConfigError says which value is wrong."""
+    _refuse_unknown_variables()
+    try:
+        return Settings(**{name: value for name, value in options.items() if value is not None})
+    except ValidationError as error:
+        raise _explain(error) from None
+    except ValueError as error:  # a TOML file that is not TOML
+        raise ConfigError(Text(f"设置文件有误：{error}", f"the settings file is wrong: {error}")) from None
+
+
+def _refuse_unknown_variables() -> None:
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | _OTHER_VARIABLES
+    for name in os.environ:
+        if name.startswith(PREFIX) and name not in known:
+            raise ConfigError(_unknown(name, sorted(known)))
+
+
+def _unknown(name: str, known: list[str]) -> Text:
+    near = difflib.get_close_matches(name, known, 1)
+    zh = f"没有名为 {name} 的设置" + (f"，是否想写 {near[0]}？" if near else "，见 docs/settings.md")
+    en = f"there is no setting {name}" + (f"; did you mean {near[0]}?" if near else "; see docs/settings.md")
+    return Text(zh, en)
+
+
+def _explain(error: ValidationError) -> ConfigError:
+    fault = error.errors(include_url=False, include_context=False)[0]
+    name = str(fault["loc"][0]) if fault["loc"] else "?"
+    if fault["type"] == "extra_forbidden":
+        return ConfigError(_unknown(name, list(Settings.model_fields)))
+    shown = "***" if _secret(name) else repr(fault["input"])[:80]
+    said = fault["msg"]
+    return ConfigError(
+        Text(
+            f"设置 {name}（{PREFIX}{name.upper()}）的值 {shown} 不对：{said}",
+            f"setting {name} ({PREFIX}{name.upper()}) has the wrong value {shown}: {said}",
+        )
+    )
+
+
+def _secret(name: str) -> bool:
+    field = Settings.model_fields.get(name)
+    return field is not None and SecretStr in (field.annotation, *get_args(field.annotation))

@@ -1,0 +1,153 @@
+"""The words that devices report in: quantities with their units, and discrete event types, named in both languages.
+
+A type or quantity that is not listed here is taken all the same (any valid name is); it is then shown by its own name.
+Units are SenML's (RFC 8428 section 12.1 and RFC 8798).
+"""
+
+from dataclasses import dataclass
+
+from linli.i18n import Text
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """Something measured. `flag`: it is 1 or 0, shown as the two words of `words` (0 first)."""
+
+    name: Text
+    unit: str | None = None
+    symbol: str = ""
+    flag: bool = False
+    words: tuple[Text, Text] = (Text("否", "no"), Text("是", "yes"))
+
+
+QUANTITIES: dict[str, Quantity] = {
+    "temperature": Quantity(Text("温度", "Temperature"), "Cel", "°C"),
+    "humidity": Quantity(Text("湿度", "Humidity"), "%RH", "%"),
+    "pressure": Quantity(Text("压力", "Pressure"), "Pa", "Pa"),
+    "air_pressure": Quantity(Text("气压", "Air pressure"), "Pa", "Pa"),
+    "water_pressure": Quantity(Text("水压", "Water pressure"), "Pa", "Pa"),
+    "water_level": Quantity(Text("水位", "Water level"), "m", "m"),
+    "water_leak": Quantity(Text("水浸", "Water leak"), flag=True, words=(Text("干燥", "dry"), Text("有水", "wet"))),
+    "flow": Quantity(Text("流量", "Flow"), "m3/s", "m³/s"),
+    "water_volume": Quantity(Text("用水量", "Water volume"), "m3", "m³"),
+    "co": Quantity(Text("一氧化碳", "Carbon monoxide"), "mg/m3", "mg/m³"),
+    "co2": Quantity(Text("二氧化碳", "Carbon dioxide"), "ppm", "ppm"),
+    "voltage": Quantity(Text("电压", "Voltage"), "V", "V"),
+    "current": Quantity(Text("电流", "Current"), "A", "A"),
+    "residual_current": Quantity(Text("剩余电流", "Residual current"), "A", "A"),
+    "power": Quantity(Text("功率", "Power"), "W", "W"),
+    "energy": Quantity(Text("电量", "Energy"), "J", "J"),
+    "battery": Quantity(Text("电池电量", "Battery"), "%EL", "%"),
+    "link_quality": Quantity(Text("信号质量", "Link quality")),
+    "position": Quantity(Text("楼层", "Floor")),
+    "open": Quantity(Text("开合", "Open"), flag=True, words=(Text("关", "closed"), Text("开", "open"))),
+    "running": Quantity(Text("运行", "Running"), flag=True, words=(Text("停止", "stopped"), Text("运行", "running"))),
+    "occupancy": Quantity(
+        Text("有人", "Occupancy"), flag=True, words=(Text("无人", "empty"), Text("有人", "occupied"))
+    ),
+    "smoke": Quantity(Text("烟感", "Smoke"), flag=True, words=(Text("正常", "clear"), Text("有烟", "smoke"))),
+    "online": Quantity(Text("在线", "Online"), flag=True, words=(Text("离线", "offline"), Text("在线", "online"))),
+    "queue": Quantity(Text("待发数", "Queue")),
+    "frame_rate": Quantity(Text("帧率", "Frame rate"), "1/s", "fps"),
+    "rssi": Quantity(Text("接收信号强度", "Signal strength"), "dBm", "dBm"),
+    "snr": Quantity(Text("信噪比", "Signal-to-noise ratio"), "dB", "dB"),
+}
+
+EVENT_TYPES: dict[str, Text] = {
+    "access.granted": Text("准许通行", "Access granted"),
+    "access.denied": Text("拒绝通行", "Access denied"),
+    "access.exit.requested": Text("出门按钮", "Exit requested"),
+    "access.door.opened": Text("门打开", "Door opened"),
+    "access.door.closed": Text("门关闭", "Door closed"),
+    "access.door.forced": Text("门被强行打开", "Door forced"),
+    "access.lock.locked": Text("门锁上锁", "Lock locked"),
+    "access.lock.unlocked": Text("门锁开锁", "Lock unlocked"),
+    "camera.person.detected": Text("发现人员", "Person detected"),
+    "camera.object.detected": Text("发现目标", "Object detected"),
+    "camera.motion.started": Text("画面有动静", "Motion started"),
+    "camera.motion.stopped": Text("画面恢复平静", "Motion stopped"),
+    "camera.review.changed": Text("录像待查状态", "Review status"),
+    "camera.object.classified": Text("目标分类", "Object classified"),
+    "camera.object.described": Text("目标描述", "Object described"),
+    "fire.alarm.raised": Text("火警", "Fire alarm"),
+    "fire.alarm.cleared": Text("火警解除", "Fire alarm cleared"),
+    "facility.water.detected": Text("发现水浸", "Water detected"),
+    "facility.water.cleared": Text("水浸解除", "Water cleared"),
+    "facility.lift.stopped": Text("电梯停止", "Lift stopped"),
+    "facility.lift.moving": Text("电梯运行", "Lift moving"),
+    "facility.lift.button": Text("轿厢呼救按钮", "Lift alarm button"),
+    "facility.lift.released": Text("被困人员已救出", "Lift passengers released"),
+    "sensor.contact.opened": Text("门磁打开", "Contact opened"),
+    "sensor.contact.closed": Text("门磁闭合", "Contact closed"),
+    "sensor.occupancy.detected": Text("感应到人", "Occupancy detected"),
+    "sensor.occupancy.cleared": Text("人已离开", "Occupancy cleared"),
+    "sensor.vibration.detected": Text("感应到震动", "Vibration detected"),
+    "sensor.button.pressed": Text("按钮按下", "Button pressed"),
+    "sensor.smoke.detected": Text("感应到烟雾", "Smoke detected"),
+    "sensor.smoke.cleared": Text("烟雾消散", "Smoke cleared"),
+    "sensor.tamper.detected": Text("设备被拆动", "Tamper detected"),
+    "device.heartbeat": Text("设备心跳", "Device heartbeat"),
+    "device.online": Text("设备上线", "Device online"),
+    "device.offline": Text("设备离线", "Device offline"),
+    "device.status.changed": Text("设备状态变化", "Device status changed"),
+    "device.joined": Text("设备入网", "Device joined"),
+    "device.removed": Text("设备移除", "Device removed"),
+    "device.uplink": Text("未解码的上行数据", "Undecoded uplink"),
+    "device.downlink.acknowledged": Text("下行已确认", "Downlink acknowledged"),
+    "linli.gateway.heartbeat": Text("网关心跳", "Gateway heartbeat"),
+    "linli.dropped": Text("记录丢失", "Record dropped"),
+    "linli.readings": Text("读数", "Readings"),
+}
+
+PLACE_KINDS: dict[str, Text] = {
+    "community": Text("小区", "Compound"),
+    "building": Text("楼栋", "Building"),
+    "floor": Text("楼层", "Floor"),
+    "room": Text("房间", "Room"),
+    "gate": Text("出入口", "Gate"),
+    "zone": Text("区域", "Zone"),
+}
+
+FACILITY_KINDS: dict[str, Text] = {
+    "lift": Text("电梯", "Lift"),
+    "pump_room": Text("水泵房", "Pump room"),
+    "fire_panel": Text("消防主机", "Fire panel"),
+    "electricity": Text("配电", "Electricity"),
+    "water": Text("供水", "Water supply"),
+    "garage": Text("车库通风", "Garage air"),
+    "access": Text("门禁", "Access control"),
+    "cameras": Text("视频监控", "Cameras"),
+}
+
+DEVICE_KINDS: dict[str, Text] = {
+    "camera": Text("摄像机", "Camera"),
+    "door": Text("门", "Door"),
+    "lift": Text("电梯", "Lift"),
+    "water_probe": Text("水浸探头", "Water probe"),
+    "level_sensor": Text("水位计", "Level sensor"),
+    "pressure_sensor": Text("压力表", "Pressure sensor"),
+    "pump": Text("水泵", "Pump"),
+    "smoke_detector": Text("烟感探测器", "Smoke detector"),
+    "heat_detector": Text("温感探测器", "Heat detector"),
+    "cable_sensor": Text("电缆测温", "Cable temperature sensor"),
+    "electricity_meter": Text("电表", "Electricity meter"),
+    "residual_current_sensor": Text("剩余电流互感器", "Residual current sensor"),
+    "water_meter": Text("水表", "Water meter"),
+    "air_sensor": Text("空气传感器", "Air sensor"),
+    "sensor": Text("传感器", "Sensor"),
+}
+
+
+def event_name(kind: str) -> Text:
+    """The type's name for people, or the type itself."""
+    return EVENT_TYPES.get(kind, Text(kind, kind))
+
+
+def quantity_of(name: str) -> Quantity:
+    """The quantity, or a plain number under its own name."""
+    return QUANTITIES.get(name, Quantity(Text(name, name)))
+
+
+def kind_name(kinds: dict[str, Text], kind: str) -> Text:
+    """The kind's name for people, or the kind itself."""
+    return kinds.get(kind, Text(kind, kind))

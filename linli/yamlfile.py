@@ -1,0 +1,149 @@
+"""YAML files that people write (rules, mappings, scenarios): read into typed structures, faults told by file and line."""
+
+import difflib
+import re
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import yaml
+
+from linli.errors import ConfigError
+from linli.i18n import Text
+
+T = TypeVar("T")
+
+_PATH = re.compile(r" - at `\$?([^`]*)`")
+_UNKNOWN = re.compile(r"unknown field `([^`]*)`")
+_STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\[\.\.\.\]")
+_MAX_BYTES = 1024 * 1024
+
+
+class Source:
+    """A YAML text with the line of each of its nodes."""
+
+    def __init__(self, file: Path, text: str) -> None:
+        self.file = file
+        if len(text) > _MAX_BYTES:
+            raise ConfigError(Text(f"超过 {_MAX_BYTES} 字节", f"larger than {_MAX_BYTES} bytes"), file=file)
+        try:
+            self._node = yaml.compose(text, Loader=yaml.CSafeLoader)
+            self.value: Any = yaml.load(text, Loader=_Loader)  # noqa: S506  (a CSafeLoader underneath)
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            said = error.problem or "not YAML"
+            line = mark.line + 1 if mark else None
+            raise ConfigError(
+                Text(f"不是有效的 YAML：{said}", f"not valid YAML: {said}"), file=file, line=line
+            ) from None
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            said = str(error)[:200]
+            raise ConfigError(Text(f"不是有效的 YAML：{said}", f"not valid YAML: {said}"), file=file) from None
+
+    def line(self, *path: str | int) -> int:
+        """The line, from 1, of what lies at `path` (keys and indexes), or of the nearest thing around it."""
+        node, line = self._node, 1
+        for step in path:
+            below = _child(node, step)
+            if below is None:
+                break
+            node, line = below
+        return line
+
+    def fault(self, text: Text, *path: str | int) -> ConfigError:
+        """A ConfigError that blames what lies at `path`."""
+        return ConfigError(text, file=self.file, line=self.line(*path))
+
+    def convert(self, kind: type[T]) -> T:
+        """The whole file as a `kind` (a msgspec.Struct with forbid_unknown_fields); ConfigError for what does not fit."""
+        try:
+            return msgspec.convert(self.value, type=kind)
+        except msgspec.ValidationError as error:
+            raise self._explain(str(error), kind) from None
+
+    def _explain(self, said: str, kind: type[Any]) -> ConfigError:
+        match = _PATH.search(said)
+        path: list[str | int] = []
+        if match:
+            path = [int(index) if index else key for key, index in _STEP.findall(match.group(1)) if index or key]
+            said = said[: match.start()]
+        unknown = _UNKNOWN.search(said)
+        if unknown is None:
+            return self.fault(Text(f"内容不符：{said}", said), *path)
+        key = unknown.group(1)
+        near = difflib.get_close_matches(key, _fields(kind), 1)
+        zh = f"不认识的键“{key}”" + (f"，是否想写“{near[0]}”？" if near else "")
+        en = f"unknown key {key!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+        return self.fault(Text(zh, en), *path, key)
+
+
+def load(file: Path, kind: type[T]) -> tuple[T, Source]:
+    """Read `file` as a `kind`, with its Source for later faults. ConfigError if it cannot be read or does not fit."""
+    source = open_source(file)
+    return source.convert(kind), source
+
+
+def open_source(file: Path) -> Source:
+    """The file's YAML, unconverted."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        said = error.strerror or str(error)
+        raise ConfigError(Text(f"读不了：{said}", f"cannot be read: {said}"), file=file) from None
+    except UnicodeDecodeError:
+        raise ConfigError(Text("不是 UTF-8 文本", "is not UTF-8 text"), file=file) from None
+    return Source(file, text)
+
+
+class _Loader(yaml.CSafeLoader):
+    """YAML 1.1 as PyYAML has it, but a key given twice is an error, and 23:00 is a text and not the number 1380."""
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    seen: dict[Any, Any] = {}
+    for key_node, value_node in node.value:
+        key = loader.construct_object(key_node, deep=True)
+        if not isinstance(key, str):
+            raise yaml.MarkedYAMLError(problem=f"key {key!r} is not a text; quote it", problem_mark=key_node.start_mark)
+        if key in seen:
+            raise yaml.MarkedYAMLError(problem=f"key {key!r} is given twice", problem_mark=key_node.start_mark)
+        seen[key] = loader.construct_object(value_node, deep=True)
+    return seen
+
+
+_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+_Loader.yaml_implicit_resolvers = {
+    letter: [(tag, pattern) for tag, pattern in rules if not tag.endswith((":timestamp", ":int", ":bool"))]
+    for letter, rules in yaml.CSafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"[-+]?(?:0|[1-9][0-9]*)$"), list("-+0123456789"))
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"(?:true|false|True|False)$"), list("tfTF"))
+
+
+def _child(node: yaml.Node | None, step: str | int) -> tuple[yaml.Node, int] | None:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.value == step:
+                return value, key.start_mark.line + 1
+    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+        item = node.value[step]
+        return item, item.start_mark.line + 1
+    return None
+
+
+def _fields(kind: type[Any]) -> list[str]:
+    """Every field name in `kind` and the structs below it."""
+    names: set[str] = set()
+    queue: list[Any] = [kind]
+    seen: set[int] = set()
+    while queue:
+        item = queue.pop()
+        if id(item) in seen:
+            continue
+        seen.add(id(item))
+        if isinstance(item, type) and issubclass(item, msgspec.Struct):
+            for field in msgspec.structs.fields(item):
+                names.add(field.encode_name)
+                queue.append(field.type)
+        queue.extend(getattr(item, "__args__", ()))
+    return sorted(names)
