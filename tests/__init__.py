@@ -1,1 +1,1 @@
-"""tests"""
+"""The tests of Linli: unit, contract, integration, browser, e2e, architecture."""
