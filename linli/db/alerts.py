@@ -1,0 +1,393 @@
+"""The alerts in the database: rules writes them, everybody else reads. People's acts go the other way.
+
+What an input of the rules engine changes is one `Effects`, under the journal position of that input. Effects up to the
+position that the table has already are skipped, so writing the same again, after a kill, changes nothing.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, and_, func, insert, or_, select, update
+
+from linli.db import schema
+from linli.db.database import Database
+from linli.i18n import Text
+from linli.model import Action, ActionKind, Alert, Condition, Evidence, Handling, Severity
+
+SHARD = "1/1"
+"""The only shard there is so far: all communities."""
+
+OUTCOME_DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """`alert` as it is after the change `kind` (opened, occurred, escalated, confirmed, resolved, acknowledged,
+    commented, closed) at the time `at`. `actor` is the person who did it, None if the rule did."""
+
+    alert: Alert
+    kind: str
+    at: int
+    actor: str | None = None
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a person's act: 'done', or a reason such as 'already_closed' or 'not_found'."""
+
+    action: str
+    outcome: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """All that the input at journal position `position` changed."""
+
+    position: int
+    changes: tuple[Change, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AlertChange:
+    """One row of an alert's history; `id` grows, and orders the live stream."""
+
+    id: int
+    alert: str
+    community: str
+    at: int
+    kind: str
+    actor: str | None
+    comment: str | None
+    severity: Severity
+    handling: Handling
+
+
+@dataclass(frozen=True, slots=True)
+class PendingAction:
+    """An act that rules has not applied yet, with the number that orders acts."""
+
+    seq: int
+    action: Action
+
+
+class SqlAlerts:
+    """Alerts, their history and the acts on them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # --- rules writes ---------------------------------------------------------------------------------------------
+
+    def position(self) -> int:
+        """The journal position whose effects are all here; 0 at first."""
+        with self._database.read() as connection:
+            return _position(connection)
+
+    def apply(self, effects: Sequence[Effects]) -> list[Change]:
+        """Write effects, in the order of their positions, and the last position, in one transaction.
+
+        Returns the changes written now: those that were here before are left out. Raises SQLAlchemyError when the
+        database fails, and then nothing is written.
+        """
+        if not effects:
+            return []
+        with self._database.write() as connection:
+            here = _position(connection)
+            fresh = [effect for effect in effects if effect.position > here]
+            changes = [change for effect in fresh for change in effect.changes]
+            _write_alerts(connection, changes)
+            for outcome in (outcome for effect in fresh for outcome in effect.outcomes):
+                _write_outcome(connection, outcome)
+            if fresh:
+                _write_position(connection, fresh[-1].position)
+        return changes
+
+    def restore(self, alerts: Iterable[Alert], position: int) -> None:
+        """Make these open alerts' rows what the engine says they are, and the position `position`.
+
+        For a database that is older than the journal's snapshot (restored from a backup).
+        """
+        with self._database.write() as connection:
+            for alert in alerts:
+                _upsert(connection, alert)
+            _write_position(connection, position)
+
+    def pending_actions(self, after: int = 0, limit: int = 500) -> list[PendingAction]:
+        """The acts not applied yet with a number above `after`, oldest first."""
+        table = schema.actions
+        query = select(table).where(table.c.applied_at.is_(None), table.c.seq > after).order_by(table.c.seq)
+        with self._database.read() as connection:
+            return [
+                PendingAction(
+                    row.seq, Action(row.id, row.alert_id, ActionKind(row.kind), row.actor, row.comment, row.at)
+                )
+                for row in connection.execute(query.limit(limit))
+            ]
+
+    # --- the API writes -------------------------------------------------------------------------------------------
+
+    def add_action(self, action: Action) -> bool:
+        """Keep a person's act for rules to apply; False if its id is here already (a repeat has no effect)."""
+        table = schema.actions
+        with self._database.write() as connection:
+            if connection.execute(select(table.c.seq).where(table.c.id == action.id)).first() is not None:
+                return False
+            connection.execute(
+                insert(table).values(
+                    id=action.id,
+                    alert_id=action.alert,
+                    kind=action.kind.value,
+                    actor=action.actor,
+                    comment=action.comment,
+                    at=action.at,
+                )
+            )
+            return True
+
+    # --- everybody reads ------------------------------------------------------------------------------------------
+
+    def action_outcome(self, action: str) -> str | None:
+        """What became of the act: 'done' or a reason; None while it is not applied, or not known."""
+        table = schema.actions
+        with self._database.read() as connection:
+            return connection.execute(select(table.c.outcome).where(table.c.id == action)).scalar()
+
+    def get(self, alert: str) -> Alert | None:
+        """The alert with its evidence, or None."""
+        with self._database.read() as connection:
+            row = connection.execute(select(schema.alerts).where(schema.alerts.c.id == alert)).one_or_none()
+        return None if row is None else _alert(row)
+
+    def find(
+        self,
+        communities: frozenset[str] | None = None,
+        *,
+        open_only: bool = False,
+        severities: Collection[Severity] = (),
+        rules: Collection[str] = (),
+        subject: str | None = None,
+        since: int | None = None,
+        until: int | None = None,
+        limit: int = 100,
+        before: tuple[int, str] | None = None,
+    ) -> list[Alert]:
+        """Alerts, the last opened first. `communities` None: of all. `since` <= opened_at < `until`.
+
+        For the next page pass as `before` the (opened_at, id) of the last one got.
+        """
+        table = schema.alerts
+        query = _within(select(table), communities)
+        if open_only:
+            query = query.where(table.c.open_key.is_not(None))
+        if severities:
+            query = query.where(table.c.severity.in_([severity.value for severity in severities]))
+        if rules:
+            query = query.where(table.c.rule.in_(list(rules)))
+        if subject is not None:
+            query = query.where(table.c.subject == subject)
+        if since is not None:
+            query = query.where(table.c.opened_at >= since)
+        if until is not None:
+            query = query.where(table.c.opened_at < until)
+        if before is not None:
+            at, last = before
+            query = query.where(or_(table.c.opened_at < at, and_(table.c.opened_at == at, table.c.id < last)))
+        query = query.order_by(table.c.opened_at.desc(), table.c.id.desc()).limit(limit)
+        with self._database.read() as connection:
+            return [_alert(row) for row in connection.execute(query)]
+
+    def open_alerts(self, communities: frozenset[str] | None = None) -> list[Alert]:
+        """Every open alert, the last opened first."""
+        return self.find(communities, open_only=True, limit=1_000_000)
+
+    def open_by_subject(self, communities: frozenset[str] | None = None) -> dict[str, list[Alert]]:
+        """The open alerts of each device or place that has any, worst first."""
+        found: dict[str, list[Alert]] = {}
+        for alert in self.open_alerts(communities):
+            found.setdefault(alert.subject, []).append(alert)
+        return {subject: sorted(alerts, key=lambda alert: alert.severity.rank) for subject, alerts in found.items()}
+
+    def count_open(self, communities: frozenset[str] | None = None) -> dict[Severity, int]:
+        """How many alerts are open, for every severity (0 too)."""
+        table = schema.alerts
+        query = select(table.c.severity, func.count()).where(table.c.open_key.is_not(None)).group_by(table.c.severity)
+        with self._database.read() as connection:
+            counted = {row[0]: int(row[1]) for row in connection.execute(_within(query, communities))}
+        return {severity: counted.get(severity.value, 0) for severity in Severity}
+
+    def changes(self, alert: str) -> list[AlertChange]:
+        """The alert's history, oldest first."""
+        table = schema.alert_changes
+        with self._database.read() as connection:
+            query = select(table).where(table.c.alert_id == alert).order_by(table.c.id)
+            return [_change(row) for row in connection.execute(query)]
+
+    def changes_after(
+        self, last: int, limit: int = 500, communities: frozenset[str] | None = None
+    ) -> list[AlertChange]:
+        """Changes with an id above `last`, oldest first: what a live stream has not told yet."""
+        table = schema.alert_changes
+        query = select(table).where(table.c.id > last).order_by(table.c.id).limit(limit)
+        if communities is not None:
+            query = query.where(table.c.community_id.in_(sorted(communities)))
+        with self._database.read() as connection:
+            return [_change(row) for row in connection.execute(query)]
+
+    def last_change(self) -> int:
+        """The id of the newest change; 0 if there is none."""
+        with self._database.read() as connection:
+            return connection.execute(select(func.max(schema.alert_changes.c.id))).scalar() or 0
+
+
+def evidence_json(evidence: Evidence) -> dict[str, Any]:
+    """Evidence as the column `evidence`, and the API, have it."""
+    return {
+        "time": evidence.time,
+        "device": evidence.device,
+        "what": evidence.what,
+        "value": evidence.value,
+        "unit": evidence.unit,
+        "data": dict(evidence.data),
+    }
+
+
+def evidence_from(document: Mapping[str, Any]) -> Evidence:
+    """The inverse of `evidence_json`."""
+    return Evidence(
+        time=document["time"],
+        device=document["device"],
+        what=document["what"],
+        value=document["value"],
+        unit=document["unit"],
+        data=document["data"],
+    )
+
+
+def _within(query: Select[Any], communities: frozenset[str] | None) -> Select[Any]:
+    if communities is None:
+        return query
+    return query.where(schema.alerts.c.community_id.in_(sorted(communities)))
+
+
+def _position(connection: Connection) -> int:
+    table = schema.rules_positions
+    return connection.execute(select(table.c.position).where(table.c.shard == SHARD)).scalar() or 0
+
+
+def _write_position(connection: Connection, position: int) -> None:
+    table = schema.rules_positions
+    changed = connection.execute(update(table).where(table.c.shard == SHARD).values(position=position))
+    if changed.rowcount == 0:
+        connection.execute(insert(table).values(shard=SHARD, position=position))
+
+
+def _write_alerts(connection: Connection, changes: Sequence[Change]) -> None:
+    last = {change.alert.id: change.alert for change in changes}
+    # What is closed goes first: it frees the open_key that a later alert of the same rule and subject takes.
+    for alert in sorted(last.values(), key=lambda alert: alert.open):
+        _upsert(connection, alert)
+    rows = [
+        {
+            "alert_id": change.alert.id,
+            "community_id": change.alert.community,
+            "at": change.at,
+            "kind": change.kind,
+            "actor": change.actor,
+            "comment": change.comment,
+            "severity": change.alert.severity.value,
+            "handling": change.alert.handling.value,
+        }
+        for change in changes
+    ]
+    if rows:
+        connection.execute(insert(schema.alert_changes), rows)
+
+
+def _write_outcome(connection: Connection, outcome: Outcome) -> None:
+    table = schema.actions
+    connection.execute(
+        update(table)
+        .where(table.c.id == outcome.action, table.c.applied_at.is_(None))
+        .values(applied_at=outcome.at, outcome=outcome.outcome)
+    )
+
+
+def _upsert(connection: Connection, alert: Alert) -> None:
+    table = schema.alerts
+    values = _values(alert)
+    if connection.execute(update(table).where(table.c.id == alert.id).values(values)).rowcount == 0:
+        connection.execute(insert(table).values(id=alert.id, **values))
+
+
+_SAME_NAME = (
+    "rule",
+    "subject",
+    "subject_kind",
+    "latched",
+    "confirmed",
+    "historic",
+    "opened_at",
+    "first_seen",
+    "last_seen",
+    "occurrences",
+    "updated_at",
+    "acknowledged_at",
+    "acknowledged_by",
+    "acknowledge_comment",
+    "resolved_at",
+    "closed_at",
+    "closed_by",
+    "close_reason",
+)
+
+
+def _values(alert: Alert) -> dict[str, object]:
+    return {name: getattr(alert, name) for name in _SAME_NAME} | {
+        "open_key": f"{alert.rule}|{alert.subject}" if alert.open else None,
+        "community_id": alert.community,
+        "place_id": alert.place,
+        "severity": alert.severity.value,
+        "condition": alert.condition.value,
+        "handling": alert.handling.value,
+        "title_zh": alert.title.zh,
+        "title_en": alert.title.en,
+        "sentence_zh": alert.sentence.zh,
+        "sentence_en": alert.sentence.en,
+        "advice_zh": alert.advice.zh,
+        "advice_en": alert.advice.en,
+        "evidence": [evidence_json(evidence) for evidence in alert.evidence],
+    }
+
+
+def _alert(row: Row[Any]) -> Alert:
+    return Alert(
+        id=row.id,
+        community=row.community_id,
+        place=row.place_id,
+        severity=Severity(row.severity),
+        condition=Condition(row.condition),
+        handling=Handling(row.handling),
+        title=Text(row.title_zh, row.title_en),
+        sentence=Text(row.sentence_zh, row.sentence_en),
+        advice=Text(row.advice_zh, row.advice_en),
+        evidence=tuple(evidence_from(document) for document in row.evidence),
+        **{name: getattr(row, name) for name in _SAME_NAME},
+    )
+
+
+def _change(row: Row[Any]) -> AlertChange:
+    return AlertChange(
+        id=row.id,
+        alert=row.alert_id,
+        community=row.community_id,
+        at=row.at,
+        kind=row.kind,
+        actor=row.actor,
+        comment=row.comment,
+        severity=Severity(row.severity),
+        handling=Handling(row.handling),
+    )
