@@ -8,6 +8,10 @@
     |   `-- MalformedMessage      what arrived over MQTT is not a message of the wire format
     |-- NotFound                  no such alert, device, person ...
     |-- Conflict                  the thing is not in a state in which this can be done
+    |-- NotSignedIn               who asks is not known (or no longer): sign in
+    |-- NotAllowed                who asks is known, and their role may not do this
+    |-- TooMany                   asked too often: after how many seconds to try again
+    |-- NotAnswering              a process of ours has not answered in time; what was asked is kept
     |-- StoreError                the store of readings and events
     |   |-- StoreUnavailable      it does not answer: try the same batch again later
     |   `-- StoreRefused          it answered no: the same batch again would be refused again
@@ -79,6 +83,26 @@ class NotFound(LinliError):
 
 class Conflict(LinliError):
     """The thing is there, but not in a state in which this can be done."""
+
+
+class NotSignedIn(LinliError):
+    """Who asks is not known: no session or token, or one that has ended, or a wrong name or password."""
+
+
+class NotAllowed(LinliError):
+    """The person's role does not allow this."""
+
+
+class TooMany(LinliError):
+    """Asked too often. `retry_after_s`: after how many seconds it may work."""
+
+    def __init__(self, text: Text, *, retry_after_s: float) -> None:
+        super().__init__(text)
+        self.retry_after_s = retry_after_s
+
+
+class NotAnswering(LinliError):
+    """A process of ours has not answered in time. What was asked of it is stored, and done when it is back."""
 
 
 class StoreError(LinliError):
