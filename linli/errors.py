@@ -15,7 +15,8 @@
     |-- StoreError                the store of readings and events
     |   |-- StoreUnavailable      it does not answer: try the same batch again later
     |   `-- StoreRefused          it answered no: the same batch again would be refused again
-    `-- BrokerError               the MQTT broker does not answer, refuses the sign-in or a topic
+    |-- BrokerError               the MQTT broker does not answer, refuses the sign-in or a topic
+    `-- GrafanaError              Grafana does not answer, or refuses what is published to it
 
 The base-class split is 'ours against theirs': a StoreUnavailable is the other side's fault and passes by itself, a
 Refused is the sender's. Facts are attributes, so nobody parses a message text.
@@ -119,3 +120,11 @@ class StoreRefused(StoreError):
 
 class BrokerError(LinliError):
     """The MQTT broker does not answer, or refuses the sign-in or a topic."""
+
+
+class GrafanaError(LinliError):
+    """Grafana does not answer, or refuses what is published to it. `status` is its HTTP status, None without an answer."""
+
+    def __init__(self, text: Text, *, status: int | None = None) -> None:
+        super().__init__(text)
+        self.status = status
