@@ -59,8 +59,11 @@ class Settings(BaseSettings):
     broker_password: SecretStr | None = Field(None, description="Its password.")
     broker_tls: bool = Field(False, description="Speak TLS to a broker of your own.")
     broker_ca: Path | None = Field(None, description="Certificates to trust for it; none: the system's.")
-    qos: Literal[0, 1] = Field(
-        0, description="MQTT QoS of lanes and acknowledgements. Delivery is assured end to end at 0 too; see ADR 2."
+    qos: int = Field(  # not Literal[0, 1]: a variable is text, and pydantic compares a Literal without converting
+        0,
+        ge=0,
+        le=1,
+        description="MQTT QoS of lanes and acknowledgements. Delivery is assured end to end at 0 too; see ADR 2.",
     )
 
     database_url: str | None = Field(
