@@ -1,0 +1,56 @@
+"""`python -m ingest`: the ingest worker as a process of its own."""
+
+import sys
+import threading
+
+from ingest.checks import Limits
+from ingest.pipeline import late_after
+from ingest.worker import Outside, Worker
+from linli import runtime
+from linli.adapters.connect import service_client
+from linli.adapters.store import build_store
+from linli.db.database import open_database
+from linli.db.deadletters import SqlDeadLetters
+from linli.db.gateways import SqlGatewayStatuses
+from linli.db.registry import SqlRegistry
+from linli.errors import LinliError
+from linli.settings import Settings, load_settings
+
+
+def main() -> int:
+    """Run until told to stop: 0 then, 2 for a wrong setting or data folder."""
+    try:
+        settings = load_settings()
+        stop = runtime.begin("ingest", settings)
+        return _run(settings, stop)
+    except LinliError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+
+
+def _run(settings: Settings, stop: threading.Event) -> int:
+    clock = settings.clock()
+    database = open_database(settings.app_database_url)
+    store = build_store(settings)
+    outside = Outside(
+        client=service_client(settings, "ingest"),
+        store=store,
+        registry=SqlRegistry(database),
+        letters=SqlDeadLetters(database),
+        statuses=SqlGatewayStatuses(database),
+        clock=clock,
+    )
+    worker = Worker(outside, Limits.of_years(settings.max_clock_error_years), late_after(settings.late_s), settings.qos)
+    reporter = runtime.Reporter("ingest", database, clock, worker.health)
+    reporter.start()
+    try:
+        worker.run(stop)
+    finally:
+        reporter.stop()
+        store.close()
+        database.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,110 @@
+"""Whether what a gateway sent may be stored: who it is, whose devices it speaks for, and whether the time can be right.
+
+The wire format has been checked by the codec; this is what only the registry and the clock can tell. No I/O.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from linli.clock import DAY, format_time
+from linli.errors import Refused
+from linli.model import Message, Reading
+from linli.ports import Registry
+
+YEAR = 365.25 * DAY
+_MAX_NAMED = 5
+
+REGISTRY_REASONS = frozenset(("unknown_gateway", "wrong_community", "unregistered_device", "foreign_device"))
+"""Refusals that a change of the registry can turn into acceptance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`max_clock_error`: microseconds by which an event time may differ from the server's receive time."""
+
+    max_clock_error: float
+
+    @classmethod
+    def of_years(cls, years: float) -> "Limits":
+        """As the setting max_clock_error_years has it."""
+        return cls(years * YEAR)
+
+
+def check_gateway(registry: Registry, community: str, gateway: str) -> None:
+    """Refused 'unknown_gateway' or 'wrong_community' unless `gateway` is registered in `community`."""
+    known = registry.gateway(gateway)
+    if known is None:
+        raise Refused("unknown_gateway", f"gateway {gateway} is not registered")
+    if known.community != community:
+        raise Refused("wrong_community", f"gateway {gateway} belongs to {known.community}, not to {community}")
+
+
+def check_device(registry: Registry, gateway: str, device: str) -> None:
+    """Refused 'unregistered_device' or 'foreign_device' unless `device` reports through `gateway`."""
+    known = registry.device(device)
+    if known is None:
+        raise Refused("unregistered_device", f"device {device} is not registered")
+    if known.gateway != gateway:
+        raise Refused("foreign_device", f"device {device} reports through gateway {known.gateway}, not {gateway}")
+
+
+def check_time(limits: Limits, time: int, received_at: int) -> None:
+    """Refused 'time_out_of_range' for a time too far from when it was received, either way."""
+    if abs(time - received_at) > limits.max_clock_error:
+        years = (time - received_at) / YEAR
+        raise Refused("time_out_of_range", f"{format_time(time)} is {years:+.1f} years from when it was received")
+
+
+def check_event(registry: Registry, limits: Limits, message: Message, received_at: int) -> None:
+    """Refused unless the discrete event may be stored. A gateway speaks for itself too."""
+    if message.subject != message.gateway:
+        check_device(registry, message.gateway, message.subject)
+    check_time(limits, message.time, received_at)
+
+
+def sort_readings(
+    registry: Registry, limits: Limits, message: Message, received_at: int
+) -> tuple[tuple[Reading, ...], Refused | None]:
+    """The readings of a packet that may be stored, and one refusal for all the others (None if there are none).
+
+    The refusal has the reason of the first and names up to five.
+    """
+    faults: list[Refused] = []
+    names: list[str] = []
+    good: list[Reading] = []
+    devices: dict[str, Refused | None] = {}
+    for reading in message.readings:
+        if reading.device not in devices:
+            devices[reading.device] = _refusal(registry, message.gateway, reading.device)
+        fault = devices[reading.device]
+        if fault is None and abs(reading.time - received_at) <= limits.max_clock_error:
+            good.append(reading)
+            continue
+        faults.append(fault or _time_refusal(limits, reading, received_at))
+        names.append(f"{reading.device}/{reading.quantity}")
+    if not faults:
+        return message.readings, None
+    return tuple(good), Refused(faults[0].reason, _summary(faults, names, len(message.readings)))
+
+
+def _refusal(registry: Registry, gateway: str, device: str) -> Refused | None:
+    try:
+        check_device(registry, gateway, device)
+    except Refused as refused:
+        return refused
+    return None
+
+
+def _time_refusal(limits: Limits, reading: Reading, received_at: int) -> Refused:
+    try:
+        check_time(limits, reading.time, received_at)
+    except Refused as refused:
+        return refused
+    raise AssertionError("only called for a time out of range")
+
+
+def _summary(faults: list[Refused], names: list[str], total: int) -> str:
+    told: Iterable[str] = (f"{name}: {fault.detail}" for name, fault in zip(names, faults, strict=True))
+    shown = "; ".join(list(told)[:_MAX_NAMED])
+    more = f"; and {len(faults) - _MAX_NAMED} more" if len(faults) > _MAX_NAMED else ""
+    return f"{len(faults)} of {total} readings: {shown}{more}"

@@ -1,0 +1,241 @@
+"""The ingest worker: one loop that makes durable what has arrived, then answers. All decisions are `pipeline`'s.
+
+    MQTT thread --> inbox --> take all --> decide --> dead letters --> store (rows, positions) --> commit --> acks
+
+An acknowledgement goes out only when rows, positions and letters are durable. While one of them is not, the batch is held
+and tried again with back-off; nothing is acknowledged, the inbox fills up to its bound and then drops what is newest, and
+agents send that again.
+"""
+
+import dataclasses
+import logging
+import random
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from ingest.checks import Limits
+from ingest.inbox import Inbox
+from ingest.letters import Arrival
+from ingest.pipeline import Batch, Pipeline, Tally
+from ingest.split import write_apart
+from ingest.status import sort_statuses
+from linli import topics
+from linli.clock import Clock
+from linli.codec import Ack, encode_ack
+from linli.db.gateways import GatewayStatus
+from linli.errors import StoreError, StoreRefused
+from linli.model import Consumer, LaneKey
+from linli.ports import DeadLetterBox, MqttClient, ReadingStore, Registry
+from linli.runtime import Health
+
+_log = logging.getLogger(__name__)
+
+REFRESH_S = 1.0
+_IDLE_S = 0.5
+
+
+class GatewayStatuses(Protocol):
+    """Where the last status of each gateway is kept (`linli.db.gateways`)."""
+
+    def save(self, statuses: Sequence[GatewayStatus]) -> None:
+        """Keep them durably."""
+
+
+class Backoff:
+    """Seconds to wait before the next try: doubles from `first` to `longest`, spread by half; `reset` on success."""
+
+    def __init__(self, first: float = 0.1, longest: float = 5.0) -> None:
+        self._first = first
+        self._longest = longest
+        self._next = first
+
+    def next(self) -> float:
+        """The wait before the next try."""
+        wait = self._next * random.uniform(0.5, 1.0)
+        self._next = min(self._next * 2, self._longest)
+        return wait
+
+    def reset(self) -> None:
+        """Begin again at `first`."""
+        self._next = self._first
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Outside:
+    """What the worker works with."""
+
+    client: MqttClient
+    store: ReadingStore
+    registry: Registry
+    letters: DeadLetterBox
+    statuses: GatewayStatuses
+    clock: Clock
+
+
+class Worker:
+    """Runs from `run` until its event is set. `late` in microseconds, `qos` of lanes and acknowledgements."""
+
+    def __init__(
+        self, outside: Outside, limits: Limits, late: float, qos: int = 0, backoff: Backoff | None = None
+    ) -> None:
+        self._outside = outside
+        self._limits = limits
+        self._late = late
+        self._qos = qos
+        self._backoff = backoff or Backoff()
+        self._inbox = Inbox()
+        self._pipeline = Pipeline(outside.registry, limits, late, {})
+        self._greet = threading.Event()
+        self._refreshed = float("-inf")
+        self._total = Tally()
+        self._write_failures = 0
+        self._trouble: dict[str, str] = {"start": "starting"}
+
+    def run(self, stop: threading.Event) -> None:
+        """Load what is durable, connect, and work until `stop` is set."""
+        if not self.begin(stop):
+            return
+        try:
+            while not stop.is_set():
+                self.step(stop)
+        finally:
+            self._outside.client.stop()
+
+    def begin(self, stop: threading.Event) -> bool:
+        """Read positions and registry, with back-off while they cannot be had, then connect. False if stopped first:
+        without positions every repeat would be new, without a registry every message a dead letter."""
+        if not self._persist("store", self._load, stop):
+            return False
+        self._trouble.pop("start", None)
+        client = self._outside.client
+        client.start(self._message_came, self._connected, self._disconnected)
+        client.subscribe([topics.any_gateway(topics.Leaf.URGENT), topics.any_gateway(topics.Leaf.BULK)], self._qos)
+        client.subscribe([topics.any_gateway(topics.Leaf.STATUS)], 1)
+        return True
+
+    def step(self, stop: threading.Event, wait: float = _IDLE_S) -> None:
+        """Handle what has arrived; waits up to `wait` seconds for it. Returns early, with nothing done, at `stop`."""
+        self._refresh_now_and_then()
+        arrivals, statuses = self._inbox.take(wait)
+        if self._greet.is_set():
+            self._greet.clear()
+            self._answer(self._pipeline.known().items())
+        if statuses:
+            self._persist("database", lambda: self._keep_statuses(statuses), stop)
+        if arrivals:
+            self._handle(arrivals, stop)
+
+    def health(self) -> Health:
+        """How the worker is; safe to call from any thread."""
+        counters = {**dataclasses.asdict(self._total), "write_failures": self._write_failures}
+        counters["dropped"] = self._inbox.dropped
+        trouble = "; ".join(self._trouble.copy().values())
+        return Health("degraded" if trouble else "ok", trouble, counters)
+
+    # --- one batch --------------------------------------------------------------------------------------------------
+
+    def _handle(self, arrivals: list[Arrival], stop: threading.Event) -> None:
+        batch = self._pipeline.decide(arrivals)
+        if batch.registry_doubt and self._refresh():
+            self._pipeline.roll_back()
+            batch = self._pipeline.decide(arrivals)
+        if batch.durable and not self._persist("store", lambda: self._keep(batch), stop):
+            self._pipeline.roll_back()
+            return
+        self._count(batch.tally)
+        self._answer(self._pipeline.commit(batch).items())
+
+    def _keep(self, batch: Batch) -> None:
+        """Letters first: once the positions are written, nobody sends the refused messages again."""
+        outside = self._outside
+        outside.letters.put(batch.letters)
+        try:
+            outside.store.write([taken.received for taken in batch.taken], batch.positions)
+        except StoreRefused as error:
+            _log.warning("the store refuses a batch of %d messages: %s", len(batch.taken), error)
+            refused = write_apart(outside.store, batch.taken)
+            outside.letters.put(refused)
+            outside.store.write([], batch.positions)
+            batch.tally.dead_letters = len(batch.letters) + len(refused)
+
+    def _keep_statuses(self, arrivals: list[Arrival]) -> None:
+        statuses, letters, doubt = sort_statuses(arrivals, self._outside.registry)
+        if doubt and self._outside.registry.refresh():
+            statuses, letters, _ = sort_statuses(arrivals, self._outside.registry)
+        self._outside.statuses.save(statuses)
+        self._outside.letters.put(letters)
+        self._total.dead_letters += len(letters)
+
+    def _persist(self, what: str, act: Callable[[], None], stop: threading.Event) -> bool:
+        """Do it until it is done; False if `stop` came first. `what` names the trouble meanwhile."""
+        while True:
+            try:
+                act()
+            except (StoreError, SQLAlchemyError) as error:
+                self._write_failures += 1
+                self._trouble[what] = _one_line(error)
+                _log.warning("cannot write, will try again: %s", _one_line(error))
+                if stop.wait(self._backoff.next()):
+                    return False
+            else:
+                self._trouble.pop(what, None)
+                self._backoff.reset()
+                return True
+
+    def _count(self, tally: Tally) -> None:
+        for field in dataclasses.fields(Tally):
+            setattr(self._total, field.name, getattr(self._total, field.name) + getattr(tally, field.name))
+
+    def _answer(self, uptos: Iterable[tuple[LaneKey, int]]) -> None:
+        """One acknowledgement for each lane. One that is lost is given again at the next repeat, gap or connect."""
+        for key, upto in uptos:
+            topic = topics.ack_topic(key.community, key.gateway, Consumer.INGEST)
+            self._outside.client.publish(topic, encode_ack(Ack(key.bootid, key.lane, upto)), self._qos)
+
+    # --- registry ---------------------------------------------------------------------------------------------------
+
+    def _load(self) -> None:
+        self._outside.registry.refresh()
+        positions = self._outside.store.positions()
+        self._pipeline = Pipeline(self._outside.registry, self._limits, self._late, positions)
+
+    def _refresh_now_and_then(self) -> None:
+        now = self._outside.clock.monotonic()
+        if now - self._refreshed >= REFRESH_S:
+            self._refresh()
+            self._refreshed = now
+
+    def _refresh(self) -> bool:
+        """Whether the registry had changed. One that cannot be read now is used as it was."""
+        try:
+            changed = self._outside.registry.refresh()
+        except SQLAlchemyError as error:
+            self._trouble["registry"] = _one_line(error)
+            return False
+        self._trouble.pop("registry", None)
+        return changed
+
+    # --- on the MQTT thread -----------------------------------------------------------------------------------------
+
+    def _message_came(self, topic: str, payload: bytes, _retained: bool) -> None:
+        arrival = Arrival.of(topic, payload, self._outside.clock.now())
+        if topic.endswith("/status"):
+            self._inbox.put_status(arrival)
+        else:
+            self._inbox.put(arrival)
+
+    def _connected(self) -> None:
+        self._trouble.pop("broker", None)
+        self._greet.set()
+        self._inbox.wake()
+
+    def _disconnected(self, reason: str) -> None:
+        self._trouble["broker"] = f"no connection to the broker: {reason}"
+
+
+def _one_line(error: Exception) -> str:
+    lines = str(error).splitlines()
+    return lines[0][:300] if lines else type(error).__name__

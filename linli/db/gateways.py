@@ -1,0 +1,60 @@
+"""The last status of each gateway in the database: written by ingest, read by whoever shows it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import insert, select, update
+
+from linli.db import schema
+from linli.db.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayStatus:
+    """`since`: microseconds since 1970 UTC at which the server first heard this state of this outbox."""
+
+    gateway: str
+    community: str
+    online: bool
+    since: int
+    version: str
+    bootid: str
+
+
+class SqlGatewayStatuses:
+    """The table `gateway_status`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def save(self, statuses: Sequence[GatewayStatus]) -> None:
+        """Write each over the gateway's last one, in one transaction. Hearing the same state again leaves `since`."""
+        if not statuses:
+            return
+        table = schema.gateway_status
+        with self._database.write() as connection:
+            for status in statuses:
+                old = connection.execute(
+                    select(table.c.online, table.c.since).where(table.c.gateway_id == status.gateway)
+                ).one_or_none()
+                values = {
+                    "community_id": status.community,
+                    "online": status.online,
+                    "since": old.since if old is not None and old.online == status.online else status.since,
+                    "version": status.version,
+                    "bootid": status.bootid,
+                }
+                if old is None:
+                    connection.execute(insert(table).values(gateway_id=status.gateway, **values))
+                else:
+                    connection.execute(update(table).where(table.c.gateway_id == status.gateway).values(values))
+
+    def all(self) -> list[GatewayStatus]:
+        """The last status of each gateway, by id."""
+        table = schema.gateway_status
+        with self._database.read() as connection:
+            rows = connection.execute(select(table).order_by(table.c.gateway_id)).all()
+        return [
+            GatewayStatus(row.gateway_id, row.community_id, row.online, row.since, row.version, row.bootid)
+            for row in rows
+        ]
