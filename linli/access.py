@@ -80,7 +80,7 @@ class BrokerUsers:
         try:
             entries = json.loads(self.file.read_text())
             return {name: _user(name, entry) for name, entry in entries.items()}
-        except (ValueError, KeyError, TypeError, OSError):
+        except (ValueError, KeyError, TypeError, AttributeError, OSError):
             raise BrokerError(
                 Text(
                     f"{self.file} 已损坏：删除它并重新启动，Linli 会重新生成密码",

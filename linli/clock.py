@@ -82,9 +82,10 @@ def parse_time(text: str) -> int:
     offset = timedelta()
     if zone not in "Zz":
         sign = -1 if zone[0] == "-" else 1
-        offset = sign * timedelta(hours=int(zone[1:3]), minutes=int(zone[-2:]))
-        if abs(offset) >= timedelta(hours=24):
-            raise ValueError(f"{text[:60]!r} has a zone of a day or more")
+        hours, minutes = int(zone[1:3]), int(zone[-2:])
+        if hours > 23 or minutes > 59:
+            raise ValueError(f"{text[:60]!r} has a zone that is no time of day")
+        offset = sign * timedelta(hours=hours, minutes=minutes)
     leap = second == "60"  # RFC 3339 allows a leap second; POSIX time has none, so it is the second before
     moment = datetime(
         int(year), int(month), int(day), int(hour), int(minute), 59 if leap else int(second), tzinfo=timezone(offset)

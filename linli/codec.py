@@ -37,7 +37,9 @@ MAX_MESSAGE_BYTES = 512 * 1024
 MAX_READINGS = 1000
 _SEQUENCE_DIGITS = 19
 _MAX_SEQUENCE = 2**63 - 1
-_TIME_RANGE = range(2**53)
+_TIME_RANGE = range(2**33 * 1_000_000)
+"""1970 to 2242: as far as SenML's `t`, a double of seconds, still tells one microsecond from the next."""
+
 _UNIT = re.compile(r"[A-Za-z0-9%/_.\-]{1,32}")
 _DECIMAL = re.compile(r"\d{19}", re.ASCII)
 
@@ -81,6 +83,7 @@ def encode_body(message: Message) -> bytes:
         body = dumps(document)
     except TypeError as error:  # orjson: not JSON, a lone surrogate, an integer beyond 64 bits
         raise MalformedMessage("not_json", str(error)[:200]) from None
+    _check_finite(message.data)
     if len(body) > MAX_MESSAGE_BYTES - 64:
         raise MalformedMessage("too_large", f"{len(body)} bytes, over the limit of {MAX_MESSAGE_BYTES - 64}")
     parse_object(body, MAX_MESSAGE_BYTES)  # what a consumer would refuse in `data`, the agent refuses first
@@ -111,6 +114,8 @@ def decode(topic: topics.GatewayTopic, payload: bytes) -> Message:
         raise MalformedMessage("unknown_attribute", f"attribute {min(unknown)!r:.80} is not of this wire format")
     if document.get("specversion") != "1.0":
         raise MalformedMessage("not_cloudevents", "specversion is not '1.0'")
+    if not isinstance(document.get("id"), str) or not document["id"]:
+        raise MalformedMessage("not_cloudevents", "id is missing, empty or not a string")
     source = f"{topics.ROOT}/{topic.community}/gateway/{topic.gateway}"
     if document.get("source") != source:
         raise MalformedMessage("wrong_source", f"source {document.get('source')!r:.120} came on the topic of {source}")
@@ -155,7 +160,7 @@ def check(message: Message) -> None:
     if not 1 <= message.oldest <= message.sequence <= _MAX_SEQUENCE:
         raise MalformedMessage("bad_sequence", f"sequence {message.sequence}, oldest {message.oldest}")
     if message.time not in _TIME_RANGE or message.agent_time not in _TIME_RANGE:
-        raise MalformedMessage("bad_time", "a time lies before 1970 or after 2255")
+        raise MalformedMessage("bad_time", "a time lies before 1970 or after 2242")
     if (message.type == READINGS_TYPE) != bool(message.readings):
         raise MalformedMessage("no_readings", "a packet needs readings, and only a packet has them")
     if len(message.readings) > MAX_READINGS:
@@ -172,7 +177,20 @@ def _check_reading(reading: Reading) -> None:
     if reading.unit is not None and _UNIT.fullmatch(reading.unit) is None:
         raise MalformedMessage("bad_unit", f"{reading.unit!r:.80} is not a unit")
     if reading.time not in _TIME_RANGE:
-        raise MalformedMessage("bad_time", "a reading lies before 1970 or after 2255")
+        raise MalformedMessage("bad_time", "a reading lies before 1970 or after 2242")
+
+
+def _check_finite(data: JsonValue | Mapping[str, JsonValue]) -> None:
+    """Refuse NaN and infinities, which orjson would write as null. Only for what orjson has written: it has an end."""
+    below: list[Any] = [data]
+    while below:
+        item = below.pop()
+        if isinstance(item, float) and not math.isfinite(item):
+            raise MalformedMessage("not_finite", f"data holds {item}, which JSON cannot")
+        if isinstance(item, Mapping):
+            below.extend(item.values())
+        elif isinstance(item, list | tuple):
+            below.extend(item)
 
 
 def _senml(reading: Reading) -> dict[str, JsonValue]:

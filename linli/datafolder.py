@@ -75,9 +75,11 @@ class DataFolder:
     def _check_layout(self) -> None:
         file = self.root / "VERSION"
         if not file.exists():
-            file.write_text(f"{LAYOUT}\n")
-        said = file.read_text().strip()
-        if not said.isdigit() or int(said) > LAYOUT:
+            fresh = file.with_name("VERSION.new")
+            fresh.write_text(f"{LAYOUT}\n")
+            fresh.replace(file)  # never seen empty, whenever the process is killed
+        said = file.read_text(errors="replace").strip()
+        if not said.isdecimal() or int(said) > LAYOUT:
             raise DataFolderError(
                 Text(
                     f"数据目录 {self.root} 的版本是 {said!r}，此 Linli 只认得 {LAYOUT}：请升级 Linli",

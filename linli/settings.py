@@ -9,12 +9,18 @@ The edge agent does not use this: it runs on another machine, and has its own sm
 
 import difflib
 import os
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, get_args
+from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr, ValidationError
+from dotenv import dotenv_values
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -28,12 +34,21 @@ PREFIX = "LINLI_"
 BrokerKind = Literal["auto", "nats", "mosquitto", "external"]
 StoreKind = Literal["auto", "influx1", "influx2", "influx3"]
 
+_ENV_FILE = Path(".env")
+
+
+class _DotEnv(DotEnvSettingsSource):
+    """`.env`, which may serve other programs too: what has no LINLI_ name is none of ours."""
+
+    def __call__(self) -> dict[str, Any]:
+        return EnvSettingsSource.__call__(self)
+
 
 class Settings(BaseSettings):
     """The server's settings. Field descriptions are what `docs/settings.md` says of each."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", env_file_encoding="utf-8", frozen=True, extra="forbid"
+        env_prefix=PREFIX, env_file=_ENV_FILE, env_file_encoding="utf-8", frozen=True, extra="forbid"
     )
 
     data: Path = Field(Path("data"), description="Folder of everything Linli keeps: databases, secrets, logs.")
@@ -67,9 +82,15 @@ class Settings(BaseSettings):
     )
 
     database_url: str | None = Field(
-        None, description="SQLAlchemy URL of alerts, registry and people. None: SQLite in the data folder."
+        None,
+        repr=False,  # may hold a password
+        description="SQLAlchemy URL of alerts, registry and people. None: SQLite in the data folder.",
     )
-    influx_url: str | None = Field(None, description="URL of an InfluxDB for readings and events. None: SQLite.")
+    influx_url: str | None = Field(
+        None,
+        repr=False,  # may hold a password
+        description="URL of an InfluxDB for readings and events. None: SQLite.",
+    )
     influx_kind: StoreKind = Field("auto", description="Its generation; auto: by what its /ping says.")
     influx_token: SecretStr | None = Field(None, description="Token (2.x, 3), or password of influx_username (1.x).")
     influx_username: str | None = Field(None, description="User of a 1.x with sign-in.")
@@ -106,8 +127,17 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Command options, environment, .env, TOML, in this order of precedence."""
-        file = Path(os.environ.get(PREFIX + "CONFIG", "linli.toml"))
-        return init_settings, env_settings, dotenv_settings, TomlConfigSettingsSource(settings_cls, file)
+        toml = TomlConfigSettingsSource(settings_cls, _toml_file())
+        return init_settings, env_settings, _DotEnv(settings_cls), toml
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (OSError, ValueError, LookupError):  # a folder's name, an absolute path, no such zone
+            raise ValueError("no such time zone; one is named like Asia/Shanghai") from None
+        return name
 
     def clock(self) -> Clock:
         """The clock that every process of this installation goes by."""
@@ -157,20 +187,37 @@ _OTHER_VARIABLES = {PREFIX + "CONFIG", PREFIX + "LEASH", PREFIX + "TEST_REQUIRE_
 
 def load_settings(**options: Any) -> Settings:
     """Settings from all sources; an option that is None counts as not given. ConfigError says which value is wrong."""
-    _refuse_unknown_variables()
+    if PREFIX + "CONFIG" in os.environ and not _toml_file().is_file():
+        raise ConfigError(
+            Text(f"{PREFIX}CONFIG 指定的文件不存在", f"{PREFIX}CONFIG names this file, which is not there"),
+            file=_toml_file(),
+        )
     try:
+        _refuse_unknown_variables()
         return Settings(**{name: value for name, value in options.items() if value is not None})
     except ValidationError as error:
         raise _explain(error) from None
-    except ValueError as error:  # a TOML file that is not TOML
-        raise ConfigError(Text(f"设置文件有误：{error}", f"the settings file is wrong: {error}")) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(Text(f"不是有效的 TOML：{error}", f"not valid TOML: {error}"), file=_toml_file()) from None
+    except (UnicodeDecodeError, OSError) as error:  # .env or the TOML file is not UTF-8, or may not be read
+        raise ConfigError(Text(f"设置文件有误：{error}", f"a settings file is wrong: {error}")) from None
+
+
+def _toml_file() -> Path:
+    return Path(os.environ.get(PREFIX + "CONFIG", "linli.toml"))
 
 
 def _refuse_unknown_variables() -> None:
-    known = {PREFIX + name.upper() for name in Settings.model_fields} | _OTHER_VARIABLES
-    for name in os.environ:
-        if name.startswith(PREFIX) and name not in known:
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    for name in _our_variables():
+        if name.upper() not in known:  # pydantic-settings takes them in either case
             raise ConfigError(_unknown(name, sorted(known)))
+
+
+def _our_variables() -> Iterator[str]:
+    yield from (name for name in os.environ if name.startswith(PREFIX) and name not in _OTHER_VARIABLES)
+    if _ENV_FILE.is_file():
+        yield from (name for name in dotenv_values(_ENV_FILE) if name.upper().startswith(PREFIX))
 
 
 def _unknown(name: str, known: list[str]) -> Text:

@@ -15,7 +15,9 @@ from linli.errors import MalformedMessage
 MAX_DEPTH = 16
 MAX_STRING = 16 * 1024
 
-_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
+"""Takes an unterminated string to the end of the payload: else each quote in it would be tried as a beginning."""
+
 _LONG_INTEGER = re.compile(rb"(?<![\d.eE+-])-?\d{19,}(?![\d.eE])")
 _NOT_A_NUMBER = re.compile(rb"\b(?:NaN|Infinity)\b")
 _INT64 = range(-(2**63), 2**63)
@@ -43,21 +45,28 @@ def parse_value(payload: bytes, max_bytes: int, max_depth: int = MAX_DEPTH) -> A
     except orjson.JSONDecodeError as error:
         raise _named(payload, error) from None
     bare = _STRING.sub(b"", payload)
-    for match in _LONG_INTEGER.finditer(bare):
-        digits = match.group()
-        if len(digits) > 20 or int(digits) not in _INT64:
-            raise MalformedMessage("integer_range", f"an integer of {len(digits)} digits does not fit in 64 bits")
+    _check_integers(bare)
     keys = _walk(value, max_depth)
     if keys != bare.count(b":"):
         raise MalformedMessage("duplicate_key", "an object has the same key twice")
     return value
 
 
+def _check_integers(bare: bytes) -> None:
+    for match in _LONG_INTEGER.finditer(bare):
+        digits = match.group()
+        if len(digits) > 20 or int(digits) not in _INT64:
+            raise MalformedMessage("integer_range", f"an integer of {len(digits)} digits does not fit in 64 bits")
+
+
 def _named(payload: bytes, error: orjson.JSONDecodeError) -> MalformedMessage:
     said = str(error)
     if "depth limit" in said or "recursion" in said.lower():
         return MalformedMessage("too_deep", f"nested deeper than {MAX_DEPTH} levels")
-    if "infinity" in said or _NOT_A_NUMBER.search(_STRING.sub(b"", payload)):
+    bare = _STRING.sub(b"", payload)
+    if "infinity" in said:
+        _check_integers(bare)  # an integer of hundreds of digits is infinite to orjson
+    if "infinity" in said or _NOT_A_NUMBER.search(bare):
         return MalformedMessage("not_finite", "NaN and infinities are no JSON numbers")
     return MalformedMessage("not_json", said[:200])
 
