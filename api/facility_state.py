@@ -24,6 +24,9 @@ STALE_INTERVALS = 3
 DEFAULT_STALE_S = 180.0
 """For a device that promises no interval."""
 
+_NO_STORE = Text(
+    "读数库没有应答，无法得知当前数值", "the store of readings does not answer: current values are not known"
+)
 _FAULT = (Severity.CRITICAL, Severity.HIGH)
 
 
@@ -70,13 +73,18 @@ def is_stale(last_time: int | None, interval_s: float | None, now: int) -> bool:
     return last_time is None or now - last_time > stale_after(interval_s)
 
 
-def decide(devices: Sequence[DeviceFacts], alerts: Sequence[AlertFacts], now: int) -> FacilityState:
-    """How the facility with these devices and open alerts is at `now`."""
+def decide(
+    devices: Sequence[DeviceFacts], alerts: Sequence[AlertFacts], now: int, *, store_answers: bool = True
+) -> FacilityState:
+    """How the facility with these devices and open alerts is at `now`.
+
+    With `store_answers` False no value is known, and every `last_time` is None for that reason.
+    """
     standing = sorted((alert for alert in alerts if alert.standing), key=lambda a: (a.severity.rank, a.opened_at, a.id))
     silent = [device for device in devices if _silent(device, now)]
     told = tuple(alert.title for alert in standing)
     worst = tuple(alert.id for alert in standing)
-    silence = _silence(devices, silent)
+    silence = _silence(devices, silent) if store_answers or not devices else (_NO_STORE,)
     bad = [alert.opened_at for alert in standing if alert.severity in _FAULT]
     if bad:
         return FacilityState(FacilityStatus.FAULT, min(bad), told + silence, worst)

@@ -1,0 +1,148 @@
+"""Names beside ids: the registry and the people, as they were a moment ago, and the views made of them."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from api.views import AlertDetail, AlertView, ChangeView, EventView, EvidenceView
+from api.words import change_name
+from linli.clock import Clock
+from linli.db.alerts import AlertChange as StoredChange
+from linli.db.database import Database
+from linli.db.people import People
+from linli.db.registry import RegistrySnapshot, SqlRegistry
+from linli.i18n import Text
+from linli.model import Alert, Device, Evidence
+from linli.ports import StoredEvent
+from linli.vocabulary import EVENT_TYPES, event_name, quantity_of
+
+REFRESH_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The registry and the people at one moment. An id that is not in it is shown as it is."""
+
+    registry: RegistrySnapshot
+    people: Mapping[str, str]
+
+    def community(self, community: str) -> Text:
+        """The community's name."""
+        found = self.registry.communities.get(community)
+        return found.name if found else Text(community, community)
+
+    def place(self, place: str) -> Text:
+        """The place's name."""
+        found = self.registry.places.get(place)
+        return found.name if found else Text(place, place)
+
+    def device(self, device: str) -> Text:
+        """The name of a device, or of a gateway, which has events of its own."""
+        found = self.registry.devices.get(device) or self.registry.gateways.get(device)
+        return found.name if found else Text(device, device)
+
+    def person(self, person: str | None) -> str | None:
+        """What to show for a person."""
+        return None if person is None else self.people.get(person, person)
+
+    def building(self, place: str) -> str:
+        """The outermost place that this one lies in: a building, as a rule."""
+        seen = {place}
+        while (found := self.registry.places.get(place)) and found.parent and found.parent not in seen:
+            place = found.parent
+            seen.add(place)
+        return place
+
+    def devices_of(self, facility: str) -> list[Device]:
+        """The facility's devices, by id."""
+        found = [device for device in self.registry.devices.values() if device.facility == facility]
+        return sorted(found, key=lambda device: device.id)
+
+    def alert(self, alert: Alert) -> AlertView:
+        """The alert with names."""
+        registry = self.registry
+        subject = registry.places.get(alert.subject)
+        named = subject.name if alert.subject_kind == "place" and subject else self.device(alert.subject)
+        return AlertView(
+            alert=alert,
+            community_name=self.community(alert.community),
+            subject_name=named,
+            place_name=None if alert.place is None else self.place(alert.place),
+            acknowledged_by_name=self.person(alert.acknowledged_by),
+            closed_by_name=self.person(alert.closed_by),
+        )
+
+    def detail(self, alert: Alert, changes: list[StoredChange]) -> AlertDetail:
+        """The alert with its evidence and history."""
+        evidence = sorted(alert.evidence, key=lambda seen: seen.time)
+        return AlertDetail(self.alert(alert), tuple(map(self._evidence, evidence)), tuple(map(self._change, changes)))
+
+    def event(self, event: StoredEvent) -> EventView:
+        """The event with names."""
+        return EventView(
+            community=event.community,
+            device=event.device,
+            device_name=self.device(event.device),
+            type=event.type,
+            type_name=event_name(event.type),
+            time=event.time,
+            received_at=event.received_at,
+            time_source=event.time_source,
+            historic=event.historic,
+            late=event.late,
+            data=event.data,
+        )
+
+    def _evidence(self, seen: Evidence) -> EvidenceView:
+        quantity = quantity_of(seen.what)
+        value = seen.value
+        words = None
+        if quantity.flag and isinstance(value, int | float):
+            words = quantity.words[bool(value)]
+        return EvidenceView(
+            time=seen.time,
+            device=seen.device,
+            device_name=self.device(seen.device),
+            what=seen.what,
+            what_name=EVENT_TYPES.get(seen.what) or quantity.name,
+            value=value,
+            unit=seen.unit,
+            symbol=quantity.symbol or seen.unit or "",
+            words=words,
+            data=seen.data,
+        )
+
+    def _change(self, change: StoredChange) -> ChangeView:
+        return ChangeView(
+            id=change.id,
+            at=change.at,
+            kind=change.kind,
+            kind_name=change_name(change.kind),
+            actor=change.actor,
+            actor_name=self.person(change.actor),
+            comment=change.comment,
+            severity=change.severity.value,
+            handling=change.handling.value,
+        )
+
+
+class Directory:
+    """Names that are at most about a second old, read for all requests together. Safe to call from several threads."""
+
+    def __init__(self, database: Database, people: People, clock: Clock) -> None:
+        self._registry = SqlRegistry(database)
+        self._people = people
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._names: Names | None = None
+        self._read_at = 0.0
+
+    def names(self) -> Names:
+        """The names as they are now, or were within the last second."""
+        with self._lock:
+            now = self._clock.monotonic()
+            if self._names is None or now - self._read_at >= REFRESH_S:
+                self._registry.refresh()
+                self._names = Names(self._registry.snapshot, self._people.display_names())
+                self._read_at = now
+            return self._names

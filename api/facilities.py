@@ -1,0 +1,217 @@
+"""Devices and facilities with their newest values, as views: reads what `api.facility_state` decides from."""
+
+import logging
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from api.directory import Names
+from api.facility_state import AlertFacts, DeviceFacts, decide, is_stale
+from api.views import DeviceView, FacilityDetail, FacilityView, ValueView
+from linli.clock import SECOND, Clock
+from linli.db import schema
+from linli.db.alerts import SqlAlerts
+from linli.db.database import Database
+from linli.errors import StoreError
+from linli.model import Alert, Condition, Device, Facility
+from linli.ports import Latest, ReadingStore
+from linli.vocabulary import DEVICE_KINDS, FACILITY_KINDS, kind_name, quantity_of
+
+KEEP_LATEST_S = 1.0
+
+_log = logging.getLogger(__name__)
+
+
+class LatestValues:
+    """The newest values of each community, asked for at most once a second however many people look."""
+
+    def __init__(self, store: ReadingStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._kept: dict[str, tuple[float, dict[str, list[Latest]] | None]] = {}
+
+    def of(self, community: str) -> dict[str, list[Latest]] | None:
+        """The newest value of each series, by device; None if the store does not answer."""
+        with self._lock:
+            now = self._clock.monotonic()
+            kept = self._kept.get(community)
+            if kept is None or now - kept[0] >= KEEP_LATEST_S:
+                kept = (now, self._read(community))
+                self._kept[community] = kept
+            return kept[1]
+
+    def _read(self, community: str) -> dict[str, list[Latest]] | None:
+        try:
+            latest = self._store.latest(community)
+        except StoreError as error:
+            _log.warning("no latest values of %s: %s", community, error.text.en)
+            return None
+        found: dict[str, list[Latest]] = {}
+        for value in latest:
+            found.setdefault(value.device, []).append(value)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Link:
+    online: bool
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is known of one community now. `latest` None: the store does not answer."""
+
+    now: int
+    latest: dict[str, list[Latest]] | None
+    links: dict[str, _Link]
+
+    def values(self, device: str) -> list[Latest]:
+        return (self.latest or {}).get(device, [])
+
+    def last_time(self, device: str) -> int | None:
+        return max((value.time for value in self.values(device)), default=None)
+
+    def facts(self, device: Device) -> DeviceFacts:
+        link = self.links.get(device.gateway)
+        offline = link.since if link is not None and not link.online else None
+        return DeviceFacts(device.id, device.name, device.interval_s, self.last_time(device.id), offline)
+
+
+class FacilityReader:
+    """Reads registry, newest values, gateways and open alerts together. The caller has checked the scope."""
+
+    def __init__(self, database: Database, store: ReadingStore, clock: Clock) -> None:
+        self._database = database
+        self._alerts = SqlAlerts(database)
+        self._latest = LatestValues(store, clock)
+        self._clock = clock
+
+    def devices(self, names: Names, communities: Iterable[str]) -> list[DeviceView]:
+        """Every device of these communities, by id."""
+        known = {community: self._known(community) for community in communities}
+        devices = sorted(names.registry.devices.values(), key=lambda device: device.id)
+        return [_device(names, device, known[device.community]) for device in devices if device.community in known]
+
+    def facilities(self, names: Names, communities: Sequence[str]) -> list[FacilityView]:
+        """Every facility of these communities with its state, by id."""
+        known = {community: self._known(community) for community in communities}
+        alerts = self._alerts.open_alerts(frozenset(communities))
+        belongs: dict[str, list[Device]] = {}
+        for device in sorted(names.registry.devices.values(), key=lambda device: device.id):
+            if device.facility is not None:
+                belongs.setdefault(device.facility, []).append(device)
+        return [
+            _facility(names, facility, belongs.get(facility.id, []), known[facility.community], alerts)
+            for facility in sorted(names.registry.facilities.values(), key=lambda facility: facility.id)
+            if facility.community in known
+        ]
+
+    def detail(self, names: Names, facility: Facility) -> FacilityDetail:
+        """One facility with its devices and their newest values."""
+        known = self._known(facility.community)
+        alerts = self._alerts.open_alerts(frozenset((facility.community,)))
+        devices = names.devices_of(facility.id)
+        return FacilityDetail(
+            view=_facility(names, facility, devices, known, alerts),
+            devices=tuple(_device(names, device, known) for device in devices),
+            values=tuple(
+                _value(device, value, known.now)
+                for device in devices
+                for value in sorted(known.values(device.id), key=lambda value: value.quantity)
+            ),
+        )
+
+    def _known(self, community: str) -> _Known:
+        table = schema.gateway_status
+        with self._database.read() as connection:
+            rows = connection.execute(select(table).where(table.c.community_id == community)).all()
+        links = {row.gateway_id: _Link(row.online, row.since) for row in rows}
+        return _Known(self._clock.now(), self._latest.of(community), links)
+
+
+def _concerns(alert: Alert, devices: set[str]) -> bool:
+    """An alert is about a facility if its subject is one of the devices, or a place and one of them saw it."""
+    if alert.subject in devices:
+        return True
+    return alert.subject_kind == "place" and any(seen.device in devices for seen in alert.evidence)
+
+
+def _facility(
+    names: Names, facility: Facility, devices: Sequence[Device], known: _Known, alerts: Sequence[Alert]
+) -> FacilityView:
+    ids = {device.id for device in devices}
+    facts = [
+        AlertFacts(
+            alert.id,
+            alert.severity,
+            alert.title,
+            alert.opened_at,
+            standing=alert.latched or alert.condition is not Condition.RESOLVED,
+        )
+        for alert in alerts
+        if _concerns(alert, ids)
+    ]
+    state = decide(
+        [known.facts(device) for device in devices], facts, known.now, store_answers=known.latest is not None
+    )
+    building = names.building(facility.place)
+    return FacilityView(
+        id=facility.id,
+        kind=facility.kind,
+        kind_name=kind_name(FACILITY_KINDS, facility.kind),
+        name=facility.name,
+        community=facility.community,
+        community_name=names.community(facility.community),
+        place=facility.place,
+        place_name=names.place(facility.place),
+        building=building,
+        building_name=names.place(building),
+        state=state.status,
+        since=state.since,
+        reasons=state.reasons,
+        worst_alerts=state.worst_alerts,
+    )
+
+
+def _device(names: Names, device: Device, known: _Known) -> DeviceView:
+    link = known.links.get(device.gateway)
+    last = known.last_time(device.id)
+    facility = names.registry.facilities.get(device.facility or "")
+    return DeviceView(
+        id=device.id,
+        kind=device.kind,
+        kind_name=kind_name(DEVICE_KINDS, device.kind),
+        name=device.name,
+        community=device.community,
+        community_name=names.community(device.community),
+        gateway=device.gateway,
+        gateway_online=None if link is None else link.online,
+        place=device.place,
+        place_name=names.place(device.place),
+        facility=device.facility,
+        facility_name=None if facility is None else facility.name,
+        interval_s=device.interval_s,
+        last_time=last,
+        stale=is_stale(last, device.interval_s, known.now),
+    )
+
+
+def _value(device: Device, value: Latest, now: int) -> ValueView:
+    quantity = quantity_of(value.quantity)
+    return ValueView(
+        device=device.id,
+        device_name=device.name,
+        quantity=value.quantity,
+        quantity_name=quantity.name,
+        value=value.value,
+        unit=value.unit,
+        symbol=quantity.symbol or value.unit or "",
+        words=quantity.words[value.value != 0] if quantity.flag else None,
+        time=value.time,
+        age_s=max(0, now - value.time) / SECOND,
+        stale=is_stale(value.time, device.interval_s, now),
+    )

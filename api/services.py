@@ -1,0 +1,315 @@
+"""What Linli can be asked by people: the one layer under both the REST routes and the console.
+
+Every method takes the person who asks, and applies right and scope first: what lies outside the person's communities
+is answered like what does not exist. All are synchronous and safe to call from several threads; call them on a thread
+pool from async code. Times are microseconds since 1970 UTC.
+"""
+
+import secrets
+import threading
+import unicodedata
+from collections.abc import Mapping, Sequence
+
+from api.directory import Directory, Names
+from api.facilities import FacilityReader
+from api.live import AlertHub
+from api.platform import read_health
+from api.scope import Operation, demand
+from api.views import (
+    AlertDetail,
+    AlertView,
+    DeviceView,
+    EventView,
+    FacilityDetail,
+    FacilityView,
+    HealthView,
+)
+from linli.clock import DAY, Clock
+from linli.db.alerts import OUTCOME_DONE, SqlAlerts
+from linli.db.database import Database
+from linli.db.people import People, Person
+from linli.errors import Conflict, NotAnswering, NotFound, Refused
+from linli.i18n import Text
+from linli.model import Action, ActionKind, Alert, Community, Severity
+from linli.ports import Bucket, MqttClient, ReadingStore
+from linli.settings import Settings
+
+ANSWER_WITHIN_S = 3.0
+LOOK_EVERY_S = 0.02
+MAX_LIMIT = 1000
+MAX_POINTS = 2000
+MAX_RANGE = 366 * DAY
+MAX_COMMENT = 2000
+
+
+class Services:
+    """All that the API and the console offer. `live` tells what happens; `people` signs in; `clock` and `settings` are
+    those of this installation."""
+
+    def __init__(
+        self,
+        database: Database,
+        store: ReadingStore,
+        clock: Clock,
+        settings: Settings,
+        people: People,
+        directory: Directory,
+        live: AlertHub,
+    ) -> None:
+        self.database = database
+        self.clock = clock
+        self.settings = settings
+        self.people = people
+        self.live = live
+        self._store = store
+        self._directory = directory
+        self._alerts = SqlAlerts(database)
+        self._facilities = FacilityReader(database, store, clock)
+        self._pause = threading.Event()
+
+    # --- alerts ---------------------------------------------------------------------------------------------------
+
+    def alerts(
+        self,
+        person: Person,
+        *,
+        open_only: bool = True,
+        severities: Sequence[Severity] = (),
+        rules: Sequence[str] = (),
+        community: str | None = None,
+        subject: str | None = None,
+        since: int | None = None,
+        until: int | None = None,
+        limit: int = 100,
+        before: str | None = None,
+    ) -> list[AlertView]:
+        """Alerts within the person's scope, the last opened first; `since` <= opened_at < `until`.
+
+        `before`: the id of the last alert of the page before. A foreign community or id is NotFound. At most MAX_LIMIT.
+        """
+        scope = self._scope(person, community)
+        cursor = None
+        if before is not None:
+            last = self._alert(person, before)
+            cursor = (last.opened_at, last.id)
+        found = self._alerts.find(
+            scope,
+            open_only=open_only,
+            severities=severities,
+            rules=rules,
+            subject=subject,
+            since=since,
+            until=until,
+            limit=max(1, min(limit, MAX_LIMIT)),
+            before=cursor,
+        )
+        names = self._directory.names()
+        return [names.alert(alert) for alert in found]
+
+    def alert(self, person: Person, alert_id: str) -> AlertDetail:
+        """The alert with its evidence and history; NotFound outside the person's scope."""
+        found = self._alert(person, alert_id)
+        return self._directory.names().detail(found, self._alerts.changes(alert_id))
+
+    def open_counts(self, person: Person) -> dict[Severity, int]:
+        """How many alerts are open within the person's scope, for every severity."""
+        return self._alerts.count_open(self._scope(person, None))
+
+    def acknowledge(self, person: Person, alert_id: str, comment: str = "") -> AlertView:
+        """Say that the person has taken the alert up. Doing so twice changes nothing: the first one stands.
+
+        NotFound outside the scope; Conflict if it is closed; NotAnswering if rules has not applied it within 3 s (the act
+        is kept, and applied when rules is back).
+        """
+        return self._act(person, alert_id, ActionKind.ACKNOWLEDGE, _tidy(comment))
+
+    def close(self, person: Person, alert_id: str, reason: str) -> AlertView:
+        """Close the alert. Refused without a reason; otherwise like `acknowledge`."""
+        tidy = _tidy(reason)
+        if not tidy:
+            raise _refused("no_reason", Text("关闭警报须写明原因", "closing an alert takes a reason"))
+        return self._act(person, alert_id, ActionKind.CLOSE, tidy)
+
+    # --- devices and facilities -----------------------------------------------------------------------------------
+
+    def communities(self, person: Person) -> list[Community]:
+        """The communities that the person sees, by id."""
+        demand(person, Operation.SEE)
+        known = self._directory.names().registry.communities
+        return [known[name] for name in sorted(known) if person.sees(name)]
+
+    def devices(self, person: Person, community: str | None = None) -> list[DeviceView]:
+        """The devices of one community or of all that the person sees, by id."""
+        wanted, names = self._wanted(person, community)
+        return self._facilities.devices(names, wanted)
+
+    def facilities(self, person: Person, community: str | None = None) -> list[FacilityView]:
+        """The facilities with their state, by id. If the store does not answer they are unknown, not missing."""
+        wanted, names = self._wanted(person, community)
+        return self._facilities.facilities(names, wanted)
+
+    def facility(self, person: Person, facility_id: str) -> FacilityDetail:
+        """One facility with its devices and their newest values; NotFound outside the person's scope."""
+        demand(person, Operation.SEE)
+        names = self._directory.names()
+        found = names.registry.facilities.get(facility_id)
+        if found is None or not person.sees(found.community):
+            raise _no_such(Text("设施", "facility"), facility_id)
+        return self._facilities.detail(names, found)
+
+    # --- the store ------------------------------------------------------------------------------------------------
+
+    def readings(
+        self, person: Person, device: str, quantity: str, start: int, end: int, max_points: int = 300
+    ) -> list[Bucket]:
+        """The series in [start, end), oldest first, in at most `max_points` equal buckets; empty ones left out.
+
+        NotFound for a device outside the scope, Refused for a range that is empty or over a year, StoreError.
+        """
+        demand(person, Operation.SEE)
+        found = self._directory.names().registry.devices.get(device)
+        if found is None or not person.sees(found.community):
+            raise _no_such(Text("设备", "device"), device)
+        _check_range(start, end)
+        points = max(1, min(max_points, MAX_POINTS))
+        return self._store.readings(found.community, device, quantity, start, end, points)
+
+    def events(
+        self,
+        person: Person,
+        start: int,
+        end: int,
+        *,
+        community: str | None = None,
+        types: Sequence[str] = (),
+        device: str | None = None,
+        limit: int = 100,
+    ) -> list[EventView]:
+        """Discrete events in [start, end) within the scope, newest first. Errors as for `readings`."""
+        wanted, names = self._wanted(person, community)
+        _check_range(start, end)
+        if device is not None:
+            found = names.registry.devices.get(device)
+            if found is None or found.community not in wanted:
+                raise _no_such(Text("设备", "device"), device)
+            wanted = [found.community]
+        limit = max(1, min(limit, MAX_LIMIT))
+        events = [
+            event
+            for place in wanted
+            for event in self._store.events(place, start, end, types=types, device=device, limit=limit)
+        ]
+        events.sort(key=lambda event: (event.time, event.sequence), reverse=True)
+        return [names.event(event) for event in events[:limit]]
+
+    # --- the platform ---------------------------------------------------------------------------------------------
+
+    def health(self) -> HealthView:
+        """How Linli is. Needs no person: who may see how much of it is decided where it is shown."""
+        return read_health(self.database, self.clock.now(), self.live.connected)
+
+    # --- scope ----------------------------------------------------------------------------------------------------
+
+    def _scope(self, person: Person, community: str | None) -> frozenset[str] | None:
+        """The communities to look in; None for all. NotFound for one that the person does not see."""
+        demand(person, Operation.SEE)
+        if community is None:
+            return person.communities
+        if not person.sees(community):
+            raise _no_such(Text("小区", "community"), community)
+        return frozenset((community,))
+
+    def _wanted(self, person: Person, community: str | None) -> tuple[list[str], Names]:
+        """The registered communities to look in, and the names to show."""
+        scope, names = self._scope(person, community), self._directory.names()
+        known: Mapping[str, Community] = names.registry.communities
+        if community is not None and community not in known:
+            raise _no_such(Text("小区", "community"), community)
+        return [name for name in sorted(known) if scope is None or name in scope], names
+
+    def _alert(self, person: Person, alert_id: str) -> Alert:
+        demand(person, Operation.SEE)
+        found = self._alerts.get(alert_id)
+        if found is None or not person.sees(found.community):
+            raise _no_such(Text("警报", "alert"), alert_id)
+        return found
+
+    # --- acts -----------------------------------------------------------------------------------------------------
+
+    def _act(self, person: Person, alert_id: str, kind: ActionKind, comment: str) -> AlertView:
+        demand(person, Operation.HANDLE_ALERTS)
+        if not self._alert(person, alert_id).open:
+            raise _closed(alert_id)
+        action = Action("x" + secrets.token_hex(10), alert_id, kind, person.id, comment, self.clock.now())
+        self._alerts.add_action(action)
+        outcome = self._await_outcome(action.id)
+        if outcome == "already_closed":
+            raise _closed(alert_id)
+        if outcome == "not_found":
+            raise _no_such(Text("警报", "alert"), alert_id)
+        if outcome not in (OUTCOME_DONE, "already_acknowledged"):
+            text = Text("未能执行（{outcome}）", "this could not be done ({outcome})")
+            raise Conflict(text.format(outcome=outcome))
+        return self._directory.names().alert(self._alert(person, alert_id))
+
+    def _await_outcome(self, action: str) -> str:
+        deadline = self.clock.monotonic() + ANSWER_WITHIN_S
+        while (outcome := self._alerts.action_outcome(action)) is None:
+            if self.clock.monotonic() >= deadline:
+                raise NotAnswering(
+                    Text(
+                        "规则进程没有应答；您的操作已保存，恢复后会自动执行，无需重复",
+                        "rules is not answering; your action is stored and will be applied when it is back: "
+                        "no need to repeat it",
+                    )
+                )
+            self._pause.wait(LOOK_EVERY_S)
+        return outcome
+
+
+def build_services(
+    settings: Settings, database: Database, store: ReadingStore, clock: Clock, client: MqttClient | None = None
+) -> Services:
+    """Services over these, wired but not started: `live.start()` begins the live stream."""
+    people = People(database, clock)
+    directory = Directory(database, people, clock)
+    live = AlertHub(SqlAlerts(database), directory, people, clock, client)
+    return Services(database, store, clock, settings, people, directory, live)
+
+
+def _tidy(comment: str) -> str:
+    """The comment without blanks around it; Refused if it is too long or holds control characters."""
+    tidy = comment.replace("\r\n", "\n").strip()
+    if len(tidy) > MAX_COMMENT or not _printable(tidy):
+        text = Text(
+            f"文字最多 {MAX_COMMENT} 字，不含控制字符",
+            f"a text has at most {MAX_COMMENT} characters, and no control ones",
+        )
+        raise _refused("bad_comment", text)
+    return tidy
+
+
+def _printable(text: str) -> bool:
+    return all(letter in "\n\t" or unicodedata.category(letter) not in ("Cc", "Cs") for letter in text)
+
+
+def _check_range(start: int, end: int) -> None:
+    if not 0 <= start < end or end - start > MAX_RANGE:
+        text = Text(
+            "时间范围须先起后止，且不超过 366 天", "the range must end after it starts, and be at most 366 days long"
+        )
+        raise _refused("bad_range", text)
+
+
+def _refused(reason: str, text: Text) -> Refused:
+    error = Refused(reason, text.en)
+    error.text = text
+    return error
+
+
+def _closed(alert: str) -> Conflict:
+    return Conflict(Text(f"警报 {alert} 已经关闭", f"alert {alert} is closed already"))
+
+
+def _no_such(what: Text, name: str) -> NotFound:
+    return NotFound(Text(f"没有{what.zh} {name:.64}", f"there is no {what.en} {name:.64}"))
