@@ -108,6 +108,16 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The devices that something happens to."""
         return frozenset(step.device for step in self.steps)
 
+    def check(self) -> None:
+        """Refused for an id, a type or a duration that is none (a file is checked by `load`, which tells the line)."""
+        duration(self.lasts)
+        for step in self.steps:
+            check_id(step.device, "device")
+            for text in (step.at, step.hold_for or "0s", step.silent_for or "0s"):
+                duration(text)
+            if step.event is not None:
+                check_type(step.event)
+
     def fits(self, now: int, zone: ZoneInfo) -> bool:
         """Whether it makes sense to play it live at this time of day."""
         if self.only_between is None:
