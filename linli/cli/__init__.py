@@ -1,0 +1,1 @@
+"""The command `linli`: a composition root, which nothing imports."""

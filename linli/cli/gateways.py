@@ -1,0 +1,115 @@
+"""`linli gateway`: register edge agents, and give each its own user at the broker."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from linli.i18n import Text
+
+if TYPE_CHECKING:
+    from linli.db.database import Database
+    from linli.settings import Settings
+
+gateway_app = typer.Typer(
+    no_args_is_help=True,
+    help=str(Text("网关（边缘代理）：登记与列出。", "Gateways (edge agents): register and list them.")),
+)
+_DATA = typer.Option("--data", help=str(Text("数据目录（设置 data）", "data folder (setting data)")))
+
+
+@gateway_app.command(
+    "add",
+    help=str(
+        Text(
+            "登记一个网关，给它在消息代理上的用户，并显示一次它的配置。",
+            "Register a gateway, give it a user at the broker, and show its configuration once.",
+        )
+    ),
+)
+def add(
+    gateway: Annotated[str, typer.Argument(metavar="ID", help=str(Text("网关编号", "the gateway's id")))],
+    community: Annotated[str, typer.Option("--community", help=str(Text("所属小区的编号", "id of its compound")))],
+    name_zh: Annotated[str, typer.Option("--name-zh", help=str(Text("中文名", "Chinese name")))] = "",
+    name_en: Annotated[str, typer.Option("--name-en", help=str(Text("英文名", "English name")))] = "",
+    data: Annotated[Path | None, _DATA] = None,
+) -> None:
+    """Register the gateway and print what its agent needs."""
+    from linli.cli.stack import ensure_broker_users
+    from linli.settings import load_settings
+
+    settings = load_settings(data=data)
+    database = _open(settings)
+    try:
+        _register(database, gateway, community, Text(name_zh or gateway, name_en or gateway))
+        ensure_broker_users(settings, database)
+    finally:
+        database.close()
+    typer.echo(agent_config(settings, gateway, community))
+
+
+@gateway_app.command("list", help=str(Text("列出网关及其状态。", "List gateways and how they are.")))
+def list_gateways(data: Annotated[Path | None, _DATA] = None) -> None:
+    """One line for each gateway: id, compound, name, online or not."""
+    from sqlalchemy import select
+
+    from linli.db import registry, schema
+    from linli.settings import load_settings
+
+    settings = load_settings(data=data)
+    database = _open(settings)
+    try:
+        with database.read() as connection:
+            snapshot = registry.read_registry(connection)
+            online = {row.gateway_id: row.online for row in connection.execute(select(schema.gateway_status))}
+    finally:
+        database.close()
+    words = {True: Text("在线", "online"), False: Text("离线", "offline"), None: Text("从未连接", "never connected")}
+    for gateway in snapshot.gateways.values():
+        state = words[online.get(gateway.id)].of(settings.language)
+        typer.echo(f"{gateway.id}  {gateway.community}  {gateway.name.of(settings.language)}  {state}")
+    if not snapshot.gateways:
+        typer.echo(Text("还没有网关：linli gateway add", "no gateway yet: linli gateway add").of(settings.language))
+
+
+def _open(settings: "Settings") -> "Database":
+    from linli.cli.status import open_existing
+
+    return open_existing(settings)
+
+
+def _register(database: "Database", gateway: str, community: str, name: Text) -> None:
+    from linli.db import registry
+    from linli.errors import Conflict, NotFound
+    from linli.model import Gateway
+
+    with database.write() as connection:
+        snapshot = registry.read_registry(connection)
+        if community not in snapshot.communities:
+            known = ", ".join(sorted(snapshot.communities)) or "-"
+            raise NotFound(
+                Text(
+                    f"没有登记小区 {community}（已登记：{known}）",
+                    f"there is no compound {community} (registered: {known})",
+                )
+            )
+        there = snapshot.gateways.get(gateway)
+        if there is not None and there.community != community:
+            raise Conflict(
+                Text(
+                    f"网关 {gateway} 已登记在小区 {there.community}",
+                    f"gateway {gateway} is registered in compound {there.community}",
+                )
+            )
+        registry.save(connection, [Gateway(gateway, community, name)])
+
+
+def agent_config(settings: "Settings", gateway: str, community: str) -> str:
+    """What goes into the agent's file, with the password, in the form that `edge.config` reads."""
+    from linli.access import BrokerUsers, gateway_user
+    from linli.datafolder import DataFolder
+
+    host, port = settings.broker_endpoint
+    user = gateway_user(gateway)
+    password = BrokerUsers(DataFolder(settings.data).secrets).get(user).password
+    return f"{gateway} {community} {host} {port} {user} {password}"

@@ -1,0 +1,244 @@
+"""All of Linli on one machine: made ready (`prepare`), and run as separate processes (`Stack`).
+
+`linli up`, `linli simulate`, the benches and the tests run the same thing through here.
+"""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+from linli.access import SERVICES, BrokerUsers, gateway_access, gateway_user, service_user
+from linli.adapters.store import build_store
+from linli.cli import ports
+from linli.cli.broker import EmbeddedBroker, find_program
+from linli.cli.lock import FolderLock
+from linli.cli.probes import broker_probe, http_probe, worker_probe
+from linli.cli.supervisor import Part, PartStatus, Supervisor
+from linli.datafolder import DataFolder
+from linli.db import migrate, registry
+from linli.db.database import Database, open_database
+from linli.db.people import People, make_demo_accounts
+from linli.errors import BrokerError, PortTaken
+from linli.i18n import Text
+from linli.model import Role
+from linli.settings import PREFIX, Settings
+
+PARTS = ("broker", "ingest", "rules", "api", "simulator")
+"""Every part, in the order in which they are started; they stop in the reverse of it."""
+
+_MODULES = {"ingest": "ingest", "rules": "rules", "api": "api", "simulator": "simulators"}
+_PORT_PATIENCE_S = 5.0
+_RELOAD_CHECK_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account made just now. Its password is nowhere else in clear."""
+
+    role: Role
+    name: str
+    password: str
+
+
+@dataclass(frozen=True, slots=True)
+class FirstRun:
+    """What `prepare` had to make: `accounts` is empty unless nobody had one; `compound` if the demo one was registered."""
+
+    accounts: tuple[Account, ...] = ()
+    compound: bool = False
+
+
+def prepare(settings: Settings) -> FirstRun:
+    """Make the data folder, databases, first accounts and broker passwords, or bring what is there to this version.
+
+    Raises DataFolderError if the folder is newer, not writable, or in use by another Linli. Doing it again is harmless.
+    """
+    folder = DataFolder(settings.data)
+    folder.prepare()
+    lock = FolderLock(folder.run)
+    lock.take()
+    try:
+        database = open_database(settings.app_database_url)
+        try:
+            migrate.upgrade(database)
+            made = _fill(settings, database)
+        finally:
+            database.close()
+        if settings.influx_url is None:
+            store = build_store(settings)
+            store.check()  # makes or migrates its file
+            store.close()
+        return made
+    finally:
+        lock.release(crashed=lock.crashed)
+
+
+def _fill(settings: Settings, database: Database) -> FirstRun:
+    with database.write() as connection:
+        compound = settings.simulator and not registry.read_registry(connection).communities
+        if compound:
+            from simulators.compound import demo_registry
+
+            registry.save(connection, demo_registry())
+        communities = registry.read_registry(connection).communities
+    accounts = make_demo_accounts(People(database, settings.clock()), communities)
+    ensure_broker_users(settings, database)
+    return FirstRun(tuple(Account(*account) for account in accounts), compound)
+
+
+def ensure_broker_users(settings: Settings, database: Database) -> None:
+    """See to it that every service and every registered gateway has a user at the embedded broker.
+
+    A broker that runs takes new ones within about a second (the supervisor sees the file change).
+    """
+    if settings.broker_is_external:
+        return
+    with database.read() as connection:
+        gateways = registry.read_registry(connection).gateways.values()
+    wanted = {service_user(service): access for service, access in SERVICES.items()}
+    wanted |= {gateway_user(gateway.id): gateway_access(gateway.community, gateway.id) for gateway in gateways}
+    BrokerUsers(DataFolder(settings.data).secrets).ensure(wanted)
+
+
+def page_address(settings: Settings) -> str:
+    """Where the console is opened on this machine."""
+    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::", "") else settings.host
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+
+
+class Stack:
+    """Linli's processes over a prepared data folder. `start` once, `stop` once.
+
+    `parts`: which of PARTS to run. The simulator runs only if the settings say so, the broker only if it is not external.
+    """
+
+    def __init__(self, settings: Settings, parts: Sequence[str] = PARTS) -> None:
+        self.settings = settings
+        self._folder = DataFolder(settings.data.resolve())
+        self._lock = FolderLock(self._folder.run)
+        self._database = open_database(settings.app_database_url)
+        self._broker: EmbeddedBroker | None = None
+        self._names = [name for name in PARTS if name in parts and self._runs(name)]
+        self._supervisor: Supervisor | None = None
+        self._stopped = threading.Event()
+        self._watcher = threading.Thread(target=self._watch_users, name="broker-users", daemon=True)
+
+    def start(self) -> None:
+        """Start every part. Raises DataFolderError (in use), PortTaken, ConfigError or BrokerError, with nothing started."""
+        self._lock.take(page_address(self.settings) if "api" in self._names else "")
+        try:
+            if "broker" in self._names:
+                self._broker = EmbeddedBroker(self.settings, find_program(self.settings))
+                self._broker.write_config()
+            self._require_ports()
+        except BaseException:
+            self._lock.release()
+            raise
+        self._supervisor = Supervisor([self._part(name) for name in self._names], self._folder.logs)
+        self._supervisor.start()
+        if self._broker is not None:
+            self._watcher.start()
+
+    def wait_ready(self, timeout_s: float = 30.0, parts: Sequence[str] = ()) -> bool:
+        """Wait until these parts (or all) answer; whether they did within `timeout_s`."""
+        return self._running().wait_ready(timeout_s, [name for name in parts if name in self._names])
+
+    def states(self) -> list[PartStatus]:
+        """How each part is, in the order of PARTS."""
+        return self._running().states()
+
+    def stop(self, timeout_s: float = 9.0) -> None:
+        """Stop all, in order: simulator, api, rules, ingest, broker. Kills what has not ended by then."""
+        self._stopped.set()
+        if self._supervisor is not None:
+            self._supervisor.stop(timeout_s)
+        if self._watcher.is_alive():
+            self._watcher.join(timeout=5)
+        self._database.close()
+        self._lock.release()
+
+    def kill(self) -> None:
+        """Make a `stop` under way kill at once; may be called from a signal handler."""
+        if self._supervisor is not None:
+            self._supervisor.kill()
+
+    def _running(self) -> Supervisor:
+        if self._supervisor is None:
+            raise RuntimeError("the stack has not been started")
+        return self._supervisor
+
+    def _runs(self, name: str) -> bool:
+        if name == "broker":
+            return not self.settings.broker_is_external
+        return name != "simulator" or self.settings.simulator
+
+    def _part(self, name: str) -> Part:
+        host, port = self.settings.broker_endpoint
+        if name == "broker":
+            if self._broker is None:
+                raise BrokerError(Text("没有内嵌代理", "there is no embedded broker"))
+            return Part(
+                name,
+                self._broker.command,
+                _clean_environment(),
+                broker_probe(host, port),
+                speaks_leash=False,
+                prepare=self._broker.write_config,
+            )
+        probe = worker_probe(self._database, name)
+        if name == "api":
+            probe = http_probe(self.settings.host, self.settings.port, probe)
+        # -P: a folder of the same name where the command was typed must not be taken for the package.
+        command = (sys.executable, "-P", "-m", _MODULES[name])
+        return Part(name, command, _clean_environment() | self.settings.environment(), probe)
+
+    def _require_ports(self) -> None:
+        wanted = []
+        if "api" in self._names:
+            wanted.append((self.settings.host, self.settings.port, ports.API))
+        if "broker" in self._names:
+            wanted.append((self.settings.broker_bind, self.settings.broker_endpoint[1], ports.BROKER))
+        # After a kill of the supervisor its children may take a moment to end.
+        deadline = monotonic() + (_PORT_PATIENCE_S if self._lock.crashed else 0.0)
+        for host, port, use in wanted:
+            _require_free(host, port, use, deadline)
+
+    def _watch_users(self) -> None:
+        seen = _stamp(self._folder.secrets / "broker.json")
+        while not self._stopped.wait(_RELOAD_CHECK_S):
+            now = _stamp(self._folder.secrets / "broker.json")
+            if now != seen and self._broker is not None:
+                seen = now
+                if self._broker.refresh():
+                    self._running().signal("broker", signal.SIGHUP)
+
+
+def _require_free(host: str, port: int, use: ports.Use, deadline: float) -> None:
+    pause = threading.Event()
+    while True:
+        try:
+            ports.require_free(host, port, use)
+        except PortTaken:
+            if monotonic() > deadline:
+                raise
+            pause.wait(0.1)
+        else:
+            return
+
+
+def _stamp(file: Path) -> tuple[int, int]:
+    try:
+        stat = file.stat()
+    except OSError:
+        return 0, 0
+    return stat.st_mtime_ns, stat.st_ino
+
+
+def _clean_environment() -> dict[str, str]:
+    """The shell's environment without LINLI_ variables: a child is told Linli's settings by us alone."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
