@@ -1,0 +1,213 @@
+"""End-to-end delivery, the agent's half: what to send next on a lane, given what was acknowledged. No I/O.
+
+Theory of operation. All consumers hear the same topic, so one publish serves them all; what differs is how far each has
+got. For each consumer of a lane there are two numbers, and between them lies what is in flight:
+
+    1 ............ acked ............ sent ............ last
+      has for good      in flight           not sent yet
+
+The acknowledgement is cumulative, the transport may lose, repeat and delay, and the consumer takes a lane in order only.
+So what is in flight is either acknowledged in the end or sent again from acked + 1 (go back N). Two states:
+
+    PROBING      one message at most is in flight: at the start, after a reconnect, and after every going back
+    STREAMING    up to a window of messages and bytes is in flight
+
+Any progress opens the window; a silence or a gap closes it. A silent consumer therefore costs one message every few
+seconds, however much waits for it, and no loss can turn into a storm. It costs the others nothing: each has its own two
+numbers, and new messages go out for who can take them. Who is in step goes along with a publish that was made for
+another, window or not, since it hears it anyway.
+
+Going back happens when
+  - nothing was heard for the retransmit time: 1 s, doubled for each time without progress up to 5 s, spread at random;
+  - an acknowledgement repeats `acked`, or says less, while something is in flight that was given PATIENCE_S to arrive:
+    the consumer missed something, or has just come (back) and says where it is.
+
+An acknowledgement above everything that this outbox can ever have sent means that the outbox has gone back in time (an
+old image was restored): the caller must go on under a new bootid. For this to be seen, the first message after a start is
+a probe: no consumer can get ahead of it unnoticed.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+WINDOW_MESSAGES = 1000
+WINDOW_BYTES = 1_000_000
+RETRANSMIT_S = 1.0
+RETRANSMIT_MAX_S = 5.0
+PATIENCE_S = 0.2
+
+
+class PeerState(StrEnum):
+    """How much may be in flight to a consumer."""
+
+    PROBING = "probing"
+    STREAMING = "streaming"
+
+
+class PeerEvent(StrEnum):
+    """What changes it."""
+
+    PROGRESS = "progress"
+    WENT_BACK = "went_back"
+    RECONNECTED = "reconnected"
+
+
+TRANSITIONS: dict[tuple[PeerState, PeerEvent], PeerState] = {
+    (PeerState.PROBING, PeerEvent.PROGRESS): PeerState.STREAMING,
+    (PeerState.PROBING, PeerEvent.WENT_BACK): PeerState.PROBING,
+    (PeerState.PROBING, PeerEvent.RECONNECTED): PeerState.PROBING,
+    (PeerState.STREAMING, PeerEvent.PROGRESS): PeerState.STREAMING,
+    (PeerState.STREAMING, PeerEvent.WENT_BACK): PeerState.PROBING,
+    (PeerState.STREAMING, PeerEvent.RECONNECTED): PeerState.PROBING,
+}
+
+
+class Outcome(StrEnum):
+    """What an acknowledgement meant."""
+
+    PROGRESS = "progress"
+    REPEATED = "repeated"
+    RESTORED = "restored"
+    """It acknowledges what this outbox never sent: go on under a new bootid."""
+
+
+@dataclass(slots=True)
+class _Peer:
+    acked: int
+    sent: int
+    state: PeerState = PeerState.PROBING
+    in_flight: deque[tuple[int, int]] = field(default_factory=deque)
+    """(sequence, bytes), a run from acked + 1 to sent."""
+    bytes: int = 0
+    since: float = 0.0
+    """When the waiting for the first in flight began: it was sent, or the one before it was acknowledged."""
+    deadline: float = 0.0
+    attempts: int = 0
+
+    def move(self, event: PeerEvent) -> None:
+        self.state = TRANSITIONS[self.state, event]
+
+    @property
+    def room(self) -> bool:
+        if self.state is PeerState.PROBING:
+            return not self.in_flight
+        return len(self.in_flight) < WINDOW_MESSAGES and self.bytes < WINDOW_BYTES
+
+    def trim(self) -> None:
+        while self.in_flight and self.in_flight[0][0] <= self.acked:
+            self.bytes -= self.in_flight.popleft()[1]
+
+    def back_to(self, acked: int) -> None:
+        self.acked = self.sent = acked
+        self.in_flight.clear()
+        self.bytes = 0
+
+
+class LaneDelivery:
+    """One lane of one outbox, to all its consumers. Times are monotonic seconds.
+
+    `first` to `last` is what the outbox holds (nothing if first == last + 1). `spread` gives a random number in [0, 1).
+    """
+
+    def __init__(self, consumers: Sequence[str], first: int, last: int, spread: Callable[[], float]) -> None:
+        self._spread = spread
+        self._first = first
+        self._last = last
+        self._ever_sent = last
+        """Before this start anything up to `last` may have been sent; since then, what `sent` was told."""
+        self._peers = {name: _Peer(first - 1, first - 1) for name in consumers}
+
+    def hold(self, first: int, last: int) -> None:
+        """The outbox now holds `first` to `last`. What was dropped before it was acknowledged is passed over."""
+        self._first, self._last = first, last
+        for peer in self._peers.values():
+            if peer.acked < first - 1:
+                peer.acked = first - 1
+                peer.sent = max(peer.sent, peer.acked)
+                peer.trim()
+
+    def wanted(self) -> list[int]:
+        """The sequences from which on something should be sent now, newest first: a backlog holds up nothing new."""
+        starts = {peer.sent + 1 for peer in self._peers.values() if peer.sent < self._last and peer.room}
+        return sorted(starts, reverse=True)
+
+    def wants(self, sequence: int) -> bool:
+        """Whether somebody has room for exactly this message next."""
+        return any(peer.sent + 1 == sequence and peer.room for peer in self._peers.values())
+
+    def sent(self, sequence: int, size: int, now: float) -> None:
+        """`sequence` was handed to the connection: counts for everybody who is in step with it."""
+        self._ever_sent = max(self._ever_sent, sequence)
+        for peer in self._peers.values():
+            probing = peer.state is PeerState.PROBING and peer.in_flight
+            if peer.sent + 1 == sequence and not probing:
+                if not peer.in_flight:
+                    peer.since = now
+                    peer.deadline = now + self._timeout(peer)
+                peer.in_flight.append((sequence, size))
+                peer.bytes += size
+                peer.sent = sequence
+
+    def acknowledge(self, consumer: str, upto: int, now: float) -> Outcome:
+        """`consumer` says that it has everything up to `upto`."""
+        peer = self._peers[consumer]
+        if upto > self._ever_sent:
+            return Outcome.RESTORED
+        if upto > peer.acked:
+            peer.acked = upto
+            peer.sent = max(peer.sent, upto)
+            peer.trim()
+            peer.attempts = 0
+            peer.since = now
+            peer.deadline = now + self._timeout(peer)
+            peer.move(PeerEvent.PROGRESS)
+            return Outcome.PROGRESS
+        reached = max(upto, self._first - 1)
+        if peer.in_flight:
+            peer.deadline = min(peer.deadline, peer.since + PATIENCE_S)
+            if peer.deadline <= now:
+                self._go_back(peer, reached)
+        elif reached < peer.acked:  # the consumer itself has gone back, and others still need this
+            self._go_back(peer, reached)
+        return Outcome.REPEATED
+
+    def expire(self, now: float) -> None:
+        """Go back for whoever has let its retransmit time pass."""
+        for peer in self._peers.values():
+            if peer.in_flight and peer.deadline <= now:
+                self._go_back(peer, peer.acked)
+
+    def reconnected(self) -> None:
+        """The connection is new: what was in flight may be lost, and time-outs begin anew."""
+        for peer in self._peers.values():
+            peer.back_to(peer.acked)
+            peer.attempts = 0
+            peer.move(PeerEvent.RECONNECTED)
+
+    def next_deadline(self) -> float | None:
+        """When `expire` will have something to do."""
+        return min((peer.deadline for peer in self._peers.values() if peer.in_flight), default=None)
+
+    @property
+    def acknowledged(self) -> int:
+        """Up to where every consumer has everything: the outbox may forget it."""
+        return min(peer.acked for peer in self._peers.values())
+
+    def positions(self) -> dict[str, int]:
+        """How far each consumer has got."""
+        return {name: peer.acked for name, peer in self._peers.items()}
+
+    def states(self) -> dict[str, PeerState]:
+        """How each consumer is served now."""
+        return {name: peer.state for name, peer in self._peers.items()}
+
+    def _go_back(self, peer: _Peer, acked: int) -> None:
+        peer.back_to(acked)
+        peer.attempts += 1
+        peer.move(PeerEvent.WENT_BACK)
+
+    def _timeout(self, peer: _Peer) -> float:
+        base = min(RETRANSMIT_S * 2.0 ** min(peer.attempts, 10), RETRANSMIT_MAX_S)
+        return base * (0.75 + 0.5 * self._spread())
