@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from edge.outbox import Draft
 from linli.clock import MINUTE
 from linli.errors import Refused
 from linli.model import DEVICE_HEARTBEAT_TYPE, JsonValue, Lane, Reading
@@ -14,20 +15,20 @@ from simulators.scenario import Scenario, Step
 _LONGEST_GAP = 10 * MINUTE
 """What was said longer ago than this is not sent: the process was stopped, and nobody measured meanwhile."""
 
-_PACKET = 500
-"""Readings in one message at most."""
-
 
 class Agent(Protocol):
     """What the player needs of `edge.agent.Agent`."""
 
-    def take_event(
-        self, type_: str, subject: str, data: Mapping[str, JsonValue], *, time: int | None = None, lane: Lane = ...
-    ) -> object:
-        """Take one event."""
+    def event(
+        self, device: str, type: str, data: Mapping[str, JsonValue], *, time: int | None = None, lane: Lane = ...
+    ) -> Draft:
+        """A draft of one event."""
 
-    def take_readings(self, readings: Sequence[Reading]) -> object:
-        """Take some readings."""
+    def packets(self, readings: Sequence[Reading]) -> list[Draft]:
+        """Drafts of some readings."""
+
+    def take(self, drafts: Sequence[Draft]) -> None:
+        """Take all with one commit."""
 
 
 @dataclass(slots=True)
@@ -105,15 +106,15 @@ class Player:
             self.day.hold(step.device, quantity, value, begins, ends)
 
     def _send(self, said: Sequence[Observation]) -> None:
-        """Events at once, each on its lane; readings in packets."""
-        readings: list[Reading] = []
-        for seen in said:
-            if isinstance(seen, Reading):
-                readings.append(seen)
-                continue
-            lane = Lane.BULK if seen.type == DEVICE_HEARTBEAT_TYPE else Lane.URGENT
-            self.agent.take_event(seen.type, seen.device, seen.data, time=seen.time, lane=lane)
-            self.counts.events += 1
-        for first in range(0, len(readings), _PACKET):
-            self.agent.take_readings(readings[first : first + _PACKET])
+        """All with one commit: events each on its lane, readings in packets."""
+        if not said:
+            return
+        drafts = [self._event(seen) for seen in said if isinstance(seen, Occurrence)]
+        readings = [seen for seen in said if isinstance(seen, Reading)]
+        self.counts.events += len(drafts)
         self.counts.readings += len(readings)
+        self.agent.take([*drafts, *self.agent.packets(readings)])
+
+    def _event(self, seen: Occurrence) -> Draft:
+        lane = Lane.BULK if seen.type == DEVICE_HEARTBEAT_TYPE else Lane.URGENT
+        return self.agent.event(seen.device, seen.type, seen.data, time=seen.time, lane=lane)

@@ -5,10 +5,11 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
+from edge.outbox import Draft
 from linli.clock import HOUR, MINUTE, SECOND, parse_time
 from linli.errors import Refused
 from linli.i18n import Text
-from linli.model import JsonValue, Lane, Reading
+from linli.model import READINGS_TYPE, JsonValue, Lane, Reading
 from simulators import scenario
 from simulators.compound import TIMEZONE, demo_devices
 from simulators.day import Day
@@ -25,22 +26,30 @@ class Recorder:
 
     def __init__(self) -> None:
         self.events: list[tuple[str, str, int, Lane]] = []
-        self.packets: list[Sequence[Reading]] = []
+        self.readings = 0
+        self.commits = 0
 
-    def take_event(
+    def event(
         self,
-        type_: str,
-        subject: str,
+        device: str,
+        type: str,
         data: Mapping[str, JsonValue],
         *,
         time: int | None = None,
         lane: Lane = Lane.URGENT,
-    ) -> None:
+    ) -> Draft:
         assert time is not None
-        self.events.append((type_, subject, time, lane))
+        return Draft(lane, type, device, time, time, data=data)
 
-    def take_readings(self, readings: Sequence[Reading]) -> None:
-        self.packets.append(readings)
+    def packets(self, readings: Sequence[Reading]) -> list[Draft]:
+        return [Draft(Lane.BULK, READINGS_TYPE, "gw", START, START, readings=tuple(readings))] if readings else []
+
+    def take(self, drafts: Sequence[Draft]) -> None:
+        self.commits += 1
+        for draft in drafts:
+            self.readings += len(draft.readings)
+            if not draft.readings:
+                self.events.append((draft.type, draft.subject, draft.time, draft.lane))
 
 
 def new_player() -> tuple[Player, Recorder]:
@@ -62,7 +71,8 @@ def test_scenario_comes_through() -> None:
     ]
     assert {lane for kind, _, _, lane in recorder.events if kind == "device.heartbeat"} == {Lane.BULK}
     assert player.counts.events == len(recorder.events)
-    assert player.counts.readings == sum(len(packet) for packet in recorder.packets)
+    assert player.counts.readings == recorder.readings > 0
+    assert recorder.commits <= 90
     assert player.counts.scenarios == 1
 
 
