@@ -14,6 +14,8 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 
+from linli.errors import ConfigError
+from linli.i18n import Text
 from linli.ids import new_secret
 from linli.ports import Will
 
@@ -22,10 +24,12 @@ _log = logging.getLogger(__name__)
 MAX_QUEUED = 10_000
 """Messages that paho holds while the socket is busy; above it `publish` says False."""
 
+_FIRST_DELAY_S, _LAST_DELAY_S = 0.2, 5.0
+
 
 @dataclass(frozen=True, slots=True)
 class MqttConfig:
-    """Where a broker is and how to sign in. `ca` is read when connecting; None trusts the system's certificates."""
+    """Where a broker is and how to sign in. `ca` is a file of certificates; None trusts the system's."""
 
     host: str
     port: int = 1883
@@ -41,7 +45,11 @@ class MqttConfig:
 class PahoClient:
     """One connection that comes back by itself: back-off from 0.2 s to 5 s, spread by half so that agents do not march.
 
-    The client id holds a secret part, so that nobody who guesses it can throw this client out.
+    The client id holds a secret part, so that nobody who guesses it can throw this client out. ConfigError if the
+    certificates to trust cannot be read.
+
+    One thread reads, writes and calls back. A publishing thread only queues: two writers could put one packet into the
+    middle of another once the socket takes only part of one.
     """
 
     def __init__(self, config: MqttConfig, name: str, will: Will | None = None, keepalive_s: int = 15) -> None:
@@ -54,22 +62,25 @@ class PahoClient:
         self._on_disconnect: Callable[[str], None] = lambda _reason: None
         self._on_message: Callable[[str, bytes, bool], None] = lambda _topic, _payload, _retained: None
         client_id = f"{name}-{new_secret()}"
-        self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=paho.MQTTv311)
+        self._client = paho.Client(
+            CallbackAPIVersion.VERSION2, client_id=client_id, protocol=paho.MQTTv311, reconnect_on_failure=False
+        )
         self._client.max_queued_messages_set(MAX_QUEUED)
         self._client.max_inflight_messages_set(1000)
-        self._client.reconnect_delay_set(min_delay=1, max_delay=5)
         if config.username is not None:
             self._client.username_pw_set(config.username, config.password)
         if config.tls:
-            self._client.tls_set_context(ssl.create_default_context(cafile=config.ca))
+            self._client.tls_set_context(_tls_context(config))
         if will is not None:
             self._client.will_set(will.topic, will.payload, qos=1, retain=True)
         self._client.on_connect = self._connect_answered
         self._client.on_disconnect = self._connection_lost
         self._client.on_subscribe = self._subscribe_answered
         self._client.on_message = self._message_came
+        self._client.on_socket_register_write = _leave_to_loop
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
+        self._connection_stood = False
 
     def start(
         self,
@@ -91,7 +102,8 @@ class PahoClient:
 
     def publish(self, topic: str, payload: bytes, qos: int = 0, retain: bool = False) -> bool:
         """Hand one message to the connection; False if it is down or its queue is full."""
-        if not self.connected:
+        # paho bounds only QoS above 0; what it holds for the socket has no public name
+        if not self.connected or len(self._client._out_packet) >= MAX_QUEUED:
             return False
         return self._client.publish(topic, payload, qos, retain).rc == MQTTErrorCode.MQTT_ERR_SUCCESS
 
@@ -109,26 +121,33 @@ class PahoClient:
             self._thread = None
 
     def _run(self) -> None:
-        delay = 0.2
+        delay = _FIRST_DELAY_S
         while not self._stop.is_set():
-            try:
-                self._client.connect(self._config.host, self._config.port, self._keepalive_s)
-                self._client.loop_forever(retry_first_connection=False)
-            except (OSError, ValueError) as error:
-                _log.debug("no connection to %s:%d: %s", self._config.host, self._config.port, error)
-                self._on_disconnect(str(error))
-            if self._was_connected():
-                delay = 0.2
+            self._stay_connected_once(quietly=delay > _FIRST_DELAY_S)
+            if self._connection_stood:
+                delay = _FIRST_DELAY_S
+                self._connection_stood = False
             self._stop.wait(delay * random.uniform(0.5, 1.0))
-            delay = min(delay * 2, 5.0)
-        with contextlib.suppress(OSError):
-            self._client.disconnect()
+            delay = min(delay * 2, _LAST_DELAY_S)
 
-    def _was_connected(self) -> bool:
-        was, self._connection_stood = self._connection_stood, False
-        return was
+    def _stay_connected_once(self, *, quietly: bool) -> None:
+        """Connect, and return when the connection is lost or was not made."""
+        try:
+            self._client.connect(self._config.host, self._config.port, self._keepalive_s)
+            self._client.loop_forever(retry_first_connection=False)
+        except (OSError, ValueError) as error:
+            level = logging.DEBUG if quietly else logging.WARNING
+            _log.log(level, "no connection to %s:%d: %s", self._config.host, self._config.port, error)
+            self._lost(str(error))
+        except Exception as error:  # noqa: BLE001  (a callback failed: this thread must go on, or the process is deaf)
+            _log.exception("a callback of the MQTT client failed; connecting again")
+            with contextlib.suppress(OSError):
+                self._client.disconnect()
+            self._lost(str(error))
 
-    _connection_stood = False
+    def _lost(self, reason: str) -> None:
+        self._connected.clear()
+        self._on_disconnect(reason)
 
     def _connect_answered(
         self, client: paho.Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any
@@ -136,6 +155,9 @@ class PahoClient:
         if reason.is_failure:
             _log.warning("the broker refused the connection: %s", reason)
             self._on_disconnect(str(reason))
+            return
+        if self._stop.is_set():  # stopped while it was connecting
+            client.disconnect()
             return
         self._connection_stood = True
         self._connected.set()
@@ -146,12 +168,9 @@ class PahoClient:
         self._on_connect()
 
     def _connection_lost(
-        self, client: paho.Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any
+        self, _client: paho.Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any
     ) -> None:
-        self._connected.clear()
-        self._on_disconnect(str(reason))
-        if not self._stop.is_set():
-            client.disconnect()  # ends loop_forever, so that the back-off is ours
+        self._lost(str(reason))
 
     def _subscribe_answered(
         self, _client: paho.Client, _data: Any, _mid: int, reasons: list[ReasonCode], _properties: Any
@@ -167,3 +186,17 @@ class PahoClient:
             _log.warning("a message came on a topic that is not UTF-8; it is dropped")
             return
         self._on_message(topic, bytes(message.payload), message.retain)
+
+
+def _leave_to_loop(_client: paho.Client, _data: Any, _socket: Any) -> None:
+    """That this callback is there keeps paho from writing on the thread that publishes."""
+
+
+def _tls_context(config: MqttConfig) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=config.ca)
+    except OSError as error:
+        said = error.strerror or str(error)
+        raise ConfigError(
+            Text(f"MQTT 的证书文件读不了：{said}", f"the certificates for MQTT cannot be read: {said}"), file=config.ca
+        ) from None

@@ -10,7 +10,8 @@ def build_store(settings: Settings) -> ReadingStore:
         from linli.adapters.sqlite_store import SqliteStore
 
         return SqliteStore(settings.readings_path)
-    from linli.adapters.influx_store import InfluxConfig, InfluxStore
+    from linli.adapters.influx_http import InfluxConfig
+    from linli.adapters.influx_store import InfluxStore
 
     token = settings.influx_token
     return InfluxStore(
@@ -22,5 +23,6 @@ def build_store(settings: Settings) -> ReadingStore:
             org=settings.influx_org,
             bucket=settings.influx_bucket,
             timeout_s=settings.influx_timeout_s,
-        )
+        ),
+        settings.clock(),
     )

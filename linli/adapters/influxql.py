@@ -1,0 +1,84 @@
+"""InfluxQL, the query language that InfluxDB 1.x, 2.x and 3 all answer: questions to text, answers to rows. No I/O."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from linli.adapters.line_protocol import EVENTS, POSITIONS, READINGS
+
+EVENT_FIELDS = ("bootid", "data", "gateway", "historic", "lane", "late", "received", "sequence", "time_source")
+Row = Mapping[str, Any]
+
+
+class Answered(Exception):
+    """The server took the query and answered with an error instead of rows."""
+
+
+def literal(text: str) -> str:
+    """`text` as a string literal. Callers pass on what people typed, so nothing may end the literal but its end."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n")
+    return f"'{escaped}'"
+
+
+def name(text: str) -> str:
+    """`text` as an identifier."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
+
+
+def latest(community: str, since: str | None = None) -> str:
+    """The newest point of each series of a community. `last` alone, without a stretch of time, is a look at the end of
+    each series on 1.x and 2.x. On 3, which looks into files, `since` ('3d') bounds how many."""
+    bound = f" AND time > now() - {since}" if since else ""
+    return (
+        f'SELECT last("value") AS "value", "received", "unit" FROM "{READINGS}"'  # noqa: S608  (quoted)
+        f' WHERE "community" = {literal(community)}{bound} GROUP BY "device", "quantity"'
+    )
+
+
+def buckets(community: str, device: str, quantity: str, start: int, end: int, width: int) -> str:
+    """A series in [start, end) in buckets of `width` (all microseconds).
+
+    GROUP BY time aligns to multiples of the width since 1970, plus the offset: start modulo width makes the first bucket
+    begin at start.
+    """
+    where = _between({"community": community, "device": device, "quantity": quantity}, start, end)
+    calls = ", ".join(f'{call}("value") AS "{call}"' for call in ("count", "min", "mean", "max", "last"))
+    return f'SELECT {calls} FROM "{READINGS}"{where} GROUP BY time({width}u, {start % width}u) fill(none)'  # noqa: S608
+
+
+def events(community: str, start: int, end: int, types: Sequence[str], device: str | None, limit: int) -> str:
+    """Events of a community in [start, end), newest first."""
+    tags = {"community": community} | ({} if device is None else {"device": device})
+    where = _between(tags, start, end)
+    if types:
+        where += " AND (" + " OR ".join(f'"type" = {literal(kind)}' for kind in types) + ")"
+    fields = ", ".join(f'"{field}"' for field in (*EVENT_FIELDS, "community", "device", "type"))
+    return f'SELECT {fields} FROM "{EVENTS}"{where} ORDER BY time DESC LIMIT {limit}'  # noqa: S608
+
+
+def positions() -> str:
+    """The last position of each lane."""
+    return f'SELECT last("upto") AS "upto" FROM "{POSITIONS}" GROUP BY "bootid", "community", "gateway", "lane"'  # noqa: S608
+
+
+def rows(answer: object) -> Iterator[Row]:
+    """Each row of a /query answer: its columns and the tags of its group. Answered if the answer is an error.
+
+    An answer that is not of that shape (a proxy's page, say) is an error too.
+    """
+    results = answer.get("results") if isinstance(answer, dict) else None
+    if not isinstance(results, list):
+        raise Answered(str(answer)[:200])
+    for result in results:
+        if "error" in result:
+            raise Answered(str(result["error"]))
+        for series in result.get("series", ()):
+            tags, columns = series.get("tags", {}), series["columns"]
+            for values in series.get("values", ()):
+                yield {**tags, **dict(zip(columns, values, strict=True))}
+
+
+def _between(tags: Mapping[str, str], start: int, end: int) -> str:
+    conditions = [f'"{tag}" = {literal(value)}' for tag, value in tags.items()]
+    conditions += [f"time >= {start * 1000}", f"time < {end * 1000}"]
+    return " WHERE " + " AND ".join(conditions)
