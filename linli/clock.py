@@ -47,8 +47,8 @@ class SystemClock:
 class ScaledClock:
     """A clock that runs `speed` times as fast as the machine's: how a simulated day passes in minutes.
 
-    At the machine's time `real_origin` it shows `origin` (both microseconds since 1970 UTC). Processes that are given the
-    same three numbers show the same time.
+    At the machine's time `real_origin` it shows `origin` (both microseconds since 1970 UTC); until then it stands still,
+    so that processes may start before their time does. Processes that are given the same three numbers show the same time.
     """
 
     def __init__(self, speed: float, origin: int, real_origin: int) -> None:
@@ -58,7 +58,7 @@ class ScaledClock:
 
     def now(self) -> int:
         """The wall clock, scaled."""
-        return self._origin + int((time.time_ns() // 1000 - self._real_origin) * self._speed)
+        return self._origin + int(max(0, time.time_ns() // 1000 - self._real_origin) * self._speed)
 
     def monotonic(self) -> float:
         """The machine's monotonic clock, as it is."""
