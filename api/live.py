@@ -12,7 +12,7 @@ import contextlib
 import logging
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -141,6 +141,11 @@ class AlertHub:
         return self._client is not None and self._client.connected
 
     @property
+    def last(self) -> int:
+        """The id of the newest change that everybody has been told of."""
+        return self._last
+
+    @property
     def streams(self) -> int:
         """How many look on now."""
         with self._lock:
@@ -160,7 +165,7 @@ class AlertHub:
         with self._lock:
             self._subscriptions.discard(subscription)
 
-    async def changes(self, person: Person) -> AsyncIterator[AlertChange | Resync]:
+    async def changes(self, person: Person) -> AsyncGenerator[AlertChange | Resync, None]:
         """What happens from now on, as it happens; ends with the hub, or when the person may no longer sign in.
 
         Subscribed from the first `anext` on until the iterator is closed (`aclosing`).
@@ -169,7 +174,9 @@ class AlertHub:
             for change in batch or ():
                 yield change
 
-    async def batches(self, person: Person, idle_s: float | None = None) -> AsyncIterator[list[AlertChange | Resync]]:
+    async def batches(
+        self, person: Person, idle_s: float | None = None
+    ) -> AsyncGenerator[list[AlertChange | Resync], None]:
         """Like `changes`, all that came at once together; an empty list after each `idle_s` seconds without any."""
         loop, woken = asyncio.get_running_loop(), asyncio.Event()
 

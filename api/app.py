@@ -1,0 +1,61 @@
+"""The web application: the REST API under /api/v1, and whatever console is mounted beside it."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request
+from starlette.responses import Response
+from starlette.routing import Match
+
+from api import problems
+from api.gate import Gate, RequestCounts
+from api.metrics import Metrics
+from api.routes import PREFIX, build_router
+from api.services import Services
+from linli import __version__
+
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
+def build_app(services: Services, console: Callable[[FastAPI, Services], None] | None) -> FastAPI:
+    """The application over `services`; `console` mounts the staff console on it, None leaves it out (tests).
+
+    The live stream starts and stops with the application. `app.state.requests` counts requests.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        services.live.start()
+        try:
+            yield
+        finally:
+            services.live.stop()
+
+    requests = RequestCounts()
+    app = FastAPI(
+        title="Linli",
+        version=__version__,
+        openapi_url=f"{PREFIX}/openapi.json",
+        docs_url=None,  # its scripts would come from another site
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.requests = requests
+    problems.install(app, services.settings.language)
+    app.add_middleware(Gate, counts=requests)
+    app.include_router(build_router(services, Metrics(services, requests)))
+    app.add_api_route("/api/{rest:path}", _nothing_there, methods=_METHODS, include_in_schema=False)
+    if console is not None:
+        console(app, services)
+    return app
+
+
+def _nothing_there(request: Request, rest: str) -> Response:
+    """For what no route takes under /api, where the console would else answer with a page: 404, or 405 with `Allow`."""
+    allowed: set[str] = set()
+    for route in request.app.router.routes:
+        if getattr(route, "endpoint", None) is not _nothing_there and route.matches(request.scope)[0] is Match.PARTIAL:
+            allowed |= route.methods or set()
+    if allowed:
+        return problems.problem(request, problems.WRONG_METHOD, headers={"allow": ", ".join(sorted(allowed))})
+    return problems.problem(request, problems.NOT_FOUND)

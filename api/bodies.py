@@ -1,0 +1,351 @@
+"""The JSON of the REST API, as pydantic models: what /api/v1/openapi.json describes.
+
+Times are RFC 3339 in UTC; a text is an object with both languages. Input models refuse keys they do not know, so a role,
+community or owner that somebody slips into a body is an error and never believed.
+"""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from api.scope import RIGHTS, Operation
+from api.views import AlertChange, AlertDetail, AlertView, FacilityDetail, FacilityStatus
+from linli.clock import format_time, parse_time
+from linli.db.people import Person
+from linli.model import Condition, Handling, Role, Severity
+
+
+def _formatted(value: Any) -> Any:
+    return format_time(value) if isinstance(value, int) else value
+
+
+def _parsed(value: Any) -> int:
+    if not isinstance(value, str):
+        raise ValueError("not an RFC 3339 time with a zone")
+    day, blank, zone = value.rpartition(" ")  # '+08:00' arrives as ' 08:00' where '+' was not escaped in the address
+    return parse_time(f"{day}+{zone}" if blank and "T" in day else value)
+
+
+_SCHEMA = WithJsonSchema({"type": "string", "format": "date-time"})
+Moment = Annotated[str, BeforeValidator(_formatted), _SCHEMA]
+"""A time that goes out: given as microseconds, shown as RFC 3339."""
+When = Annotated[int, BeforeValidator(_parsed), _SCHEMA]
+"""A time that comes in: RFC 3339 with a zone, kept as microseconds."""
+
+
+class _Out(BaseModel):
+    model_config = ConfigDict(from_attributes=True, frozen=True)
+
+
+class _In(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+# --- in ---------------------------------------------------------------------------------------------------------------
+
+
+class SignInBody(_In):
+    """Name and password."""
+
+    name: str = Field(max_length=200)
+    password: str = Field(max_length=1000)
+
+
+class AcknowledgeBody(_In):
+    """An acknowledgement; the comment may be empty."""
+
+    comment: str = Field("", max_length=4000)
+
+
+class CloseBody(_In):
+    """Closing an alert takes a reason."""
+
+    reason: str = Field(min_length=1, max_length=4000)
+
+
+# --- out --------------------------------------------------------------------------------------------------------------
+
+
+class TextBody(_Out):
+    """One text in Chinese and English."""
+
+    zh: str
+    en: str
+
+
+class ProblemBody(_Out):
+    """RFC 9457. `type` is stable; `title`, `detail` and `action` (what to do) are in the language asked for."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    action: str
+
+
+class PersonBody(_Out):
+    """Who is signed in. `communities` null: all. `may`: what the role allows."""
+
+    id: str
+    name: str
+    display_name: str
+    role: Role
+    communities: list[str] | None
+    language: str | None
+    may: list[Operation]
+
+
+class AlertBody(_Out):
+    """An alert."""
+
+    id: str
+    rule: str
+    community: str
+    community_name: TextBody
+    subject: str
+    subject_kind: str
+    subject_name: TextBody
+    place: str | None
+    place_name: TextBody | None
+    severity: Severity
+    condition: Condition
+    handling: Handling
+    latched: bool
+    confirmed: bool
+    historic: bool
+    title: TextBody
+    sentence: TextBody
+    advice: TextBody
+    opened_at: Moment
+    first_seen: Moment
+    last_seen: Moment
+    occurrences: int
+    updated_at: Moment
+    acknowledged_at: Moment | None
+    acknowledged_by: str | None
+    acknowledged_by_name: str | None
+    acknowledge_comment: str | None
+    resolved_at: Moment | None
+    closed_at: Moment | None
+    closed_by: str | None
+    closed_by_name: str | None
+    close_reason: str | None
+
+
+class AlertsBody(_Out):
+    """A page of alerts, the last opened first. `next`: what to give as `before` for the next page; null at the end."""
+
+    items: list[AlertBody]
+    next: str | None
+
+
+class EvidenceBody(_Out):
+    """One observation behind an alert."""
+
+    time: Moment
+    device: str
+    device_name: TextBody
+    what: str
+    what_name: TextBody
+    value: Any
+    unit: str | None
+    words: TextBody | None
+    data: dict[str, Any]
+
+
+class ChangeBody(_Out):
+    """One step of an alert's life; `actor` null: the rules."""
+
+    id: int
+    at: Moment
+    kind: str
+    kind_name: TextBody
+    actor: str | None
+    actor_name: str | None
+    comment: str | None
+    severity: Severity
+    handling: Handling
+
+
+class AlertDetailBody(AlertBody):
+    """An alert with its evidence and history, oldest first."""
+
+    evidence: list[EvidenceBody]
+    changes: list[ChangeBody]
+
+
+class StreamBody(_Out):
+    """What the live stream carries: a change, and the alert as it is after it."""
+
+    id: int
+    kind: str
+    kind_name: TextBody
+    actor: str | None
+    actor_name: str | None
+    comment: str | None
+    at: Moment
+    alert: AlertBody
+
+
+class CommunityBody(_Out):
+    """A community."""
+
+    id: str
+    name: TextBody
+    timezone: str
+
+
+class DeviceBody(_Out):
+    """A device; `last_time` of its newest value."""
+
+    id: str
+    kind: str
+    kind_name: TextBody
+    name: TextBody
+    community: str
+    community_name: TextBody
+    gateway: str
+    gateway_online: bool | None
+    place: str
+    place_name: TextBody
+    facility: str | None
+    facility_name: TextBody | None
+    interval_s: float | None
+    last_time: Moment | None
+    stale: bool
+
+
+class FacilityBody(_Out):
+    """A facility and its state: ok, degraded, fault, or unknown since the last value."""
+
+    id: str
+    kind: str
+    kind_name: TextBody
+    name: TextBody
+    community: str
+    community_name: TextBody
+    place: str
+    place_name: TextBody
+    building: str
+    building_name: TextBody
+    state: FacilityStatus
+    since: Moment | None
+    reasons: list[TextBody]
+    worst_alerts: list[str]
+
+
+class ValueBody(_Out):
+    """The newest value of one quantity of one device; `age_s` seconds old."""
+
+    device: str
+    device_name: TextBody
+    quantity: str
+    quantity_name: TextBody
+    value: float
+    unit: str | None
+    words: TextBody | None
+    time: Moment
+    age_s: float
+    stale: bool
+
+
+class FacilityDetailBody(FacilityBody):
+    """A facility with its devices and their newest values."""
+
+    devices: list[DeviceBody]
+    values: list[ValueBody]
+
+
+class BucketBody(_Out):
+    """A stretch of a downsampled series."""
+
+    start: Moment
+    count: int
+    minimum: float
+    mean: float
+    maximum: float
+    last: float
+
+
+class EventBody(_Out):
+    """A discrete event."""
+
+    community: str
+    device: str
+    device_name: TextBody
+    type: str
+    type_name: TextBody
+    time: Moment
+    received_at: Moment
+    time_source: str
+    historic: bool
+    late: bool
+    data: dict[str, Any]
+
+
+class WorkerBody(_Out):
+    """A process of Linli."""
+
+    name: str
+    state: str
+    detail: str
+    pid: int
+    started_at: Moment
+    seen_at: Moment
+    counters: dict[str, float]
+
+
+class HealthBody(_Out):
+    """Whether Linli is well. What is wrong, and each process, are told to administrators only."""
+
+    state: str
+    at: Moment
+    version: str | None = None
+    reasons: list[TextBody] | None = None
+    workers: list[WorkerBody] | None = None
+
+
+# --- from views -------------------------------------------------------------------------------------------------------
+
+
+def person_body(person: Person) -> PersonBody:
+    """Who somebody is, and what their role allows."""
+    return PersonBody(
+        id=person.id,
+        name=person.name,
+        display_name=person.display_name,
+        role=person.role,
+        communities=None if person.communities is None else sorted(person.communities),
+        language=person.language,
+        may=sorted(RIGHTS[person.role]),
+    )
+
+
+def alert_body(view: AlertView) -> AlertBody:
+    """An alert as JSON has it."""
+    return AlertBody.model_validate(_alert_fields(view))
+
+
+def alert_detail_body(detail: AlertDetail) -> AlertDetailBody:
+    """An alert with evidence and history."""
+    more: dict[str, object] = {"evidence": list(detail.evidence), "changes": list(detail.changes)}
+    return AlertDetailBody.model_validate(_alert_fields(detail.view) | more)
+
+
+def stream_body(change: AlertChange) -> StreamBody:
+    """A change as the live stream carries it."""
+    own = {name: getattr(change, name) for name in StreamBody.model_fields if name != "alert"}
+    return StreamBody.model_validate(own | {"alert": alert_body(change.view)})
+
+
+def facility_detail_body(detail: FacilityDetail) -> FacilityDetailBody:
+    """A facility with devices and values."""
+    own: dict[str, object] = {name: getattr(detail.view, name) for name in FacilityBody.model_fields}
+    return FacilityDetailBody.model_validate(own | {"devices": list(detail.devices), "values": list(detail.values)})
+
+
+def _alert_fields(view: AlertView) -> dict[str, object]:
+    return {
+        name: getattr(view, name) if name.endswith("_name") else getattr(view.alert, name)
+        for name in AlertBody.model_fields
+    }

@@ -1,0 +1,209 @@
+"""The REST routes under /api/v1: each is a line or two over `api.services`, which decides right and scope."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import Response, StreamingResponse
+
+from api import bodies
+from api.bodies import When
+from api.metrics import CONTENT_TYPE, Metrics
+from api.scope import Operation, demand, may
+from api.services import MAX_LIMIT, MAX_POINTS, Services
+from api.stream import events
+from linli.db.people import SESSION_FOR, Person
+from linli.errors import NotSignedIn
+from linli.i18n import Text
+from linli.ids import ID_PATTERN
+from linli.model import Severity
+
+COOKIE = "linli_session"
+PREFIX = "/api/v1"
+ANONYMOUS = frozenset({("POST", f"{PREFIX}/sessions"), ("GET", f"{PREFIX}/health")})
+"""The only operations that answer somebody who has not signed in. (The OpenAPI document itself is public too.)"""
+
+Id = Annotated[str, Query(pattern=f"^{ID_PATTERN}$", max_length=64)]
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": bodies.ProblemBody, "description": words}
+    for status, words in ((401, "Not signed in"), (404, "Not there, or not for you"), (422, "Not valid"))
+}
+
+
+def identify(services: Services, request: Request) -> Person | None:
+    """Who a request is from: by its bearer token if it has one (and then by nothing else), else by its cookie."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme:
+        return services.people.by_token(token.strip()) if scheme.lower() == "bearer" else None
+    cookie = request.cookies.get(COOKIE)
+    return None if cookie is None else services.people.by_session(cookie)
+
+
+def build_router(services: Services, metrics: Metrics) -> APIRouter:
+    """All routes over these services."""
+
+    def signed_in(request: Request) -> Person:
+        person = identify(services, request)
+        if person is None:
+            raise NotSignedIn(Text("请先登录，或使用有效的令牌", "sign in first, or use a valid token"))
+        request.state.person = person
+        return person
+
+    Signed = Annotated[Person, Depends(signed_in)]
+    router = APIRouter(prefix=PREFIX, responses=_PROBLEMS)
+    _add_people(router, services, Signed)
+    _add_alerts(router, services, Signed)
+    _add_registry(router, services, Signed)
+    _add_store(router, services, Signed)
+    _add_platform(router, services, metrics, Signed)
+    return router
+
+
+def _add_people(router: APIRouter, services: Services, Signed: Any) -> None:
+    @router.post("/sessions", status_code=201)
+    def sign_in(body: bodies.SignInBody, request: Request, response: Response) -> bodies.PersonBody:
+        """Sign in: sets the session cookie."""
+        person, token = services.people.sign_in(body.name, body.password)
+        response.set_cookie(
+            COOKIE,
+            token,
+            max_age=SESSION_FOR // 1_000_000,
+            httponly=True,
+            samesite="lax",
+            secure=request.url.scheme == "https",
+        )
+        return bodies.person_body(person)
+
+    @router.delete("/sessions/current", status_code=204)
+    def sign_out(request: Request, response: Response, person: Signed) -> None:
+        """Sign out: ends the session of the cookie."""
+        services.people.sign_out(request.cookies.get(COOKIE, ""))
+        response.delete_cookie(COOKIE, httponly=True, samesite="lax")
+
+    @router.get("/me")
+    def me(person: Signed) -> bodies.PersonBody:
+        """Who is signed in."""
+        return bodies.person_body(person)
+
+
+def _add_alerts(router: APIRouter, services: Services, Signed: Any) -> None:
+    @router.get("/alerts")
+    def alerts(
+        person: Signed,
+        open_only: Annotated[bool, Query(alias="open", description="Only those that are open")] = True,
+        severity: Annotated[list[Severity], Query()] = [],  # noqa: B006  FastAPI copies defaults
+        rule: Annotated[list[str], Query(max_length=50)] = [],  # noqa: B006
+        community: Id | None = None,
+        subject: Id | None = None,
+        since: Annotated[When | None, Query(description="Opened at this time or later")] = None,
+        until: Annotated[When | None, Query(description="Opened before this time")] = None,
+        limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = 100,
+        before: Annotated[Id | None, Query(description="`next` of the page before")] = None,
+    ) -> bodies.AlertsBody:
+        """Alerts, the last opened first."""
+        found = services.alerts(
+            person,
+            open_only=open_only,
+            severities=severity,
+            rules=rule,
+            community=community,
+            subject=subject,
+            since=since,
+            until=until,
+            limit=limit,
+            before=before,
+        )
+        following = found[-1].alert.id if len(found) == limit else None
+        return bodies.AlertsBody(items=[bodies.alert_body(view) for view in found], next=following)
+
+    @router.get("/alerts/{alert_id}")
+    def alert(alert_id: str, person: Signed) -> bodies.AlertDetailBody:
+        """One alert with its evidence and history."""
+        return bodies.alert_detail_body(services.alert(person, alert_id))
+
+    conflict: dict[int | str, dict[str, Any]] = {
+        409: {"model": bodies.ProblemBody, "description": "It is closed already"},
+        503: {"model": bodies.ProblemBody, "description": "Rules is not answering; the act is stored"},
+    }
+
+    @router.post("/alerts/{alert_id}/acknowledge", responses=conflict)
+    def acknowledge(alert_id: str, body: bodies.AcknowledgeBody, person: Signed) -> bodies.AlertBody:
+        """Say that you have taken it up."""
+        return bodies.alert_body(services.acknowledge(person, alert_id, body.comment))
+
+    @router.post("/alerts/{alert_id}/close", responses=conflict)
+    def close(alert_id: str, body: bodies.CloseBody, person: Signed) -> bodies.AlertBody:
+        """Close it, with the reason."""
+        return bodies.alert_body(services.close(person, alert_id, body.reason))
+
+
+def _add_registry(router: APIRouter, services: Services, Signed: Any) -> None:
+    @router.get("/communities", response_model=list[bodies.CommunityBody])
+    def communities(person: Signed) -> Any:
+        """The communities that you see."""
+        return services.communities(person)
+
+    @router.get("/devices", response_model=list[bodies.DeviceBody])
+    def devices(person: Signed, community: Id | None = None) -> Any:
+        """Devices, by id."""
+        return services.devices(person, community)
+
+    @router.get("/facilities", response_model=list[bodies.FacilityBody])
+    def facilities(person: Signed, community: Id | None = None) -> Any:
+        """Facilities with their state, by id."""
+        return services.facilities(person, community)
+
+    @router.get("/facilities/{facility_id}")
+    def facility(facility_id: str, person: Signed) -> bodies.FacilityDetailBody:
+        """One facility with its devices and their newest values."""
+        return bodies.facility_detail_body(services.facility(person, facility_id))
+
+
+def _add_store(router: APIRouter, services: Services, Signed: Any) -> None:
+    @router.get("/readings", response_model=list[bodies.BucketBody])
+    def readings(
+        person: Signed,
+        device: Id,
+        quantity: Id,
+        start: Annotated[When, Query(alias="from")],
+        end: Annotated[When, Query(alias="to")],
+        points: Annotated[int, Query(ge=1, le=MAX_POINTS, description="At most this many buckets")] = 300,
+    ) -> Any:
+        """A series in [from, to), downsampled."""
+        return services.readings(person, device, quantity, start, end, points)
+
+    @router.get("/events", response_model=list[bodies.EventBody])
+    def stored_events(
+        person: Signed,
+        start: Annotated[When, Query(alias="from")],
+        end: Annotated[When, Query(alias="to")],
+        community: Id | None = None,
+        kind: Annotated[list[str], Query(alias="type", max_length=50)] = [],  # noqa: B006
+        device: Id | None = None,
+        limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = 100,
+    ) -> Any:
+        """Discrete events in [from, to), newest first."""
+        return services.events(person, start, end, community=community, types=kind, device=device, limit=limit)
+
+    @router.get("/stream", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
+    async def stream(request: Request, person: Signed) -> StreamingResponse:
+        """What happens to alerts, as server-sent events: `alert` (a change and the alert), `resync` (read the list
+        again: changes were left out) and `ready`. `Last-Event-ID` goes on where it was cut off."""
+        chunks = events(services, request, person, lambda: identify(services, request))
+        return StreamingResponse(chunks, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
+
+
+def _add_platform(router: APIRouter, services: Services, metrics: Metrics, Signed: Any) -> None:
+    @router.get("/health", response_model_exclude_none=True)
+    def health(request: Request) -> bodies.HealthBody:
+        """Whether Linli is well; an administrator is told what is not."""
+        person = identify(services, request)
+        view = services.health()
+        if person is None or not may(person, Operation.SEE_PLATFORM):
+            return bodies.HealthBody.model_validate({"state": view.state, "at": view.at})
+        return bodies.HealthBody.model_validate(view)
+
+    @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+    def read_metrics(person: Signed) -> Response:
+        """Metrics for Prometheus; administrators only, since they count over all communities."""
+        demand(person, Operation.SEE_PLATFORM)
+        return Response(metrics.render(), media_type=CONTENT_TYPE)
