@@ -1,7 +1,7 @@
-"""Every text of the console, in Chinese and English. Pages hold none of their own (a test looks)."""
+"""Every text of the console that is not in `api.words`, in Chinese and English. Pages hold none of their own (a test
+looks)."""
 
 from linli.i18n import Language, Text
-from linli.model import Handling, Severity
 
 BRAND = Text("邻里", "Linli")
 TAGLINE = Text("小区安全与设施值守", "Safety and facilities of the compound")
@@ -19,28 +19,14 @@ SIGN_IN = Text("登录", "Sign in")
 NAME = Text("用户名", "Name")
 PASSWORD = Text("密码", "Password")
 WRONG_PASSWORD = Text(
-    "用户名或密码不对。忘记密码请联系管理员重置。", "Wrong name or password. An administrator can reset a lost password."
+    "用户名或密码不对。忘记密码请联系管理员重置。",
+    "Wrong name or password. An administrator can reset a lost password.",
 )
 TOO_MANY_TRIES = Text("尝试次数过多，请稍等一分钟再试。", "Too many tries. Wait a minute, then try again.")
 SIGNED_OUT = Text("登录已失效，请重新登录。", "You have been signed out. Please sign in again.")
 
 # --- alerts ---------------------------------------------------------------------------------------------------------
 
-SEVERITIES = {
-    Severity.CRITICAL: Text("紧急", "Critical"),
-    Severity.HIGH: Text("重要", "High"),
-    Severity.MEDIUM: Text("一般", "Medium"),
-    Severity.LOW: Text("提示", "Low"),
-}
-HANDLINGS = {
-    Handling.UNACKNOWLEDGED: Text("待确认", "Unacknowledged"),
-    Handling.ACKNOWLEDGED: Text("已确认", "Acknowledged"),
-    Handling.RETURNED_UNACKNOWLEDGED: Text("已恢复，待确认", "Returned, unacknowledged"),
-    Handling.SHELVED: Text("已搁置", "Shelved"),
-    Handling.SUPPRESSED: Text("已抑制", "Suppressed"),
-    Handling.OUT_OF_SERVICE: Text("停用", "Out of service"),
-    Handling.CLOSED: Text("已关闭", "Closed"),
-}
 OPEN_ALERTS = Text("未关闭", "Open")
 ALL_ALERTS = Text("全部", "All")
 FILTER_BY_SEVERITY = Text("按级别筛选", "Filter by severity")
@@ -84,26 +70,12 @@ REASON = Text("关闭原因（必填）", "Reason (required)")
 REASON_MISSING = Text("请填写关闭原因", "Please give a reason")
 NO_SUCH_ALERT = Text("没有这条告警，或你无权查看。", "There is no such alert, or you may not see it.")
 
-CHANGES = {
-    "opened": Text("告警产生", "Opened"),
-    "occurred": Text("再次发生", "Occurred again"),
-    "escalated": Text("级别升高", "Escalated"),
-    "confirmed": Text("得到证实", "Confirmed"),
-    "resolved": Text("情况恢复", "Returned to normal"),
-    "acknowledged": Text("确认", "Acknowledged"),
-    "commented": Text("备注", "Comment"),
-    "closed": Text("关闭", "Closed"),
-}
 
 # --- facilities -----------------------------------------------------------------------------------------------------
 
-FACILITY_STATES = {
-    "fault": Text("故障", "Fault"),
-    "degraded": Text("异常", "Degraded"),
-    "unknown": Text("未知", "Unknown"),
-    "ok": Text("正常", "OK"),
-}
-STATE_SINCE = Text("{state} · 自 {when}", "{state} since {when}")
+SINCE = Text("自 {when} 起", "since {when}")
+AND_MORE = Text("另有 {n} 条", "and {n} more")
+SHOW_ALERT = Text("查看告警", "Show the alert")
 NO_FACILITIES = Text("没有你可以查看的设施", "There are no facilities that you may see")
 BACK_TO_FACILITIES = Text("返回设施", "Back to facilities")
 NO_SUCH_FACILITY = Text("没有这个设施，或你无权查看。", "There is no such facility, or you may not see it.")
@@ -111,7 +83,7 @@ LATEST_VALUES = Text("最新数值", "Latest values")
 LAST_24_HOURS = Text("最近 24 小时", "Last 24 hours")
 QUANTITY = Text("项目", "Quantity")
 AGE = Text("更新于", "Updated")
-STALE = Text("已过时", "Stale")
+STALE_AGE = Text("已过时 · {age}", "stale · {age}")
 NEVER = Text("从未上报", "Never reported")
 NO_READINGS = Text("这段时间没有读数", "No readings in this time")
 MEAN = Text("平均", "Mean")
@@ -126,7 +98,7 @@ CONNECTION_LOST = Text(
     "The connection to the server is lost; reconnecting. What you see may be out of date.",
 )
 FEED_STOPPED = Text(
-    "告警更新已停止：{detail}", "Alerts are not being updated: {detail}"
+    "规则没有在运行，新告警暂时不会出现。", "The rules are not running: new alerts do not appear for now."
 )
 SOUND_ON = Text("声音已开", "Sound on")
 SOUND_OFF = Text("已静音", "Muted")
@@ -135,16 +107,7 @@ SOUND_BLOCKED = Text(
     "浏览器要先点一下页面才能出声。点这里开启声音", "The browser wants a click before it plays sound. Click here"
 )
 ALL_RUNNING = Text("各部分运行正常", "All parts running")
-NOT_RUNNING = Text("未正常运行：{parts}", "Not running well: {parts}")
-PARTS = {
-    "ingest": Text("数据接入", "ingest"),
-    "rules": Text("规则", "rules"),
-    "api": Text("接口", "API"),
-    "simulator": Text("模拟器", "simulator"),
-    "broker": Text("消息代理", "broker"),
-    "store": Text("读数库", "readings store"),
-    "database": Text("数据库", "database"),
-}
+NOT_RUNNING = Text("运行异常：{parts}", "Not running well: {parts}")
 HEALTH_UNKNOWN = Text("运行状态未知", "Health unknown")
 TRY_AGAIN = Text("暂时做不到，请再试一次。", "That did not work. Please try again.")
 
@@ -161,12 +124,6 @@ DAYS_AGO = Text("{n} 天前", "{n} d ago")
 NO_SUCH_PAGE = Text("没有这个页面", "There is no such page")
 SERVER_FAILED = Text("服务器出错了，请稍后再试", "The server failed. Please try again later")
 HOME = Text("返回首页", "Home page")
-
-ROLES = {
-    "administrator": Text("管理员", "Administrator"),
-    "security": Text("安保", "Security"),
-    "property": Text("物业", "Property"),
-}
 
 
 def other(language: str) -> Language:

@@ -1,0 +1,194 @@
+"""One alert: why, the evidence, what to do, and everything that was done about it."""
+
+import asyncio
+from collections.abc import Sequence
+
+from fastapi import Request
+from fastapi.responses import RedirectResponse
+from nicegui import Client, ui
+from sqlalchemy.exc import SQLAlchemyError
+
+from api.console import texts
+from api.console.consoles import Console, Consoles
+from api.console.dialogs import ActDialog, acknowledging, closing
+from api.console.layout import MAX_KNOWN, Node, back_link, frame, grade, known_alerts
+from api.console.rows import full_moment, handled_by, moment, to_do, where
+from api.console.steps import steps
+from api.console.visit import Visit, enter
+from api.services import Services
+from api.views import AlertChange, AlertDetail, ChangeView, EvidenceView
+from api.words import HANDLINGS, SEVERITIES
+from linli.clock import Clock
+from linli.errors import LinliError, NotFound
+from linli.i18n import Text
+
+
+def add(services: Services, consoles: Consoles) -> None:
+    """Add the page."""
+
+    @ui.page("/alerts/{alert_id}")
+    async def alert(request: Request, client: Client, alert_id: str) -> RedirectResponse | None:
+        visit = await enter(services, request)
+        if isinstance(visit, RedirectResponse):
+            return visit
+        console = consoles.open(client, visit)
+        views = await asyncio.to_thread(services.alerts, visit.person, open_only=True, limit=MAX_KNOWN)
+        detail = await asyncio.to_thread(_read, services, visit, alert_id)
+        title = texts.ALERTS if detail is None else detail.view.alert.title
+        with frame(services, console, title=title, known=known_alerts(views), active="/"):
+            back_link(texts.BACK_TO_ALERTS, visit.language, "/")
+            if detail is None:
+                Node("div", texts.NO_SUCH_ALERT.of(visit.language), "panel")
+            else:
+                _AlertPage(services, console, detail)
+        return None
+
+
+class _AlertPage:
+    """The alert's panels, drawn again when something happens to it."""
+
+    def __init__(self, services: Services, console: Console, detail: AlertDetail) -> None:
+        self._services = services
+        self._visit = console.visit
+        self._alert_id = detail.view.alert.id
+        self._acknowledge = ActDialog(services, self._visit, acknowledging(services))
+        self._close = ActDialog(services, self._visit, closing(services))
+        self._box = Node("div", data_test="alert")
+        self._draw(detail)
+        console.on_change = self._changed
+
+    async def _changed(self, changes: Sequence[AlertChange]) -> None:
+        if all(change.view.alert.id != self._alert_id for change in changes):
+            return
+        try:
+            detail = await asyncio.to_thread(_read, self._services, self._visit, self._alert_id)
+        except (LinliError, SQLAlchemyError):
+            return  # what is shown stays; the banner says that the feed has stopped
+        if detail is not None:
+            self._box.clear()
+            self._draw(detail)
+
+    def _draw(self, detail: AlertDetail) -> None:
+        language, clock = self._visit.language, self._services.clock
+        with self._box:
+            self._head(detail)
+            with Node("div", classes="cols"):
+                with Node("div", classes="stack"):
+                    _why(detail, language)
+                    _advice(detail, language)
+                    _evidence(detail, self._visit)
+                with Node("div", classes="stack"):
+                    _facts(detail, self._visit, clock)
+                    _history(detail, self._visit, clock)
+
+    def _head(self, detail: AlertDetail) -> None:
+        alert, language = detail.view.alert, self._visit.language
+        with Node("div", classes="head"):
+            grade(alert.severity.value, SEVERITIES[alert.severity].of(language))
+            Node("h1", alert.title.of(language))
+            Node("div", classes="push")
+            if to_do(detail.view):
+                button = Node("button", texts.ACKNOWLEDGE.of(language), "btn btn-main", type="button")
+                button.props["data-test"] = "acknowledge"
+                button.on("click", lambda: self._acknowledge.ask(self._alert_id))
+            if alert.open:
+                close = Node("button", texts.CLOSE.of(language), "btn", type="button", data_test="close")
+                close.on("click", lambda: self._close.ask(self._alert_id))
+
+
+def _read(services: Services, visit: Visit, alert_id: str) -> AlertDetail | None:
+    try:
+        return services.alert(visit.person, alert_id)
+    except NotFound:
+        return None
+
+
+def _why(detail: AlertDetail, language: str) -> None:
+    alert = detail.view.alert
+    with Node("section", classes=f"panel s-{alert.severity.value}"):
+        Node("h2", texts.WHY.of(language))
+        Node("p", alert.sentence.of(language), "why", data_test="sentence")
+
+
+def _advice(detail: AlertDetail, language: str) -> None:
+    found = steps(detail.view.alert.advice.of(language))
+    if not found:
+        return
+    with Node("section", classes="panel"):
+        Node("h2", texts.WHAT_TO_DO.of(language))
+        with Node("ol" if len(found) > 1 else "div", classes="steps" if len(found) > 1 else "why"):
+            for step in found:
+                Node("li" if len(found) > 1 else "p", step)
+
+
+def _evidence(detail: AlertDetail, visit: Visit) -> None:
+    language, zone = visit.language, visit.zone(detail.view.alert.community)
+    with Node("section", classes="panel", data_test="evidence"):
+        Node("h2", texts.EVIDENCE.of(language))
+        if not detail.evidence:
+            Node("p", texts.NO_EVIDENCE.of(language), "muted")
+            return
+        with Node("table", classes="tbl wide"):
+            with Node("thead"), Node("tr"):
+                for heading in (texts.TIME, texts.DEVICE, texts.OBSERVATION, texts.VALUE):
+                    Node("th", heading.of(language), scope="col")
+            with Node("tbody"):
+                for seen in detail.evidence:
+                    with Node("tr"):
+                        Node("td", full_moment(seen.time, zone), "muted")
+                        Node("td", seen.device_name.of(language))
+                        Node("td", seen.what_name.of(language))
+                        Node("td", _value(seen, language), "num")
+
+
+def _value(seen: EvidenceView, language: str) -> str:
+    """What was observed: a flag's word, a number with its unit, or the event's own data."""
+    if seen.words is not None:
+        return seen.words.of(language)
+    if isinstance(seen.value, bool | int | float | str):
+        number = f"{seen.value:g}" if isinstance(seen.value, float) else str(seen.value)
+        return f"{number} {seen.symbol}".strip()
+    return ", ".join(f"{name}: {value}" for name, value in seen.data.items())
+
+
+def _facts(detail: AlertDetail, visit: Visit, clock: Clock) -> None:
+    alert, language = detail.view.alert, visit.language
+    zone, now = visit.zone(alert.community), clock.now()
+    facts: list[tuple[Text, str]] = [
+        (texts.STATE, HANDLINGS[alert.handling].of(language)),
+        (texts.PLACE, where(detail.view, language)),
+        (texts.OPENED, full_moment(alert.opened_at, zone)),
+        (texts.LAST_SEEN, full_moment(alert.last_seen, zone)),
+        (texts.OCCURRENCES, str(alert.occurrences)),
+    ]
+    with Node("section", classes="panel"), Node("dl", classes="facts"):
+        for name, value in facts:
+            Node("dt", name.of(language))
+            with Node("dd", value):
+                if name is texts.STATE and (who := handled_by(detail.view, zone, now).of(language)):
+                    Node("div", who, "muted", data_test="who")
+        marks = [(alert.confirmed, texts.CONFIRMED_MARK), (alert.latched and alert.open, texts.LATCHED_MARK)]
+        marks += [(alert.historic, texts.HISTORIC_MARK)]
+        if any(holds for holds, _ in marks):
+            Node("dt")
+            with Node("dd"):
+                for mark in (mark for holds, mark in marks if holds):
+                    Node("span", mark.of(language), "tag")
+
+
+def _history(detail: AlertDetail, visit: Visit, clock: Clock) -> None:
+    language, zone, now = visit.language, visit.zone(detail.view.alert.community), clock.now()
+    with Node("section", classes="panel", data_test="history"):
+        Node("h2", texts.HISTORY.of(language))
+        with Node("ol", classes="log"):
+            for change in reversed(detail.changes):
+                _change(change, language, moment(change.at, zone, now))
+
+
+def _change(change: ChangeView, language: str, when: str) -> None:
+    with Node("li", classes="by-person" if change.actor else ""):
+        Node("b", change.kind_name.of(language))
+        with Node("div"):
+            Node("small", f"{change.actor_name or texts.BY_RULE.of(language)} · {when}")
+        if change.comment:
+            Node("q", change.comment)

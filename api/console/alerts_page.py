@@ -1,0 +1,87 @@
+"""The alert list: worst first, kept up to date by the live feed."""
+
+import asyncio
+
+from fastapi import Request
+from fastapi.responses import RedirectResponse
+from nicegui import Client, ui
+from nicegui.element import Element
+from nicegui.events import GenericEventArguments
+
+from api import words
+from api.console import texts
+from api.console.consoles import Consoles
+from api.console.dialogs import ActDialog, acknowledging
+from api.console.layout import MAX_KNOWN, frame, known_alerts
+from api.console.rows import Row, row
+from api.console.visit import Visit, enter
+from api.services import Services
+from api.views import AlertView
+
+RECENT = 200
+"""How many alerts 'all' shows."""
+
+
+class AlertList(Element, component="static/alert_list.js"):
+    """The list itself: `alert_list.js` says what it does."""
+
+
+def add(services: Services, consoles: Consoles) -> None:
+    """Add the page."""
+
+    @ui.page("/")
+    async def alerts(request: Request, client: Client) -> RedirectResponse | None:
+        visit = await enter(services, request)
+        if isinstance(visit, RedirectResponse):
+            return visit
+        console = consoles.open(client, visit)
+        views = await asyncio.to_thread(services.alerts, visit.person, open_only=True, limit=MAX_KNOWN)
+        with frame(services, console, title=texts.ALERTS, known=known_alerts(views), active="/", toasting=False):
+            _board(services, visit, views)
+        return None
+
+
+def _board(services: Services, visit: Visit, views: list[AlertView]) -> None:
+    dialog = ActDialog(services, visit, acknowledging(services))
+    board = AlertList()
+    board.props["words"] = _words(visit.language)
+    board.props["names"] = {severity.value: text.of(visit.language) for severity, text in words.SEVERITIES.items()}
+    board.props["all"] = False
+    board.props["rows"] = _rows(services, visit, views)
+
+    async def show(event: GenericEventArguments) -> None:
+        everything = bool(event.args.get("all"))
+        found = await asyncio.to_thread(
+            services.alerts, visit.person, open_only=not everything, limit=RECENT if everything else MAX_KNOWN
+        )
+        board.props["all"] = everything
+        board.props["rows"] = _rows(services, visit, found)
+        board.update()
+
+    board.on("acknowledge", lambda event: dialog.ask(str(event.args.get("id"))))
+    board.on("show", show)
+
+
+def _rows(services: Services, visit: Visit, views: list[AlertView]) -> list[Row]:
+    now = services.clock.now()
+    return [row(view, visit.language, visit.zone(view.alert.community), now) for view in views]
+
+
+def _words(language: str) -> dict[str, str]:
+    return texts.words(
+        language,
+        alerts=texts.ALERTS,
+        open=texts.OPEN_ALERTS,
+        all=texts.ALL_ALERTS,
+        filter_severity=texts.FILTER_BY_SEVERITY,
+        filter_state=texts.FILTER_BY_STATE,
+        nothing=texts.NOTHING_OPEN,
+        nothing_more=texts.NOTHING_OPEN_MORE,
+        nothing_matches=texts.NOTHING_MATCHES,
+        acknowledge=texts.ACKNOWLEDGE,
+        just_now=texts.JUST_NOW,
+        seconds_ago=texts.SECONDS_AGO,
+        minutes_ago=texts.MINUTES_AGO,
+        hours_ago=texts.HOURS_AGO,
+        days_ago=texts.DAYS_AGO,
+    )

@@ -1,0 +1,192 @@
+"""The open consoles, and what they are told: alerts that changed, and every few seconds that all is still live.
+
+Each console has a subscription at the hub, which knows what its person may see. A change is made into a row once for each
+language and written out once: what a console costs is one small message, so a hundred of them hear within a moment.
+"""
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import orjson
+from nicegui import Client, background_tasks
+from sqlalchemy.exc import SQLAlchemyError
+
+from api.console import texts
+from api.console.rows import Row, push_code, row
+from api.console.visit import Visit
+from api.live import Resync, Subscription
+from api.services import Services
+from api.views import AlertChange, HealthView
+from linli.errors import LinliError
+from linli.i18n import Text
+
+BEAT_S = 4.0
+"""How often each console hears that it is still connected; `live.js` says that it is not after 13 s without."""
+
+RECHECK_BEATS = 5
+"""Sessions are looked up again every so many beats, so that signing out in one window ends the others."""
+
+_KEPT_ROWS = 512
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False, slots=True)
+class Console:
+    """One page open in one browser. `health` is what was known when it opened. `on_change` is called, in the page's context, with what changed, oldest first."""
+
+    client: Client
+    visit: Visit
+    subscription: Subscription
+    health: HealthView | None
+    on_change: Callable[[Sequence[AlertChange]], Awaitable[None]] | None = None
+
+    async def notice(self, changes: Sequence[AlertChange]) -> None:
+        """Let the page show what changed."""
+        if self.on_change is not None and not self.client.is_deleted:
+            with self.client:
+                await self.on_change(changes)
+
+
+class Consoles:
+    """Who looks on now. All methods but the hub's wake-up run on the event loop."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._open: dict[str, Console] = {}
+        self._rows: OrderedDict[tuple[int, str], Row] = OrderedDict()
+        self._beat: asyncio.Task[None] | None = None
+        self.health: HealthView | None = None
+
+    def start(self) -> None:
+        """Begin to beat."""
+        self._beat = asyncio.get_running_loop().create_task(self._beat_on(), name="console-beat")
+
+    async def stop(self) -> None:
+        """End the beat and give the subscriptions back."""
+        if self._beat is not None:
+            self._beat.cancel()
+            await asyncio.gather(self._beat, return_exceptions=True)
+        for client_id in list(self._open):
+            self._forget(client_id)
+
+    def open(self, client: Client, visit: Visit) -> Console:
+        """Tell this page from now on what its person may see happen, until its browser is gone.
+
+        Open it before reading what the page shows: then nothing that happens in between is missed.
+        """
+        loop = asyncio.get_running_loop()
+        client_id = client.id
+
+        def wake() -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(self._drain, client_id)
+
+        console = Console(client, visit, self._services.live.subscribe(visit.person, wake), self.health)
+        self._open[client_id] = console
+        client.on_delete(lambda: self._forget(client_id))
+        return console
+
+    def end(self, token: str) -> None:
+        """The session has ended: its consoles go to the sign-in page."""
+        for console in list(self._open.values()):
+            if console.visit.token == token:
+                self._send_away(console)
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    # --- changes --------------------------------------------------------------------------------------------------
+
+    def _drain(self, client_id: str) -> None:
+        console = self._open.get(client_id)
+        if console is None:
+            return
+        taken = console.subscription.take()
+        changes = [change for change in taken if isinstance(change, AlertChange)]
+        if any(isinstance(change, Resync) for change in taken):
+            console.client.run_javascript("window.location.reload()")
+        elif changes:
+            newest = {change.view.alert.id: change for change in changes}
+            console.client.run_javascript(push_code(self._row(change, console.visit) for change in newest.values()))
+            if console.on_change is not None:
+                background_tasks.create(console.notice(changes), name="console-notice")
+        if console.subscription.ended:
+            self._send_away(console)
+
+    def _row(self, change: AlertChange, visit: Visit) -> Row:
+        key = (change.id, visit.language)
+        made = self._rows.get(key)
+        if made is None:
+            now = self._services.clock.now()
+            made = row(change.view, visit.language, visit.zone(change.view.alert.community), now)
+            self._rows[key] = made
+            if len(self._rows) > _KEPT_ROWS:
+                self._rows.popitem(last=False)
+        return made
+
+    def _send_away(self, console: Console) -> None:
+        self._forget(console.client.id)
+        console.client.open("/login")
+
+    def _forget(self, client_id: str) -> None:
+        console = self._open.pop(client_id, None)
+        if console is not None:
+            self._services.live.unsubscribe(console.subscription)
+
+    # --- beat -----------------------------------------------------------------------------------------------------
+
+    async def _beat_on(self) -> None:
+        beats = 0
+        while True:
+            try:
+                await self._beat_once(beats)
+            except (LinliError, SQLAlchemyError) as error:
+                _log.warning("cannot tell the consoles how Linli is: %s", error)
+            beats += 1
+            await asyncio.sleep(BEAT_S)
+
+    async def _beat_once(self, beats: int) -> None:
+        if not self._open:
+            return
+        self.health = await asyncio.to_thread(self._services.health)
+        codes = {language: self._beat_code(self.health, language) for language in ("zh", "en")}
+        for console in list(self._open.values()):
+            console.client.run_javascript(codes[console.visit.language])
+        if beats % RECHECK_BEATS == 0:
+            tokens = {console.visit.token for console in self._open.values()}
+            for token in await asyncio.to_thread(self._ended, tokens):
+                self.end(token)
+
+    def _ended(self, tokens: set[str]) -> list[str]:
+        return [token for token in tokens if self._services.people.by_session(token) is None]
+
+    def _beat_code(self, health: HealthView, language: str) -> str:
+        line, dot = health_line(health)
+        state = {
+            "now": self._services.clock.now() / 1000,
+            "feed": feed_fault(health).of(language),
+            "health": line.of(language),
+            "health_class": dot,
+        }
+        return f"window.linli?.beat({orjson.dumps(state).decode()})"
+
+
+def health_line(health: HealthView | None) -> tuple[Text, str]:
+    """The footer's words on Linli itself, and the class of the dot before them."""
+    if health is None:
+        return texts.HEALTH_UNKNOWN, "unsure"
+    if health.state == "ok":
+        return texts.ALL_RUNNING, ""
+    reasons = health.reasons or (Text(health.state, health.state),)
+    joined = Text("；".join(reason.zh for reason in reasons), "; ".join(reason.en for reason in reasons))
+    return texts.NOT_RUNNING.format(parts=joined), "bad"
+
+
+def feed_fault(health: HealthView) -> Text:
+    """What keeps new alerts from appearing, for the banner; empty if nothing does."""
+    silent = [worker.name for worker in health.workers if worker.name in ("rules",) and worker.state == "silent"]
+    return texts.FEED_STOPPED if silent else Text("", "")

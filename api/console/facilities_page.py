@@ -1,0 +1,130 @@
+"""The facilities by building: how each is, since when, and why."""
+
+import asyncio
+from collections.abc import Sequence
+
+from fastapi import Request
+from fastapi.responses import RedirectResponse
+from nicegui import Client, ui
+from sqlalchemy.exc import SQLAlchemyError
+
+from api.console import texts
+from api.console.consoles import Console, Consoles
+from api.console.layout import MAX_KNOWN, Node, frame, grade, known_alerts
+from api.console.rows import moment
+from api.console.visit import Visit, enter
+from api.services import Services
+from api.views import AlertChange, FacilityStatus, FacilityView
+from api.words import FACILITY_STATES
+from linli.errors import LinliError
+
+LOOK_EVERY_S = 5.0
+MAX_REASONS = 3
+WORST_FIRST = (FacilityStatus.FAULT, FacilityStatus.DEGRADED, FacilityStatus.UNKNOWN, FacilityStatus.OK)
+
+
+def add(services: Services, consoles: Consoles) -> None:
+    """Add the page."""
+
+    @ui.page("/facilities")
+    async def facilities(request: Request, client: Client) -> RedirectResponse | None:
+        visit = await enter(services, request)
+        if isinstance(visit, RedirectResponse):
+            return visit
+        console = consoles.open(client, visit)
+        views = await asyncio.to_thread(services.alerts, visit.person, open_only=True, limit=MAX_KNOWN)
+        found = await asyncio.to_thread(services.facilities, visit.person)
+        with frame(services, console, title=texts.FACILITIES, known=known_alerts(views), active="/facilities"):
+            _FacilityBoard(services, console, found)
+        return None
+
+
+class _FacilityBoard:
+    """The cards, drawn again only when something about a facility has changed."""
+
+    def __init__(self, services: Services, console: Console, found: list[FacilityView]) -> None:
+        self._services = services
+        self._visit = console.visit
+        self._shown = found
+        self._box = Node("div", data_test="facilities")
+        self._draw()
+        ui.timer(LOOK_EVERY_S, self._look, immediate=False)
+        console.on_change = self._look
+
+    async def _look(self, _changes: Sequence[AlertChange] = ()) -> None:
+        try:
+            found = await asyncio.to_thread(self._services.facilities, self._visit.person)
+        except (LinliError, SQLAlchemyError):
+            return  # the cards stay as they were; the footer says what does not run
+        if [_face(view) for view in found] != [_face(view) for view in self._shown]:
+            self._shown = found
+            self._box.clear()
+            self._draw()
+
+    def _draw(self) -> None:
+        language = self._visit.language
+        with self._box:
+            _counts(self._shown, language)
+            if not self._shown:
+                Node("div", texts.NO_FACILITIES.of(language), "panel")
+            for building in _by_building(self._shown):
+                first = building[0]
+                with Node("section", classes="place"):
+                    with Node("h2"):
+                        Node("span", first.building_name.of(language))
+                        Node("span", first.community_name.of(language), "muted")
+                    with Node("div", classes="cards"):
+                        for view in building:
+                            _card(view, self._visit, self._services.clock.now())
+
+
+def state_line(view: FacilityView, visit: Visit, now: int) -> None:
+    """The state with its sign, and since when."""
+    language = visit.language
+    with Node("div"):
+        grade(view.state.value, FACILITY_STATES[view.state].of(language))
+        if view.since is not None:
+            when = moment(view.since, visit.zone(view.community), now)
+            Node("span", texts.SINCE.format(when=when).of(language), "since")
+
+
+def reason_lines(view: FacilityView, language: str) -> None:
+    """Why it is so, the first few."""
+    for reason in view.reasons[:MAX_REASONS]:
+        Node("div", reason.of(language), "reason")
+    if len(view.reasons) > MAX_REASONS:
+        more = texts.AND_MORE.format(n=len(view.reasons) - MAX_REASONS)
+        Node("div", more.of(language), "reason muted")
+
+
+def _counts(views: Sequence[FacilityView], language: str) -> None:
+    with Node("div", classes="board-head"):
+        Node("h1", texts.FACILITIES.of(language))
+        with Node("div", classes="chips", data_test="counts"):
+            for state in WORST_FIRST:
+                count = sum(view.state is state for view in views)
+                with Node("span", classes=f"chip still s-{state.value}" + ("" if count else " none")):
+                    Node("span", classes="sign", aria_hidden="true")
+                    Node("b", str(count))
+                    Node("span", FACILITY_STATES[state].of(language))
+
+
+def _card(view: FacilityView, visit: Visit, now: int) -> None:
+    language = visit.language
+    with Node("a", classes=f"card s-{view.state.value}", href=f"/facilities/{view.id}", data_facility=view.id):
+        Node("div", view.name.of(language), "card-name")
+        state_line(view, visit, now)
+        if view.state is not FacilityStatus.OK:
+            reason_lines(view, language)
+
+
+def _by_building(views: Sequence[FacilityView]) -> list[list[FacilityView]]:
+    found: dict[tuple[str, str], list[FacilityView]] = {}
+    for view in views:
+        found.setdefault((view.community, view.building), []).append(view)
+    return list(found.values())
+
+
+def _face(view: FacilityView) -> tuple[object, ...]:
+    """What a card shows: an unknown's `since` is the last value's time, and so does not move by itself."""
+    return view.id, view.name, view.state, view.since, view.reasons

@@ -1,0 +1,199 @@
+"""One facility: the newest value of each device with its age, and a day's curve of the one that is looked at."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from fastapi import Request
+from fastapi.responses import RedirectResponse
+from nicegui import Client, ui
+from sqlalchemy.exc import SQLAlchemyError
+
+from api.console import texts
+from api.console.chart import chart_options
+from api.console.consoles import Console, Consoles
+from api.console.facilities_page import reason_lines, state_line
+from api.console.layout import MAX_KNOWN, Node, back_link, frame, known_alerts
+from api.console.rows import ago
+from api.console.visit import Visit, enter
+from api.services import Services
+from api.views import AlertChange, FacilityDetail, ValueView
+from linli.clock import DAY, SECOND
+from linli.errors import LinliError, NotFound, StoreError
+from linli.ports import Bucket
+
+LOOK_EVERY_S = 5.0
+CHART_EVERY_S = 60.0
+POINTS = 288
+"""Five minutes each over a day."""
+
+
+def add(services: Services, consoles: Consoles) -> None:
+    """Add the page."""
+
+    @ui.page("/facilities/{facility_id}")
+    async def facility(request: Request, client: Client, facility_id: str) -> RedirectResponse | None:
+        visit = await enter(services, request)
+        if isinstance(visit, RedirectResponse):
+            return visit
+        console = consoles.open(client, visit)
+        views = await asyncio.to_thread(services.alerts, visit.person, open_only=True, limit=MAX_KNOWN)
+        detail = await asyncio.to_thread(_read, services, visit, facility_id)
+        title = texts.FACILITIES if detail is None else detail.view.name
+        with frame(services, console, title=title, known=known_alerts(views), active="/facilities"):
+            back_link(texts.BACK_TO_FACILITIES, visit.language, "/facilities")
+            if detail is None:
+                Node("div", texts.NO_SUCH_FACILITY.of(visit.language), "panel")
+            else:
+                page = _FacilityPage(services, console, detail)
+                await page.show_chart()
+        return None
+
+
+class _FacilityPage:
+    """Head, values and chart. Values are written in place as they change; the list is drawn again if a series is new."""
+
+    def __init__(self, services: Services, console: Console, detail: FacilityDetail) -> None:
+        self._services = services
+        self._visit = console.visit
+        self._detail = detail
+        self._chosen = (detail.values[0].device, detail.values[0].quantity) if detail.values else None
+        self._tiles: dict[tuple[str, str], _Tile] = {}
+        language = self._visit.language
+        with Node("div", classes="stack", data_test="facility"):
+            self._head = Node("div", classes="head")
+            with Node("section", classes="panel"):
+                Node("h2", texts.LATEST_VALUES.of(language))
+                self._values = Node("div", classes="values", data_test="values")
+            with Node("section", classes="panel"):
+                self._chart_title = Node("h2", texts.LAST_24_HOURS.of(language))
+                self._chart = ui.echart({}, renderer="svg").classes("chart")
+                self._no_readings = Node("p", texts.NO_READINGS.of(language), "muted")
+        self._draw_head()
+        self._draw_values()
+        ui.timer(LOOK_EVERY_S, self._look, immediate=False)
+        ui.timer(CHART_EVERY_S, self.show_chart, immediate=False)
+        console.on_change = self._look
+
+    async def show_chart(self) -> None:
+        """Read the chosen series and draw it."""
+        value = next((v for v in self._detail.values if (v.device, v.quantity) == self._chosen), None)
+        now = self._services.clock.now()
+        buckets: list[Bucket] = []
+        if value is not None:
+            try:
+                buckets = await asyncio.to_thread(
+                    self._services.readings, self._visit.person, value.device, value.quantity, now - DAY, now, POINTS
+                )
+            except (StoreError, NotFound):
+                buckets = []
+        self._no_readings.set_visibility(not buckets)
+        self._chart.set_visibility(bool(buckets))
+        if value is None or not buckets:
+            return
+        language = self._visit.language
+        name = f"{value.device_name.of(language)} · {value.quantity_name.of(language)}"
+        self._chart_title.set_text(f"{name} · {texts.LAST_24_HOURS.of(language)}")
+        self._chart.options.clear()
+        self._chart.options.update(
+            chart_options(buckets, value, self._visit.zone(self._detail.view.community), language, now)
+        )
+        self._chart.update()
+
+    async def _look(self, _changes: Sequence[AlertChange] = ()) -> None:
+        try:
+            detail = await asyncio.to_thread(_read, self._services, self._visit, self._detail.view.id)
+        except (LinliError, SQLAlchemyError):
+            return  # the values stay, and their ages on the next look say how old they are
+        if detail is None:
+            return
+        before, self._detail = self._detail, detail
+        if detail.view != before.view:
+            self._draw_head()
+        if {(v.device, v.quantity) for v in detail.values} != self._tiles.keys():
+            self._draw_values()
+        else:
+            for value in detail.values:
+                self._tiles[value.device, value.quantity].show(value)
+
+    def _draw_head(self) -> None:
+        view, language = self._detail.view, self._visit.language
+        self._head.clear()
+        with self._head, Node("div", classes=f"panel facility-head s-{view.state.value}"):
+            Node("h1", view.name.of(language))
+            Node("div", f"{view.community_name.of(language)} · {view.place_name.of(language)}", "muted")
+            state_line(view, self._visit, self._services.clock.now())
+            reason_lines(view, language)
+            for alert in view.worst_alerts:
+                Node("a", texts.SHOW_ALERT.of(language), "btn", href=f"/alerts/{alert}")
+                break
+
+    def _draw_values(self) -> None:
+        self._values.clear()
+        self._tiles = {}
+        with self._values:
+            if not self._detail.values:
+                Node("p", texts.NEVER.of(self._visit.language), "muted")
+            for value in self._detail.values:
+                key = (value.device, value.quantity)
+                tile = _Tile(value, self._visit.language, self._choose)
+                tile.choose(key == self._chosen)
+                self._tiles[key] = tile
+
+    async def _choose(self, key: tuple[str, str]) -> None:
+        self._chosen = key
+        for other, tile in self._tiles.items():
+            tile.choose(other == key)
+        await self.show_chart()
+
+
+class _Tile:
+    """The newest value of one quantity of one device: a button that shows its curve."""
+
+    def __init__(self, value: ValueView, language: str, choose: "Choose") -> None:
+        self._language = language
+        self._button = Node("button", classes="value", type="button", data_device=value.device)
+        self._button.props["data-quantity"] = value.quantity
+        with self._button:
+            Node("span", value.device_name.of(language))
+            self._value = Node("span", classes="v")
+            Node("span", value.quantity_name.of(language), "q")
+            self._age = Node("span", classes="age")
+        self._button.on("click", lambda: choose((value.device, value.quantity)))
+        self.show(value)
+
+    def show(self, value: ValueView) -> None:
+        """Write the value and its age."""
+        said = ago(round(value.age_s * SECOND))
+        age = texts.STALE_AGE.format(age=said) if value.stale else said
+        _write(self._value, shown_value(value, self._language))
+        _write(self._age, age.of(self._language))
+        if value.stale != ("stale" in self._button.classes):
+            self._button.classes(add="stale" if value.stale else "", remove="" if value.stale else "stale")
+
+    def choose(self, chosen: bool) -> None:
+        """Mark it as the one whose curve is shown."""
+        self._button.props["aria-pressed"] = str(chosen).lower()
+        self._button.update()
+
+
+Choose = Callable[[tuple[str, str]], Awaitable[None]]
+
+
+def shown_value(value: ValueView, language: str) -> str:
+    """A flag's word, or the number in at most four digits with its unit."""
+    if value.words is not None:
+        return value.words.of(language)
+    number = f"{value.value:,.0f}" if abs(value.value) >= 1000 else f"{value.value:.4g}"
+    return f"{number} {value.symbol}".strip()
+
+
+def _write(node: Node, text: str) -> None:
+    if node.text != text:
+        node.set_text(text)
+
+
+def _read(services: Services, visit: Visit, facility_id: str) -> FacilityDetail | None:
+    try:
+        return services.facility(visit.person, facility_id)
+    except NotFound:
+        return None

@@ -1,0 +1,157 @@
+"""The frame of every page: navigation, sound, language, sign-out, health; and the few pieces that pages are made of."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from nicegui.element import Element
+from nicegui.elements.mixins.text_element import TextElement
+
+from api.console import texts
+from api.console.consoles import Console, health_line
+from api.console.visit import Visit
+from api.services import Services
+from api.views import AlertView
+from api.words import ROLES
+from linli.i18n import Text
+
+STYLE_PATH = "/console/console.css"
+FAVICON = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#1f5a6b"/>'
+    '<path d="M5 15 12 7.5l4.6 4.9 2.8-3L26 17v8h-8v-5h-4v5H5z" fill="#fff"/></svg>'
+)
+MAX_KNOWN = 1000
+
+
+class Live(Element, component="static/live.js"):
+    """The page's ear: `live.js` says what it does."""
+
+
+class Node(TextElement):
+    """One HTML element. Its text and attributes are set as such, never parsed as markup."""
+
+    def __init__(self, tag: str, text: str = "", classes: str = "", **attributes: Any) -> None:
+        super().__init__(tag=tag, text=text)
+        if classes:
+            self.classes(classes)
+        for name, value in attributes.items():
+            self.props[name.rstrip("_").replace("_", "-")] = value
+
+
+def sign(kind: str) -> Node:
+    """The shape that stands for a severity or a state; the word beside it says the same, so it is hidden from readers."""
+    return Node("span", classes=f"sign s-{kind}", aria_hidden="true")
+
+
+def grade(kind: str, word: str) -> Node:
+    """Sign and word in the colour of a severity or a state."""
+    with Node("span", classes=f"grade s-{kind}") as made:
+        Node("span", classes="sign", aria_hidden="true")
+        Node("span", word)
+    return made
+
+
+def known_alerts(views: Iterable[AlertView]) -> dict[str, str]:
+    """Severity by id of those that are open: what `live.js` counts, and needs to tell a new alert from an old one."""
+    return {view.alert.id: view.alert.severity.value for view in views if view.alert.open}
+
+
+@contextmanager
+def frame(
+    services: Services,
+    console: Console,
+    *,
+    title: Text,
+    known: dict[str, str],
+    active: str,
+    toasting: bool = True,
+) -> Iterator[None]:
+    """The page around the block. `known`: open alerts, as `known_alerts` has them; `active` is the path in the navigation;
+    `toasting`: new alerts show in a corner too.
+    """
+    visit, client = console.visit, console.client
+    language = visit.language
+    client.title = f"{texts.BRAND.of(language)} · {title.of(language)}"
+    with Node("div", classes="frame"):
+        Node("a", texts.SKIP.of(language), "skip", href="#main")
+        with Node("header", classes="top"), Node("div", classes="top-in"):
+            _brand(language)
+            _navigation(language, active)
+            Node("div", classes="push")
+            _live(services, visit, known, toasting)
+            _person(visit)
+            language_switch(language, client.request.url.path)
+            _sign_out(language)
+        with Node("main", classes="main", id="main"):
+            yield
+        _footer(console)
+
+
+def language_switch(language: str, back: str) -> None:
+    """A button that gives the same page in the other language."""
+    with Node("form", classes="inline", method="post", action=f"/language/{texts.other(language).value}"):
+        Node("input", type="hidden", name="back", value=back)
+        Node("button", texts.OTHER_LANGUAGE.of(language), "btn btn-quiet", type="submit", data_test="language")
+
+
+def back_link(text: Text, language: str, path: str) -> None:
+    """The way up."""
+    with Node("a", classes="back", href=path):
+        Node("span", classes="icon i-back", aria_hidden="true")
+        Node("span", text.of(language))
+
+
+def _brand(language: str) -> None:
+    with Node("a", classes="brand", href="/"):
+        Node("span", classes="brand-mark", aria_hidden="true")
+        Node("span", texts.BRAND.of(language))
+
+
+def _navigation(language: str, active: str) -> None:
+    with Node("nav", classes="nav", aria_label=texts.MAIN_NAVIGATION.of(language)):
+        for path, text, icon in (("/", texts.ALERTS, "i-bell"), ("/facilities", texts.FACILITIES, "i-building")):
+            with Node("a", href=path) as link:
+                if path == active:
+                    link.props["aria-current"] = "page"
+                Node("span", classes=f"icon {icon}", aria_hidden="true")
+                Node("span", text.of(language))
+
+
+def _live(services: Services, visit: Visit, known: dict[str, str], toasting: bool) -> None:
+    live = Live()
+    live.props["words"] = texts.words(
+        visit.language,
+        sound_on=texts.SOUND_ON,
+        sound_off=texts.SOUND_OFF,
+        test_sound=texts.TEST_SOUND,
+        sound_blocked=texts.SOUND_BLOCKED,
+        connection_lost=texts.CONNECTION_LOST,
+    )
+    live.props["known"] = known
+    live.props["now"] = services.clock.now() / 1000
+    live.props["lang"] = visit.language
+    live.props["toasting"] = toasting
+    live.props["person"] = visit.person.id
+
+
+def _person(visit: Visit) -> None:
+    with Node("div", classes="person only-wide"):
+        Node("b", visit.person.display_name)
+        Node("span", ROLES[visit.person.role].of(visit.language))
+
+
+def _sign_out(language: str) -> None:
+    word = texts.SIGN_OUT.of(language)
+    with (
+        Node("form", classes="inline", method="post", action="/logout"),
+        Node("button", classes="btn btn-quiet", type="submit", title=word, aria_label=word, data_test="sign-out"),
+    ):
+        Node("span", classes="icon i-out", aria_hidden="true")
+
+
+def _footer(console: Console) -> None:
+    language = console.visit.language
+    line, dot = health_line(console.health)
+    with Node("footer", classes="foot"):
+        Node("span", classes=f"health-dot {dot}", aria_hidden="true")
+        Node("span", line.of(language), data_health="")

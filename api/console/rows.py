@@ -1,0 +1,111 @@
+"""Alerts as the list in the browser draws them: plain values in one language, ready to show. Decides only."""
+
+from collections.abc import Iterable
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from api import words
+from api.console import texts
+from api.views import AlertView
+from linli.clock import DAY, HOUR, MINUTE, SECOND, local_time
+from linli.i18n import Text
+from linli.model import Handling
+
+Row = dict[str, str | int | bool | list[str]]
+
+_TODO = (Handling.UNACKNOWLEDGED, Handling.RETURNED_UNACKNOWLEDGED)
+
+
+def to_do(view: AlertView) -> bool:
+    """Whether somebody has yet to acknowledge it."""
+    return view.alert.handling in _TODO
+
+
+def row(view: AlertView, language: str, zone: ZoneInfo, now: int) -> Row:
+    """One alert for `alert_list.js` and `live.js`. Times are microseconds since 1970 UTC, `now` too."""
+    alert = view.alert
+    return {
+        "id": alert.id,
+        "rev": alert.updated_at,
+        "severity": alert.severity.value,
+        "severity_word": words.SEVERITIES[alert.severity].of(language),
+        "title": alert.title.of(language),
+        "sentence": alert.sentence.of(language),
+        "where": where(view, language),
+        "opened_at": alert.opened_at,
+        "opened_text": moment(alert.opened_at, zone, now),
+        "handling": alert.handling.value,
+        "state_word": words.HANDLINGS[alert.handling].of(language),
+        "who": handled_by(view, zone, now).of(language),
+        "open": alert.open,
+        "live": not alert.historic,
+        "todo": to_do(view),
+        "tags": _tags(view, language),
+    }
+
+
+def where(view: AlertView, language: str) -> str:
+    """Community, place and subject, each said once."""
+    parts: list[str] = []
+    for name in (view.community_name, view.place_name, view.subject_name):
+        text = name.of(language) if name is not None else ""
+        if text and text not in parts:
+            parts.append(text)
+    return " · ".join(parts)
+
+
+def handled_by(view: AlertView, zone: ZoneInfo, now: int) -> Text:
+    """Who closed or acknowledged it, and when; empty if nobody did."""
+    alert = view.alert
+    if alert.closed_at is not None:
+        who = view.closed_by_name or texts.BY_RULE
+        return texts.CLOSED_BY.format(who=who, when=moment(alert.closed_at, zone, now))
+    if alert.acknowledged_at is not None:
+        who = view.acknowledged_by_name or texts.BY_RULE
+        return texts.ACKNOWLEDGED_BY.format(who=who, when=moment(alert.acknowledged_at, zone, now))
+    return Text("", "")
+
+
+def moment(at: int, zone: ZoneInfo, now: int) -> str:
+    """The wall time in `zone`: '10:23:05' on the day that it is there, else with the date (and the year if another)."""
+    then, today = local_time(at, zone), local_time(now, zone)
+    if then.date() == today.date():
+        return then.strftime("%H:%M:%S")
+    return then.strftime("%m-%d %H:%M" if then.year == today.year else "%Y-%m-%d %H:%M")
+
+
+def full_moment(at: int, zone: ZoneInfo) -> str:
+    """Date and time to the second in `zone`."""
+    return local_time(at, zone).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def ago(age: int) -> Text:
+    """How long ago, for an age in microseconds (an age below 0, from clocks that differ, counts as 0)."""
+    if age < 5 * SECOND:
+        return texts.JUST_NOW
+    for limit, unit, text in (
+        (MINUTE, SECOND, texts.SECONDS_AGO),
+        (HOUR, MINUTE, texts.MINUTES_AGO),
+        (DAY, HOUR, texts.HOURS_AGO),
+    ):
+        if age < limit:
+            return text.format(n=age // unit)
+    return texts.DAYS_AGO.format(n=age // DAY)
+
+
+def push_code(rows: Iterable[Row]) -> str:
+    """JavaScript that hands `rows` to the page. JSON is JavaScript (ES2019), so nothing in a name can leave its string."""
+    return f"window.linli?.push({orjson.dumps(list(rows)).decode()})"
+
+
+def _tags(view: AlertView, language: str) -> list[str]:
+    alert = view.alert
+    tags = []
+    if alert.occurrences > 1:
+        tags.append(texts.TIMES.format(n=alert.occurrences))
+    if alert.confirmed:
+        tags.append(texts.CONFIRMED_MARK)
+    if alert.historic:
+        tags.append(texts.HISTORIC_MARK)
+    return [tag.of(language) for tag in tags]

@@ -1,0 +1,77 @@
+"""Who is looking: from the session cookie that the REST API uses too, and in which language."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import quote
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from fastapi import Request
+from fastapi.responses import RedirectResponse
+
+from api.services import Services
+from linli.db.people import Person
+from linli.i18n import Language
+from linli.model import Role
+
+SESSION_COOKIE = "linli_session"
+LANGUAGE_COOKIE = "linli_language"
+_UTC = ZoneInfo("UTC")
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A page being looked at: by whom, in which language, and which wall clock each community goes by."""
+
+    person: Person
+    token: str
+    language: str
+    zones: Mapping[str, ZoneInfo]
+
+    def zone(self, community: str) -> ZoneInfo:
+        """The community's time zone."""
+        return self.zones.get(community, _UTC)
+
+
+async def enter(services: Services, request: Request) -> Visit | RedirectResponse:
+    """The visit that `request` begins, or the way to the sign-in page."""
+    token = request.cookies.get(SESSION_COOKIE, "")
+    visit = await asyncio.to_thread(_visit, services, token, request) if token else None
+    if visit is None:
+        wanted = request.url.path
+        return RedirectResponse("/login" if wanted == "/" else f"/login?next={quote(wanted)}", 303)
+    return visit
+
+
+def language_of(services: Services, request: Request, person: Person | None) -> str:
+    """The person's language, else what this browser last chose, else the installation's."""
+    if person is not None and person.language in set(Language):
+        return str(person.language)
+    chosen = request.cookies.get(LANGUAGE_COOKIE)
+    return chosen if chosen in set(Language) else services.settings.language.value
+
+
+def home(person: Person) -> str:
+    """Where the person's work is: property managers look after facilities, everybody else watches alerts."""
+    return "/facilities" if person.role is Role.PROPERTY else "/"
+
+
+def local_path(path: str) -> str:
+    """`path` if it stays on this site, else ''."""
+    plain = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
+    return path if plain else ""
+
+
+def _visit(services: Services, token: str, request: Request) -> Visit | None:
+    person = services.people.by_session(token)
+    if person is None:
+        return None
+    zones = {community.id: _zone(community.timezone) for community in services.communities(person)}
+    return Visit(person, token, language_of(services, request, person), zones)
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return _UTC
