@@ -57,23 +57,27 @@ def anonymous_key(arrival: Arrival) -> str:
 
 
 def device_letter(message: Message, arrival: Arrival) -> DeadLetter:
-    """The letter that an agent reports with `linli.input.refused`: data {topic, reason, detail, payload, size}.
+    """The letter that an agent reports with `linli.input.refused`: data {topic, reason, detail, payload, size,
+    suppressed} (`suppressed`: how many more it did not report).
 
     Whatever is missing or has another type is left empty: the report itself must never be refused.
     """
     data = message.data
     payload = _text(data.get("payload")).encode(errors="replace")
     size = data.get("size")
-    known_size = isinstance(size, int) and not isinstance(size, bool) and 0 <= size < 2**63
+    told = size if isinstance(size, int) and 0 <= size < 2**63 else len(payload)
+    detail, suppressed = _text(data.get("detail")), data.get("suppressed")
+    if suppressed and isinstance(suppressed, int):
+        detail += f" (and {suppressed} more that were not reported)"
     return DeadLetter(
         key=sequence_key(key_of(message), message.sequence),
         consumer=EDGE,
         received_at=arrival.received_at,
         topic=printable(f"{message.gateway}: {_text(data.get('topic'))}", 500),
         reason=printable(_text(data.get("reason")) or "refused", 64),
-        detail=printable(_text(data.get("detail")), 2000),
+        detail=printable(detail, 2000),
         payload=payload[:DEAD_LETTER_BYTES],
-        size=int(str(size)) if known_size else len(payload),
+        size=told,
     )
 
 

@@ -88,7 +88,6 @@ class Pipeline:
         for arrival in arrivals:
             batch.tally.messages += 1
             self._one(arrival, batch)
-        batch.positions = self._positions.pending()
         batch.answers |= batch.positions.keys()
         batch.tally.dead_letters = len(batch.letters)
         return batch
@@ -135,6 +134,7 @@ class Pipeline:
         judgement = self._positions.judge(key, sequence, oldest)
         batch.tally.skipped += judgement.skipped
         if judgement.verdict is Verdict.ACCEPT:
+            batch.positions[key] = sequence
             return True
         batch.answers.add(key)
         if judgement.verdict is Verdict.REPEAT:

@@ -1,0 +1,210 @@
+"""`linli deadletters`: what was refused, and why. Reads the database directly, whether Linli runs or not."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from linli.errors import LinliError
+from linli.i18n import Text
+
+if TYPE_CHECKING:
+    from linli.db.deadletters import KeptLetter, SqlDeadLetters
+    from linli.settings import Settings
+
+
+def _t(zh: str, en: str) -> str:
+    return str(Text(zh, en))
+
+
+app = typer.Typer(
+    help=_t(
+        "死信：没有被接受的输入及其原因。不带子命令时列出最新的。",
+        "Dead letters: inputs that were refused, and why. Without a subcommand, lists the newest.",
+    ),
+    invoke_without_command=True,
+)
+
+REASONS: dict[str, Text] = {
+    "unknown_gateway": Text("网关未登记：linli gateway add", "the gateway is not registered: linli gateway add"),
+    "wrong_community": Text("网关属于另一个小区", "the gateway belongs to another community"),
+    "unregistered_device": Text("设备未登记", "the device is not registered"),
+    "foreign_device": Text("设备登记在另一个网关下", "the device is registered under another gateway"),
+    "unmapped_device": Text("网关的映射文件中没有此设备", "the gateway's mapping does not name the device"),
+    "time_out_of_range": Text(
+        "时间与现在相差太远：检查设备时钟", "the time is too far from now: check the device's clock"
+    ),
+    "store_refused": Text("读数库拒绝写入", "the store of readings refused it"),
+    "internal_error": Text("Linli 自身出错，详见日志", "an error within Linli; the log says more"),
+    "not_json": Text("不是 JSON", "it is not JSON"),
+    "not_finite": Text("含有 NaN 或无穷大", "it holds NaN or an infinity"),
+    "too_large": Text("报文过大", "it is too large"),
+    "too_deep": Text("嵌套过深", "it is nested too deeply"),
+    "wrong_type": Text("某个值的类型不对", "a value has the wrong type"),
+    "bad_time": Text("时间写法不对", "a time is not written as it should be"),
+    "wrong_source": Text("报文自称来自别处", "it claims to come from elsewhere"),
+    "unknown_attribute": Text(
+        "含有不认识的属性：网关可能比服务器新", "an attribute is unknown: the gateway may be newer than the server"
+    ),
+}
+"""What a reason means, where the code alone does not say what to do."""
+
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", help=_t("数据目录（默认按设置）", "Data folder (default: as set)"), show_default=False),
+]
+
+
+@app.callback()
+def newest(
+    context: typer.Context,
+    reason: Annotated[
+        str | None, typer.Option("--reason", help=_t("只列出此原因的", "Only those of this reason"), show_default=False)
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=100_000, help=_t("最多几封", "At most this many"))] = 50,
+    data: Data = None,
+) -> None:
+    """List the newest letters, the newest last, next to the prompt."""
+    context.obj = data
+    if context.invoked_subcommand is not None:
+        return
+    with _opened(data) as (settings, box):
+        letters = box.newest(limit, reason)
+        rows = [_row(kept, settings) for kept in reversed(letters)]
+    if not rows:
+        typer.echo(_t("没有死信", "no dead letters"))
+        return
+    heads = (_t("编号", "ID"), _t("时间", "TIME"), _t("原因", "REASON"), _t("来自", "FROM"), _t("细节", "DETAIL"))
+    _table(heads, rows)
+    typer.echo(_t("看其中一封：linli deadletters show 编号", "to see one: linli deadletters show ID"))
+
+
+@app.command("show", help=_t("显示一封死信的全部", "Show all of one dead letter"))
+def show(
+    context: typer.Context,
+    number: Annotated[int, typer.Argument(metavar="ID", help=_t("编号", "Its number"))],
+    data: Data = None,
+) -> None:
+    """Show one letter. The payload is a stranger's: what could steer the terminal is shown as an escape."""
+    with _opened(data or context.obj) as (settings, box):
+        kept = box.get(number)
+    if kept is None:
+        _fail(_t(f"没有编号为 {number} 的死信", f"there is no dead letter {number}"))
+    letter = kept.letter
+    meaning = REASONS.get(letter.reason)
+    facts = (
+        (_t("编号", "id"), str(kept.id)),
+        (_t("时间", "time"), _time(letter.received_at, settings)),
+        (_t("原因", "reason"), letter.reason + (f": {meaning}" if meaning else "")),
+        (_t("细节", "detail"), letter.detail),
+        (_t("主题", "topic"), letter.topic),
+        (_t("拒收者", "refused by"), letter.consumer),
+        (_t("大小", "size"), _t(f"{letter.size} 字节", f"{letter.size} bytes")),
+    )
+    width = max(_width(name) for name, _ in facts)
+    for name, value in facts:
+        typer.echo(f"{name}{' ' * (width - _width(name))}  {printable(value)}")
+    cut = letter.size > len(letter.payload)
+    kept_part = _t(f"（保留了前 {len(letter.payload)} 字节）", f" (the first {len(letter.payload)} bytes were kept)")
+    typer.echo("\n" + _t("内容", "payload") + (kept_part if cut else ""))
+    typer.echo(printable(letter.payload.decode("utf-8", "backslashreplace"), newlines=True))
+
+
+@app.command("count", help=_t("各原因的数量", "How many there are of each reason"))
+def count(context: typer.Context, data: Data = None) -> None:
+    """Count by reason, the most frequent first."""
+    with _opened(data or context.obj) as (_settings, box):
+        counts = box.count_by_reason()
+    for reason, number in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+        meaning = REASONS.get(reason)
+        typer.echo(f"{number:>8}  {printable(reason)}" + (f"  ({meaning})" if meaning else ""))
+    typer.echo(f"{sum(counts.values()):>8}  " + _t("合计", "in all"))
+
+
+def printable(text: str, *, newlines: bool = False) -> str:
+    """`text` with every character that is no visible one (control, escape, direction marks) written as its escape."""
+    return "".join(
+        letter
+        if letter.isprintable() or (newlines and letter == "\n")
+        else letter.encode("unicode_escape", "surrogatepass").decode()
+        for letter in text
+    )
+
+
+@contextmanager
+def _opened(data: Path | None) -> Iterator[tuple["Settings", "SqlDeadLetters"]]:
+    """The letters of this installation. What goes wrong ends the command with status 2 and its text."""
+    from sqlalchemy.exc import OperationalError, ProgrammingError
+
+    from linli.db.database import open_database
+    from linli.db.deadletters import SqlDeadLetters
+    from linli.settings import load_settings
+
+    try:
+        settings = load_settings(data=data)
+        file = settings.data / "linli.db"
+        if settings.database_url is None and not file.exists():
+            _fail(
+                _t(
+                    f"{file} 还不存在：请先运行 linli up，或用 --data 指定数据目录",
+                    f"there is no {file} yet: run `linli up` first, or name the data folder with --data",
+                )
+            )
+        database = open_database(settings.app_database_url)
+        try:
+            yield settings, SqlDeadLetters(database)
+        finally:
+            database.close()
+    except LinliError as error:
+        _fail(str(error))
+    except (OperationalError, ProgrammingError) as error:
+        _fail(_t(f"数据库不能使用：{error.orig}", f"the database cannot be used: {error.orig}"))
+
+
+def _fail(text: str) -> NoReturn:
+    typer.echo(text, err=True)
+    raise typer.Exit(2)
+
+
+def _row(kept: "KeptLetter", settings: "Settings") -> tuple[str, ...]:
+    letter = kept.letter
+    where = letter.topic.removeprefix("linli/v1/").replace("/gateway/", "/")
+    cells = (str(kept.id), _time(letter.received_at, settings), letter.reason, where, letter.detail)
+    return tuple(printable(cell) for cell in cells)
+
+
+def _time(us: int, settings: "Settings") -> str:
+    from zoneinfo import ZoneInfo
+
+    from linli.clock import local_time
+
+    return local_time(us, ZoneInfo(settings.timezone)).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    """Columns side by side. On a terminal the last is cut at the edge; into a file or pipe all of it goes."""
+    import shutil
+    import sys
+
+    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    widths = [max(_width(row[column]) for row in (heads, *rows)) for column in range(len(heads) - 1)]
+    for row in (heads, *rows):
+        cells = (cell + " " * (width - _width(cell)) for cell, width in zip(row[:-1], widths, strict=True))
+        line = "  ".join((*cells, row[-1]))
+        typer.echo(line if room is None else _cut(line, room))
+
+
+def _cut(line: str, room: int) -> str:
+    if _width(line) <= room:
+        return line
+    while _width(line) > room - 1:
+        line = line[:-1]
+    return line + "…"
+
+
+def _width(text: str) -> int:
+    from unicodedata import east_asian_width
+
+    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
