@@ -1,42 +1,108 @@
 """`linli up`: all of Linli in the foreground, until Ctrl-C."""
 
 import signal
+import sys
 import threading
+from collections.abc import Callable, Sequence
+from time import monotonic
 from types import FrameType
 
-from linli.cli.stack import Stack, page_address, prepare
+from api.words import ROLES
+from linli.cli.liveview import View
+from linli.cli.overview import OverviewReader
+from linli.cli.screens import screen
+from linli.cli.stack import FirstRun, Stack, page_address, prepare
+from linli.datafolder import DataFolder
+from linli.db.database import open_database
+from linli.db.people import People, Person
 from linli.i18n import Text
+from linli.logs import set_up_logging
 from linli.settings import Settings
+
+_LOOK_EVERY_S = 0.1
+_SHOWN_ACCOUNTS = 6
+
+
+class Interrupts:
+    """Counts Ctrl-C, SIGTERM and SIGHUP. The handler only counts and calls `again`: it may run between any two steps."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self._again: Callable[[], None] = lambda: None
+
+    def listen(self, stack: Stack) -> None:
+        """From now on the first one is counted, and a later one kills `stack` at once."""
+        self._again = stack.kill
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._came)
+
+    def _came(self, _number: int, _frame: FrameType | None) -> None:
+        self.asked += 1
+        if self.asked > 1:
+            self._again()
 
 
 def run_up(settings: Settings) -> int:
-    """Prepare, start, show, stop. 0 when it was told to stop."""
+    """Prepare, start, show, and stop when asked to. Returns 0. Raises LinliError, with nothing left running."""
     first = prepare(settings)
+    set_up_logging(settings.log_level, DataFolder(settings.data).logs / "up.log")
     stack = Stack(settings)
-    asked = 0
-
-    def ask(_number: int, _frame: FrameType | None) -> None:
-        nonlocal asked
-        asked += 1
-        if asked > 1:
-            stack.kill()
-
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, ask)
+    interrupts = Interrupts()
+    interrupts.listen(stack)
     stack.start()
-    print(page_address(settings), flush=True)
-    for account in first.accounts:
-        print(account.role, account.name, account.password, flush=True)
-    pause = threading.Event()
+    database = open_database(settings.app_database_url)
+    overview = OverviewReader(database)
     try:
-        shown = None
-        while not asked:
-            states = [(s.name, s.state, s.reason.en, s.pid, s.restarts) for s in stack.states()]
-            if states != shown:
-                print(states, flush=True)
-                shown = states
-            pause.wait(0.1)
+        _say_welcome(settings, first, People(database, settings.clock()).all())
+        overview.start()
+        with screen(settings, interactive=sys.stdout.isatty()) as show:
+            _show(settings, stack, overview, interrupts, show)
     finally:
-        print(Text("正在停止", "stopping").of(settings.language), flush=True)
+        overview.stop()
         stack.stop()
+        database.close()
+    print(Text("已全部停止。", "All stopped.").of(settings.language), flush=True)
     return 0
+
+
+def _say_welcome(settings: Settings, first: FirstRun, people: Sequence[Person]) -> None:
+    def say(zh: str, en: str) -> None:
+        print(Text(zh, en).of(settings.language), flush=True)
+
+    say(f"邻里 Linli  {page_address(settings)}", f"Linli  {page_address(settings)}")
+    if first.accounts:
+        say(
+            "首次运行，已建立以下账号，密码只显示这一次：",
+            "First run: these accounts were made. Their passwords are shown this once:",
+        )
+        for account in first.accounts:
+            role = ROLES[account.role]
+            shown = f"{account.name:<10}{account.password}"
+            say(f"  {role.zh:\u3000<5}{shown}", f"  {role.en:<15}{shown}")
+    else:
+        names = ", ".join(person.name for person in people[:_SHOWN_ACCOUNTS])
+        more = " ..." if len(people) > _SHOWN_ACCOUNTS else ""
+        say(f"账号：{names}{more}", f"Accounts: {names}{more}")
+        say("忘记密码：linli user reset 登录名", "Lost a password: linli user reset NAME")
+    say("按 Ctrl-C 停止全部；数据保留。", "Ctrl-C stops all of it; the data stays.")
+
+
+def _show(
+    settings: Settings, stack: Stack, overview: OverviewReader, interrupts: Interrupts, show: Callable[[View], None]
+) -> None:
+    """Show until asked to stop, then stop the stack, still showing."""
+    began, pause = monotonic(), threading.Event()
+    address, logs = page_address(settings), str(DataFolder(settings.data).logs)
+
+    def look(stopping: bool = False) -> None:
+        show(View(address, monotonic() - began, stack.states(), overview.now, logs, stopping))
+
+    while not interrupts.asked:
+        look()
+        pause.wait(_LOOK_EVERY_S)
+    end = threading.Thread(target=stack.stop, name="stopping")
+    end.start()
+    while end.is_alive():
+        look(stopping=True)
+        end.join(_LOOK_EVERY_S)
+    look(stopping=True)

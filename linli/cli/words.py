@@ -1,0 +1,39 @@
+"""Words that several commands say: what the parts are called, and how a part is."""
+
+from linli.cli.restart import State
+from linli.i18n import Text
+
+PART_NAMES: dict[str, Text] = {
+    "broker": Text("消息代理", "broker"),
+    "ingest": Text("数据接入", "ingest"),
+    "rules": Text("规则引擎", "rules"),
+    "api": Text("接口与页面", "api"),
+    "simulator": Text("模拟小区", "simulator"),
+}
+
+STATE_WORDS: dict[State, Text] = {
+    State.STOPPED: Text("已停止", "stopped"),
+    State.STARTING: Text("启动中", "starting"),
+    State.READY: Text("运行中", "running"),
+    State.SILENT: Text("无响应", "not answering"),
+    State.WAITING: Text("等待重启", "restarting"),
+    State.STOPPING: Text("停止中", "stopping"),
+}
+
+
+def part_name(name: str) -> Text:
+    """What a part is called, or its own name."""
+    return PART_NAMES.get(name, Text(name, name))
+
+
+def duration(seconds: float) -> Text:
+    """A stretch of time, in two units at most: '3 min 20 s', '2 h 05 min', '4 d 3 h'."""
+    whole = int(seconds)
+    if whole < 60:
+        return Text(f"{whole} 秒", f"{whole} s")
+    if whole < 3600:
+        return Text(f"{whole // 60} 分 {whole % 60:02} 秒", f"{whole // 60} min {whole % 60:02} s")
+    if whole < 86400:
+        hours, minutes = whole // 3600, whole % 3600 // 60
+        return Text(f"{hours} 小时 {minutes:02} 分", f"{hours} h {minutes:02} min")
+    return Text(f"{whole // 86400} 天 {whole % 86400 // 3600} 小时", f"{whole // 86400} d {whole % 86400 // 3600} h")
