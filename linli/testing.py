@@ -1,10 +1,10 @@
 """Fakes of the ports, for tests: in memory, by hand, and held to the same contract suite as the real adapters."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from linli.errors import StoreError
-from linli.model import DeadLetter, Device, Gateway, LaneKey, Received
+from linli.model import DEAD_LETTER_BYTES, DeadLetter, Device, Gateway, LaneKey, Received
 from linli.ports import Bucket, Latest, StoredEvent, Will
 
 
@@ -36,7 +36,8 @@ class MemoryDeadLetters:
     def put(self, letters: Sequence[DeadLetter]) -> None:
         """Keep each under its consumer and key, the first one."""
         for letter in letters:
-            self.letters.setdefault((letter.consumer, letter.key), letter)
+            kept = replace(letter, payload=letter.payload[:DEAD_LETTER_BYTES])
+            self.letters.setdefault((letter.consumer, letter.key), kept)
 
     @property
     def reasons(self) -> list[str]:
@@ -183,6 +184,8 @@ class FakeBroker:
         self.sent.append((topic, payload))
         if retain:
             self.retained[topic] = payload
+            if not payload:
+                del self.retained[topic]
         if self.losing(topic, payload):
             return
         for client in list(self.clients):
@@ -212,9 +215,11 @@ class FakeClient:
         self.restore()
 
     def restore(self) -> None:
-        """Connect (again)."""
+        """Connect (again), with the subscriptions made so far."""
         self._connected = True
+        wanted = list(self._filters)
         self._on_connect()
+        self._hear_retained(wanted)
 
     def cut(self) -> None:
         """Lose the connection without a word."""
@@ -226,6 +231,10 @@ class FakeClient:
     def subscribe(self, topics: Sequence[str], qos: int) -> None:
         """Hear these from now on, and what is retained on them."""
         self._filters.extend(topics)
+        if self._connected:
+            self._hear_retained(topics)
+
+    def _hear_retained(self, topics: Sequence[str]) -> None:
         for topic, payload in list(self._broker.retained.items()):
             if any(matches(pattern, topic) for pattern in topics):
                 self._on_message(topic, payload, True)

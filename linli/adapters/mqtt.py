@@ -62,9 +62,7 @@ class PahoClient:
         self._on_disconnect: Callable[[str], None] = lambda _reason: None
         self._on_message: Callable[[str, bytes, bool], None] = lambda _topic, _payload, _retained: None
         client_id = f"{name}-{new_secret()}"
-        self._client = paho.Client(
-            CallbackAPIVersion.VERSION2, client_id=client_id, protocol=paho.MQTTv311, reconnect_on_failure=False
-        )
+        self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=paho.MQTTv311)
         self._client.max_queued_messages_set(MAX_QUEUED)
         self._client.max_inflight_messages_set(1000)
         if config.username is not None:
@@ -134,7 +132,11 @@ class PahoClient:
         """Connect, and return when the connection is lost or was not made."""
         try:
             self._client.connect(self._config.host, self._config.port, self._keepalive_s)
-            self._client.loop_forever(retry_first_connection=False)
+            # paho's loop() and not its loop_forever(): only the former is woken by a publishing thread
+            while self._client.loop(timeout=1.0) == MQTTErrorCode.MQTT_ERR_SUCCESS:
+                pass
+            if self.connected:  # paho told nobody: it could not wait on the socket
+                self._lost("the connection ended")
         except (OSError, ValueError) as error:
             level = logging.DEBUG if quietly else logging.WARNING
             _log.log(level, "no connection to %s:%d: %s", self._config.host, self._config.port, error)

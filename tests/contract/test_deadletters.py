@@ -1,0 +1,115 @@
+"""The contract of `ports.DeadLetterBox`: the fake and the table keep the same letters."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from linli.db import deadletters
+from linli.db.database import open_database
+from linli.db.deadletters import SqlDeadLetters
+from linli.db.migrate import upgrade
+from linli.model import DEAD_LETTER_BYTES, DeadLetter
+from linli.ports import DeadLetterBox
+from linli.testing import MemoryDeadLetters
+
+LETTER = DeadLetter(
+    key="linli/v1/c001/gateway/gw/bulk b1 17",
+    consumer="ingest",
+    received_at=1_700_000_000_000_001,
+    topic="linli/v1/c001/gateway/gw/bulk",
+    reason="not_json",
+    detail="括号没有闭合",
+    payload=b"\x00\xff{",
+    size=3,
+)
+
+
+@dataclass
+class World:
+    box: DeadLetterBox
+    kept: Callable[[], list[DeadLetter]]
+    """All letters, in the order kept."""
+
+
+@pytest.fixture(params=["memory", "sql"])
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    if request.param == "memory":
+        memory = MemoryDeadLetters()
+        yield World(memory, lambda: list(memory.letters.values()))
+        return
+    database = open_database(f"sqlite:///{tmp_path / 'linli.db'}")
+    upgrade(database)
+    box = SqlDeadLetters(database)
+    yield World(box, lambda: [kept.letter for kept in reversed(box.newest(1000))])
+    database.close()
+
+
+def test_a_letter_comes_back_as_it_went_in(world: World) -> None:
+    """Bytes that are no text, times to the microsecond, Chinese."""
+    world.box.put([LETTER])
+    assert world.kept() == [LETTER]
+
+
+def test_the_same_key_again_is_the_same_letter(world: World) -> None:
+    """An agent sends again what it has no answer for: that must not fill the box. The first one stays."""
+    again = replace(LETTER, received_at=LETTER.received_at + 5, reason="other")
+    world.box.put([LETTER, again])
+    world.box.put([again])
+    assert world.kept() == [LETTER]
+
+
+def test_each_consumer_has_its_own(world: World) -> None:
+    """Ingest and rules refuse for different reasons; one's letter does not hide the other's."""
+    other = replace(LETTER, consumer="rules")
+    world.box.put([LETTER, other])
+    assert world.kept() == [LETTER, other]
+
+
+def test_a_large_payload_is_cut_and_its_size_kept(world: World) -> None:
+    """A box of large letters would be a way to fill the disk."""
+    world.box.put([replace(LETTER, payload=b"x" * (DEAD_LETTER_BYTES + 1), size=DEAD_LETTER_BYTES + 1)])
+    (kept,) = world.kept()
+    assert len(kept.payload) == DEAD_LETTER_BYTES
+    assert kept.size == DEAD_LETTER_BYTES + 1
+
+
+def test_nothing_to_put(world: World) -> None:
+    """An empty batch is no error."""
+    world.box.put([])
+    assert world.kept() == []
+
+
+# --- the table alone ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Iterator[SqlDeadLetters]:
+    database = open_database(f"sqlite:///{tmp_path / 'linli.db'}")
+    upgrade(database)
+    yield SqlDeadLetters(database)
+    database.close()
+
+
+def _letters(*numbers: int) -> list[DeadLetter]:
+    return [replace(LETTER, key=f"k{number}", reason=f"r{number % 2}") for number in numbers]
+
+
+def test_the_oldest_go_when_it_is_full(table: SqlDeadLetters, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bounded, whatever arrives: the newest are the ones that somebody will look at."""
+    monkeypatch.setattr(deadletters, "KEEP", 5)
+    table.put(_letters(*range(4)))
+    table.put(_letters(*range(4, 9)))
+    assert [kept.letter.key for kept in table.newest()] == ["k8", "k7", "k6", "k5", "k4"]
+
+
+def test_looking_at_them(table: SqlDeadLetters) -> None:
+    """By reason, by number, counted; a number that is not there is None."""
+    table.put(_letters(*range(5)))
+    assert [kept.letter.key for kept in table.newest(2)] == ["k4", "k3"]
+    assert [kept.letter.key for kept in table.newest(reason="r1")] == ["k3", "k1"]
+    assert table.count_by_reason() == {"r0": 3, "r1": 2}
+    newest = table.newest(1)[0]
+    assert table.get(newest.id) == newest
+    assert table.get(10**9) is None
