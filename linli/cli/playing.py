@@ -1,26 +1,31 @@
-"""Playing a scenario, in a Linli of its own or in the one that runs, and telling how it went."""
+"""Playing a scenario, in a Linli of its own or in the one that runs."""
 
-import json
-import sys
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from time import monotonic
 from zoneinfo import ZoneInfo
 
+from edge.agent import Agent, last_will
+from edge.config import AgentConfig
 from linli.adapters.connect import gateway_client
+from linli.cli.lock import FolderLock
 from linli.cli.private import Ear, PrivateLinli, private_linli
-from linli.clock import HOUR, MINUTE, SECOND, Clock, SystemClock, format_time, local_time
+from linli.clock import HOUR, SECOND, Clock, SystemClock, local_time
 from linli.datafolder import DataFolder
 from linli.db.database import open_database
 from linli.db.deadletters import SqlDeadLetters
+from linli.db.workers import reports
 from linli.errors import Conflict, LinliError, NotFound
 from linli.i18n import Text
 from linli.ids import new_bootid
 from linli.settings import Settings
 from simulators import compound
-from simulators.oracle import Heard, Line, Verdict, judge, passed
+from simulators.day import Day
+from simulators.oracle import Heard, Line, judge, passed
+from simulators.player import Player
+from simulators.requests import Answer, RequestFolder
 from simulators.scenario import Scenario, minute_of_day
 
 _TICK_S = 0.02
@@ -30,26 +35,6 @@ _GRACE_S = 1.5
 _DRAIN_S = 10.0
 _ANSWER_S = 120.0
 """Real seconds within which a running simulator must begin: it waits until the scenario's devices are free."""
-
-_WORDS: dict[Verdict, Text] = {
-    Verdict.OK: Text("符合", "ok"),
-    Verdict.LATE: Text("太晚", "too late"),
-    Verdict.EARLY: Text("太早", "too early"),
-    Verdict.MISSING: Text("没有发出", "missing"),
-    Verdict.SEVERITY: Text("级别不对", "wrong severity"),
-    Verdict.UNEXPECTED: Text("不应发出", "unexpected"),
-}
-_CHANGES = {"opened": Text("发出", "opened"), "confirmed": Text("确认", "confirmed")}
-_HEADINGS = (
-    Text("规则", "Rule"),
-    Text("对象", "Subject"),
-    Text("变化", "Change"),
-    Text("级别", "Severity"),
-    Text("期限", "Within"),
-    Text("发出于", "Raised at"),
-    Text("延迟", "Delay"),
-    Text("结果", "Result"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +98,6 @@ def play_private(settings: Settings, run: Run, progress: Callable[[int, int], No
 
 
 def _play(linli: PrivateLinli, ear: Ear, run: Run, progress: Callable[[int, int], None]) -> Result:
-    from edge.agent import Agent, last_will
-    from edge.config import AgentConfig
-    from simulators.day import Day
-    from simulators.player import Player
-
     settings, clock = linli.settings, linli.clock
     outbox = DataFolder(settings.data).agents / compound.GATEWAY
     config = AgentConfig(compound.COMMUNITY, compound.GATEWAY, outbox, qos=settings.qos)
@@ -155,10 +135,7 @@ def _await_origin(clock: Clock) -> int:
     return now
 
 
-def _notes(linli: PrivateLinli, agent: object) -> tuple[Text, ...]:
-    from edge.agent import Agent
-
-    assert isinstance(agent, Agent)
+def _notes(linli: PrivateLinli, agent: Agent) -> tuple[Text, ...]:
     notes = []
     stats = agent.stats()
     for count, zh, en in (
@@ -187,9 +164,6 @@ def _notes(linli: PrivateLinli, agent: object) -> tuple[Text, ...]:
 
 def simulator_runs(settings: Settings) -> bool:
     """Whether a Linli with a simulator runs on this data folder now."""
-    from linli.cli.lock import FolderLock
-    from linli.db.workers import reports
-
     if FolderLock(DataFolder(settings.data).run).holder() is None:
         return False
     database = open_database(settings.app_database_url)
@@ -205,8 +179,6 @@ def play_live(settings: Settings, run: Run, progress: Callable[[int, int], None]
 
     Conflict if it cannot be played so; NotFound if the simulator does not answer.
     """
-    from simulators.requests import RequestFolder
-
     scenario, clock = _fit_for_live(run, settings.clock()), settings.clock()
     requests = RequestFolder(DataFolder(settings.data).run / "scenarios")
     ear, name = Ear(settings, clock), new_bootid()
@@ -248,13 +220,11 @@ def _fit_for_live(run: Run, clock: Clock) -> Scenario:
     return scenario
 
 
-def _started(answer: Callable[[str], object], name: str) -> int:
-    from simulators.requests import Answer
-
+def _started(answer: Callable[[str], Answer | None], name: str) -> int:
     pause, deadline = threading.Event(), monotonic() + _ANSWER_S
     while monotonic() < deadline:
         said = answer(name)
-        if isinstance(said, Answer):
+        if said is not None:
             if said.started_at is not None:
                 return said.started_at
             raise LinliError(said.refused.text if said.refused else Text("已拒绝", "refused"))
@@ -269,118 +239,9 @@ def _started(answer: Callable[[str], object], name: str) -> int:
 
 def _as_new(heard: Iterable[Heard]) -> list[Heard]:
     """An alert that still stands from an earlier run is told of as occurring again: that counts as raised."""
-    import dataclasses
 
     def renamed(one: Heard) -> Heard:
-        notice = dataclasses.replace(one.notice, change="opened") if one.notice.change == "occurred" else one.notice
+        notice = replace(one.notice, change="opened") if one.notice.change == "occurred" else one.notice
         return Heard(notice, one.at)
 
     return [renamed(one) for one in heard]
-
-
-# --- telling ----------------------------------------------------------------------------------------------------------
-
-
-def show(result: Result) -> None:
-    """Print the table and the outcome, in the shell's language."""
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(highlight=False)
-    table = Table(*(str(heading) for heading in _HEADINGS), title=_title(result), title_justify="left")
-    for line in result.lines:
-        style = "" if line.verdict.right else "bold red"
-        table.add_row(*_cells(line), style=style)
-    if result.lines:
-        console.print(table)
-    else:
-        console.print(_title(result))
-    for note in result.notes:
-        console.print(str(note), style="yellow")
-    console.print(str(_outcome(result)), style="bold green" if result.passed else "bold red")
-
-
-def as_json(result: Result) -> str:
-    """The result as a JSON object."""
-    run = result.run
-    document = {
-        "scenario": run.name,
-        "live": result.live,
-        "speed": run.speed,
-        "started_at": format_time(result.started_at),
-        "slack_s": result.slack_s,
-        "events": result.events,
-        "readings": result.readings,
-        "lines": [asdict(line) for line in result.lines],
-        "notes": [note.en for note in result.notes],
-        "passed": result.passed,
-    }
-    return json.dumps(document, ensure_ascii=False, indent=1)
-
-
-def _title(result: Result) -> str:
-    run = result.run
-    name = run.scenario.title.text if run.scenario else Text("平常的一天", "the default day")
-    start = local_time(result.started_at, ZoneInfo(compound.TIMEZONE)).strftime("%Y-%m-%d %H:%M:%S")
-    pace = (
-        Text("", "") if run.speed == 1 else Text(f"，{run.speed:g} 倍速", f", at {run.speed:g} times the clock's pace")
-    )
-    sent = Text("", "")
-    if not result.live:
-        sent = Text(f"，{result.events} 个事件", f", {result.events} events")
-        sent = Text(f"{sent.zh}、{result.readings} 个读数", f"{sent.en}, {result.readings} readings")
-    return str(Text(f"{name.zh}（{start} 起{pace.zh}{sent.zh}）", f"{name.en} (from {start}{pace.en}{sent.en})"))
-
-
-def _cells(line: Line) -> tuple[str, ...]:
-    names = {item.id: item.name for item in compound.demo_registry()}
-    named = f"{line.subject}\n{names[line.subject]}" if line.subject in names else line.subject
-    change = str(_CHANGES.get(line.change, line.change))
-    times = (_seconds(line.within_s), _seconds(line.raised_s), _seconds(line.delay_s))
-    return line.rule, named, change, line.severity, *times, str(_WORDS[line.verdict])
-
-
-def _seconds(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1f} s"
-
-
-def _outcome(result: Result) -> Text:
-    wrong = sum(not line.verdict.right for line in result.lines)
-    slack = Text("", "")
-    if result.slack_s:
-        slack = Text(
-            f"（期限放宽 {result.slack_s:g} 秒：此倍速下机器自身的一秒）",
-            f" (deadlines are {result.slack_s:g} s longer: the machine's own second at this pace)",
-        )
-    if wrong:
-        return Text(f"不符：{wrong} 行有误{slack.zh}", f"Differs: {wrong} lines are wrong{slack.en}")
-    if not result.lines:
-        return Text("符合：没有警报，本来也不应有", "As expected: no alert was raised, and none should be")
-    return Text(
-        f"符合：该发的都发了，没有多余的{slack.zh}", f"As expected: all were raised, and nothing else{slack.en}"
-    )
-
-
-class ProgressLine:
-    """A line on stderr that says how far the run is, once a second; nothing where stderr is no terminal."""
-
-    def __init__(self) -> None:
-        self._shown = -1.0
-        self._on = sys.stderr.isatty()
-
-    def __call__(self, done: int, whole: int) -> None:
-        """Show it, if it is time."""
-        now = monotonic()
-        if self._on and now - self._shown >= 1:
-            self._shown = now
-            print(f"\r{_clock_text(done)} / {_clock_text(whole)} ", end="", file=sys.stderr, flush=True)
-
-    def clear(self) -> None:
-        """Take the line away."""
-        if self._on:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-
-
-def _clock_text(seconds: int) -> str:
-    minutes = seconds * SECOND // MINUTE
-    return f"{minutes // 60}:{minutes % 60:02}:{seconds % 60:02}"
