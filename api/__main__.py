@@ -81,7 +81,8 @@ async def _serve(app: FastAPI, services: Services, listener: socket.socket, stop
 def _listen(host: str, port: int) -> socket.socket:
     """A listening socket, made here so that a port that is taken is an error of ours with words of ours."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family)
+    # asyncio turns Nagle's delay off only for sockets that name TCP; with it an answer takes 40 ms longer.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))

@@ -3,9 +3,9 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import Response
-from starlette.routing import Match
+from starlette.routing import Match, Route
 
 from api import problems
 from api.gate import Gate, RequestCounts
@@ -43,19 +43,24 @@ def build_app(services: Services, console: Callable[[FastAPI, Services], None] |
     app.state.requests = requests
     problems.install(app, services.settings.language)
     app.add_middleware(Gate, counts=requests)
-    app.include_router(build_router(services, Metrics(services, requests)))
-    app.add_api_route("/api/{rest:path}", _nothing_there, methods=_METHODS, include_in_schema=False)
+    router = build_router(services, Metrics(services, requests))
+    app.include_router(router)
+    app.add_api_route("/api/{rest:path}", _elsewhere(router), methods=_METHODS, include_in_schema=False)
     if console is not None:
         console(app, services)
     return app
 
 
-def _nothing_there(request: Request, rest: str) -> Response:
+def _elsewhere(router: APIRouter) -> Callable[[Request, str], Response]:
     """For what no route takes under /api, where the console would else answer with a page: 404, or 405 with `Allow`."""
-    allowed: set[str] = set()
-    for route in request.app.router.routes:
-        if getattr(route, "endpoint", None) is not _nothing_there and route.matches(request.scope)[0] is Match.PARTIAL:
-            allowed |= route.methods or set()
-    if allowed:
-        return problems.problem(request, problems.WRONG_METHOD, headers={"allow": ", ".join(sorted(allowed))})
-    return problems.problem(request, problems.NOT_FOUND)
+
+    def answer(request: Request, rest: str) -> Response:
+        allowed: set[str] = set()
+        for route in router.routes:
+            if isinstance(route, Route) and route.matches(request.scope)[0] is Match.PARTIAL:
+                allowed |= route.methods or set()
+        if allowed:
+            return problems.problem(request, problems.WRONG_METHOD, headers={"allow": ", ".join(sorted(allowed))})
+        return problems.problem(request, problems.NOT_FOUND)
+
+    return answer
