@@ -17,6 +17,7 @@ _PATH = re.compile(r" - at `\$?([^`]*)`")
 _UNKNOWN = re.compile(r"unknown field `([^`]*)`")
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\[\.\.\.\]")
 _MAX_BYTES = 1024 * 1024
+_MAX_DEPTH = 50
 
 
 class Source:
@@ -27,6 +28,7 @@ class Source:
         if len(text) > _MAX_BYTES:
             raise ConfigError(Text(f"超过 {_MAX_BYTES} 字节", f"larger than {_MAX_BYTES} bytes"), file=file)
         try:
+            _check_shape(file, text)
             self._node = yaml.compose(text, Loader=yaml.CSafeLoader)
             self.value: Any = yaml.load(text, Loader=_Loader)  # noqa: S506  (a CSafeLoader underneath)
         except yaml.MarkedYAMLError as error:
@@ -96,7 +98,26 @@ def open_source(file: Path) -> Source:
 
 
 class _Loader(yaml.CSafeLoader):
-    """YAML 1.1 as PyYAML has it, but a key given twice is an error, and 23:00 is a text and not the number 1380."""
+    """YAML 1.1 as PyYAML has it, but a key given twice is an error, 23:00 is a text and not the number 1380, 1e3 is a
+    number, and .nan and .inf are not."""
+
+
+def _check_shape(file: Path, text: str) -> None:
+    """Refuse, before anything is built, what would take the process down: depth overflows the C stack of PyYAML's
+    composer, and a few lines of aliases of aliases unfold into any size."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        line = event.start_mark.line + 1 if event.start_mark else None
+        if isinstance(event, yaml.AliasEvent):
+            raise ConfigError(Text("不支持别名（*名字）", "aliases (*name) are not taken"), file=file, line=line)
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > _MAX_DEPTH:
+            raise ConfigError(
+                Text(f"嵌套超过 {_MAX_DEPTH} 层", f"nested deeper than {_MAX_DEPTH} levels"), file=file, line=line
+            )
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
@@ -113,10 +134,15 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
 
 _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
 _Loader.yaml_implicit_resolvers = {
-    letter: [(tag, pattern) for tag, pattern in rules if not tag.endswith((":timestamp", ":int", ":bool"))]
+    letter: [(tag, pattern) for tag, pattern in rules if not tag.endswith((":timestamp", ":int", ":float", ":bool"))]
     for letter, rules in yaml.CSafeLoader.yaml_implicit_resolvers.items()
 }
 _Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"[-+]?(?:0|[1-9][0-9]*)$"), list("-+0123456789"))
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?$"),
+    list("-+.0123456789"),
+)
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"(?:true|false|True|False)$"), list("tfTF"))
 
 

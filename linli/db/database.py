@@ -43,16 +43,25 @@ def open_database(url: str) -> Database:
     """The database at an SQLAlchemy URL. Opening does no I/O; ConfigError if the URL makes no sense."""
     try:
         parsed = make_url(url)
-    except ArgumentError:
+        if parsed.get_backend_name() != "sqlite":
+            return Database(create_engine(parsed, pool_pre_ping=True))
+        engine = create_engine(parsed, connect_args={"timeout": 15})
+    except (ArgumentError, ValueError):  # no URL, a port that is no number, a dialect that does not exist
         raise ConfigError(
             Text(
                 "database_url 不是 SQLAlchemy 地址，例如 postgresql+psycopg://用户@主机/库名",
                 "database_url is not an SQLAlchemy URL, such as postgresql+psycopg://user@host/database",
             )
         ) from None
-    if parsed.get_backend_name() != "sqlite":
-        return Database(create_engine(parsed, pool_pre_ping=True))
-    engine = create_engine(parsed, connect_args={"timeout": 15})
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            Text(
+                f"database_url 需要的驱动 {error.name} 没有安装；PostgreSQL 请用 postgresql+psycopg://，"
+                "并执行 pip install 'linli[postgres]'",
+                f"database_url needs the driver {error.name}, which is not installed; for PostgreSQL use "
+                "postgresql+psycopg:// and pip install 'linli[postgres]'",
+            )
+        ) from None
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return Database(engine)
