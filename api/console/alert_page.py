@@ -21,6 +21,7 @@ from api.words import HANDLINGS, SEVERITIES
 from linli.clock import Clock
 from linli.errors import LinliError, NotFound
 from linli.i18n import Text
+from linli.model import JsonValue
 
 
 def add(services: Services, consoles: Consoles) -> None:
@@ -83,17 +84,18 @@ class _AlertPage:
 
     def _head(self, detail: AlertDetail) -> None:
         alert, language = detail.view.alert, self._visit.language
+        title = alert.title.of(language)
         with Node("div", classes="head"):
             grade(alert.severity.value, SEVERITIES[alert.severity].of(language))
-            Node("h1", alert.title.of(language))
+            Node("h1", title)
             Node("div", classes="push")
             if to_do(detail.view):
                 button = Node("button", texts.ACKNOWLEDGE.of(language), "btn btn-main", type="button")
                 button.props["data-test"] = "acknowledge"
-                button.on("click", lambda: self._acknowledge.ask(self._alert_id))
+                button.on("click", lambda: self._acknowledge.ask(self._alert_id, title))
             if alert.open:
                 close = Node("button", texts.CLOSE.of(language), "btn", type="button", data_test="close")
-                close.on("click", lambda: self._close.ask(self._alert_id))
+                close.on("click", lambda: self._close.ask(self._alert_id, title))
 
 
 def _read(services: Services, visit: Visit, alert_id: str) -> AlertDetail | None:
@@ -148,7 +150,14 @@ def _value(seen: EvidenceView, language: str) -> str:
     if isinstance(seen.value, bool | int | float | str):
         number = f"{seen.value:g}" if isinstance(seen.value, float) else str(seen.value)
         return f"{number} {seen.symbol}".strip()
-    return ", ".join(f"{name}: {value}" for name, value in seen.data.items())
+    return texts.LIST_COMMA.of(language).join(_fact(name, fact, language) for name, fact in seen.data.items())
+
+
+def _fact(name: str, fact: JsonValue, language: str) -> str:
+    """One of an event's own facts, such as 'floor: 7'. A word that no text is known for is shown as it came."""
+    shown = texts.DATA_NAMES.get(name, Text(name, name)).of(language)
+    value = (texts.YES if fact else texts.NO).of(language) if isinstance(fact, bool) else str(fact)
+    return f"{shown}{texts.COLON.of(language)}{value}"
 
 
 def _facts(detail: AlertDetail, visit: Visit, clock: Clock) -> None:
@@ -156,7 +165,7 @@ def _facts(detail: AlertDetail, visit: Visit, clock: Clock) -> None:
     zone, now = visit.zone(alert.community), clock.now()
     facts: list[tuple[Text, str]] = [
         (texts.STATE, HANDLINGS[alert.handling].of(language)),
-        (texts.PLACE, where(detail.view, language)),
+        (texts.PLACE, where(detail.view, language, several=True)),
         (texts.OPENED, full_moment(alert.opened_at, zone)),
         (texts.LAST_SEEN, full_moment(alert.last_seen, zone)),
         (texts.OCCURRENCES, str(alert.occurrences)),

@@ -58,13 +58,13 @@ def _board(services: Services, visit: Visit, views: list[AlertView]) -> None:
         board.props["rows"] = _rows(services, visit, found)
         board.update()
 
-    board.on("acknowledge", lambda event: dialog.ask(str(event.args.get("id"))))
+    board.on("acknowledge", lambda event: dialog.ask(str(event.args["id"]), str(event.args["title"])))
     board.on("show", show)
 
 
 def _rows(services: Services, visit: Visit, views: list[AlertView]) -> list[Row]:
     now = services.clock.now()
-    return [row(view, visit.language, visit.zone(view.alert.community), now) for view in views]
+    return [row(view, visit.language, visit.zone(view.alert.community), now, visit.several) for view in views]
 
 
 def _words(language: str) -> dict[str, str]:

@@ -57,7 +57,7 @@ class Consoles:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._open: dict[str, Console] = {}
-        self._rows: OrderedDict[tuple[int, str], Row] = OrderedDict()
+        self._rows: OrderedDict[tuple[int, str, bool], Row] = OrderedDict()
         self._beat: asyncio.Task[None] | None = None
         self.health: HealthView | None = None
 
@@ -118,11 +118,12 @@ class Consoles:
             self._send_away(console)
 
     def _row(self, change: AlertChange, visit: Visit) -> Row:
-        key = (change.id, visit.language)
+        key = (change.id, visit.language, visit.several)
         made = self._rows.get(key)
         if made is None:
             now = self._services.clock.now()
-            made = row(change.view, visit.language, visit.zone(change.view.alert.community), now)
+            zone = visit.zone(change.view.alert.community)
+            made = row(change.view, visit.language, zone, now, visit.several)
             self._rows[key] = made
             if len(self._rows) > _KEPT_ROWS:
                 self._rows.popitem(last=False)
@@ -150,8 +151,6 @@ class Consoles:
             await asyncio.sleep(BEAT_S)
 
     async def _beat_once(self, beats: int) -> None:
-        if not self._open:
-            return
         self.health = await asyncio.to_thread(self._services.health)
         codes = {language: self._beat_code(self.health, language) for language in ("zh", "en")}
         for console in list(self._open.values()):

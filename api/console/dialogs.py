@@ -54,6 +54,7 @@ class ActDialog:
         language = visit.language
         with ui.dialog() as self._dialog, Node("div", classes="dialog"):
             Node("h2", act.title.of(language))
+            self._subject = Node("p", classes="subject")
             Node("p", act.help.of(language), "muted")
             with Node("label", classes="field"):
                 Node("span", act.field.of(language))
@@ -67,9 +68,10 @@ class ActDialog:
         field.on("input", self._typed, js_handler="(event) => emit(event.target.value)")
         self._button.on("click", self._confirm)
 
-    def ask(self, alert: str) -> None:
+    def ask(self, alert: str, title: str) -> None:
         """Open for the alert of this id."""
         self._alert, self._text = alert, ""
+        self._subject.set_text(title)
         self._say("")
         self._dialog.open()
 

@@ -81,7 +81,7 @@ class _FacilityBoard:
 def state_line(view: FacilityView, visit: Visit, now: int) -> None:
     """The state with its sign, and since when."""
     language = visit.language
-    with Node("div"):
+    with Node("div", classes="state-line"):
         grade(view.state.value, FACILITY_STATES[view.state].of(language))
         if view.since is not None:
             when = moment(view.since, visit.zone(view.community), now)
@@ -119,10 +119,11 @@ def _card(view: FacilityView, visit: Visit, now: int) -> None:
 
 
 def _by_building(views: Sequence[FacilityView]) -> list[list[FacilityView]]:
+    """The facilities of each building, the worst first."""
     found: dict[tuple[str, str], list[FacilityView]] = {}
     for view in views:
         found.setdefault((view.community, view.building), []).append(view)
-    return list(found.values())
+    return [sorted(views, key=lambda view: WORST_FIRST.index(view.state)) for views in found.values()]
 
 
 def _face(view: FacilityView) -> tuple[object, ...]:

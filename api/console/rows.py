@@ -22,8 +22,11 @@ def to_do(view: AlertView) -> bool:
     return view.alert.handling in _TODO
 
 
-def row(view: AlertView, language: str, zone: ZoneInfo, now: int) -> Row:
-    """One alert for `alert_list.js` and `live.js`. Times are microseconds since 1970 UTC, `now` too."""
+def row(view: AlertView, language: str, zone: ZoneInfo, now: int, several: bool = False) -> Row:
+    """One alert for `alert_list.js` and `live.js`. Times are microseconds since 1970 UTC, `now` too.
+
+    `several`: whether the reader sees more than one community, and so wants to know which.
+    """
     alert = view.alert
     return {
         "id": alert.id,
@@ -32,7 +35,7 @@ def row(view: AlertView, language: str, zone: ZoneInfo, now: int) -> Row:
         "severity_word": words.SEVERITIES[alert.severity].of(language),
         "title": alert.title.of(language),
         "sentence": alert.sentence.of(language),
-        "where": where(view, language),
+        "where": where(view, language, several),
         "opened_at": alert.opened_at,
         "opened_text": moment(alert.opened_at, zone, now),
         "handling": alert.handling.value,
@@ -45,13 +48,13 @@ def row(view: AlertView, language: str, zone: ZoneInfo, now: int) -> Row:
     }
 
 
-def where(view: AlertView, language: str) -> str:
-    """Community, place and subject, each said once."""
-    parts: list[str] = []
-    for name in (view.community_name, view.place_name, view.subject_name):
-        text = name.of(language) if name is not None else ""
-        if text and text not in parts:
-            parts.append(text)
+def where(view: AlertView, language: str, several: bool) -> str:
+    """Where it is: the community if the reader sees `several`, then place and subject, without saying a thing twice."""
+    place = view.place_name.of(language) if view.place_name is not None else ""
+    subject = view.subject_name.of(language)
+    parts = [subject] if not place or subject.startswith(place) else [place, subject]
+    if several:
+        parts.insert(0, view.community_name.of(language))
     return " · ".join(parts)
 
 

@@ -64,6 +64,21 @@ TIME = Text("时间", "Time")
 DEVICE = Text("设备", "Device")
 OBSERVATION = Text("观测", "Observation")
 VALUE = Text("数值", "Value")
+LIST_COMMA = Text("，", ", ")
+COLON = Text("：", ": ")
+YES = Text("是", "yes")
+NO = Text("否", "no")
+DATA_NAMES = {
+    "floor": Text("楼层", "floor"),
+    "door_zone": Text("在平层区", "at a landing"),
+    "occupied": Text("有人", "occupied"),
+    "pressed": Text("按下", "pressed"),
+    "credential": Text("凭证", "credential"),
+    "zone": Text("区域", "zone"),
+    "confidence": Text("置信度", "confidence"),
+    "contact": Text("门磁", "contact"),
+}
+"""What the data of discrete events is called."""
 CLOSE = Text("关闭告警", "Close alert")
 CLOSE_HELP = Text("说明怎么处理的、结果如何；这条记录会保留。", "Say what was done and how it ended; this is kept.")
 REASON = Text("关闭原因（必填）", "Reason (required)")

@@ -28,6 +28,11 @@ class Visit:
     language: str
     zones: Mapping[str, ZoneInfo]
 
+    @property
+    def several(self) -> bool:
+        """Whether the person sees more than one community."""
+        return len(self.zones) > 1
+
     def zone(self, community: str) -> ZoneInfo:
         """The community's time zone."""
         return self.zones.get(community, _UTC)

@@ -36,7 +36,7 @@ export default {
           <div class="a-since">{{ ago(row.opened_at) }}<small>{{ row.opened_text }}</small></div>
           <div class="a-state" :class="{ todo: row.todo }">{{ row.state_word }}<small v-if="row.who">{{ row.who }}</small></div>
           <div class="a-act"><button v-if="row.todo" type="button" class="btn btn-main" data-test="acknowledge"
-               @click="$emit('acknowledge', { id: row.id })">{{ words.acknowledge }}</button></div>
+               @click="$emit('acknowledge', { id: row.id, title: row.title })">{{ words.acknowledge }}</button></div>
         </li>
       </TransitionGroup>
       <div v-else class="rows"><div class="empty s-ok">
