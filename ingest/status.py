@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from ingest.checks import REGISTRY_REASONS, check_gateway
+from ingest.checks import check_gateway
 from ingest.letters import Arrival, anonymous_key, letter
 from linli import codec, topics
 from linli.db.gateways import GatewayStatus
@@ -11,16 +11,13 @@ from linli.model import DeadLetter
 from linli.ports import Registry
 
 
-def sort_statuses(
-    arrivals: Iterable[Arrival], registry: Registry
-) -> tuple[list[GatewayStatus], list[DeadLetter], bool]:
-    """The statuses to keep, letters for those refused, and whether a newer registry might accept one of these.
+def sort_statuses(arrivals: Iterable[Arrival], registry: Registry) -> tuple[list[GatewayStatus], list[DeadLetter]]:
+    """The statuses to keep, and letters for those refused.
 
     An empty payload is how a retained message is taken back; it says nothing about the gateway.
     """
     statuses: list[GatewayStatus] = []
     letters: list[DeadLetter] = []
-    doubt = False
     for arrival in arrivals:
         if not arrival.payload:
             continue
@@ -28,8 +25,7 @@ def sort_statuses(
             statuses.append(_status(arrival, registry))
         except Refused as refused:
             letters.append(letter(arrival, refused, anonymous_key(arrival)))
-            doubt |= refused.reason in REGISTRY_REASONS
-    return statuses, letters, doubt
+    return statuses, letters
 
 
 def _status(arrival: Arrival, registry: Registry) -> GatewayStatus:

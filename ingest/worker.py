@@ -89,6 +89,7 @@ class Worker:
         self._inbox = Inbox()
         self._pipeline = Pipeline(outside.registry, limits, late, {})
         self._greet = threading.Event()
+        self._statuses: dict[str, Arrival] = {}
         self._refreshed = float("-inf")
         self._total = Tally()
         self._write_failures = 0
@@ -107,7 +108,7 @@ class Worker:
     def begin(self, stop: threading.Event) -> bool:
         """Read positions and registry, with back-off while they cannot be had, then connect. False if stopped first:
         without positions every repeat would be new, without a registry every message a dead letter."""
-        if not self._persist("store", self._load, stop):
+        if not self._persist(self._load, stop):
             return False
         self._trouble.pop("start", None)
         client = self._outside.client
@@ -118,13 +119,16 @@ class Worker:
 
     def step(self, stop: threading.Event, wait: float = _IDLE_S) -> None:
         """Handle what has arrived; waits up to `wait` seconds for it. Returns early, with nothing done, at `stop`."""
-        self._refresh_now_and_then()
         arrivals, statuses = self._inbox.take(wait)
+        self._statuses |= {status.topic: status for status in statuses}
+        now = self._outside.clock.monotonic()
+        if statuses or now - self._refreshed >= REFRESH_S:
+            self._refreshed = now
+            self._refresh()
+            self._save_statuses()
         if self._greet.is_set():
             self._greet.clear()
             self._answer(self._pipeline.known().items())
-        if statuses:
-            self._persist("database", lambda: self._keep_statuses(statuses), stop)
         if arrivals:
             self._handle(arrivals, stop)
 
@@ -142,7 +146,7 @@ class Worker:
         if batch.registry_doubt and self._refresh():
             self._pipeline.roll_back()
             batch = self._pipeline.decide(arrivals)
-        if batch.durable and not self._persist("store", lambda: self._keep(batch), stop):
+        if batch.durable and not self._persist(lambda: self._keep(batch), stop):
             self._pipeline.roll_back()
             return
         self._count(batch.tally)
@@ -161,29 +165,39 @@ class Worker:
             outside.store.write([], batch.positions)
             batch.tally.dead_letters = len(batch.letters) + len(refused)
 
-    def _keep_statuses(self, arrivals: list[Arrival]) -> None:
-        statuses, letters, doubt = sort_statuses(arrivals, self._outside.registry)
-        if doubt and self._outside.registry.refresh():
-            statuses, letters, _ = sort_statuses(arrivals, self._outside.registry)
-        self._outside.statuses.save(statuses)
-        self._outside.letters.put(letters)
+    def _save_statuses(self) -> None:
+        """Keep what gateways said of themselves. What cannot be kept now waits, and holds up no lane meanwhile."""
+        if not self._statuses:
+            return
+        statuses, letters = sort_statuses(self._statuses.values(), self._outside.registry)
+        try:
+            self._outside.letters.put(letters)
+            self._outside.statuses.save(statuses)
+        except SQLAlchemyError as error:
+            self._fail("status", error)
+            return
+        self._trouble.pop("status", None)
+        self._statuses.clear()
         self._total.dead_letters += len(letters)
 
-    def _persist(self, what: str, act: Callable[[], None], stop: threading.Event) -> bool:
-        """Do it until it is done; False if `stop` came first. `what` names the trouble meanwhile."""
+    def _persist(self, act: Callable[[], None], stop: threading.Event) -> bool:
+        """Do it until it is done; False if `stop` came first."""
         while True:
             try:
                 act()
             except (StoreError, SQLAlchemyError) as error:
-                self._write_failures += 1
-                self._trouble[what] = _one_line(error)
-                _log.warning("cannot write, will try again: %s", _one_line(error))
+                self._fail("write", error)
                 if stop.wait(self._backoff.next()):
                     return False
             else:
-                self._trouble.pop(what, None)
+                self._trouble.pop("write", None)
                 self._backoff.reset()
                 return True
+
+    def _fail(self, what: str, error: Exception) -> None:
+        self._write_failures += 1
+        self._trouble[what] = _one_line(error)
+        _log.warning("cannot read or write, will try again: %s", _one_line(error))
 
     def _count(self, tally: Tally) -> None:
         for field in dataclasses.fields(Tally):
@@ -201,12 +215,6 @@ class Worker:
         self._outside.registry.refresh()
         positions = self._outside.store.positions()
         self._pipeline = Pipeline(self._outside.registry, self._limits, self._late, positions)
-
-    def _refresh_now_and_then(self) -> None:
-        now = self._outside.clock.monotonic()
-        if now - self._refreshed >= REFRESH_S:
-            self._refresh()
-            self._refreshed = now
 
     def _refresh(self) -> bool:
         """Whether the registry had changed. One that cannot be read now is used as it was."""
