@@ -4,7 +4,7 @@ import os
 import socket
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,12 +38,17 @@ class PrivateLinli:
 
 @contextmanager
 def private_linli(
-    base: Settings, parts: Sequence[str], *, speed: float = 1.0, origin: int | None = None
+    base: Settings,
+    parts: Sequence[str],
+    *,
+    speed: float = 1.0,
+    origin: int | None = None,
+    before_start: Callable[[Settings], None] = lambda _settings: None,
 ) -> Iterator[PrivateLinli]:
     """Run `parts` until the end of the block, then leave nothing behind.
 
     `base` gives rules, seed and the like; its databases and broker are not touched. With `origin` (microseconds since 1970
-    UTC) the clock begins there and runs at `speed`. LinliError if it does not come up.
+    UTC) the clock begins there and runs at `speed`. `before_start` is called when the data folder is prepared. LinliError if it does not come up.
     """
     before = Path.cwd()
     with tempfile.TemporaryDirectory(prefix="linli-") as folder:
@@ -52,6 +57,7 @@ def private_linli(
         stack: Stack | None = None
         try:
             made = prepare(settings)
+            before_start(settings)
             stack = Stack(settings, parts)
             stack.start()
             if not stack.wait_ready(_READY_S):

@@ -1,0 +1,1 @@
+"""The benches of `linli bench`, one module each, with a function `measure(settings, quick) -> Measured`."""

@@ -1,0 +1,138 @@
+"""From device to page: how long after a device's event its alert is in front of somebody, under the demo load.
+
+All of Linli runs with the simulated compound. A second gateway with doors of its own sends, through the real agent, one
+forced opening after another, each at another door, so that each raises a fresh alert; every alert is awaited on the page.
+"""
+
+import random
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import monotonic
+
+from edge.agent import Agent, last_will
+from edge.config import AgentConfig
+from linli.adapters.connect import gateway_client
+from linli.cli.benches.measured import Measured, cpu_seconds, percentile
+from linli.cli.benches.page import Watcher, watch
+from linli.cli.private import Ear, PrivateLinli, private_linli
+from linli.cli.stack import PARTS, ensure_broker_users, page_address
+from linli.clock import SECOND
+from linli.datafolder import DataFolder
+from linli.db import registry
+from linli.db.database import open_database
+from linli.errors import LinliError
+from linli.i18n import Text
+from linli.model import Device, Gateway, Role
+from linli.settings import Settings
+from simulators.compound import COMMUNITY, GATE
+
+_GATEWAY = "gw-bench"
+_SAMPLES, _QUICK_SAMPLES = 300, 80
+_PAUSE_S = (0.1, 0.4)
+"""Between two events, at random, so that they march with no poll of the parts they pass."""
+
+_LONGEST_S = 15.0
+"""What is not on the page after so long counts as this long, and as missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    door: str
+    at: int
+
+
+def measure(settings: Settings, quick: bool) -> Measured:
+    """The metrics of bench 'latency'. LinliError if Linli does not come up or no alert comes."""
+    doors = [f"bench-door-{number:03}" for number in range(_QUICK_SAMPLES if quick else _SAMPLES)]
+    with private_linli(settings, PARTS, before_start=lambda own: _register(own, doors)) as linli:
+        account = next(account for account in linli.made.accounts if account.role is Role.SECURITY)
+        ear = Ear(linli.settings, linli.clock)
+        ear.start()
+        watcher = watch(page_address(linli.settings), account.name, account.password, linli.clock)
+        try:
+            return _measure(linli, watcher, ear, doors)
+        finally:
+            watcher.stop()
+            ear.stop()
+
+
+def _register(settings: Settings, doors: Sequence[str]) -> None:
+    database = open_database(settings.app_database_url)
+    name = Text("压测", "Bench")
+    items: list[Gateway | Device] = [Gateway(_GATEWAY, COMMUNITY, name)]
+    items += [Device(door, COMMUNITY, _GATEWAY, "door", name, GATE) for door in doors]
+    try:
+        with database.write() as connection:
+            registry.save(connection, items)
+        ensure_broker_users(settings, database)
+    finally:
+        database.close()
+
+
+def _measure(linli: PrivateLinli, watcher: Watcher, ear: Ear, doors: Sequence[str]) -> Measured:
+    settings, clock = linli.settings, linli.clock
+    config = AgentConfig(COMMUNITY, _GATEWAY, DataFolder(settings.data).agents / _GATEWAY, qos=settings.qos)
+    agent = Agent(config, gateway_client(settings, _GATEWAY, last_will(config, clock)), clock)
+    agent.start()
+    try:
+        _await_connection(agent)
+        before, began = _cpu(linli), monotonic()
+        sent = _send(agent, linli, doors)
+        _await_all(watcher, ear, sent)
+        seconds, after = monotonic() - began, _cpu(linli)
+    finally:
+        agent.stop()
+    alerts = {one.notice.subject: one for one in ear.heard() if one.notice.change == "opened"}
+    seen = watcher.seen()
+    to_notice = [(alerts[one.door].at - one.at) / SECOND for one in sent if one.door in alerts]
+    to_page = []
+    for one in sent:
+        heard = alerts.get(one.door)
+        at = seen.get(heard.notice.id) if heard else None
+        to_page.append(_LONGEST_S if at is None else (at - one.at) / SECOND)
+    metrics = {
+        "device_to_page_p50_s": percentile(to_page, 50),
+        "device_to_page_p99_s": percentile(to_page, 99),
+        "device_to_page_max_s": max(to_page),
+        "device_to_notice_p50_s": percentile(to_notice, 50) if to_notice else _LONGEST_S,
+        "device_to_notice_p99_s": percentile(to_notice, 99) if to_notice else _LONGEST_S,
+        "samples": float(len(sent)),
+        "missing": float(sum(one == _LONGEST_S for one in to_page)),
+        "seconds": seconds,
+    }
+    metrics |= {f"cpu_s_{name}": used - before.get(name, 0.0) for name, used in after.items()}
+    return Measured(metrics, (Text(f"页面：{watcher.kind}", f"page: {watcher.kind}"),))
+
+
+def _await_connection(agent: Agent) -> None:
+    pause, deadline = threading.Event(), monotonic() + 20
+    while not (agent.stats().connected and agent.stats().acknowledged):
+        if monotonic() > deadline:
+            raise LinliError(Text("代理没有得到应答", "nobody answers the agent"))
+        pause.wait(0.05)
+
+
+def _send(agent: Agent, linli: PrivateLinli, doors: Sequence[str]) -> list[_Sent]:
+    rng, pause, sent = random.Random(linli.settings.seed), threading.Event(), []
+    for door in doors:
+        at = linli.clock.now()
+        agent.take_event(door, "access.door.opened", {}, time=at)
+        sent.append(_Sent(door, at))
+        pause.wait(rng.uniform(*_PAUSE_S))
+        agent.take_event(door, "access.door.closed", {}, time=linli.clock.now())
+    return sent
+
+
+def _await_all(watcher: Watcher, ear: Ear, sent: Sequence[_Sent]) -> None:
+    pause, deadline, doors = threading.Event(), monotonic() + _LONGEST_S, {one.door for one in sent}
+    while monotonic() < deadline:
+        seen = watcher.seen()
+        arrived = {one.notice.subject for one in ear.heard() if one.notice.id in seen}
+        if doors <= arrived:
+            return
+        pause.wait(0.2)
+
+
+def _cpu(linli: PrivateLinli) -> dict[str, float]:
+    return {part.name: cpu_seconds(part.pid) for part in linli.stack.states() if part.pid is not None}
