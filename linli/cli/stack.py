@@ -86,9 +86,19 @@ def _fill(settings: Settings, database: Database) -> FirstRun:
 
             registry.save(connection, demo_registry())
         communities = registry.read_registry(connection).communities
-    accounts = make_demo_accounts(People(database, settings.clock()), communities)
+    accounts = _first_accounts(People(database, settings.clock()), list(communities))
     ensure_broker_users(settings, database)
-    return FirstRun(tuple(Account(*account) for account in accounts), compound)
+    return FirstRun(tuple(accounts), compound)
+
+
+def _first_accounts(people: People, communities: Sequence[str]) -> list[Account]:
+    """Accounts for who has none yet: one for each role, or an administrator where there is nothing to belong to."""
+    if communities:
+        return [Account(*made) for made in make_demo_accounts(people, communities)]
+    if people.all():
+        return []
+    person, password = people.add("admin", Role.ADMINISTRATOR, display_name="管理员 Administrator")
+    return [Account(person.role, person.name, password)]
 
 
 def ensure_broker_users(settings: Settings, database: Database) -> None:

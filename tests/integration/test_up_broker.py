@@ -1,6 +1,9 @@
 """The embedded broker, for real: NATS and Mosquitto, configured by us and asked over MQTT."""
 
 import json
+import os
+import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +16,7 @@ from linli.cli.stack import Stack, prepare
 from linli.datafolder import DataFolder
 from linli.model import Consumer, Lane
 from linli.ports import Will
-from linli.settings import BrokerKind, Settings
+from linli.settings import BrokerKind, Settings, load_settings
 from linli.topics import Leaf, ack_topic, any_alert, any_gateway, lane_topic, status_topic
 from tests.support import eventually, free_port, need
 
@@ -47,7 +50,7 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     kind: BrokerKind = request.param
     if kind == "mosquitto":
         need("mosquitto")
-    return Settings(
+    return load_settings(
         data=tmp_path / "with space" / "data", port=free_port(), broker=kind, broker_port=free_port(), log_level="debug"
     )
 
@@ -123,7 +126,7 @@ def test_a_gateway_hears_its_own_answers_and_no_others(settings: Settings, stack
 
 
 def test_a_service_publishes_only_what_is_its_own(settings: Settings, stack: Stack, ears: list[Ear]) -> None:
-    """ingest cannot acknowledge as rules, and who has nothing to publish publishes nothing."""
+    """Ingest cannot acknowledge as rules, and who has nothing to publish publishes nothing."""
     gateway = _gateway(settings, ears, "gw1", ack_topic("c1", "gw1", "+"))
     ingest = _service(settings, ears, "ingest")
     tester = _service(settings, ears, "tester", any_alert())
@@ -163,8 +166,8 @@ def test_status_is_retained_and_the_last_will_replaces_it(settings: Settings, st
     later = _service(settings, ears, "rules", any_gateway(Leaf.STATUS), qos=1)
     eventually(lambda: (topic, b"online", True) in later.heard, what="the retained status comes")
     sock = gateway.client._client.socket()
-    assert sock is not None
-    sock.shutdown(2)  # as a cable pulled: no DISCONNECT is sent
+    assert isinstance(sock, socket.socket)
+    sock.shutdown(socket.SHUT_RDWR)  # as a cable pulled: no DISCONNECT is sent
     eventually(lambda: early.has(topic, b"offline"), what="the last will comes")
 
 
@@ -177,16 +180,10 @@ def test_a_retained_status_outlives_a_killed_broker(settings: Settings, stack: S
     ingest = _service(settings, ears, "ingest", any_gateway(Leaf.STATUS), qos=1)
     eventually(lambda: ingest.has(topic, b"online"), what="the status is there")
     ingest.heard.clear()
-    kill(stack)
-    eventually(lambda: ingest.connects > 1 and ingest.heard, 15, "the status comes again after a restart")
-
-
-def kill(stack: Stack) -> None:
-    from os import kill as send
-
     pid = stack.states()[0].pid
     assert pid is not None
-    send(pid, 9)
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: ingest.connects > 1 and ingest.heard, 15, "the status comes again after a restart")
 
 
 def test_a_user_added_at_runtime_gets_in_and_nobody_is_thrown_out(

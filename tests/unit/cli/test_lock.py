@@ -1,0 +1,58 @@
+"""One Linli to a data folder."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from linli.cli.lock import FolderLock
+from linli.errors import DataFolderError
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    folder = tmp_path / "data" / "run"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def test_the_second_is_refused_with_the_firsts_pid_and_page(run: Path) -> None:
+    """And with what to do: open it, stop it, or take another folder."""
+    first, second = FolderLock(run), FolderLock(run)
+    first.take("http://127.0.0.1:8480")
+    assert second.holder() == (os.getpid(), "http://127.0.0.1:8480")
+    with pytest.raises(DataFolderError) as caught:
+        second.take()
+    for text in (caught.value.text.zh, caught.value.text.en):
+        assert f"kill {os.getpid()}" in text
+        assert "http://127.0.0.1:8480" in text
+        assert "--data" in text
+    first.release()
+    second.take()
+    assert second.crashed is False
+    second.release()
+    assert second.holder() is None
+
+
+def test_a_killed_holder_leaves_no_lock_but_a_mark(run: Path) -> None:
+    """The kernel gives it back; the next one knows that there was a crash, until it ends in order itself."""
+    program = (
+        "import os, sys\nfrom pathlib import Path\nfrom linli.cli.lock import FolderLock\n"
+        "FolderLock(Path(sys.argv[1])).take()\nos.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", program, str(run)], check=False)
+    lock = FolderLock(run)
+    assert lock.holder() is None
+    lock.take()
+    found = [lock.crashed]
+    lock.release(crashed=True)  # the mark is left for the next one
+    lock.take()
+    found.append(lock.crashed)
+    lock.release()
+    lock.take()
+    found.append(lock.crashed)
+    lock.release()
+    lock.release()
+    assert found == [True, True, False]
