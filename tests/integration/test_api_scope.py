@@ -1,0 +1,224 @@
+"""Generated from the OpenAPI document: every route, for every role, in two communities that must not see each other."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from api.routes import ANONYMOUS
+from linli.clock import DAY, format_time
+from linli.model import Role
+from tests.integration.api_world import FOREIGN, HOME, World, make_alert, running_world
+
+pytestmark = pytest.mark.integration
+
+MEMBERS = [f"{HOME}-{Role.SECURITY}", f"{HOME}-{Role.PROPERTY}"]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with running_world(tmp_path_factory.mktemp("scope")) as running:
+        yield running
+
+
+def values(world: World, community: str) -> dict[str, str]:
+    """What to fill into each parameter by name, of one community."""
+    now = world.clock.now()
+    return {
+        "alert_id": f"a{community}0001",
+        "facility_id": f"{community}-lift",
+        "community": community,
+        "subject": f"{community}-door",
+        "device": f"{community}-car",
+        "quantity": "running",
+        "before": f"a{community}0001",
+        "from": format_time(now - DAY),
+        "to": format_time(now + DAY),
+        "since": format_time(now - DAY),
+        "until": format_time(now + DAY),
+        "severity": "high",
+        "rule": "door-forced-1",
+        "type": "access.granted",
+        "open": "false",
+        "limit": "50",
+        "points": "10",
+    }
+
+
+BODIES = {
+    "AcknowledgeBody": {"comment": "seen"},
+    "CloseBody": {"reason": "false alarm"},
+    "SignInBody": {"name": "nobody", "password": "wrong"},
+}
+
+
+def operations(world: World) -> list[tuple[str, str, dict[str, Any]]]:
+    """(method, path, operation) of all that the document describes."""
+    with world.client() as client:
+        document = client.get("/api/v1/openapi.json").json()
+    found = [
+        (method.upper(), path, operation)
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+    ]
+    assert len(found) >= 16
+    return found
+
+
+def body_of(operation: dict[str, Any]) -> dict[str, str] | None:
+    content = operation.get("requestBody", {}).get("content", {})
+    if not content:
+        return None
+    return BODIES[content["application/json"]["schema"]["$ref"].rsplit("/", 1)[1]]
+
+
+def ask(client: httpx.Client, method: str, path: str, body: object, query: dict[str, str]) -> tuple[int, str]:
+    """Status and text; of a stream that does not end, what comes within its first event."""
+    with client.stream(method, path, params=query, json=body) as answer:
+        if answer.headers.get("content-type", "").startswith("text/event-stream"):
+            chunks = answer.iter_text()
+            return answer.status_code, next(chunks) + next(chunks)
+        return answer.status_code, answer.read().decode()
+
+
+def test_only_a_short_list_answers_the_anonymous(world: World) -> None:
+    """Everything else is 401, whatever is asked for; a wrong cookie or token is like none."""
+    known = values(world, HOME)
+    cookie = {"cookie": "linli_session=wrong"}
+    for headers in ({}, cookie, {"authorization": "Bearer wrong"}, {"authorization": "Basic cm9vdDpyb290"}):
+        for method, path, operation in operations(world):
+            if (method, path) in ANONYMOUS:
+                continue
+            query = {p["name"]: known[p["name"]] for p in operation.get("parameters", []) if p["in"] == "query"}
+            with world.client(**headers) as client:
+                status, text = ask(client, method, path.format(**known), body_of(operation), query)
+            assert status == 401, f"{method} {path} answered {status}: {text[:200]}"
+            assert '"urn:linli:problem:not-signed-in"' in text
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_no_route_leaks_another_community(world: World, name: str) -> None:
+    """Each route is asked for all, then with each parameter in turn naming something foreign, then with all foreign.
+    No answer holds anything foreign, and one to a foreign id is the same as to an id that does not exist."""
+    home, foreign = values(world, HOME), values(world, FOREIGN)
+    for method, path, operation in operations(world):
+        if (method, path) in ANONYMOUS or method == "DELETE":
+            continue
+        parameters = operation.get("parameters", [])
+        in_path = [p["name"] for p in parameters if p["in"] == "path"]
+        in_query = [p["name"] for p in parameters if p["in"] == "query"]
+        required = {p["name"]: home[p["name"]] for p in parameters if p["in"] == "query" and p["required"]}
+        missing = [p for p in in_path + in_query if p not in home]
+        assert not missing, f"tell this test how to fill {missing}"
+        with world.client(name) as client:
+            if not in_path and method == "GET":
+                status, text = ask(client, method, path, None, required)
+                assert status in (200, 403), text
+                assert FOREIGN not in text, f"{method} {path} leaks"
+            for parameter in in_path + in_query:
+                if home[parameter] == foreign[parameter] or HOME not in home[parameter]:
+                    continue
+                status, text = _with(client, method, path, operation, required, parameter, foreign)
+                absent = {parameter: foreign[parameter].replace(FOREIGN, "nowhere")}
+                status_of_none, text_of_none = _with(client, method, path, operation, required, parameter, absent)
+                cleaned = text.replace(foreign[parameter], absent[parameter])
+                assert FOREIGN not in cleaned, f"{method} {path} leaks through {parameter}"
+                assert (status, cleaned) == (status_of_none, text_of_none), f"{method} {path} tells that it exists"
+                assert status == 404 or parameter == "subject", f"{method} {path}?{parameter}: {status}"
+            everything = {p: foreign[p] for p in in_query}
+            _, text = ask(client, method, path.format(**foreign), body_of(operation), everything)
+            assert FOREIGN not in text.replace(foreign["alert_id"], "").replace(foreign["facility_id"], "").replace(
+                f"community {FOREIGN}", ""
+            ).replace(foreign["device"], "")
+
+
+def _with(
+    client: httpx.Client,
+    method: str,
+    path: str,
+    operation: dict[str, Any],
+    required: dict[str, str],
+    parameter: str,
+    source: dict[str, str],
+) -> tuple[int, str]:
+    if "{" + parameter + "}" in path:
+        return ask(client, method, path.format(**{parameter: source[parameter]}), body_of(operation), required)
+    return ask(client, method, path, body_of(operation), required | {parameter: source[parameter]})
+
+
+@pytest.mark.parametrize("name", ["root", *MEMBERS])
+def test_everybody_sees_their_own(world: World, name: str) -> None:
+    """The other side of the leak test: it would pass if nobody saw anything."""
+    known = values(world, HOME)
+    with world.client(name) as client:
+        for path in ("alerts", "devices", "facilities", "communities"):
+            assert HOME in client.get(f"/api/v1/{path}").text
+        assert client.get(f"/api/v1/alerts/{known['alert_id']}").json()["changes"][0]["kind"] == "opened"
+        detail = client.get(f"/api/v1/facilities/{known['facility_id']}").json()
+        assert {value["quantity"] for value in detail["values"]} == {"running", "position"}
+        rng = {"from": known["from"], "to": known["to"]}
+        assert client.get("/api/v1/readings", params=rng | {"device": known["device"], "quantity": "position"}).json()
+        assert HOME in client.get("/api/v1/events", params=rng).text
+
+
+def test_an_administrator_sees_every_community(world: World) -> None:
+    """In lists, by id, and in the events of all."""
+    with world.client("root") as client:
+        assert {item["id"] for item in client.get("/api/v1/communities").json()} == {HOME, FOREIGN}
+        assert client.get(f"/api/v1/alerts/a{FOREIGN}0001").status_code == 200
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_nobody_but_an_administrator_sees_the_platform(world: World, name: str) -> None:
+    """Metrics count over all communities; health says only whether it is well."""
+    with world.client(name) as client:
+        assert client.get("/api/v1/metrics").status_code == 403
+        assert set(client.get("/api/v1/health").json()) == {"state", "at"}
+    with world.client("root") as client:
+        assert "linli_open_alerts" in client.get("/api/v1/metrics").text
+        assert "workers" in client.get("/api/v1/health").json()
+
+
+@pytest.mark.parametrize("extra", ["role", "community", "owner", "actor", "communities"])
+def test_what_a_body_may_not_say_is_refused(world: World, extra: str) -> None:
+    """A role, community or owner in a body is a 422, and changes nothing."""
+    with world.client(f"{HOME}-security") as client:
+        for path, body in (
+            (f"/api/v1/alerts/a{HOME}0001/acknowledge", {"comment": "x"}),
+            (f"/api/v1/alerts/a{HOME}0001/close", {"reason": "x"}),
+            ("/api/v1/sessions", {"name": "root", "password": "x"}),
+        ):
+            assert client.post(path, json=body | {extra: "administrator"}).status_code == 422
+        assert client.get(f"/api/v1/alerts/a{HOME}0001").json()["handling"] == "unacknowledged"
+
+
+@pytest.mark.parametrize("act", ["acknowledge", "close"])
+@pytest.mark.parametrize("name", MEMBERS)
+def test_nobody_handles_a_foreign_alert(world: World, name: str, act: str) -> None:
+    """404, and no act is even stored."""
+    with world.client(name) as client:
+        answer = client.post(f"/api/v1/alerts/a{FOREIGN}0001/{act}", json={"reason": "x"} if act == "close" else {})
+    assert answer.status_code == 404
+    found = world.alerts.get(f"a{FOREIGN}0001")
+    assert found is not None
+    assert found.open
+    assert len(world.alerts.changes(f"a{FOREIGN}0001")) == 1
+
+
+def test_the_live_stream_keeps_to_the_scope(world: World) -> None:
+    """A foreign change is not told, live or replayed; one's own, made after it, is."""
+    before = world.alerts.last_change()
+    with world.client(f"{HOME}-security") as client:
+        with client.stream("GET", "/api/v1/stream") as answer:
+            chunks = answer.iter_text()
+            assert "ready" in next(chunks) + next(chunks)
+            world.change(make_alert(FOREIGN, 7, world.clock.now()))
+            world.change(make_alert(HOME, 7, world.clock.now()))
+            live = next(chunks)
+        with client.stream("GET", "/api/v1/stream", headers={"last-event-id": str(before)}) as answer:
+            chunks = answer.iter_text()
+            replayed = next(chunks) + next(chunks)
+    for text in (live, replayed):
+        assert f"a{HOME}0007" in text
+        assert FOREIGN not in text
