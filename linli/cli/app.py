@@ -6,7 +6,15 @@ from typing import Annotated
 import typer
 
 from linli import __version__
+from linli.cli import dashboards, deadletters
+from linli.cli.agents import agent_app
+from linli.cli.bench import HELP as BENCH_HELP
+from linli.cli.bench import bench
 from linli.cli.gateways import gateway_app
+from linli.cli.people import token_app, user_app
+from linli.cli.rulebook import rules_app
+from linli.cli.simulate import HELP as SIMULATE_HELP
+from linli.cli.simulate import simulate
 from linli.i18n import Text
 
 START = str(Text("从这里开始", "Start here"))
@@ -26,8 +34,10 @@ app = typer.Typer(
     ),
     epilog=str(
         Text(
-            "第一次用：linli up，然后打开它给出的地址，用它给出的账号登录。",
-            "New here: linli up, then open the address it prints and sign in with an account it prints.",
+            "第一次用：linli up，打开它给出的地址，用它给出的账号登录；另开一个终端运行 linli simulate forced-door，"
+            "看警报出现。",
+            "New here: linli up, open the address it prints, sign in with an account it prints; then, in another terminal, "
+            "linli simulate forced-door, and see the alert arrive.",
         )
     ),
 )
@@ -111,7 +121,15 @@ def status(
     raise typer.Exit(say_status(load_settings(data=data)))
 
 
+app.command("simulate", help=SIMULATE_HELP, rich_help_panel=LOOK)(simulate)
+app.command("bench", help=BENCH_HELP, rich_help_panel=LOOK)(bench)
+app.add_typer(deadletters.app, name="deadletters", rich_help_panel=LOOK)
+app.add_typer(rules_app, name="rules", rich_help_panel=LOOK)
+app.add_typer(user_app, name="user", rich_help_panel=SET_UP)
+app.add_typer(token_app, name="token", rich_help_panel=SET_UP)
 app.add_typer(gateway_app, name="gateway", rich_help_panel=SET_UP)
+app.add_typer(agent_app, name="agent", rich_help_panel=SET_UP)
+app.add_typer(dashboards.app, name="dashboards", rich_help_panel=SET_UP)
 
 
 @app.command(rich_help_panel=SET_UP, help=str(Text("显示版本。", "Show the version.")))
