@@ -1,0 +1,106 @@
+"""`linli simulate` as people run it: a process, with broker, ingest and rules of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+
+LINLI = Path(sys.executable).with_name("linli")
+SPEED = 8
+"""So fast that the suite stays short, so slow that a busy machine keeps its deadlines."""
+
+
+def simulate(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("LINLI_")}
+    environment = clean | {"LINLI_LANGUAGE": "en", "COLUMNS": "200"}
+    command = [str(LINLI), "simulate", *arguments]
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=150, check=False
+    )
+
+
+def played(folder: Path, *arguments: str) -> dict[str, Any]:
+    done = simulate(folder, *arguments, "--private", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "forced-door",
+        "door-held-open",
+        "intrusion-after-hours",
+        "kitchen-fire",
+        "pump-room-flood",
+        "lift-entrapment",
+        "cable-overheating",
+    ],
+)
+def test_scenario_raises_what_it_must(name: str, tmp_path: Path) -> None:
+    """Each scenario: exactly the alerts expected, in time, and nothing refused or dropped on the way."""
+    document = played(tmp_path, name, "--speed", str(SPEED))
+    assert {line["verdict"] for line in document["lines"]} == {"ok"}
+    assert document["notes"] == []
+
+
+def test_camera_that_falls_silent(tmp_path: Path) -> None:
+    """Three missed heartbeats are told of, whatever the pace."""
+    document = played(tmp_path, "camera-offline", "--speed", "30")
+    assert [(line["rule"], line["verdict"]) for line in document["lines"]] == [("camera-offline", "ok")]
+
+
+def test_default_day_is_calm(tmp_path: Path) -> None:
+    """Two hours around the morning's peak raise nothing, though doors, lifts and cameras have much to say."""
+    document = played(tmp_path, "day", "--hours", "2", "--at", "07:00", "--speed", "300")
+    assert document["lines"] == []
+    assert document["events"] > 1000
+    assert document["readings"] > 10_000
+
+
+def test_armed_hours_are_calm(tmp_path: Path) -> None:
+    """Nobody is in view by night."""
+    assert played(tmp_path, "day", "--hours", "1", "--at", "23:30", "--speed", "300")["lines"] == []
+
+
+WRONG = """\
+title: {zh: 期待有误, en: A wrong expectation}
+about: {zh: 期待的对象不对, en: Expects the alert of another door}
+lasts: 15s
+steps:
+  - {at: 2s, device: c001-door-02, event: access.door.opened}
+expect:
+  - {rule: door-forced, subject: c001-door-05, severity: high, after: 2s, within: 5s}
+"""
+
+
+def test_difference_is_told(tmp_path: Path) -> None:
+    """What is expected and does not come, and what comes unexpected: both in the table, and exit status 1."""
+    file = tmp_path / "wrong.yaml"
+    file.write_text(WRONG, encoding="utf-8")
+    done = simulate(tmp_path, str(file), "--private", "--speed", "4")
+    assert done.returncode == 1, done.stderr
+    for word in ("c001-door-05", "missing", "c001-door-02", "unexpected", "Differs: 2 lines"):
+        assert word in done.stdout
+
+
+def test_fault_in_a_file_is_told_by_line(tmp_path: Path) -> None:
+    """A scenario with a mistake is not played: file, line and reason, and exit status 2."""
+    (tmp_path / "bad.yaml").write_text(WRONG.replace("lasts: 15s", "lasts: long"), encoding="utf-8")
+    done = simulate(tmp_path, "bad.yaml")
+    assert done.returncode == 2
+    assert "bad.yaml:3" in done.stderr
+
+
+def test_nothing_is_left_behind(tmp_path: Path) -> None:
+    """The folder in which it was called stays empty, whatever settings lie there are obeyed or harmless."""
+    (tmp_path / ".env").write_text("LINLI_INFLUX_URL=http://127.0.0.1:9\n", encoding="utf-8")
+    played(tmp_path, "forced-door", "--speed", str(SPEED))
+    assert [file.name for file in tmp_path.iterdir()] == [".env"]

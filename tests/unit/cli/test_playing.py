@@ -1,0 +1,132 @@
+"""What `linli simulate` decides and tells, without playing anything."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer import Typer
+from typer.testing import CliRunner
+
+from linli.cli import outcome, playing
+from linli.cli.simulate import simulate
+from linli.clock import DAY, HOUR, MINUTE, parse_time
+from linli.codec import AlertNotice
+from linli.errors import Conflict, NotFound, Refused
+from linli.settings import load_settings
+from linli.testing import ManualClock
+from simulators.oracle import Heard, Line, Verdict
+from simulators.scenario import find
+
+NOON = parse_time("2026-11-23T12:00:00+08:00")
+
+app = Typer()
+app.command()(simulate)
+
+
+def line(verdict: Verdict, delay: float | None = 0.4) -> Line:
+    return Line("door-forced", "c001-door-02", "opened", "high", 5.0, 5.4, delay, verdict)
+
+
+def result(*lines: Line, slack: float = 0.0) -> playing.Result:
+    return playing.Result(playing.Run("forced-door", find("forced-door")), False, NOON, list(lines), slack)
+
+
+def test_origin_is_today_at_the_scenarios_time() -> None:
+    """A private run begins at the scenario's local time of the same day; without one, now."""
+    assert playing.Run("x", find("forced-door")).origin(NOON) == NOON - 9 * HOUR - 30 * MINUTE
+    assert playing.Run("x", find("kitchen-fire")).origin(NOON) == NOON
+    assert playing.Run("x", find("kitchen-fire"), starts_at="23:15").origin(NOON) == NOON + 11 * HOUR + 15 * MINUTE
+    assert playing.Run("day", None).origin(NOON) == NOON - 12 * HOUR
+    assert playing.Run("day", None, hours=24).length == DAY
+
+
+def test_outcome_in_words(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table names rule, subject in words, delay and result; the last line says whether it passed."""
+    monkeypatch.setenv("LINLI_LANGUAGE", "en")
+    monkeypatch.setenv("COLUMNS", "200")
+    outcome.show(result(line(Verdict.OK)))
+    said = capsys.readouterr().out
+    for word in ("Door forced at night", "door-forced", "West side gate", "0.4 s", "As expected"):
+        assert word in said
+    outcome.show(result(line(Verdict.OK), line(Verdict.MISSING, None), slack=19.0))
+    said = capsys.readouterr().out
+    assert "missing" in said
+    assert "Differs: 1 lines are wrong (deadlines are 19 s longer" in said
+
+
+def test_outcome_in_chinese(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of it exists in Chinese."""
+    monkeypatch.setenv("LINLI_LANGUAGE", "zh")
+    monkeypatch.setenv("COLUMNS", "200")
+    outcome.show(result(line(Verdict.UNEXPECTED)))
+    said = capsys.readouterr().out
+    for word in ("夜间撬门", "西侧小门", "不应发出", "不符"):
+        assert word in said
+
+
+def test_every_verdict_has_words() -> None:
+    """None is shown as a code."""
+    for verdict in Verdict:
+        outcome.show(result(line(verdict)))
+
+
+def test_json() -> None:
+    """What scripts read: the lines and whether it passed."""
+    document = json.loads(outcome.as_json(result(line(Verdict.LATE))))
+    assert document["passed"] is False
+    assert document["lines"][0]["verdict"] == "late"
+    assert document["started_at"] == "2026-11-23T04:00:00.000000Z"
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        playing.Run("day", None),
+        playing.Run("forced-door", find("forced-door"), speed=2),
+        playing.Run("forced-door", find("forced-door"), starts_at="02:00"),
+        playing.Run("intrusion-after-hours", find("intrusion-after-hours")),
+    ],
+)
+def test_not_for_a_running_linli(run: playing.Run) -> None:
+    """What does not go at the clock's pace, or not at this hour, is refused with what to do."""
+    with pytest.raises(Conflict) as caught:
+        playing._fit_for_live(run, ManualClock(NOON))
+    assert "--private" in caught.value.text.en
+
+
+def test_standing_alert_that_occurs_again_counts_as_raised() -> None:
+    """In a running Linli yesterday's alert may still be open."""
+    notice = AlertNotice("a", "door-forced", "c001", "d", "high", "firing", "acknowledged", "occurred", NOON, NOON)
+    [again] = playing._as_new([Heard(notice, NOON)])
+    assert again.notice.change == "opened"
+
+
+def test_nothing_runs_on_an_empty_folder(tmp_path: Path) -> None:
+    """No data folder, no running simulator."""
+    assert not playing.simulator_runs(load_settings(data=tmp_path / "none"))
+    assert not (tmp_path / "none").exists()
+
+
+# --- the command ----------------------------------------------------------------------------------------------------
+
+
+def test_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--list` names every scenario and the default day."""
+    monkeypatch.setenv("LINLI_LANGUAGE", "en")
+    answer = CliRunner().invoke(app, ["--list"])
+    assert answer.exit_code == 0
+    for name in ("day", "forced-door", "kitchen-fire", "pump-room-flood", "lift-entrapment"):
+        assert name in answer.output
+
+
+def test_unknown_scenario_suggests() -> None:
+    """A slip of the finger is answered with the nearest name."""
+    answer = CliRunner().invoke(app, ["kitchen-fires"])
+    assert isinstance(answer.exception, NotFound)
+    assert "did you mean 'kitchen-fire'" in answer.exception.text.en
+
+
+def test_bad_time_is_refused() -> None:
+    """`--at` takes a time of day."""
+    answer = CliRunner().invoke(app, ["kitchen-fire", "--at", "noon"])
+    assert isinstance(answer.exception, Refused)
