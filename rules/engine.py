@@ -1,0 +1,314 @@
+"""The rules engine: a deterministic state machine over inputs. No I/O, no clock: the same inputs give the same transitions.
+
+    MessageIn -> lane clock -> watches (one for each clause and device) -> signals -> the book of alerts -> transitions
+    Tick      -> lane clocks that may go on by themselves -> timers that are due --^
+    ActionIn  -> the book of alerts ----------------------------------------------^
+
+Order within one message: what is due on the lane by the time the agent took it, of other devices; what is due of this
+device by its own time; the message; and then what else is due. Decided on arrival: what comes later counts later.
+"""
+
+from collections.abc import Container, Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+from linli.clock import DAY
+from linli.db.registry import RegistrySnapshot
+from linli.delivery import key_of
+from linli.model import (
+    DROPPED_TYPE,
+    HEARTBEAT_TYPE,
+    READINGS_TYPE,
+    ActionKind,
+    Device,
+    Evidence,
+    Lane,
+    LaneKey,
+    Message,
+)
+from rules.book import About, ActionDone, AlertBook, Record, Transition
+from rules.conditions import Seen, Sign, Signal, Watch
+from rules.inputs import ActionIn, AdoptIn, Input, MessageIn, RegistryIn, RulesIn, Tick
+from rules.lanes import LaneClock, Listening, sane
+from rules.model import MissingClause, Rule
+from rules.scope import Ref, Scope
+from rules.sentences import sentence, zone_of
+from rules.timers import Key, Timers
+
+HISTORIC_AFTER = DAY
+"""What is older than this when it arrives is history: it alarms nobody, whatever its sender says."""
+
+Output = Transition | ActionDone
+LaneName = tuple[str, Lane]
+ClockName = tuple[str, Lane, bool]
+"""A gateway's lane; True: by what was delivered alone."""
+
+
+@dataclass(slots=True)
+class Counters:
+    """What the engine has done since it was made; not part of its state."""
+
+    messages: int = 0
+    evaluations: int = 0
+    transitions: int = 0
+    refused: dict[str, int] = field(default_factory=dict)
+
+
+class Engine:
+    """All state of the rules; `rules.state` writes it down and brings it back."""
+
+    def __init__(self) -> None:
+        self.scope = Scope()
+        self.lanes: dict[LaneName, LaneClock] = {}
+        self.listening = Listening()
+        self.positions: dict[LaneKey, int] = {}
+        self.watches: dict[str, dict[Ref, Watch]] = {}
+        self.book = AlertBook()
+        self.timers: Timers[ClockName] = Timers()
+        self.counters = Counters()
+        self._armed: set[LaneName] = set()
+
+    def apply(self, entry: Input) -> list[Output]:
+        """Everything that `entry` changes, in order."""
+        match entry:
+            case MessageIn(message, received_at):
+                outputs = list(self._message(message, received_at))
+            case Tick(now):
+                outputs = list(self._tick(now))
+            case ActionIn():
+                outputs = list(self._action(entry))
+            case RegistryIn(registry):
+                self._change(tuple(self.scope.rules.values()), registry)
+                outputs = []
+            case RulesIn(rules):
+                self._change(rules, self.scope.registry)
+                outputs = []
+            case AdoptIn(alerts):
+                for alert in alerts:
+                    self.book.put(Record(alert, life_safety=self._life_safety(alert.rule)))
+                outputs = []
+        self.counters.transitions += sum(isinstance(output, Transition) for output in outputs)
+        return outputs
+
+    # --- messages ---------------------------------------------------------------------------------------------------
+
+    def _message(self, message: Message, received_at: int) -> Iterator[Output]:
+        self.counters.messages += 1
+        key = key_of(message)
+        self.positions[key] = max(self.positions.get(key, 0), message.sequence)
+        gateway = self.scope.registry.gateways.get(message.gateway)
+        if gateway is None or gateway.community != message.community:
+            self._refuse("unregistered_gateway")
+            return
+        lane = (message.gateway, message.lane)
+        agent_time = sane(message.agent_time, received_at)
+        clock = self._advance_lane(lane, agent_time, received_at)
+        self._arm(lane, clock)
+        observations = list(self._observations(message, received_at, clock.delivered))
+        yield from self._expire(lane, clock, besides={device.id for device, _ in observations})
+        for device, seen in observations:
+            yield from self._own_time(device, seen.time, clock.delivered)
+            yield from self._observe(device, seen)
+        yield from self._expire(lane, clock)
+
+    def _advance_lane(self, lane: LaneName, agent_time: int, received_at: int) -> LaneClock:
+        clock = self.lanes.get(lane)
+        if clock is None:
+            clock = self.lanes[lane] = LaneClock(agent_time, agent_time, agent_time, received_at)
+            return clock
+        broken_off = clock.message(agent_time, received_at)
+        if broken_off:
+            for key, deadline in self.timers.on((*lane, True)):
+                watch = self.watches[key.device][key.rule, key.clause]
+                watch.since += broken_off
+                watch.deadline = deadline + broken_off
+                self.timers.set((*lane, True), watch.deadline, key)
+        return clock
+
+    def _observations(self, message: Message, received_at: int, base: int) -> Iterator[tuple[Device, Seen]]:
+        """What the message says of registered devices, as the rules take it: oldest first, history left out."""
+        if message.type in (HEARTBEAT_TYPE, DROPPED_TYPE):
+            return
+        start = f"{message.bootid}/{message.lane}/{message.sequence}"
+        if message.type != READINGS_TYPE:
+            device = self._device(message.subject, message)
+            if device is not None and not self._history(message, message.time, received_at):
+                time = sane(message.time, received_at)
+                evidence = Evidence(time, device.id, message.type, data=message.data)
+                yield device, self._seen(message, device, message.type, time, base, start, evidence)
+            return
+        numbered = sorted(enumerate(message.readings), key=lambda item: item[1].time)
+        for number, reading in numbered:
+            device = self._device(reading.device, message)
+            if device is not None and not self._history(message, reading.time, received_at):
+                time = sane(reading.time, received_at)
+                evidence = Evidence(time, device.id, reading.quantity, reading.value, reading.unit)
+                seen = self._seen(message, device, READINGS_TYPE, time, base, f"{start}/{number}", evidence)
+                seen.value, seen.unit, seen.quantity = reading.value, reading.unit, reading.quantity
+                yield device, seen
+
+    def _seen(
+        self, message: Message, device: Device, kind: str, time: int, base: int, key: str, evidence: Evidence
+    ) -> Seen:
+        community = self.scope.registry.communities.get(device.community)
+        zone = zone_of(community.timezone if community else "UTC")
+        data: dict[str, Any] = dict(message.data)
+        return Seen(kind, time, base, message.lane, message.gateway, key, evidence, zone, data)
+
+    def _device(self, name: str, message: Message) -> Device | None:
+        device = self.scope.registry.devices.get(name)
+        if device is None or device.gateway != message.gateway or device.community != message.community:
+            if name != message.gateway:
+                self._refuse("unregistered_device")
+            return None
+        return device
+
+    def _history(self, message: Message, time: int, received_at: int) -> bool:
+        if message.historic or received_at - time > HISTORIC_AFTER:
+            self._refuse("historic")
+            return True
+        return False
+
+    def _refuse(self, reason: str) -> None:
+        self.counters.refused[reason] = self.counters.refused.get(reason, 0) + 1
+
+    # --- watches ----------------------------------------------------------------------------------------------------
+
+    def _observe(self, device: Device, seen: Seen) -> Iterator[Output]:
+        plan = self.scope.plan(device)
+        refs = plan.readings.get(seen.quantity, []) if seen.quantity else plan.events.get(seen.kind, [])
+        for ref in sorted({*refs, *plan.anything}) if plan.anything else refs:
+            self.counters.evaluations += 1
+            watch = self._watch(device, ref, seen.lane)
+            yield from self._run(device, ref, watch, watch.observe(self.scope.clause(ref), seen))
+
+    def _own_time(self, device: Device, time: int, agent_time: int) -> Iterator[Output]:
+        running = [item for item in self.watches.get(device.id, {}).items() if item[1].deadline is not None]
+        for ref, watch in sorted(running, key=lambda item: (item[1].deadline, item[0])):
+            yield from self._run(device, ref, watch, watch.own_time(self.scope.clause(ref), time, agent_time))
+
+    def _expire(self, lane: LaneName, clock: LaneClock, besides: Container[str] = ()) -> Iterator[Output]:
+        for by_delivery, upto in ((False, clock.time), (True, clock.delivered)):
+            name = (*lane, by_delivery)
+            while (key := self.timers.pop_due(name, upto, besides)) is not None:
+                device = self.scope.registry.devices[key.device]
+                ref = (key.rule, key.clause)
+                watch = self.watches[key.device][ref]
+                yield from self._run(device, ref, watch, watch.expire(self.scope.clause(ref)))
+
+    def _run(self, device: Device, ref: Ref, watch: Watch, signals: Iterator[Signal]) -> Iterator[Output]:
+        """Let the watch work, follow its timer, and tell the book what it says."""
+        told = list(signals)
+        self.follow(device.id, ref, watch)
+        for signal in told:
+            yield from self._tell(device, ref, signal)
+
+    def follow(self, device: str, ref: Ref, watch: Watch) -> None:
+        """Make the timers agree with the watch's deadline."""
+        key = Key(device, *ref)
+        if watch.deadline is None:
+            self.timers.cancel(key)
+        else:
+            missing = isinstance(self.scope.clause(ref).part, MissingClause)
+            self.timers.set((watch.gateway, watch.lane, missing), watch.deadline, key)
+
+    def _tell(self, device: Device, ref: Ref, signal: Signal) -> Iterator[Transition]:
+        rule = self.scope.rules[ref[0]]
+        subject, subject_kind = self.scope.subject(rule, device)
+        fired = signal.sign is Sign.FIRED
+        place = subject if subject_kind == "place" else device.place
+        text = (
+            sentence(rule, ref[1], device, self.scope.registry, signal.at, signal.evidence)
+            if fired
+            else rule.sentence.text
+        )
+        about = About(subject, subject_kind, device.community, place, text)
+        yield from self.book.signal(rule, ref[1], device.id, about, signal)
+
+    def _watch(self, device: Device, ref: Ref, lane: Lane) -> Watch:
+        watches = self.watches.setdefault(device.id, {})
+        watch = watches.get(ref)
+        if watch is None:
+            watch = watches[ref] = Watch(device.gateway, lane)
+        return watch
+
+    def _arm(self, lane: LaneName, clock: LaneClock) -> None:
+        """Begin to expect the devices of this gateway that we have never heard: reports travel on the bulk lane."""
+        if lane in self._armed or lane[1] is not Lane.BULK:
+            return
+        self._armed.add(lane)
+        for device in self.scope.devices(lane[0]):
+            for ref in self.scope.plan(device).missing:
+                if ref not in self.watches.get(device.id, {}):
+                    watch = self._watch(device, ref, lane[1])
+                    watch.arm(self.scope.clause(ref), clock.delivered, f"{lane[0]}/armed/{clock.delivered}")
+                    self.follow(device.id, ref, watch)
+
+    # --- time, people, changes --------------------------------------------------------------------------------------
+
+    def _tick(self, now: int) -> Iterator[Output]:
+        self.listening.tick(now)
+        for lane, clock in sorted(self.lanes.items()):
+            if clock.stand_in(now, self.listening.since):
+                yield from self._expire(lane, clock)
+
+    def _action(self, entry: ActionIn) -> Iterator[Output]:
+        record = self.book.find(entry.action.alert)
+        yield from self.book.act(entry.action)
+        if record is not None and entry.action.kind is ActionKind.CLOSE and self.book.find(entry.action.alert) is None:
+            self._forget_conditions(record.alert.rule, record.alert.subject)
+
+    def _forget_conditions(self, rule: str, subject: str) -> None:
+        """A person closed it: what stands behind it has to begin anew to be an alert again."""
+        known = self.scope.rules.get(rule)
+        if known is None:
+            return
+        for name, watches in sorted(self.watches.items()):
+            device = self.scope.registry.devices[name]
+            if self.scope.subject(known, device)[0] != subject:
+                continue
+            for ref, watch in watches.items():
+                if ref[0] == rule:
+                    watch.reset()
+                    self.follow(name, ref, watch)
+
+    def _change(self, rules: tuple[Rule, ...], registry: RegistrySnapshot) -> None:
+        """Take on new rules or a new registry. What is pending under a rule that changed begins anew, what fires goes on
+        if its clause is still there; a device that is gone, or behind another gateway, is forgotten. Alerts stay."""
+        before, self.scope = self.scope, Scope(rules, registry)
+        self._armed.clear()
+        kept: dict[str, dict[Ref, Watch]] = {}
+        for name, watches in self.watches.items():
+            device = registry.devices.get(name)
+            for ref, watch in watches.items():
+                if device is not None and _goes_on(before, self.scope, device, ref, watch):
+                    kept.setdefault(name, {})[ref] = watch
+        self.watches = kept
+        self.follow_all()
+
+    def follow_all(self) -> None:
+        """Make the timers anew from the watches."""
+        self.timers = Timers()
+        for name, watches in self.watches.items():
+            for ref, watch in watches.items():
+                self.follow(name, ref, watch)
+
+    def _life_safety(self, rule: str) -> bool:
+        known = self.scope.rules.get(rule)
+        return known is not None and known.life_safety
+
+
+def _goes_on(before: Scope, now: Scope, device: Device, ref: Ref, watch: Watch) -> bool:
+    old, new = before.rules[ref[0]], now.rules.get(ref[0])
+    if new is None or not now.watches(new, device) or device.gateway != watch.gateway:
+        return False
+    if old == new:
+        return True
+    same_part = ref[1] < len(new.when) and type(new.when[ref[1]].part) is type(old.when[ref[1]].part)
+    return same_part and watch.state.value == "firing"
+
+
+def outputs_of(engine: Engine, entries: list[Input]) -> list[Output]:
+    """Apply them one after the other: all that they change."""
+    return list(chain.from_iterable(engine.apply(entry) for entry in entries))

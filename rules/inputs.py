@@ -1,0 +1,140 @@
+"""All that can change a result, in one order: what the engine applies and the journal keeps. Nothing else is read.
+
+In the journal an input is one letter for its kind and then JSON.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from linli.db.registry import RegistrySnapshot
+from linli.model import Action, Alert, Evidence, Lane, Message, Reading, TimeSource
+from rules.model import Rule
+
+
+@dataclass(frozen=True, slots=True)
+class MessageIn:
+    """A message that is next on its lane."""
+
+    message: Message
+    received_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """The server's clock, told only while messages can come in (connected to the broker)."""
+
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
+class ActionIn:
+    """A person's act."""
+
+    action: Action
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryIn:
+    """The registry has changed: all of its content."""
+
+    registry: RegistrySnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class RulesIn:
+    """The rules have changed: all of them."""
+
+    rules: tuple[Rule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptIn:
+    """Open alerts found in the database by an engine that had lost its own state."""
+
+    alerts: tuple[Alert, ...]
+
+
+Input = MessageIn | Tick | ActionIn | RegistryIn | RulesIn | AdoptIn
+
+
+class _MessageRecord(msgspec.Struct, array_like=True):
+    """A Message in the journal. It names its fields itself, since a message's free JSON has no msgspec type."""
+
+    received_at: int
+    community: str
+    gateway: str
+    bootid: str
+    lane: Lane
+    sequence: int
+    oldest: int
+    type: str
+    subject: str
+    time: int
+    agent_time: int
+    time_source: TimeSource
+    historic: bool
+    data: dict[str, Any]
+    readings: tuple[Reading, ...]
+
+
+_MESSAGE_FIELDS = tuple(name for name in _MessageRecord.__struct_fields__ if name != "received_at")
+
+_message_decoder = msgspec.json.Decoder(_MessageRecord)
+
+
+def encode_input(entry: Input) -> bytes:
+    """The input as the journal keeps it."""
+    match entry:
+        case MessageIn(message, received_at):
+            record = _MessageRecord(received_at, *(getattr(message, name) for name in _MESSAGE_FIELDS))
+            return b"M" + msgspec.json.encode(record)
+        case Tick(now):
+            return b"T%d" % now
+        case ActionIn(action):
+            return b"A" + msgspec.json.encode(action)
+        case RegistryIn(registry):
+            return b"G" + msgspec.json.encode(registry)
+        case RulesIn(rules):
+            return b"R" + msgspec.json.encode(rules)
+        case AdoptIn(alerts):
+            return b"O" + msgspec.json.encode(alerts)
+
+
+def decode_input(body: bytes) -> Input:
+    """The inverse of `encode_input`. Raises ValueError for anything else."""
+    kind, rest = body[:1], body[1:]
+    if kind == b"M":
+        record = _message_decoder.decode(rest)
+        return MessageIn(Message(*(getattr(record, name) for name in _MESSAGE_FIELDS)), record.received_at)
+    if kind == b"T":
+        return Tick(int(rest))
+    if kind == b"A":
+        return ActionIn(msgspec.json.decode(rest, type=Action))
+    if kind == b"G":
+        return RegistryIn(msgspec.json.decode(rest, type=RegistrySnapshot))
+    if kind == b"R":
+        return RulesIn(msgspec.json.decode(rest, type=tuple[Rule, ...]))
+    if kind == b"O":
+        return AdoptIn(tuple(alert_from(document) for document in msgspec.json.decode(rest)))
+    raise ValueError(f"{kind!r} is no kind of input")
+
+
+def evidence_from(document: dict[str, Any]) -> Evidence:
+    """Evidence from its JSON object."""
+    return Evidence(**document)
+
+
+def alert_from(document: dict[str, Any]) -> Alert:
+    """An alert from its JSON object (`msgspec.json.encode` of an Alert)."""
+    values = msgspec.convert({**document, "evidence": ()}, type=_AlertShell)
+    fields = {name: getattr(values, name) for name in _AlertShell.__struct_fields__}
+    return Alert(**fields | {"evidence": tuple(evidence_from(item) for item in document["evidence"])})
+
+
+_AlertShell = msgspec.defstruct(
+    "_AlertShell",
+    [(name, tuple[()] if name == "evidence" else kind) for name, kind in Alert.__annotations__.items()],
+)
+"""An Alert's fields without evidence, whose free JSON has no msgspec type."""

@@ -1,0 +1,235 @@
+"""A rule as people write it: a small language of parts that combine. `docs/rules.md` teaches it with every part's example.
+
+A rule says for whom it watches (`applies_to`), what it watches for (`when`: any one of its clauses), and what a person is
+told. A clause is exactly one of four parts:
+
+    event     something happened                               (twice within 10 s, at night, without a grant before)
+    state     something lasts from a beginning to an end event (for 60 s)
+    reading   a number is beyond a limit                       (for 30 s, until it is back below another limit)
+    missing   a device said nothing                            (for 180 s)
+
+These are plain structures; `rules.load` checks what types alone cannot say. Durations are texts such as '30s', '5m', '24h'.
+"""
+
+import re
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from linli.clock import DAY, HOUR, MINUTE, SECOND
+from linli.i18n import Text
+from linli.model import Severity
+
+_DURATION = re.compile(r"(\d{1,9})(ms|s|m|h|d)")
+_UNITS = {"ms": SECOND // 1000, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
+_CLOCK_TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
+
+SENTENCE_FIELDS = frozenset(
+    ("device", "place", "community", "event", "value", "threshold", "quantity", "for", "time", "subject")
+)
+"""What a sentence may say in braces."""
+
+
+@lru_cache(maxsize=4096)
+def duration(text: str) -> int:
+    """Microseconds of '500ms', '30s', '5m', '24h', '7d'; ValueError for anything else."""
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a duration such as 30s, 5m or 24h")
+    return int(match.group(1)) * _UNITS[match.group(2)]
+
+
+@lru_cache(maxsize=4096)
+def clock_time(text: str) -> int:
+    """Minutes since midnight of '23:00'; ValueError for anything else."""
+    match = _CLOCK_TIME.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a time of day such as 23:00")
+    return int(match.group(1)) * 60 + int(match.group(2))
+
+
+class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of all parts: immutable, and a key that is not known is an error."""
+
+
+class Words(_Part, frozen=True):
+    """A text in both languages."""
+
+    zh: str
+    en: str
+
+    @property
+    def text(self) -> Text:
+        """As the kernel has it."""
+        return Text(self.zh, self.en)
+
+
+class Match(_Part, frozen=True):
+    """Any event of one of `types` whose data has, for each key of `where`, exactly that value."""
+
+    types: tuple[str, ...]
+    where: dict[str, Any] = {}
+
+
+class Unless(Match, kw_only=True, frozen=True):
+    """An event of the same device that excuses what follows within `within`."""
+
+    within: str
+
+
+class Repeated(_Part, frozen=True):
+    """At least `times` matching events of the same device within `within`."""
+
+    times: int
+    within: str
+
+
+class During(_Part, rename={"start": "from", "end": "to"}, frozen=True):
+    """Local time of day of the community, from (inclusive) to (exclusive); may cross midnight."""
+
+    start: str
+    end: str
+
+
+class Happening(Match, kw_only=True, frozen=True):
+    """An event that counts: of these types, and with all of its conditions."""
+
+    unless: Unless | None = None
+    repeated: Repeated | None = None
+    during: During | None = None
+
+
+class EventClause(Happening, kw_only=True, frozen=True):
+    """True when it happens; back to normal once it has not happened again for `quiet`."""
+
+    quiet: str = "10m"
+
+
+class StateClause(_Part, rename={"hold": "for"}, frozen=True):
+    """True from `begins` until any of `ends`. It counts after `for`; it is over after `keep` without beginning again."""
+
+    begins: Happening
+    ends: tuple[Match, ...]
+    hold: str = "0s"
+    keep: str = "0s"
+
+
+class ReadingClause(_Part, rename={"hold": "for"}, frozen=True):
+    """True while the quantity is beyond its limit: exactly one of `above`, `at_least`, `below`, `at_most`.
+
+    It counts after `for` without a reading on the right side. Once it counts it goes on until a reading is below
+    `reset_below` (or above `reset_above`), without a reset until one is on the right side of the limit; `keep` is how long
+    it has to stay there.
+    """
+
+    quantity: str
+    above: float | None = None
+    at_least: float | None = None
+    below: float | None = None
+    at_most: float | None = None
+    reset_below: float | None = None
+    reset_above: float | None = None
+    unit: str | None = None
+    hold: str = "0s"
+    keep: str = "0s"
+
+    @property
+    def threshold(self) -> float:
+        """The limit, whichever way it is written."""
+        for limit in (self.above, self.at_least, self.below, self.at_most):
+            if limit is not None:
+                return limit
+        raise ValueError("a reading clause has no limit")
+
+    def beyond(self, value: float) -> bool:
+        """Whether `value` is on the wrong side of the limit."""
+        return (
+            (self.above is not None and value > self.above)
+            or (self.at_least is not None and value >= self.at_least)
+            or (self.below is not None and value < self.below)
+            or (self.at_most is not None and value <= self.at_most)
+        )
+
+    def reset(self, value: float) -> bool:
+        """Whether `value` ends what is firing."""
+        if self.reset_below is not None:
+            return value < self.reset_below
+        if self.reset_above is not None:
+            return value > self.reset_above
+        return not self.beyond(value)
+
+
+class MissingClause(_Part, rename={"hold": "for"}, frozen=True):
+    """True when the device sent none of `types` (nothing at all, if none is named) for `for`."""
+
+    hold: str
+    types: tuple[str, ...] = ()
+
+
+class Clause(_Part, frozen=True):
+    """One way in which the rule comes true: exactly one of the four parts. `severity` overrides the rule's."""
+
+    event: EventClause | None = None
+    state: StateClause | None = None
+    reading: ReadingClause | None = None
+    missing: MissingClause | None = None
+    severity: Severity | None = None
+
+    @property
+    def part(self) -> EventClause | StateClause | ReadingClause | MissingClause:
+        """The one that is given."""
+        for part in (self.event, self.state, self.reading, self.missing):
+            if part is not None:
+                return part
+        raise ValueError("a clause has no part")
+
+    @property
+    def hold(self) -> int:
+        """How long it must be true before it counts, in microseconds."""
+        part = self.part
+        return 0 if isinstance(part, EventClause) else duration(part.hold)
+
+    @property
+    def linger(self) -> int:
+        """How long after it was last true it is over, in microseconds."""
+        part = self.part
+        if isinstance(part, EventClause):
+            return duration(part.quiet)
+        return 0 if isinstance(part, MissingClause) else duration(part.keep)
+
+
+class AppliesTo(_Part, frozen=True):
+    """The devices a rule watches: of one of these kinds, and (if given) part of a facility of one of these kinds."""
+
+    device_kinds: tuple[str, ...]
+    facility_kinds: tuple[str, ...] = ()
+
+
+class Confirm(_Part, frozen=True):
+    """A second device of the same place that says so within `within` confirms the alert."""
+
+    within: str
+
+
+class Rule(_Part, frozen=True):
+    """One rule file. `subject`: what an alert is about, 'device', or 'place': the building the device is in."""
+
+    id: str
+    title: Words
+    sentence: Words
+    advice: Words
+    severity: Severity
+    route: tuple[str, ...]
+    source: str
+    applies_to: AppliesTo
+    when: tuple[Clause, ...]
+    subject: str = "device"
+    latched: bool = False
+    life_safety: bool = False
+    confirm: Confirm | None = None
+    declares: tuple[str, ...] = ()
+
+    def severity_of(self, clause: int) -> Severity:
+        """How bad it is when this clause is what came true."""
+        return self.when[clause].severity or self.severity

@@ -1,0 +1,108 @@
+"""Which clauses watch which device, and what an alert of it would be about. Derived from rules and registry. No I/O."""
+
+from dataclasses import dataclass, field
+
+from linli.db.registry import RegistrySnapshot
+from linli.model import Device
+from rules.model import Clause, EventClause, Happening, MissingClause, ReadingClause, Rule, StateClause
+
+Ref = tuple[str, int]
+"""A rule's id and the number of one of its clauses."""
+
+BUILDING = "building"
+
+
+@dataclass(slots=True)
+class Plan:
+    """The clauses that watch one device, by what they look at; each in order of rule and clause."""
+
+    events: dict[str, list[Ref]] = field(default_factory=dict)
+    readings: dict[str, list[Ref]] = field(default_factory=dict)
+    anything: list[Ref] = field(default_factory=list)
+    """Clauses that any report of the device matters to."""
+    missing: list[Ref] = field(default_factory=list)
+
+
+class Scope:
+    """Rules and registry together. Plans are made when a device is first asked for."""
+
+    def __init__(self, rules: tuple[Rule, ...] = (), registry: RegistrySnapshot | None = None) -> None:
+        self.rules = {rule.id: rule for rule in sorted(rules, key=lambda rule: rule.id)}
+        self.registry = registry or RegistrySnapshot()
+        self._plans: dict[str, Plan] = {}
+        self._of_gateway: dict[str, list[Device]] = {}
+        for device in sorted(self.registry.devices.values(), key=lambda device: device.id):
+            self._of_gateway.setdefault(device.gateway, []).append(device)
+
+    def clause(self, ref: Ref) -> Clause:
+        """The clause that `ref` names."""
+        return self.rules[ref[0]].when[ref[1]]
+
+    def devices(self, gateway: str) -> list[Device]:
+        """The devices behind a gateway, in order of id."""
+        return self._of_gateway.get(gateway, [])
+
+    def plan(self, device: Device) -> Plan:
+        """What watches this device."""
+        plan = self._plans.get(device.id)
+        if plan is None:
+            plan = self._plans[device.id] = self._make(device)
+        return plan
+
+    def watches(self, rule: Rule, device: Device) -> bool:
+        """Whether the rule applies to the device."""
+        wanted = rule.applies_to
+        if device.kind not in wanted.device_kinds:
+            return False
+        facility = self.registry.facilities.get(device.facility or "")
+        return not wanted.facility_kinds or (facility is not None and facility.kind in wanted.facility_kinds)
+
+    def subject(self, rule: Rule, device: Device) -> tuple[str, str]:
+        """What an alert of this rule is about, for this device, and its kind: 'device' or 'place'."""
+        if rule.subject == "device":
+            return device.id, "device"
+        return self.building(device.place), "place"
+
+    def building(self, place: str) -> str:
+        """The building that a place lies in, or is; the outermost place where there is no building."""
+        seen = {place}
+        here = place
+        while (known := self.registry.places.get(here)) is not None:
+            if known.kind == BUILDING or known.parent is None or known.parent in seen:
+                return here
+            here = known.parent
+            seen.add(here)
+        return here
+
+    def _make(self, device: Device) -> Plan:
+        plan = Plan()
+        for rule in self.rules.values():
+            if not self.watches(rule, device):
+                continue
+            for number, clause in enumerate(rule.when):
+                ref = (rule.id, number)
+                part = clause.part
+                if isinstance(part, ReadingClause):
+                    plan.readings.setdefault(part.quantity, []).append(ref)
+                    continue
+                if isinstance(part, MissingClause):
+                    plan.missing.append(ref)
+                    if not part.types:
+                        plan.anything.append(ref)
+                for kind in sorted(event_types(clause)):
+                    plan.events.setdefault(kind, []).append(ref)
+        return plan
+
+
+def event_types(clause: Clause) -> set[str]:
+    """Every event type that the clause looks at."""
+    part = clause.part
+    if isinstance(part, EventClause):
+        return _of(part)
+    if isinstance(part, StateClause):
+        return _of(part.begins).union(*(end.types for end in part.ends))
+    return set(part.types) if isinstance(part, MissingClause) else set()
+
+
+def _of(part: Happening) -> set[str]:
+    return set(part.types) | (set(part.unless.types) if part.unless else set())

@@ -1,0 +1,323 @@
+"""The rules worker: one loop over what has arrived. All decisions are the engine's.
+
+    MQTT thread --> inbox --+
+    actions (50 ms) --------+--> journal (one commit) --> acks --> engine --> effects --> database --> notices
+    registry (1 s), tick ---+
+
+An acknowledgement goes out once the journal has the message. Effects wait in memory while the database is down, and are
+found again in the journal after a kill; a snapshot is taken only when none waits. With the journal unwritable nothing is
+taken or acknowledged: agents keep it.
+"""
+
+import logging
+import queue
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from linli import topics
+from linli.clock import Clock
+from linli.codec import Ack, decode, encode_ack, encode_notice, notice_of
+from linli.db.alerts import Change, SqlAlerts
+from linli.db.registry import SqlRegistry
+from linli.delivery import Positions, Verdict, key_of
+from linli.errors import Refused
+from linli.model import Consumer, LaneKey, Message
+from linli.ports import MqttClient
+from linli.runtime import Health
+from rules.effects import Waiting
+from rules.engine import Engine
+from rules.inputs import ActionIn, Input, MessageIn, RegistryIn, Tick
+from rules.journal import Journal, JournalUnavailable, Snapshot
+from rules.state import dump
+
+_log = logging.getLogger(__name__)
+
+INBOX = 20_000
+BATCH = 2_000
+POLL_S = 0.05
+REFRESH_S = 1.0
+RETRY_S = 0.5
+SNAPSHOT_EVERY = 20_000
+"""Inputs between two snapshots."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Bytes as they came."""
+
+    topic: str
+    payload: bytes
+    received_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What the worker works with. `tick_s`: real seconds between two ticks."""
+
+    client: MqttClient
+    alerts: SqlAlerts
+    registry: SqlRegistry
+    journal: Journal
+    clock: Clock
+    qos: int = 0
+    tick_s: float = 1.0
+    snapshot_every: int = SNAPSHOT_EVERY
+
+
+class Inbox:
+    """What the MQTT thread hands over; bounded: what does not fit is dropped and counted, and its agent sends it again."""
+
+    def __init__(self, size: int = INBOX) -> None:
+        self._queue: queue.Queue[Arrival] = queue.Queue(size)
+        self.dropped = 0
+
+    def put(self, arrival: Arrival) -> None:
+        """Keep it, if there is room."""
+        try:
+            self._queue.put_nowait(arrival)
+        except queue.Full:
+            self.dropped += 1
+
+    def take(self, wait_s: float) -> list[Arrival]:
+        """What is there, at most BATCH; waits up to `wait_s` for the first."""
+        taken: list[Arrival] = []
+        try:
+            taken.append(self._queue.get(timeout=wait_s))
+            while len(taken) < BATCH:
+                taken.append(self._queue.get_nowait())
+        except queue.Empty:
+            pass
+        return taken
+
+
+class Worker:
+    """Runs from `run` until its event is set; `engine` and `waiting` are as `rules.start` brought them back."""
+
+    def __init__(self, outside: Outside, engine: Engine, waiting: Waiting) -> None:
+        self._outside = outside
+        self._engine = engine
+        self._waiting = waiting
+        self._positions = Positions(dict(engine.positions))
+        self._inbox = Inbox()
+        self._greet = threading.Event()
+        self._pause = threading.Event()
+        self._next_tick = self._next_refresh = self._next_poll = self._next_write = float("-inf")
+        self._since_snapshot = 0
+        self._refused = self._gaps = self._repeats = self._failed = 0
+        self._trouble: dict[str, str] = {"broker": "not connected to the broker"}
+
+    def run(self, stop: threading.Event) -> None:
+        """Connect, and work until `stop` is set; then leave a snapshot, so that the next start is short."""
+        client = self._outside.client
+        client.start(self._message_came, self._connected, self._disconnected)
+        client.subscribe(
+            [topics.any_gateway(topics.Leaf.URGENT), topics.any_gateway(topics.Leaf.BULK)], self._outside.qos
+        )
+        try:
+            self._pause = stop
+            while not stop.is_set():
+                self.step()
+        finally:
+            client.stop()
+            self._snapshot(at_least=1)
+
+    def step(self, wait_s: float = POLL_S) -> None:
+        """One batch: take what has arrived within `wait_s` and what is due, journal, acknowledge, apply, write, tell."""
+        arrivals = self._inbox.take(wait_s)
+        if self._greet.is_set():
+            self._greet.clear()
+            self._answer(self._positions.known().items())
+        answers: set[LaneKey] = set()
+        entries = [*self._registry_changes(), *self._accept(arrivals, answers), *self._actions(), *self._ticks()]
+        positions = self._keep(entries)
+        if positions is None:
+            return
+        self._answer((key, self._positions.upto(key)) for key in sorted(answers, key=str))
+        for position, entry in zip(positions, entries, strict=True):
+            self._failed += not apply_one(self._engine, self._waiting, position, entry)
+        self._write()
+        self._snapshot(self._outside.snapshot_every)
+
+    def health(self) -> Health:
+        """How the worker is; safe to call from any thread."""
+        counters = self._engine.counters
+        trouble = "; ".join(self._trouble.copy().values())
+        return Health(
+            "degraded" if trouble else "ok",
+            trouble,
+            {
+                "messages": counters.messages,
+                "evaluations": counters.evaluations,
+                "transitions": counters.transitions,
+                "open_alerts": len(self._engine.book.open),
+                "dead_letters": self._refused + sum(counters.refused.copy().values()),
+                "repeats": self._repeats,
+                "gaps": self._gaps,
+                "dropped": self._inbox.dropped,
+                "failed_inputs": self._failed,
+                "waiting_effects": len(self._waiting),
+            },
+        )
+
+    # --- what comes in ----------------------------------------------------------------------------------------------
+
+    def _accept(self, arrivals: list[Arrival], answers: set[LaneKey]) -> list[Input]:
+        """The messages that are next on their lanes; `answers` gets every lane that is owed its `upto`."""
+        accepted: list[Input] = []
+        for arrival in arrivals:
+            message = self._decoded(arrival)
+            if message is None:
+                continue
+            key = key_of(message)
+            answers.add(key)
+            verdict = self._positions.judge(key, message.sequence, message.oldest).verdict
+            if verdict is Verdict.ACCEPT:
+                accepted.append(MessageIn(message, arrival.received_at))
+            elif verdict is Verdict.REPEAT:
+                self._repeats += 1
+            else:
+                self._gaps += 1
+        return accepted
+
+    def _decoded(self, arrival: Arrival) -> Message | None:
+        try:
+            topic = topics.parse(arrival.topic)
+            if isinstance(topic, topics.GatewayTopic):
+                return decode(topic, arrival.payload)
+        except Refused as error:  # ingest keeps the dead letter
+            _log.debug("refused on %s: %s", arrival.topic, error.text.en)
+        self._refused += 1
+        return None
+
+    def _actions(self) -> list[Input]:
+        if not self._due("_next_poll", POLL_S):
+            return []
+        try:
+            pending = self._outside.alerts.pending_actions()
+        except SQLAlchemyError as error:
+            self._database_fails(error)
+            return []
+        if not self._waiting:
+            self._trouble.pop("database", None)
+        under_way = self._waiting.actions
+        return [ActionIn(item.action) for item in pending if item.action.id not in under_way]
+
+    def _ticks(self) -> list[Input]:
+        """A tick when one is due. Not while the broker is away: then silence is ours, not the gateways'."""
+        if not self._outside.client.connected or not self._due("_next_tick", self._outside.tick_s):
+            return []
+        return [Tick(self._outside.clock.now())]
+
+    def _registry_changes(self) -> list[Input]:
+        if not self._due("_next_refresh", REFRESH_S):
+            return []
+        registry = self._outside.registry
+        try:
+            registry.refresh()
+        except SQLAlchemyError as error:
+            self._database_fails(error)
+            return []
+        if registry.snapshot.version == self._engine.scope.registry.version:
+            return []
+        return [RegistryIn(registry.snapshot)]
+
+    def _due(self, name: str, every_s: float) -> bool:
+        now = self._outside.clock.monotonic()
+        if now < getattr(self, name):
+            return False
+        setattr(self, name, now + every_s)
+        return True
+
+    # --- what becomes of it -----------------------------------------------------------------------------------------
+
+    def _keep(self, entries: list[Input]) -> list[int] | None:
+        """Journal them: their positions. None if that cannot be done now: then nothing was taken."""
+        if not entries:
+            return []
+        try:
+            positions = self._outside.journal.append(entries)
+        except JournalUnavailable as error:
+            self._positions.roll_back()
+            self._trouble["journal"] = f"the journal cannot be written: {error}"
+            _log.error("the journal cannot be written: %s", error)
+            self._pause.wait(RETRY_S)
+            return None
+        self._trouble.pop("journal", None)
+        self._positions.commit(self._positions.pending())
+        self._since_snapshot += len(entries)
+        return positions
+
+    def _write(self) -> None:
+        """Write what waits, and tell it. While the database is down it goes on waiting."""
+        waiting = self._waiting.all
+        if not waiting or self._outside.clock.monotonic() < self._next_write:
+            return
+        count = len(waiting)
+        try:
+            changes = self._outside.alerts.apply(waiting)
+        except SQLAlchemyError as error:
+            self._database_fails(error)
+            self._next_write = self._outside.clock.monotonic() + RETRY_S
+            return
+        self._trouble.pop("database", None)
+        self._waiting.written(count)
+        self._tell(changes)
+
+    def _tell(self, changes: list[Change]) -> None:
+        for change in changes:
+            topic = str(topics.AlertTopic(change.alert.community, change.alert.id))
+            self._outside.client.publish(topic, encode_notice(notice_of(change.alert, change.kind)), self._outside.qos)
+
+    def _answer(self, uptos: Iterable[tuple[LaneKey, int]]) -> None:
+        """One acknowledgement for each lane. One that is lost is given again at the next repeat, gap or connect."""
+        for key, upto in uptos:
+            topic = topics.ack_topic(key.community, key.gateway, Consumer.RULES)
+            self._outside.client.publish(topic, encode_ack(Ack(key.bootid, key.lane, upto)), self._outside.qos)
+
+    def _snapshot(self, at_least: int) -> None:
+        if self._since_snapshot < at_least or self._waiting:
+            return
+        journal = self._outside.journal
+        try:
+            journal.keep(Snapshot(journal.position, self._waiting.told, dump(self._engine)))
+        except JournalUnavailable as error:
+            _log.warning("no snapshot: %s", error)
+            return
+        self._since_snapshot = 0
+
+    def _database_fails(self, error: SQLAlchemyError) -> None:
+        said = str(error).splitlines()[0][:200]
+        if "database" not in self._trouble:
+            _log.warning("the database fails, effects wait: %s", said)
+        self._trouble["database"] = f"the database fails, effects wait in memory: {said}"
+
+    # --- the MQTT thread --------------------------------------------------------------------------------------------
+
+    def _message_came(self, topic: str, payload: bytes, retained: bool) -> None:
+        if not retained:
+            self._inbox.put(Arrival(topic, payload, self._outside.clock.now()))
+
+    def _connected(self) -> None:
+        self._trouble.pop("broker", None)
+        self._greet.set()
+
+    def _disconnected(self, reason: str) -> None:
+        self._trouble["broker"] = f"not connected to the broker: {reason}"
+
+
+def apply_one(engine: Engine, waiting: Waiting, position: int, entry: Input) -> bool:
+    """Apply one input and queue its effects; False if it raised. Such an input is skipped: no message stops the worker."""
+    try:
+        waiting.add(position, engine.apply(entry))
+    except Exception:  # noqa: BLE001  (the boundary of one input: logged, counted, passed over)
+        _log.exception("input %d cannot be applied and is skipped: %s", position, type(entry).__name__)
+        return False
+    return True
+
+
+def tick_interval(speed: float) -> float:
+    """Real seconds between two ticks on a clock of that speed: one second of it, between 0.05 and 1 real seconds."""
+    return min(1.0, max(0.05, 1.0 / speed))
