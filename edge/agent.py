@@ -41,7 +41,7 @@ class Stats:
 
     taken: int
     sent: int
-    acknowledged: int
+    acks: int
     refused: int
     dropped: int
     queue_urgent: int
@@ -76,7 +76,7 @@ class Agent:
         self._awake = False
         self._stopping = False
         self._thread: threading.Thread | None = None
-        self._counts = dict.fromkeys(("taken", "sent", "acknowledged", "refused"), 0)
+        self._counts = dict.fromkeys(("taken", "sent", "acks", "refused"), 0)
         self._count_lock = threading.Lock()
         self._heartbeat_due = 0
         self._pace = _Pace(clock)
@@ -171,11 +171,12 @@ class Agent:
         lane: Lane = Lane.URGENT,
         historic: bool = False,
         believe_time: bool = False,
+        at: int | None = None,
     ) -> Draft:
-        """What `take_event` would take, for `take`."""
-        now = self._clock.now()
-        at = event_time(time, now, buffers=believe_time)
-        return Draft(lane, type, device, at.time, now, at.source, historic or at.historic, data)
+        """What `take_event` would take, for `take`. `at`: when the agent got it, if that is not now."""
+        now = self._clock.now() if at is None else at
+        when = event_time(time, now, buffers=believe_time)
+        return Draft(lane, type, device, when.time, now, when.source, historic or when.historic, data)
 
     def packets(
         self,
@@ -184,16 +185,17 @@ class Agent:
         time_source: TimeSource = TimeSource.DEVICE,
         historic: bool = False,
         believe_time: bool = False,
+        at: int | None = None,
     ) -> list[Draft]:
         """What `take_readings` would take, for `take`: a message has one time source, and is historic or not."""
-        now = self._clock.now()
+        now = self._clock.now() if at is None else at
         groups: dict[tuple[TimeSource, bool], list[Reading]] = {}
         for reading in readings:
-            at = EventTime(reading.time, time_source)
+            when = EventTime(reading.time, time_source)
             if time_source is TimeSource.DEVICE:
-                at = event_time(reading.time, now, buffers=believe_time)
-            timed = reading if at.time == reading.time else replace(reading, time=at.time)
-            groups.setdefault((at.source, historic or at.historic), []).append(timed)
+                when = event_time(reading.time, now, buffers=believe_time)
+            timed = reading if when.time == reading.time else replace(reading, time=when.time)
+            groups.setdefault((when.source, historic or when.historic), []).append(timed)
         return [
             self._packet(group[start : start + _PACKET], now, source, is_historic)
             for (source, is_historic), group in groups.items()
@@ -348,7 +350,7 @@ class Agent:
             return
         outcome = self._delivery[ack.lane].acknowledge(consumer, ack.upto, self._clock.monotonic())
         if outcome is Outcome.PROGRESS:
-            self._count("acknowledged", 1)
+            self._count("acks", 1)
         elif outcome is Outcome.RESTORED:
             _log.error(
                 "%s has %s up to %d, which this outbox never sent: it was restored", consumer, ack.lane, ack.upto

@@ -1,0 +1,75 @@
+"""`python -m edge CONFIG.yaml`: the agent as a process. Here, and only here, the edge meets paho and signals."""
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from edge.agent import Agent, last_will
+from edge.config import Broker, Site, load_site
+from edge.devices import DeviceLink
+from edge.mapping import Mapper
+from linli.adapters.mqtt import MqttConfig, PahoClient
+from linli.clock import SystemClock
+from linli.errors import LinliError
+from linli.i18n import Text
+from linli.logs import set_up_logging
+
+_log = logging.getLogger("edge")
+_REPORT_EVERY_S = 60.0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the agent until SIGTERM or Ctrl-C. 0 when it was stopped, 2 for a file or an outbox that cannot be used."""
+    parser = argparse.ArgumentParser(
+        prog="edge",
+        description=str(Text("邻里边缘代理：在设备旁运行", "The Linli edge agent: run it beside the devices")),
+    )
+    parser.add_argument("config", type=Path, help=str(Text("代理的 YAML 文件", "the agent's YAML file")))
+    options = parser.parse_args(arguments)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stop.set())
+    try:
+        site = load_site(options.config)
+        set_up_logging(site.log_level)
+        run(site, stop)
+    except LinliError as error:
+        print(error, file=sys.stderr)  # noqa: T201  (to the person who started it)
+        return 2
+    return 0
+
+
+def run(site: Site, stop: threading.Event) -> None:
+    """Run the agent of `site` until `stop`. OutboxError if its outbox cannot be used."""
+    clock = SystemClock()
+    name = site.agent.gateway
+    uplink = PahoClient(_mqtt(site.broker), f"gateway-{name}", last_will(site.agent, clock))
+    agent = Agent(site.agent, uplink, clock)
+    link = None
+    if site.device_broker is not None:
+        downlink = PahoClient(_mqtt(site.device_broker), f"devices-{name}")
+        link = DeviceLink(Mapper(site.sources), agent, downlink, clock, site.device_broker.topics)
+    agent.start()
+    _log.info("agent %s runs, outbox %s, %s", name, agent.bootid, site.broker)
+    try:
+        if link is not None:
+            link.start()
+        while not stop.wait(_REPORT_EVERY_S):
+            _log.info("%s %s", agent.stats(), link.counts() if link else "")
+    finally:
+        if link is not None:
+            link.stop()
+        agent.stop()
+        _log.info("agent %s has stopped", name)
+
+
+def _mqtt(broker: Broker) -> MqttConfig:
+    return MqttConfig(broker.host, broker.port, broker.username, broker.password, broker.tls, broker.ca)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
