@@ -30,6 +30,13 @@ _SEVERITY_STYLES = {
     Severity.LOW: "cyan",
 }
 _NONE = "-"
+_COLUMNS = (
+    (Text("部分", "part"), 14),
+    (Text("状态", "state"), 15),
+    (Text("运行时长", "running for"), 16),
+    (Text("重启次数", "restarts"), 9),
+    (Text("进程号", "pid"), 9),
+)
 _UNITS = (Text("每秒事件", "events a second"), Text("每秒读数", "readings a second"), Text("未关闭警报", "open alerts"))
 
 
@@ -71,23 +78,17 @@ def _head(view: View, language: str) -> RenderableType:
 
 
 def _parts(parts: Sequence[PartStatus], language: str) -> Table:
-    table = Table(box=None, expand=True, pad_edge=False, header_style="dim")
-    heads = (
-        Text("部分", "part"),
-        Text("状态", "state"),
-        Text("进程", "pid"),
-        Text("时长", "for"),
-        Text("重启", "restarts"),
-    )
-    for number, head in enumerate(heads):
-        table.add_column(head.of(language), justify="right" if number > 1 else "left", no_wrap=True)
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for head, width in _COLUMNS:
+        right = head.en in ("pid", "restarts")
+        table.add_column(head.of(language), justify="right" if right else "left", no_wrap=True, min_width=width)
     for part in parts:
         table.add_row(
             part_name(part.name).of(language),
             Styled(STATE_WORDS[part.state].of(language), style=_STATE_STYLES[part.state]),
-            str(part.pid or _NONE),
             _NONE if part.up_s is None else duration(part.up_s).of(language),
             Styled(str(part.restarts), style="yellow" if part.restarts else "dim"),
+            Styled(str(part.pid or _NONE), style="dim"),
         )
     return table
 

@@ -11,15 +11,21 @@ from linli.i18n import Text
 
 
 class FolderLock:
-    """A lock on `run/lock`, in which its holder says who it is. `crashed` after `take`: the last holder was killed."""
+    """A lock on `run/lock`, in which its holder says who it is. `crashed`: the last holder was killed."""
 
     def __init__(self, run: Path) -> None:
         self._path = run / "lock"
         self._file: IO[str] | None = None
         self.crashed = False
 
+    def require_free(self) -> None:
+        """DataFolderError, saying which process has it and what to do, if another holds it. Takes and makes nothing."""
+        if self.holder() is not None:
+            raise self._held()
+        self.crashed = self._path.exists() and bool(self._path.read_text().strip())
+
     def take(self, address: str = "") -> None:
-        """Take it, or DataFolderError saying which process has it and what to do. `address`: where its page is."""
+        """Take it, or DataFolderError as `require_free`. `address`: where its page is."""
         file = self._path.open("a+")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -28,8 +34,7 @@ class FolderLock:
             raise self._held() from None
         file.seek(0)
         self.crashed = bool(file.read().strip())
-        file.seek(0)
-        file.truncate()
+        file.truncate(0)
         json.dump({"pid": os.getpid(), "address": address}, file)
         file.flush()
         self._file = file
@@ -38,8 +43,7 @@ class FolderLock:
         """Give it back; again is allowed. `crashed`: leave the mark of a holder that was killed for the next one."""
         if self._file is not None:
             if not crashed:
-                self._file.seek(0)
-                self._file.truncate()
+                self._file.truncate(0)
             self._file.close()
             self._file = None
 

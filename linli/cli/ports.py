@@ -4,6 +4,7 @@ import errno
 import itertools
 import socket
 from dataclasses import dataclass
+from pathlib import Path
 
 from linli.errors import ConfigError, PortTaken
 from linli.i18n import Text
@@ -101,9 +102,20 @@ def find_holder(port: int) -> Holder | None:
         if pid is None:
             return None
         process = psutil.Process(pid)
-        return Holder(pid, process.name(), _is_linli(process.cmdline()))
+        command = process.cmdline()
+        return Holder(pid, _shown(process.name(), command), _is_linli(command))
     except psutil.Error:
         return None
+
+
+def _shown(name: str, command: list[str]) -> str:
+    """The program's name; for Python also what it runs. Not the whole command line: it may hold somebody's secret."""
+    if not name.startswith("python"):
+        return name
+    if "-m" in command[:-1]:
+        return f"{name} -m {command[command.index('-m') + 1]}"
+    script = next((word for word in command[1:] if not word.startswith("-")), "")
+    return f"{name} {Path(script).name[:40]}".strip() if script.endswith(".py") or "/" in script else name
 
 
 def _is_linli(command: list[str]) -> bool:

@@ -14,7 +14,7 @@ from linli.i18n import Text
 Probe = Callable[[int], Answer]
 
 _SILENT_S = SILENT_AFTER / 1e6
-_NOT_YET = Answer(False, Text("正在启动", "starting"))
+_NOT_YET = Answer(False)
 
 
 def broker_probe(host: str, port: int) -> Probe:

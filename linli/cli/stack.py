@@ -138,14 +138,21 @@ class Stack:
         self._stopped = threading.Event()
         self._watcher = threading.Thread(target=self._watch_users, name="broker-users", daemon=True)
 
+    def check(self) -> None:
+        """Find out what would keep it from starting, before `prepare` makes anything. Raises as `start` does."""
+        self._lock.require_free()
+        if "broker" in self._names:
+            find_program(self.settings)
+        self._require_ports()
+
     def start(self) -> None:
         """Start every part. Raises DataFolderError (in use), PortTaken, ConfigError or BrokerError, with nothing started."""
         self._lock.take(page_address(self.settings) if "api" in self._names else "")
         try:
+            self._require_ports()
             if "broker" in self._names:
                 self._broker = EmbeddedBroker(self.settings, find_program(self.settings))
                 self._broker.write_config()
-            self._require_ports()
         except BaseException:
             self._lock.release()
             raise

@@ -188,7 +188,8 @@ class _Keeper:
         if pid != self.pid or self.state not in HAS_PROCESS:
             return
         self._step(Event.ANSWERED if answer.well else Event.FELL_SILENT)
-        self._reason = answer.reason
+        if answer.well or answer.reason != OK:  # until it answers, why it ended stays on show
+            self._reason = answer.reason
 
     def stop(self) -> None:
         """Ask the process to end, and start it no more."""

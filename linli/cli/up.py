@@ -44,16 +44,17 @@ class Interrupts:
 
 def run_up(settings: Settings) -> int:
     """Prepare, start, show, and stop when asked to. Returns 0. Raises LinliError, with nothing left running."""
+    stack = Stack(settings)
+    stack.check()  # before accounts are made whose passwords nobody would see
     first = prepare(settings)
     set_up_logging(settings.log_level, DataFolder(settings.data).logs / "up.log")
-    stack = Stack(settings)
     interrupts = Interrupts()
     interrupts.listen(stack)
-    stack.start()
     database = open_database(settings.app_database_url)
+    _say_welcome(settings, first, People(database, settings.clock()).all())
     overview = OverviewReader(database)
     try:
-        _say_welcome(settings, first, People(database, settings.clock()).all())
+        stack.start()
         overview.start()
         with screen(settings, interactive=sys.stdout.isatty()) as show:
             _show(settings, stack, overview, interrupts, show)
