@@ -144,6 +144,8 @@ def problem(
     }
     body = json.dumps(document | more)  # ASCII: a lone surrogate that somebody sent stays an escape
     fixed = {"content-language": language, "cache-control": "no-store"}
+    if kind is TOO_LARGE:
+        fixed["connection"] = "close"  # else the rest would be read to its end to reach the next request
     return Response(body, kind.status, media_type=MEDIA_TYPE, headers=fixed | (headers or {}))
 
 

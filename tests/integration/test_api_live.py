@@ -1,0 +1,108 @@
+"""The hub: what one looker-on does must not touch the others."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import aclosing
+
+import pytest
+
+from api import live as live_module
+from api.live import QUEUE, Resync, Subscription
+from api.views import AlertChange
+from linli.db.people import Person
+from linli.model import Role
+from tests.integration.api_world import FOREIGN, HOME, World, make_alert, running_world
+from tests.support import eventually
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with running_world(tmp_path_factory.mktemp("live")) as running:
+        yield running
+
+
+def ids(taken: list[AlertChange | Resync]) -> list[str]:
+    return [change.view.alert.id for change in taken if isinstance(change, AlertChange)]
+
+
+def subscribe(world: World, name: str) -> Subscription:
+    return world.services.live.subscribe(world.services.people.get(name), lambda: None)
+
+
+def test_each_hears_what_they_may(world: World) -> None:
+    """One change, three people."""
+    guard, root = subscribe(world, f"{HOME}-security"), subscribe(world, "root")
+    other = subscribe(world, f"{FOREIGN}-security")
+    world.change(make_alert(HOME, 300, world.clock.now()))
+    eventually(lambda: bool(root._queue) and bool(guard._queue))
+    assert ids(root.take()) == ids(guard.take()) == [f"a{HOME}0300"]
+    assert other.take() == []
+    for subscription in (guard, root, other):
+        world.services.live.unsubscribe(subscription)
+
+
+def test_a_slow_reader_loses_its_queue_and_is_told(world: World) -> None:
+    """One Resync in place of what did not fit; then it goes on as before, and memory stays bounded."""
+    slow = subscribe(world, "root")
+    world.change(make_alert(HOME, 310, world.clock.now()))
+    eventually(lambda: bool(slow._queue))
+    change = slow.take()[0]
+    assert isinstance(change, AlertChange)
+    for _ in range(QUEUE + 1):
+        slow.offer(change)
+    taken = slow.take()
+    assert len(taken) == 1
+    assert isinstance(taken[0], Resync)
+    slow.offer(change)
+    assert slow.take() == [change]
+    world.services.live.unsubscribe(slow)
+
+
+def test_a_reader_that_raises_harms_nobody_else(world: World) -> None:
+    """It is ended; the others hear on."""
+
+    def broken() -> None:
+        raise RuntimeError("a page that is gone")
+
+    bad = world.services.live.subscribe(world.services.people.get("root"), broken)
+    good = subscribe(world, "root")
+    world.change(make_alert(HOME, 320, world.clock.now()))
+    eventually(lambda: f"a{HOME}0320" in ids(good.take()))
+    assert bad.ended
+    for subscription in (bad, good):
+        world.services.live.unsubscribe(subscription)
+
+
+def test_people_are_read_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who was disabled is cut off; who lost a community no longer hears of it."""
+    monkeypatch.setattr(live_module, "RECHECK_S", 0.0)
+    people = world.services.people
+    gone, _ = people.add("gone", Role.SECURITY, [HOME])
+    wide, _ = people.add("wide", Role.SECURITY, [HOME])
+    stale = Person(wide.id, wide.name, wide.display_name, wide.role, frozenset((HOME, FOREIGN)))
+    first, second = (world.services.live.subscribe(person, lambda: None) for person in (gone, stale))
+    people.set_enabled("gone", False)
+    world.services.live.nudge()
+    eventually(lambda: first.ended and second.person.communities == frozenset((HOME,)))
+    assert not second.ended
+    for subscription in (first, second):
+        world.services.live.unsubscribe(subscription)
+
+
+def test_changes_as_an_async_iterator(world: World) -> None:
+    """What the console uses."""
+
+    async def first() -> AlertChange | Resync:
+        async with aclosing(world.services.live.changes(world.services.people.get("root"))) as changes:
+            reading = asyncio.ensure_future(anext(changes))
+            while world.services.live.streams == 0:
+                await asyncio.sleep(0.01)
+            await asyncio.to_thread(world.change, make_alert(HOME, 330, world.clock.now()))
+            return await asyncio.wait_for(reading, 5)
+
+    change = asyncio.run(first())
+    assert isinstance(change, AlertChange)
+    assert change.view.alert.id == f"a{HOME}0330"
+    assert world.services.live.streams == 0
