@@ -115,7 +115,7 @@ class Consoles:
             if console.on_change is not None:
                 background_tasks.create(console.notice(changes), name="console-notice")
         if console.subscription.ended:
-            self._send_away(console)
+            background_tasks.create(self._end_if_signed_out(console), name="console-ended")
 
     def _row(self, change: AlertChange, visit: Visit) -> Row:
         key = (change.id, visit.language, visit.several)
@@ -128,6 +128,12 @@ class Consoles:
             if len(self._rows) > _KEPT_ROWS:
                 self._rows.popitem(last=False)
         return made
+
+    async def _end_if_signed_out(self, console: Console) -> None:
+        """The hub ends a subscription when its person may no longer sign in, but also when this process stops: then the
+        page stays as it is, and connects again to the next one."""
+        if await asyncio.to_thread(self._services.people.by_session, console.visit.token) is None:
+            self._send_away(console)
 
     def _send_away(self, console: Console) -> None:
         self._forget(console.client.id)

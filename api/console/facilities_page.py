@@ -72,7 +72,8 @@ class _FacilityBoard:
                 with Node("section", classes="place"):
                     with Node("h2"):
                         Node("span", first.building_name.of(language))
-                        Node("span", first.community_name.of(language), "muted")
+                        if self._visit.several:
+                            Node("span", first.community_name.of(language), "muted")
                     with Node("div", classes="cards"):
                         for view in building:
                             _card(view, self._visit, self._services.clock.now())

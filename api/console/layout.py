@@ -13,7 +13,7 @@ from api.console.visit import Visit
 from api.services import Services
 from api.views import AlertView
 from api.words import ROLES
-from linli.i18n import Text
+from linli.i18n import Language, Text
 
 STYLE_PATH = "/console/console.css"
 FAVICON = (
@@ -82,9 +82,14 @@ def frame(
             _person(visit)
             language_switch(language, client.request.url.path)
             _sign_out(language)
-        with Node("main", classes="main", id="main"):
+        with Node("div", classes="main", id="main"):
             yield
         _footer(console)
+
+
+def html_lang(language: str) -> str:
+    """The language as HTML's `lang` attribute has it."""
+    return "zh-CN" if language == Language.ZH else "en"
 
 
 def language_switch(language: str, back: str) -> None:
@@ -129,7 +134,7 @@ def _live(services: Services, visit: Visit, known: dict[str, str], toasting: boo
     )
     live.props["known"] = known
     live.props["now"] = services.clock.now() / 1000
-    live.props["lang"] = visit.language
+    live.props["lang"] = html_lang(visit.language)
     live.props["toasting"] = toasting
     live.props["person"] = visit.person.id
 

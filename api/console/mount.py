@@ -10,12 +10,12 @@ from nicegui import ui
 
 from api.console import alert_page, alerts_page, facilities_page, facility_page, login_page, texts
 from api.console.consoles import Consoles
-from api.console.layout import FAVICON, STYLE_PATH
+from api.console.layout import FAVICON, STYLE_PATH, html_lang
 from api.console.session import add_routes
 from api.console.sounds import tone
 from api.console.visit import language_of
 from api.services import Services
-from linli.i18n import Language, Text
+from linli.i18n import Text
 from linli.model import Severity
 
 STATIC = Path(__file__).parent / "static"
@@ -66,9 +66,8 @@ def _add_error_pages(services: Services) -> None:
 
     def answer(request: Request, status: int, text: Text) -> HTMLResponse:
         language = language_of(services, request, None)
-        lang = "zh-CN" if language == Language.ZH else "en"
         return HTMLResponse(
-            f'<!doctype html><html lang="{lang}"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+            f'<!doctype html><html lang="{html_lang(language)}"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
             f"<title>{texts.BRAND.of(language)}</title>"
             f'<link rel="stylesheet" href="{STYLE_PATH}"><body><div class="gate"><div class="panel stack">'
             f'<h1>{text.of(language)}</h1><a class="btn" href="/">{texts.HOME.of(language)}</a></div></div>',

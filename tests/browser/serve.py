@@ -5,8 +5,8 @@ import threading
 from pathlib import Path
 
 import uvicorn
-from fastapi import FastAPI
 
+from api.app import build_app
 from api.console import mount
 from api.services import Services, build_services
 from linli.clock import SystemClock
@@ -27,7 +27,6 @@ def main() -> None:
     hand = world.Hand(database, clock)
     if "--evening" in sys.argv:
         world.evening(hand, clock.now(), services.people.get("guard").id)
-    services.live.start()
     stop = threading.Event()
     threads = [
         threading.Thread(target=_act, args=(hand, services, stop), daemon=True),
@@ -35,16 +34,14 @@ def main() -> None:
     ]
     for thread in threads:
         thread.start()
-    app = FastAPI()
-    mount(app, services)
-    uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning")
+    uvicorn.run(build_app(services, mount), host="127.0.0.1", port=port, log_level="warning")
     stop.set()
 
 
 def _act(hand: world.Hand, services: Services, stop: threading.Event) -> None:
     while not stop.wait(0.05):
-        if hand.apply_acts():
-            services.live.nudge()
+        hand.apply_acts()
+        services.live.nudge()  # as a notice from rules would
 
 
 def _report(database: Database, store: MemoryStore, stop: threading.Event) -> None:

@@ -5,6 +5,7 @@
 
 import math
 import threading
+import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -248,6 +249,12 @@ def evil_camera(now: int) -> Alert:
     return replace(alert, title=Text(EVIL, EVIL), sentence=Text(EVIL, EVIL), advice=Text(EVIL, EVIL))
 
 
+def foreign_alert(now: int) -> Alert:
+    """An alert of a community that only the administrator sees."""
+    alert = camera_offline(now)
+    return replace(alert, id=alert_id("camera_offline", "c002-gate", str(now)), community="c002", subject="c002-gate")
+
+
 def evening(hand: Hand, now: int, guard: str) -> None:
     """A few alerts as an evening leaves them: new, acknowledged, returned, closed."""
     lift = _alert(
@@ -361,7 +368,7 @@ def _devices() -> Iterator[Device]:
 
 
 def _readings(device: Device, at: int) -> Iterator[Reading]:
-    phase = (hash(device.id) % 7) / 7 + at / DAY * 2 * math.pi
+    phase = (zlib.crc32(device.id.encode()) % 7) / 7 + at / DAY * 2 * math.pi
     for quantity, middle, swing in _CURVES[device.kind]:
         wobble = math.sin(at / MINUTE / 7.3) * swing * 0.15
         yield Reading(device.id, quantity, at, round(middle + swing * math.sin(phase) + wobble, 6))

@@ -4,7 +4,6 @@
 // seconds. Both are the same code for every console of a language, so that a change is written out once.
 
 const SILENT_AFTER_MS = 13000;
-const FRESH_MS = 15000;
 const TOAST_MS = 20000;
 const RANK = { critical: 0, high: 1, medium: 2, low: 3 };
 
@@ -31,7 +30,7 @@ export default {
         </a>
       </div>
     </div>`,
-  props: { words: Object, known: Object, now: Number, brand: String, lang: String, toasting: Boolean, person: String },
+  props: { words: Object, known: Object, now: Number, lang: String, toasting: Boolean, person: String },
   data() {
     return { muted: false, blocked: false, lost: false, feed: "", toasts: [] };
   },
@@ -44,7 +43,7 @@ export default {
   created() {
     this.open = new Map(Object.entries(this.known));
     this.muted = localStorage.getItem(this.muteKey()) === "1";
-    document.documentElement.lang = this.lang === "en" ? "en" : "zh-CN";
+    document.documentElement.lang = this.lang;
     this.plain = document.title;
     this.beatAt = Date.now();
     const before = window.linli || {};
@@ -92,7 +91,7 @@ export default {
           continue;
         }
         const worse = before !== undefined && RANK[row.severity] < RANK[before];
-        if (row.live && ((before === undefined && row.young) || worse)) fresh.push(row);
+        if (row.live && (before === undefined || worse)) fresh.push(row);
         this.open.set(row.id, row.severity);
       }
       this.showCount();
