@@ -45,16 +45,17 @@ def build_app(services: Services, console: Callable[[FastAPI, Services], None] |
     app.add_middleware(Gate, counts=requests)
     router = build_router(services, Metrics(services, requests))
     app.include_router(router)
-    app.add_api_route("/api/{rest:path}", _elsewhere(router), methods=_METHODS, include_in_schema=False)
+    for path in ("/api", "/api/{rest:path}"):
+        app.add_api_route(path, _elsewhere(router), methods=_METHODS, include_in_schema=False)
     if console is not None:
         console(app, services)
     return app
 
 
-def _elsewhere(router: APIRouter) -> Callable[[Request, str], Response]:
+def _elsewhere(router: APIRouter) -> Callable[[Request], Response]:
     """For what no route takes under /api, where the console would else answer with a page: 404, or 405 with `Allow`."""
 
-    def answer(request: Request, rest: str) -> Response:
+    def answer(request: Request) -> Response:
         allowed: set[str] = set()
         for route in router.routes:
             if isinstance(route, Route) and route.matches(request.scope)[0] is Match.PARTIAL:

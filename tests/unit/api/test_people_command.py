@@ -1,0 +1,141 @@
+"""`linli user` and `linli token` on a data folder."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from linli.cli.people import token_app, user_app
+from linli.clock import SystemClock
+from linli.db.database import open_database
+from linli.db.migrate import upgrade
+from linli.db.people import People
+from linli.db.registry import save
+from linli.i18n import Text
+from linli.model import Community
+
+RUNNER = CliRunner()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("LINLI_LANGUAGE", "en")
+    monkeypatch.chdir(tmp_path)
+    database = open_database(f"sqlite:///{tmp_path / 'linli.db'}")
+    upgrade(database)
+    with database.write() as connection:
+        save(connection, [Community(name, Text(name, name)) for name in ("c001", "c002")])
+    database.close()
+    return tmp_path
+
+
+@pytest.fixture
+def people(folder: Path) -> Iterator[People]:
+    database = open_database(f"sqlite:///{folder / 'linli.db'}")
+    yield People(database, SystemClock())
+    database.close()
+
+
+def run(app: typer.Typer, folder: Path, *words: str, status: int = 0, typed: str | None = None) -> str:
+    result = RUNNER.invoke(app, [*words, "--data", str(folder)], input=typed)
+    assert result.exit_code == status, result.output
+    return result.output
+
+
+def test_an_added_account_signs_in_with_what_was_shown(folder: Path, people: People) -> None:
+    """In the communities named, or in all that there are."""
+    shown = run(user_app, folder, "add", "guard", "--role", "security", "--community", "c001")
+    password = re.search(r"password: (\S+)", shown)
+    assert password is not None
+    person, _ = people.sign_in("guard", password.group(1))
+    assert person.communities == frozenset({"c001"})
+    run(user_app, folder, "add", "manager", "--role", "property")
+    assert people.get("manager").communities == frozenset({"c001", "c002"})
+    listed = run(user_app, folder, "list")
+    assert re.search(r"guard +security +c001 +enabled", listed)
+
+
+def test_a_reset_gives_a_new_password(folder: Path, people: People) -> None:
+    """That works, for who lost the first."""
+    run(user_app, folder, "add", "guard", "--role", "security")
+    shown = run(user_app, folder, "reset", "guard")
+    people.sign_in("guard", shown.split("password: ")[1].split()[0])
+
+
+def test_a_typed_password_is_not_shown(folder: Path, people: People) -> None:
+    """Neither while typing nor after."""
+    typed = "correct horse battery"
+    shown = run(user_app, folder, "add", "guard", "--role", "security", "--ask", typed=f"{typed}\n{typed}\n")
+    assert typed not in shown
+    people.sign_in("guard", typed)
+
+
+def test_disabling_and_enabling(folder: Path, people: People) -> None:
+    """As the list shows."""
+    run(user_app, folder, "add", "guard", "--role", "security")
+    run(user_app, folder, "disable", "guard")
+    assert "disabled" in run(user_app, folder, "list")
+    run(user_app, folder, "enable", "guard")
+    assert people.get("guard").enabled
+
+
+def test_a_token_works_until_it_is_revoked(folder: Path, people: People) -> None:
+    """Its secret is shown once and never listed."""
+    run(user_app, folder, "add", "guard", "--role", "security")
+    shown = run(token_app, folder, "new", "guard", "--name", "nightly", "--days", "3")
+    secret = re.search(r"linli_\S+", shown)
+    number = re.search(r"token (t\w+)", shown)
+    assert secret is not None
+    assert number is not None
+    assert people.by_token(secret.group()) is not None
+    listed = run(token_app, folder, "list")
+    assert "nightly" in listed
+    assert secret.group() not in listed
+    run(token_app, folder, "revoke", number.group(1))
+    assert people.by_token(secret.group()) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("reset", "nobody"), "there is no account named nobody"),
+        (("add", "Bad Name", "--role", "security"), "a sign-in name is"),
+        (("add", "x", "--role", "security", "--community", "c009"), "no such community: c009"),
+        (("disable", "nobody"), "there is no account named nobody"),
+    ],
+)
+def test_errors_are_a_sentence_and_status_2(folder: Path, words: tuple[str, ...], said: str) -> None:
+    """Without a trace."""
+    assert said in run(user_app, folder, *words, status=2)
+
+
+def test_a_folder_without_a_database_says_what_to_do(folder: Path, tmp_path: Path) -> None:
+    """And makes none."""
+    empty = tmp_path / "empty"
+    assert "linli up" in run(user_app, empty, "list", status=2)
+    assert not empty.exists()
+
+
+def test_a_database_that_is_not_one_of_ours(folder: Path) -> None:
+    """A sentence, not a trace."""
+    (folder / "linli.db").write_bytes(b"")
+    assert "cannot be used" in run(user_app, folder, "list", status=2)
+
+
+def test_output_in_chinese(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the shell speaks it."""
+    monkeypatch.setenv("LINLI_LANGUAGE", "zh")
+    assert "密码：" in run(user_app, folder, "add", "guard", "--role", "security")
+
+
+def test_help_loads_nothing_heavy() -> None:
+    """So `linli --help` is quick."""
+    code = "import sys, linli.cli.people; print([m for m in ('sqlalchemy', 'pydantic', 'pwdlib') if m in sys.modules])"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )
