@@ -1,6 +1,7 @@
 """YAML files that people write (rules, mappings, scenarios): read into typed structures, faults told by file and line."""
 
 import difflib
+import itertools
 import re
 from pathlib import Path
 from typing import Any, TypeVar
@@ -65,18 +66,18 @@ class Source:
 
     def _explain(self, said: str, kind: type[Any]) -> ConfigError:
         match = _PATH.search(said)
-        path: list[str | int] = []
+        path: list[str | int | None] = []
         if match:
-            path = [int(index) if index else key for key, index in _STEP.findall(match.group(1)) if index or key]
+            path = [int(index) if index else key or None for key, index in _STEP.findall(match.group(1))]
             said = said[: match.start()]
         unknown = _UNKNOWN.search(said)
         if unknown is None:
-            return self.fault(Text(f"内容不符：{said}", said), *path)
+            return self.fault(Text(f"内容不符：{said}", said), *_certain(path))
         key = unknown.group(1)
         near = difflib.get_close_matches(key, _fields(kind), 1)
         zh = f"不认识的键“{key}”" + (f"，是否想写“{near[0]}”？" if near else "")
         en = f"unknown key {key!r}" + (f"; did you mean {near[0]!r}?" if near else "")
-        return self.fault(Text(zh, en), *path, key)
+        return self.fault(Text(zh, en), *(_find(self.value, [*path, key]) or _certain(path)))
 
 
 def load(file: Path, kind: type[T]) -> tuple[T, Source]:
@@ -154,6 +155,26 @@ def _child(node: yaml.Node | None, step: str | int) -> tuple[yaml.Node, int] | N
     if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
         item = node.value[step]
         return item, item.start_mark.line + 1
+    return None
+
+
+def _certain(path: list[str | int | None]) -> list[str | int]:
+    """The path as far as it is known: msgspec does not tell under which key of a mapping it was (None here)."""
+    return list(itertools.takewhile(lambda step: step is not None, path))  # type: ignore[arg-type]
+
+
+def _find(value: Any, path: list[str | int | None]) -> list[str | int] | None:
+    """The first path in `value` that fits, with any key for None; None if there is none."""
+    if not path:
+        return []
+    head, *rest = path
+    for step in list(value) if head is None and isinstance(value, dict) else [head]:
+        try:
+            found = _find(value[step], rest)
+        except (LookupError, TypeError):
+            continue
+        if found is not None and step is not None:
+            return [step, *found]
     return None
 
 
