@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -70,15 +70,23 @@ class Reporter:
         self._thread.start()
 
     def stop(self) -> None:
-        """Report once more, as stopped, and end the thread."""
+        """Report once more, as stopped, and end the thread. Without `start`, nothing."""
         self._stop.set()
-        self._thread.join(timeout=5)
+        if self._thread.is_alive():
+            self._thread.join(timeout=5)
 
     def _run(self) -> None:
-        self._report(self._health())
+        self._report(self._asked())
         while not self._stop.wait(REPORT_EVERY_S):
-            self._report(self._health())
-        self._report(Health("stopped", "", self._health().counters))
+            self._report(self._asked())
+        self._report(replace(self._asked(), state="stopped", detail=""))
+
+    def _asked(self) -> Health:
+        try:
+            return self._health()
+        except Exception as error:  # noqa: BLE001  (a fault in a counter must not make a working process look dead)
+            _log.exception("the health of this process cannot be told")
+            return Health("degraded", f"its health cannot be told: {error}", {})
 
     def _report(self, health: Health) -> None:
         now = self._clock.now()
