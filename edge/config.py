@@ -60,7 +60,7 @@ class AgentFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     device_broker: BrokerEntry | None = None
     mappings: list[str] = []
     sources: list[SourceEntry] = []
-    consumers: list[str] = list(DEFAULT_CONSUMERS)
+    consumers: list[str] = msgspec.field(default_factory=lambda: list(DEFAULT_CONSUMERS))
     qos: Literal[0, 1] = 0
     outbox_bytes: int = DEFAULT_BYTES
     log_level: Literal["debug", "info", "warning", "error"] = "info"
