@@ -6,12 +6,15 @@ from dataclasses import asdict
 from time import monotonic
 from zoneinfo import ZoneInfo
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from api.words import SEVERITIES
 from linli.cli.playing import Result
 from linli.clock import MINUTE, SECOND, format_time, local_time
 from linli.i18n import Text
+from linli.model import Severity
 from simulators import compound
 from simulators.oracle import Line, Verdict
 
@@ -23,12 +26,10 @@ _WORDS: dict[Verdict, Text] = {
     Verdict.SEVERITY: Text("级别不对", "wrong severity"),
     Verdict.UNEXPECTED: Text("不应发出", "unexpected"),
 }
-_CHANGES = {"opened": Text("发出", "opened"), "confirmed": Text("确认", "confirmed")}
+_CHANGES = {"confirmed": Text("确认", "confirmed"), "resolved": Text("解除", "resolved")}
 _HEADINGS = (
     Text("规则", "Rule"),
     Text("对象", "Subject"),
-    Text("变化", "Change"),
-    Text("级别", "Severity"),
     Text("期限", "Within"),
     Text("发出于", "Raised at"),
     Text("延迟", "Delay"),
@@ -39,14 +40,13 @@ _HEADINGS = (
 def show(result: Result) -> None:
     """Print the table and the outcome, in the shell's language."""
     console = Console(highlight=False)
-    table = Table(*(str(heading) for heading in _HEADINGS), title=_title(result), title_justify="left")
+    console.print(_title(result))
+    table = Table(*(str(heading) for heading in _HEADINGS), box=box.SIMPLE_HEAD)
     for line in result.lines:
         style = "" if line.verdict.right else "bold red"
         table.add_row(*_cells(line), style=style)
     if result.lines:
         console.print(table)
-    else:
-        console.print(_title(result))
     for note in result.notes:
         console.print(str(note), style="yellow")
     console.print(str(_outcome(result)), style="bold green" if result.passed else "bold red")
@@ -86,10 +86,17 @@ def _title(result: Result) -> str:
 
 def _cells(line: Line) -> tuple[str, ...]:
     names = {item.id: item.name for item in compound.demo_registry()}
-    named = f"{line.subject}\n{names[line.subject]}" if line.subject in names else line.subject
-    change = str(_CHANGES.get(line.change, line.change))
-    times = (_seconds(line.within_s), _seconds(line.raised_s), _seconds(line.delay_s))
-    return line.rule, named, change, line.severity, *times, str(_WORDS[line.verdict])
+    subject = f"{names[line.subject]}\n{line.subject}" if line.subject in names else line.subject
+    change = "" if line.change == "opened" else f", {_CHANGES.get(line.change, line.change)}"
+    rule = f"{line.rule}{change}\n{SEVERITIES[Severity(line.severity)]}"
+    return (
+        rule,
+        subject,
+        _seconds(line.within_s),
+        _seconds(line.raised_s),
+        _seconds(line.delay_s),
+        str(_WORDS[line.verdict]),
+    )
 
 
 def _seconds(value: float | None) -> str:
