@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import os
 import socket
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import uvicorn
 from fastapi import FastAPI
@@ -23,6 +25,12 @@ from linli.settings import Settings, load_settings
 
 GRACE_S = 1
 """How long requests under way may take once the process should stop; live streams are ended first."""
+
+END_ANYWAY_S = 2.5
+"""After this the process ends even if a thread still waits for a store that hangs. It may be killed at any time as well."""
+
+THREADS = 32
+"""For the console's work on the database. Python's own default is the number of processors and four."""
 
 
 class _Server(uvicorn.Server):
@@ -69,13 +77,27 @@ async def _serve(app: FastAPI, services: Services, listener: socket.socket, stop
         app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=GRACE_S
     )
     server = _Server(config)
+    loop, told = asyncio.get_running_loop(), asyncio.Event()
+    loop.set_default_executor(ThreadPoolExecutor(THREADS, "console"))
+    threading.Thread(target=_tell, args=(stop, loop, told), name="stop", daemon=True).start()
     serving = asyncio.create_task(server.serve(sockets=[listener]))
-    waiting = asyncio.create_task(asyncio.to_thread(stop.wait))
-    await asyncio.wait((serving, waiting), return_when=asyncio.FIRST_COMPLETED)
-    stop.set()
+    serving.add_done_callback(lambda _task: stop.set())
+    await told.wait()
+    _end_anyway()
     await asyncio.to_thread(services.live.stop)  # ends the live streams, which would else last as long as their readers
     server.should_exit = True
     await serving
+
+
+def _tell(stop: threading.Event, loop: asyncio.AbstractEventLoop, told: asyncio.Event) -> None:
+    stop.wait()
+    loop.call_soon_threadsafe(told.set)
+
+
+def _end_anyway() -> None:
+    timer = threading.Timer(END_ANYWAY_S, os._exit, (0,))
+    timer.daemon = True
+    timer.start()
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -1,7 +1,5 @@
 """Devices and facilities with their newest values, as views: reads what `api.facility_state` decides from."""
 
-import logging
-import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -9,50 +7,15 @@ from sqlalchemy import select
 
 from api.directory import Names
 from api.facility_state import AlertFacts, DeviceFacts, decide, is_stale
+from api.stored import StoreReader
 from api.views import DeviceView, FacilityDetail, FacilityView, ValueView
 from linli.clock import SECOND, Clock
 from linli.db import schema
 from linli.db.alerts import SqlAlerts
 from linli.db.database import Database
-from linli.errors import StoreError
 from linli.model import Alert, Condition, Device, Facility
-from linli.ports import Latest, ReadingStore
+from linli.ports import Latest
 from linli.vocabulary import DEVICE_KINDS, FACILITY_KINDS, kind_name, quantity_of
-
-KEEP_LATEST_S = 1.0
-
-_log = logging.getLogger(__name__)
-
-
-class LatestValues:
-    """The newest values of each community, asked for at most once a second however many people look."""
-
-    def __init__(self, store: ReadingStore, clock: Clock) -> None:
-        self._store = store
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._kept: dict[str, tuple[float, dict[str, list[Latest]] | None]] = {}
-
-    def of(self, community: str) -> dict[str, list[Latest]] | None:
-        """The newest value of each series, by device; None if the store does not answer."""
-        with self._lock:
-            now = self._clock.monotonic()
-            kept = self._kept.get(community)
-            if kept is None or now - kept[0] >= KEEP_LATEST_S:
-                kept = (now, self._read(community))
-                self._kept[community] = kept
-            return kept[1]
-
-    def _read(self, community: str) -> dict[str, list[Latest]] | None:
-        try:
-            latest = self._store.latest(community)
-        except StoreError as error:
-            _log.warning("no latest values of %s: %s", community, error.text.en)
-            return None
-        found: dict[str, list[Latest]] = {}
-        for value in latest:
-            found.setdefault(value.device, []).append(value)
-        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +47,10 @@ class _Known:
 class FacilityReader:
     """Reads registry, newest values, gateways and open alerts together. The caller has checked the scope."""
 
-    def __init__(self, database: Database, store: ReadingStore, clock: Clock) -> None:
+    def __init__(self, database: Database, store: StoreReader, clock: Clock) -> None:
         self._database = database
         self._alerts = SqlAlerts(database)
-        self._latest = LatestValues(store, clock)
+        self._store = store
         self._clock = clock
 
     def devices(self, names: Names, communities: Iterable[str]) -> list[DeviceView]:
@@ -130,7 +93,7 @@ class FacilityReader:
         with self._database.read() as connection:
             rows = connection.execute(select(table).where(table.c.community_id == community)).all()
         links = {row.gateway_id: _Link(row.online, row.since) for row in rows}
-        return _Known(self._clock.now(), self._latest.of(community), links)
+        return _Known(self._clock.now(), self._store.latest(community), links)
 
 
 def _concerns(alert: Alert, devices: set[str]) -> bool:

@@ -15,6 +15,7 @@ from api.facilities import FacilityReader
 from api.live import AlertHub
 from api.platform import read_health
 from api.scope import Operation, demand
+from api.stored import StoreReader
 from api.views import (
     AlertDetail,
     AlertView,
@@ -61,10 +62,10 @@ class Services:
         self.settings = settings
         self.people = people
         self.live = live
-        self._store = store
+        self._store = StoreReader(store, clock)
         self._directory = directory
         self._alerts = SqlAlerts(database)
-        self._facilities = FacilityReader(database, store, clock)
+        self._facilities = FacilityReader(database, self._store, clock)
         self._pause = threading.Event()
 
     # --- alerts ---------------------------------------------------------------------------------------------------

@@ -1,0 +1,51 @@
+"""Every word of the model has a name in both languages."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+import pytest
+
+from api import words
+from api.problems import KINDS, kind_of
+from api.views import FacilityStatus
+from linli import errors
+from linli.i18n import Text
+from linli.model import Condition, Handling, Role, Severity
+
+
+@pytest.mark.parametrize(
+    ("names", "kinds"),
+    [
+        (words.SEVERITIES, Severity),
+        (words.CONDITIONS, Condition),
+        (words.HANDLINGS, Handling),
+        (words.FACILITY_STATES, FacilityStatus),
+        (words.ROLES, Role),
+    ],
+)
+def test_none_is_missing(names: Mapping[StrEnum, Text], kinds: type[StrEnum]) -> None:
+    """Chinese and English, and not the same."""
+    assert names.keys() == set(kinds)
+    assert all(text.zh and text.en and text.zh != text.en for text in names.values())
+
+
+def test_problem_kinds_are_stable_and_distinct() -> None:
+    """Each error has one type and status; scripts rely on them."""
+    names = {kind.name: kind.status for kind in KINDS.values()}
+    assert names == {
+        "not-signed-in": 401,
+        "not-allowed": 403,
+        "not-found": 404,
+        "conflict": 409,
+        "invalid-request": 422,
+        "too-many": 429,
+        "rules-not-answering": 503,
+        "store": 503,
+    }
+
+
+def test_a_subclass_goes_by_its_nearest_base() -> None:
+    """And an error that no request should meet is an internal one."""
+    assert kind_of(errors.StoreUnavailable(Text("", ""))).name == "store"
+    assert kind_of(errors.MalformedMessage("x", "y")).name == "invalid-request"
+    assert kind_of(errors.BrokerError(Text("", ""))).name == "internal"
