@@ -8,7 +8,7 @@ excuses. It has one timer at a time, and what that timer means follows from its 
     anything else      a missing clause waits for the next report
 
 `for` is inclusive: true for exactly `for` fires. Two measures of it agree on that: the device's own event times (an end at
-begin + `for` is preceded by firing), and the lane's clock, which needs no further event of the device. A device whose clock
+begin + `for` is preceded by firing; a reading at that very instant decides itself), and the lane's clock, which needs no further event of the device. A device whose clock
 is off against its agent's is so still given its full `for`.
 """
 
@@ -117,10 +117,13 @@ class Watch:
         """The device itself has come to event time `time`: what was due by then comes first."""
         if self.deadline is None:
             return
+        passed = time - self.since
         if isinstance(clause.part, MissingClause):
             due = self.deadline <= agent_time
+        elif isinstance(clause.part, ReadingClause) and self.state is Condition.PENDING:
+            due = passed > clause.hold  # at that very instant the reading itself decides
         else:
-            due = time - self.since >= self._wait(clause)
+            due = passed >= self._wait(clause)
         if due:
             yield from self.expire(clause)
 
@@ -208,6 +211,8 @@ class Watch:
             yield Signal(again, seen.time, seen.key, self.began, (seen.evidence,))
             return
         if self.state is Condition.PENDING:
+            if seen.time - self.since >= clause.hold:
+                yield self._fire(self.since + clause.hold)
             return
         self._step(ConditionEvent.BEGIN)
         if not self.window:

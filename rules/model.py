@@ -21,9 +21,9 @@ from linli.clock import DAY, HOUR, MINUTE, SECOND
 from linli.i18n import Text
 from linli.model import Severity
 
-_DURATION = re.compile(r"(\d{1,9})(ms|s|m|h|d)")
+_DURATION = re.compile(r"(\d{1,9})(ms|s|m|h|d)", re.ASCII)
 _UNITS = {"ms": SECOND // 1000, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
-_CLOCK_TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
+_CLOCK_TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
 
 SENTENCE_FIELDS = frozenset(
     ("device", "place", "community", "event", "value", "threshold", "quantity", "for", "time", "subject")

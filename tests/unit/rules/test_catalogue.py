@@ -309,7 +309,7 @@ def test_a_hot_cable_fires_after_30_s_and_ends_below_65() -> None:
     assert bench.happened == []
     bench.put(feed.reading(60, "cable", "temperature", 74.0, unit="Cel"))
     assert kinds(bench.happened, "cable-temperature") == [("opened", 60)]
-    assert bench.alert("cable-temperature").sentence.en.startswith("Main cable (Building 1) reads 75 °C, above 70 °C")
+    assert bench.alert("cable-temperature").sentence.en.startswith("Main cable (Building 1) reads 74 °C, above 70 °C")
     for second, value in [(70, 66.0), (80, 65.0), (90, 64.9)]:
         bench.put(feed.reading(second, "cable", "temperature", value, unit="Cel"))
     assert kinds(bench.happened, "cable-temperature") == [("opened", 60), ("resolved", 90)]
