@@ -10,10 +10,10 @@ The acknowledgement is cumulative, the transport may lose, repeat and delay, and
 So what is in flight is either acknowledged in the end or sent again from acked + 1 (go back N). Two states:
 
     PROBING      one message at most is in flight: at the start, after a reconnect, and after every going back
-    STREAMING    up to a window of messages and bytes is in flight
+    STREAMING    up to a window of messages and bytes is in flight; it grows by what is acknowledged (slow start)
 
 Any progress opens the window; a silence or a gap closes it. A silent consumer therefore costs one message every few
-seconds, however much waits for it, and no loss can turn into a storm. It costs the others nothing: each has its own two
+seconds, however much waits for it, and no loss can turn into a storm: who loses much gets little at a time. It costs the others nothing: each has its own two
 numbers, and new messages go out for who can take them. Who is in step goes along with a publish that was made for
 another, window or not, since it hears it anyway.
 
@@ -85,6 +85,7 @@ class _Peer:
     """When the waiting for the first in flight began: it was sent, or the one before it was acknowledged."""
     deadline: float = 0.0
     attempts: int = 0
+    window: int = 1
 
     def move(self, event: PeerEvent) -> None:
         self.state = TRANSITIONS[self.state, event]
@@ -93,7 +94,7 @@ class _Peer:
     def room(self) -> bool:
         if self.state is PeerState.PROBING:
             return not self.in_flight
-        return len(self.in_flight) < WINDOW_MESSAGES and self.bytes < WINDOW_BYTES
+        return len(self.in_flight) < self.window and self.bytes < WINDOW_BYTES
 
     def trim(self) -> None:
         while self.in_flight and self.in_flight[0][0] <= self.acked:
@@ -103,6 +104,7 @@ class _Peer:
         self.acked = self.sent = acked
         self.in_flight.clear()
         self.bytes = 0
+        self.window = 1
 
 
 class LaneDelivery:
@@ -114,14 +116,14 @@ class LaneDelivery:
     def __init__(self, consumers: Sequence[str], first: int, last: int, spread: Callable[[], float]) -> None:
         self._spread = spread
         self._first = first
-        self._last = last
+        self.last = last
         self._ever_sent = last
         """Before this start anything up to `last` may have been sent; since then, what `sent` was told."""
         self._peers = {name: _Peer(first - 1, first - 1) for name in consumers}
 
     def hold(self, first: int, last: int) -> None:
         """The outbox now holds `first` to `last`. What was dropped before it was acknowledged is passed over."""
-        self._first, self._last = first, last
+        self._first, self.last = first, last
         for peer in self._peers.values():
             if peer.acked < first - 1:
                 peer.acked = first - 1
@@ -130,7 +132,7 @@ class LaneDelivery:
 
     def wanted(self) -> list[int]:
         """The sequences from which on something should be sent now, newest first: a backlog holds up nothing new."""
-        starts = {peer.sent + 1 for peer in self._peers.values() if peer.sent < self._last and peer.room}
+        starts = {peer.sent + 1 for peer in self._peers.values() if peer.sent < self.last and peer.room}
         return sorted(starts, reverse=True)
 
     def wants(self, sequence: int) -> bool:
@@ -156,6 +158,7 @@ class LaneDelivery:
         if upto > self._ever_sent:
             return Outcome.RESTORED
         if upto > peer.acked:
+            peer.window = min(WINDOW_MESSAGES, peer.window + upto - peer.acked)
             peer.acked = upto
             peer.sent = max(peer.sent, upto)
             peer.trim()
