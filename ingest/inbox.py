@@ -71,9 +71,3 @@ class Inbox:
             statuses = list(self._statuses.values())
             self._statuses.clear()
             return taken, statuses
-
-    def clear(self) -> None:
-        """Forget the waiting lane messages: they are sent again."""
-        with self._ready:
-            self._waiting.clear()
-            self._bytes = 0
