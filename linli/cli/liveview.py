@@ -11,7 +11,7 @@ from api.words import SEVERITIES
 from linli.cli.overview import Overview
 from linli.cli.restart import State
 from linli.cli.supervisor import PartStatus
-from linli.cli.words import STATE_WORDS, duration, part_name
+from linli.cli.words import duration, part_name, state_word
 from linli.i18n import Text
 from linli.model import Severity
 
@@ -85,12 +85,16 @@ def _parts(parts: Sequence[PartStatus], language: str) -> Table:
     for part in parts:
         table.add_row(
             part_name(part.name).of(language),
-            Styled(STATE_WORDS[part.state].of(language), style=_STATE_STYLES[part.state]),
+            Styled(state_word(part).of(language), style=_state_style(part)),
             _NONE if part.up_s is None else duration(part.up_s).of(language),
             Styled(str(part.restarts), style="yellow" if part.restarts else "dim"),
             Styled(str(part.pid or _NONE), style="dim"),
         )
     return table
+
+
+def _state_style(part: PartStatus) -> str:
+    return "yellow" if part.state is State.READY and part.reason.en else _STATE_STYLES[part.state]
 
 
 def _reason(part: PartStatus, language: str) -> Styled:
@@ -130,7 +134,7 @@ def _number(value: float | None) -> str:
 
 def change_line(part: PartStatus) -> Text:
     """One part's new state as a plain line: 'rules: restarting (ended by signal SIGKILL)'."""
-    name, state = part_name(part.name), STATE_WORDS[part.state]
+    name, state = part_name(part.name), state_word(part)
     more = part.reason if part.reason.en else Text(f"进程 {part.pid}", f"pid {part.pid}") if part.pid else None
     tail = Text(f"（{more.zh}）", f" ({more.en})") if more else Text("", "")
     return Text(f"{name.zh}：{state.zh}{tail.zh}", f"{name.en}: {state.en}{tail.en}")

@@ -1,12 +1,13 @@
 """Does a part answer? Asked from outside, since a process that lives may still be deaf."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from time import monotonic
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from linli.cli.ports import is_open
-from linli.cli.supervisor import OK, Answer
+from linli.cli.supervisor import Answer
 from linli.db.database import Database
 from linli.db.workers import SILENT_AFTER, WorkerReport, reports
 from linli.i18n import Text
@@ -14,6 +15,7 @@ from linli.i18n import Text
 Probe = Callable[[int], Answer]
 
 _SILENT_S = SILENT_AFTER / 1e6
+_SETTLES_WITHIN_S = 6.0
 _NOT_YET = Answer(False)
 
 
@@ -36,13 +38,17 @@ def http_probe(host: str, port: int, worker: Probe) -> Probe:
 
 
 def worker_probe(database: Database, name: str) -> Probe:
-    """Well if process `pid` has written a report under `name` within the last 8 s, by this machine's steady clock.
+    """Well if process `pid` reports under `name`: an `ok` at first, later anything within the last 8 s.
 
-    The clock of reports does not do: a simulation runs it many times as fast.
+    A process that has just started says that it is not connected yet; only if that lasts is it taken for its state. Times
+    are by this machine's steady clock: a simulation runs the clock of reports many times as fast.
     """
-    seen: dict[int, tuple[int, float]] = {}
+    watch = _Watch(0, monotonic())
 
     def probe(pid: int) -> Answer:
+        nonlocal watch
+        if watch.pid != pid:
+            watch = _Watch(pid, monotonic())
         try:
             report = next((report for report in reports(database) if report.name == name), None)
         except SQLAlchemyError as error:
@@ -50,20 +56,30 @@ def worker_probe(database: Database, name: str) -> Probe:
             return Answer(False, Text(f"读不到数据库：{said}", f"the database cannot be read: {said}"))
         if report is None or report.pid != pid:
             return _NOT_YET
-        stamp, since = seen.get(pid, (-1, 0.0))
-        if report.seen_at != stamp:
-            seen.clear()
-            since = monotonic()
-            seen[pid] = report.seen_at, since
-        return _judge(report, monotonic() - since)
+        return watch.judge(report, monotonic())
 
     return probe
 
 
-def _judge(report: WorkerReport, quiet_s: float) -> Answer:
-    if quiet_s > _SILENT_S:
-        return Answer(False, Text(f"已 {quiet_s:.0f} 秒没有报告", f"has not reported for {quiet_s:.0f} s"))
-    if report.state == "ok":
-        return Answer(True, OK)
-    reason = report.detail or report.state
-    return Answer(True, Text(reason, reason))
+@dataclass(slots=True)
+class _Watch:
+    """What is known of one process: since when it is watched, when it last reported, whether it was ever ok."""
+
+    pid: int
+    since_s: float
+    stamp: int = -1
+    heard_s: float = 0.0
+    was_ok: bool = False
+
+    def judge(self, report: WorkerReport, now_s: float) -> Answer:
+        """What `report`, read at the monotonic time `now_s`, says of the process."""
+        if report.seen_at != self.stamp:
+            self.stamp, self.heard_s = report.seen_at, now_s
+        quiet_s = now_s - self.heard_s
+        if quiet_s > _SILENT_S:
+            return Answer(False, Text(f"已 {quiet_s:.0f} 秒没有报告", f"has not reported for {quiet_s:.0f} s"))
+        self.was_ok = self.was_ok or report.state == "ok"
+        if report.state == "ok":
+            return Answer(True)
+        reason = report.detail or report.state
+        return Answer(self.was_ok or now_s - self.since_s > _SETTLES_WITHIN_S, Text(reason, reason))

@@ -185,7 +185,7 @@ class _Keeper:
 
     def answered(self, pid: int, answer: Answer) -> None:
         """Take in what a probe of process `pid` found."""
-        if pid != self.pid or self.state not in HAS_PROCESS:
+        if pid != self.pid or self.state not in HAS_PROCESS or not self._wanted:
             return
         self._step(Event.ANSWERED if answer.well else Event.FELL_SILENT)
         if answer.well or answer.reason != OK:  # until it answers, why it ended stays on show
@@ -194,6 +194,7 @@ class _Keeper:
     def stop(self) -> None:
         """Ask the process to end, and start it no more."""
         self._wanted = False
+        self._reason = OK
         self._step(Event.STOP)
         self.signal(signal.SIGTERM)
 

@@ -1,6 +1,7 @@
 """Words that several commands say: what the parts are called, and how a part is."""
 
 from linli.cli.restart import State
+from linli.cli.supervisor import PartStatus
 from linli.i18n import Text
 
 PART_NAMES: dict[str, Text] = {
@@ -24,6 +25,13 @@ STATE_WORDS: dict[State, Text] = {
 def part_name(name: str) -> Text:
     """What a part is called, or its own name."""
     return PART_NAMES.get(name, Text(name, name))
+
+
+def state_word(part: PartStatus) -> Text:
+    """How a part is, in a word. A part that runs and has something to complain of is degraded."""
+    if part.state is State.READY and part.reason.en:
+        return Text("有异常", "degraded")
+    return STATE_WORDS[part.state]
 
 
 def duration(seconds: float) -> Text:
