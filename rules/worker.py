@@ -98,12 +98,12 @@ class Worker:
 
     def __init__(self, outside: Outside, engine: Engine, waiting: Waiting) -> None:
         self._outside = outside
-        self._engine = engine
+        self.engine = engine
         self._waiting = waiting
         self._positions = Positions(dict(engine.positions))
         self._inbox = Inbox()
         self._greet = threading.Event()
-        self._pause = threading.Event()
+        self.pause = threading.Event()
         self._next_tick = self._next_refresh = self._next_poll = self._next_write = float("-inf")
         self._since_snapshot = 0
         self._refused = self._gaps = self._repeats = self._failed = 0
@@ -111,18 +111,22 @@ class Worker:
 
     def run(self, stop: threading.Event) -> None:
         """Connect, and work until `stop` is set; then leave a snapshot, so that the next start is short."""
+        self.pause = stop
+        self.connect()
+        try:
+            while not stop.is_set():
+                self.step()
+        finally:
+            self._outside.client.stop()
+            self.snapshot_now()
+
+    def connect(self) -> None:
+        """Begin to take messages in."""
         client = self._outside.client
         client.start(self._message_came, self._connected, self._disconnected)
         client.subscribe(
             [topics.any_gateway(topics.Leaf.URGENT), topics.any_gateway(topics.Leaf.BULK)], self._outside.qos
         )
-        try:
-            self._pause = stop
-            while not stop.is_set():
-                self.step()
-        finally:
-            client.stop()
-            self._snapshot(at_least=1)
 
     def step(self, wait_s: float = POLL_S) -> None:
         """One batch: take what has arrived within `wait_s` and what is due, journal, acknowledge, apply, write, tell."""
@@ -137,13 +141,14 @@ class Worker:
             return
         self._answer((key, self._positions.upto(key)) for key in sorted(answers, key=str))
         for position, entry in zip(positions, entries, strict=True):
-            self._failed += not apply_one(self._engine, self._waiting, position, entry)
+            self._failed += not apply_one(self.engine, self._waiting, position, entry)
         self._write()
-        self._snapshot(self._outside.snapshot_every)
+        if self._since_snapshot >= self._outside.snapshot_every:
+            self.snapshot_now()
 
     def health(self) -> Health:
         """How the worker is; safe to call from any thread."""
-        counters = self._engine.counters
+        counters = self.engine.counters
         trouble = "; ".join(self._trouble.copy().values())
         return Health(
             "degraded" if trouble else "ok",
@@ -152,7 +157,7 @@ class Worker:
                 "messages": counters.messages,
                 "evaluations": counters.evaluations,
                 "transitions": counters.transitions,
-                "open_alerts": len(self._engine.book.open),
+                "open_alerts": len(self.engine.book.open),
                 "dead_letters": self._refused + sum(counters.refused.copy().values()),
                 "repeats": self._repeats,
                 "gaps": self._gaps,
@@ -220,7 +225,7 @@ class Worker:
         except SQLAlchemyError as error:
             self._database_fails(error)
             return []
-        if registry.snapshot.version == self._engine.scope.registry.version:
+        if registry.snapshot.version == self.engine.scope.registry.version:
             return []
         return [RegistryIn(registry.snapshot)]
 
@@ -243,7 +248,7 @@ class Worker:
             self._positions.roll_back()
             self._trouble["journal"] = f"the journal cannot be written: {error}"
             _log.error("the journal cannot be written: %s", error)
-            self._pause.wait(RETRY_S)
+            self.pause.wait(RETRY_S)
             return None
         self._trouble.pop("journal", None)
         self._positions.commit(self._positions.pending())
@@ -277,12 +282,13 @@ class Worker:
             topic = topics.ack_topic(key.community, key.gateway, Consumer.RULES)
             self._outside.client.publish(topic, encode_ack(Ack(key.bootid, key.lane, upto)), self._outside.qos)
 
-    def _snapshot(self, at_least: int) -> None:
-        if self._since_snapshot < at_least or self._waiting:
+    def snapshot_now(self) -> None:
+        """Write the state down, unless effects wait: they are to be found in the journal until the database has them."""
+        if self._since_snapshot == 0 or self._waiting:
             return
         journal = self._outside.journal
         try:
-            journal.keep(Snapshot(journal.position, self._waiting.told, dump(self._engine)))
+            journal.keep(Snapshot(journal.position, self._waiting.told, dump(self.engine)))
         except JournalUnavailable as error:
             _log.warning("no snapshot: %s", error)
             return
