@@ -12,7 +12,7 @@ from api.scope import Operation, demand, may
 from api.services import MAX_LIMIT, MAX_POINTS, Services
 from api.stream import events
 from linli.db.people import SESSION_FOR, Person
-from linli.errors import NotSignedIn
+from linli.errors import NotSignedIn, TooMany
 from linli.i18n import Text
 from linli.ids import ID_PATTERN
 from linli.model import Severity
@@ -21,6 +21,9 @@ COOKIE = "linli_session"
 PREFIX = "/api/v1"
 ANONYMOUS = frozenset({("POST", f"{PREFIX}/sessions"), ("GET", f"{PREFIX}/health")})
 """The only operations that answer somebody who has not signed in. (The OpenAPI document itself is public too.)"""
+
+MAX_STREAMS = 2000
+"""Above this many live streams and consoles a further stream is refused: each holds a queue and a connection."""
 
 Id = Annotated[str, Query(pattern=f"^{ID_PATTERN}$", max_length=64)]
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
@@ -188,6 +191,9 @@ def _add_store(router: APIRouter, services: Services, Signed: Any) -> None:
     async def stream(request: Request, person: Signed) -> StreamingResponse:
         """What happens to alerts, as server-sent events: `alert` (a change and the alert), `resync` (read the list
         again: changes were left out) and `ready`. `Last-Event-ID` goes on where it was cut off."""
+        if services.live.streams >= MAX_STREAMS:
+            text = Text("实时连接过多，请稍后再试", "too many look on already; try again later")
+            raise TooMany(text, retry_after_s=30)
         chunks = events(services, request, person, lambda: identify(services, request))
         return StreamingResponse(chunks, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
 

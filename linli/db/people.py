@@ -6,6 +6,7 @@ bits, which no dictionary finds).
 
 import functools
 import hashlib
+import logging
 import re
 import secrets
 import threading
@@ -29,6 +30,8 @@ SESSION_FOR = 7 * DAY
 
 MIN_PASSWORD = 10
 MAX_PASSWORD = 200
+
+_log = logging.getLogger(__name__)
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 # OWASP Password Storage Cheat Sheet, argon2id: 19 MiB, 2 passes, 1 lane. With two at a time a sign-in storm costs 38 MiB.
@@ -180,6 +183,7 @@ class People:
         name = name[:64].casefold()
         wait = self._throttle.take(name, self._clock.monotonic())
         if wait > 0:
+            _log.warning("sign-in throttled for %r", name)
             seconds = max(1, round(wait))
             text = Text(f"尝试次数过多，请 {seconds} 秒后再试", f"too many tries; try again in {seconds} s")
             raise TooMany(text, retry_after_s=wait)
@@ -188,8 +192,10 @@ class People:
             row = connection.execute(select(table).where(table.c.name == name)).one_or_none()
         right = _verify(password, nobodys if row is None else row.password_hash)
         if row is None or not right or not row.enabled:
+            _log.warning("sign-in refused for %r", name)
             raise NotSignedIn(Text("用户名或密码不对", "the name or the password is wrong"))
         self._throttle.forgive(name)
+        _log.info("%s signed in", name)
         token = secrets.token_urlsafe(32)
         now = self._clock.now()
         with self._database.write() as connection:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from api import services as services_module
 from linli.clock import DAY, HOUR, SECOND, format_time
@@ -385,13 +386,22 @@ def test_a_body_that_hides_its_length_is_cut_off(world: World, guard: httpx.Clie
     assert guard.get("/api/v1/me").status_code == 200
 
 
-def test_an_error_of_ours_shows_no_trace(world: World, guard: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A bug is a 500 that says where the details are, and no more."""
+@pytest.mark.parametrize(
+    ("error", "status", "slug"),
+    [
+        (RuntimeError("secret detail"), 500, "internal"),
+        (OperationalError("SELECT secret", {}, Exception("secret detail")), 503, "database"),
+    ],
+)
+def test_an_error_of_ours_shows_no_trace(
+    world: World, guard: httpx.Client, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int, slug: str
+) -> None:
+    """A bug is a 500 that says where the details are, and no more; a database that fails is a 503."""
 
     def broken(*_args: object, **_options: object) -> None:
-        raise RuntimeError("secret detail")
+        raise error
 
     monkeypatch.setattr(world.services, "communities", broken)
     answer = guard.get("/api/v1/communities")
-    assert (answer.status_code, answer.json()["type"]) == (500, "urn:linli:problem:internal")
+    assert (answer.status_code, answer.json()["type"]) == (status, f"urn:linli:problem:{slug}")
     assert "secret" not in answer.text

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from api import live as live_module
+from api import routes as routes_module
 from api import stream as stream_module
 from linli.model import Role
 from tests.integration.api_world import HOME, PASSWORD, World, make_alert, running_world
@@ -129,3 +130,11 @@ def test_a_stream_that_was_left_is_forgotten(world: World) -> None:
         next(events)
         assert world.services.live.streams >= 1
     eventually(lambda: world.services.live.streams == 0)
+
+
+def test_streams_are_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One more than MAX_STREAMS is told when to come back."""
+    monkeypatch.setattr(routes_module, "MAX_STREAMS", 0)
+    with world.client(f"{HOME}-security") as client:
+        answer = client.get("/api/v1/stream")
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "30")

@@ -1,12 +1,14 @@
 """Every word of the model has a name in both languages."""
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
+from pathlib import Path
 
 import pytest
 
-from api import words
-from api.problems import KINDS, kind_of
+from api import problems, words
+from api.problems import KINDS, Kind, kind_of
 from api.views import FacilityStatus
 from linli import errors
 from linli.i18n import Text
@@ -49,3 +51,12 @@ def test_a_subclass_goes_by_its_nearest_base() -> None:
     assert kind_of(errors.StoreUnavailable(Text("", ""))).name == "store"
     assert kind_of(errors.MalformedMessage("x", "y")).name == "invalid-request"
     assert kind_of(errors.BrokerError(Text("", ""))).name == "internal"
+
+
+def test_every_problem_is_documented_with_its_status() -> None:
+    """In the table of docs/api.md, and nothing else is there."""
+    page = (Path(__file__).parents[3] / "docs" / "api.md").read_text()
+    rows = re.findall(r"^\| (.+?) \| (\d{3}) \|$", page, re.MULTILINE)
+    told = {name.split(" ")[0]: int(status) for names, status in rows for name in names.split(", ")}
+    kinds = [*KINDS.values(), *(value for value in vars(problems).values() if isinstance(value, Kind))]
+    assert told == {kind.name: kind.status for kind in kinds}
