@@ -31,6 +31,8 @@ _CHUNK = 64
 _IDLE_S = 0.1
 _TIDY_EVERY_S = 1.0
 _RETRY_S = 1.0
+_HEAR_ALL_S = 10.0
+"""Two of the longest retransmit times: by then a consumer that runs has been asked and has answered."""
 _PACKET = 500
 """Readings that go into one message at most."""
 
@@ -81,6 +83,7 @@ class Agent:
         self._heartbeat_due = 0
         self._pace = _Pace(clock)
         self._tidied = 0.0
+        self._restored_at: float | None = None
 
     # --- life ---
 
@@ -105,6 +108,10 @@ class Agent:
         self._thread = None
         self._publish_status(online=False)
         self._mqtt.stop()
+        try:
+            self._outbox.tidy()
+        except OutboxError as error:
+            _log.error("%s", error)
         self._outbox.close()
 
     @property
@@ -291,6 +298,7 @@ class Agent:
             self._signals.popleft()()
         self._beat()
         now = self._clock.monotonic()
+        self._renew_when_restored(now)
         busy = False
         if self._mqtt.connected:
             for lane in (Lane.URGENT, Lane.BULK):
@@ -352,17 +360,20 @@ class Agent:
         if outcome is Outcome.PROGRESS:
             self._count("acks", 1)
         elif outcome is Outcome.RESTORED:
-            _log.error(
-                "%s has %s up to %d, which this outbox never sent: it was restored", consumer, ack.lane, ack.upto
-            )
-            self._renew()
+            told = "%s has %s up to %d, which this outbox never sent: an old image of it was restored"
+            _log.error(told, consumer, ack.lane, ack.upto)
+            self._restored_at = self._restored_at or self._clock.monotonic()
 
-    def _renew(self) -> None:
-        """Go on under a new bootid with what was taken since the start, and what of before not every consumer has."""
-        keep_above = {
-            lane: min(self._opened_at[lane], delivery.acknowledged) for lane, delivery in self._delivery.items()
-        }
-        self._outbox.renew(keep_above)
+    def _renew_when_restored(self, now: float) -> None:
+        """Go on under a new bootid with what was taken since the start, and what of before not every consumer has.
+
+        Who has what, they say themselves; one that is silent is waited for a while, then given everything.
+        """
+        heard = {lane: delivery.heard for lane, delivery in self._delivery.items()}
+        if self._restored_at is None or (None in heard.values() and now - self._restored_at < _HEAR_ALL_S):
+            return
+        self._restored_at = None
+        self._outbox.renew({lane: min(self._opened_at[lane], upto or 0) for lane, upto in heard.items()})
         self._begin_delivery()
         self._opened_at = dict.fromkeys(Lane, 0)
         self._publish_status(online=True)

@@ -86,6 +86,8 @@ class _Peer:
     deadline: float = 0.0
     attempts: int = 0
     window: int = 1
+    heard: int | None = None
+    """What it last said to have, as it said it."""
 
     def move(self, event: PeerEvent) -> None:
         self.state = TRANSITIONS[self.state, event]
@@ -155,6 +157,7 @@ class LaneDelivery:
     def acknowledge(self, consumer: str, upto: int, now: float) -> Outcome:
         """`consumer` says that it has everything up to `upto`."""
         peer = self._peers[consumer]
+        peer.heard = upto
         if upto > self._ever_sent:
             return Outcome.RESTORED
         if upto > peer.acked:
@@ -197,6 +200,12 @@ class LaneDelivery:
     def acknowledged(self) -> int:
         """Up to where every consumer has everything: the outbox may forget it."""
         return min(peer.acked for peer in self._peers.values())
+
+    @property
+    def heard(self) -> int | None:
+        """Up to where every consumer has said to have everything; None while one has said nothing since the start."""
+        said = [peer.heard for peer in self._peers.values() if peer.heard is not None]
+        return min(said) if len(said) == len(self._peers) else None
 
     def positions(self) -> dict[str, int]:
         """How far each consumer has got."""
