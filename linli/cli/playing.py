@@ -33,6 +33,7 @@ _GRACE_S = 1.5
 """Real seconds that are given to what is still on its way when the time is up."""
 
 _DRAIN_S = 10.0
+_UNDER_WAY = 50
 _ANSWER_S = 120.0
 """Real seconds within which a running simulator must begin: it waits until the scenario's devices are free."""
 
@@ -109,22 +110,41 @@ def _play(linli: PrivateLinli, ear: Ear, run: Run, progress: Callable[[int, int]
         player = Player(day, agent)
         if run.scenario is not None:
             player.request(run.scenario, start)
-        pause = threading.Event()
-        while (now := clock.now()) < start + run.length:
-            player.tick(now)
-            progress((now - start) // SECOND, run.length // SECOND)
-            pause.wait(_TICK_S)
-        deadline = monotonic() + _DRAIN_S
-        while agent.stats().queue_urgent + agent.stats().queue_bulk and monotonic() < deadline:
-            pause.wait(_TICK_S)
-        pause.wait(_GRACE_S)
+        end = start + run.length
+        _run(player, clock, lambda now: now >= end, lambda now: progress((now - start) // SECOND, run.length // SECOND))
+        enough = monotonic() + _GRACE_S
+        _run(player, clock, lambda _now: monotonic() >= enough)  # the devices go on: silence would raise alerts
+        heard = ear.heard()
+        _drain(agent)
         slack = round((run.speed - 1) * SECOND) if run.speed > 1 else 0
         expected = run.scenario.expect if run.scenario else ()
-        lines = judge(expected, ear.heard(), start, slack)
+        lines = judge(expected, heard, start, slack)
         counts = player.counts
         return Result(run, False, start, lines, slack / SECOND, counts.events, counts.readings, _notes(linli, agent))
     finally:
         agent.stop()
+
+
+def _run(
+    player: Player, clock: Clock, over: Callable[[int], bool], progress: Callable[[int], None] = lambda _now: None
+) -> None:
+    pause = threading.Event()
+    while not over(now := clock.now()):
+        player.tick(now)
+        progress(now)
+        pause.wait(_TICK_S)
+
+
+def _drain(agent: Agent) -> None:
+    """Wait until hardly anything is left to be acknowledged; at a high pace heartbeats are always under way."""
+    pause, deadline = threading.Event(), monotonic() + _DRAIN_S
+    while _waiting(agent) > _UNDER_WAY and monotonic() < deadline:
+        pause.wait(_TICK_S)
+
+
+def _waiting(agent: Agent) -> int:
+    stats = agent.stats()
+    return stats.queue_urgent + stats.queue_bulk
 
 
 def _await_origin(clock: Clock) -> int:
@@ -137,11 +157,11 @@ def _await_origin(clock: Clock) -> int:
 
 def _notes(linli: PrivateLinli, agent: Agent) -> tuple[Text, ...]:
     notes = []
-    stats = agent.stats()
+    stats, waiting = agent.stats(), _waiting(agent)
     for count, zh, en in (
         (stats.dropped, "代理丢弃的消息", "messages dropped by the agent"),
         (stats.refused, "代理拒收的消息", "messages refused by the agent"),
-        (stats.queue_urgent + stats.queue_bulk, "未被确认的消息", "messages not acknowledged"),
+        (waiting if waiting > _UNDER_WAY else 0, "未被确认的消息", "messages not acknowledged"),
     ):
         if count:
             notes.append(Text(f"{zh}：{count}", f"{en}: {count}"))
