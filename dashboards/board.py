@@ -110,7 +110,7 @@ def _numbers(language: Language) -> list[Panel]:
             _select('count("sequence")', f"FROM ({beating})"),
             _ONE_NUMBER,
         ),
-        stat(Text("读数", "Readings"), _select('count("value")', _READINGS), _TOTAL),
+        stat(Text("读数条数", "Number of readings"), _select('count("value")', _READINGS), _TOTAL),
         stat(
             Text("事件（不含心跳）", "Events, heartbeats aside"),
             _select('count("sequence")', _EVENTS, "AND", _NOT_HEARTBEATS),
@@ -174,7 +174,7 @@ def _events(language: Language) -> list[Panel]:
             [
                 Query(
                     _select(
-                        '"device", "type", "sequence"', _EVENTS, "AND", _NOT_HEARTBEATS, "ORDER BY time DESC LIMIT 100"
+                        '"device", "type", "data"', _EVENTS, "AND", _NOT_HEARTBEATS, "ORDER BY time DESC LIMIT 100"
                     ),
                     format="table",
                 )
