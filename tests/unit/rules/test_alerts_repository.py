@@ -1,0 +1,175 @@
+"""The alerts repository: what rules writes and what everybody reads."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from linli.db.alerts import Change, Effects, Outcome, SqlAlerts
+from linli.db.database import open_database
+from linli.db.migrate import upgrade
+from linli.i18n import Text
+from linli.model import Action, ActionKind, Alert, Condition, Evidence, Handling, Severity
+
+ALERT = Alert(
+    id="a1",
+    rule="door-forced",
+    community="c1",
+    subject="door",
+    subject_kind="device",
+    place="b1",
+    severity=Severity.HIGH,
+    condition=Condition.FIRING,
+    handling=Handling.UNACKNOWLEDGED,
+    latched=True,
+    confirmed=False,
+    historic=False,
+    title=Text("门", "Door"),
+    sentence=Text("句", "Sentence"),
+    advice=Text("去", "Go"),
+    opened_at=100,
+    first_seen=100,
+    last_seen=100,
+    occurrences=1,
+    evidence=(Evidence(100, "door", "access.door.opened", None, None, {"a": [1, None, True]}),),
+    updated_at=100,
+)
+
+
+def another(number: int, **changes: object) -> Alert:
+    """An alert of its own subject, opened at 100 + number."""
+    at = 100 + number
+    fields: dict[str, object] = {"id": f"a{number}", "subject": f"door-{number}", "opened_at": at} | changes
+    return dataclasses.replace(ALERT, **fields)  # type: ignore[arg-type]
+
+
+def closed(alert: Alert) -> Alert:
+    return dataclasses.replace(alert, handling=Handling.CLOSED, closed_at=200, closed_by="li", close_reason="known")
+
+
+@pytest.fixture
+def alerts(tmp_path: Path) -> Iterator[SqlAlerts]:
+    """An empty table."""
+    database = open_database(f"sqlite:///{tmp_path}/linli.db")
+    upgrade(database)
+    yield SqlAlerts(database)
+    database.close()
+
+
+def write(alerts: SqlAlerts, *made: Alert) -> None:
+    here = alerts.position()
+    alerts.apply(
+        [Effects(here + number, (Change(alert, "opened", 100),)) for number, alert in enumerate(made, 1)],
+    )
+
+
+def test_an_alert_comes_back_as_it_was(alerts: SqlAlerts) -> None:
+    """Evidence, texts, times and all."""
+    whole = dataclasses.replace(ALERT, acknowledged_at=150, acknowledged_by="li", acknowledge_comment="去看")
+    write(alerts, whole)
+    assert alerts.get("a1") == whole
+    assert alerts.get("a2") is None
+
+
+def test_effects_that_are_here_already_change_nothing(alerts: SqlAlerts) -> None:
+    """By position: the second time nothing is written, and nothing is said to have been."""
+    effects = [Effects(3, (Change(ALERT, "opened", 100),)), Effects(5, (Change(closed(ALERT), "closed", 200),))]
+    assert alerts.apply(effects[:1]) == list(effects[0].changes)
+    assert alerts.apply(effects) == list(effects[1].changes)
+    assert alerts.apply(effects) == []
+    assert alerts.position() == 5
+    assert [change.kind for change in alerts.changes("a1")] == ["opened", "closed"]
+
+
+def test_a_batch_that_fails_leaves_nothing(alerts: SqlAlerts) -> None:
+    """One open alert for each rule and subject is the database's own constraint; the transaction is whole."""
+    clash = dataclasses.replace(ALERT, id="a2")
+    with pytest.raises(IntegrityError):
+        alerts.apply([Effects(1, (Change(ALERT, "opened", 100),)), Effects(2, (Change(clash, "opened", 101),))])
+    assert (alerts.position(), alerts.find(), alerts.last_change()) == (0, [], 0)
+
+
+def test_one_closes_and_the_next_opens_in_one_batch(alerts: SqlAlerts) -> None:
+    """The key is free before it is taken again."""
+    write(alerts, ALERT)
+    again = dataclasses.replace(ALERT, id="a0", opened_at=300)
+    alerts.apply([Effects(2, (Change(again, "opened", 300),)), Effects(3, (Change(closed(ALERT), "closed", 200),))])
+    assert alerts.open_alerts() == [again]
+
+
+def test_finding(alerts: SqlAlerts) -> None:
+    """By community, openness, severity, rule, subject and time; newest first; page by page."""
+    rows = [
+        another(1),
+        another(2, community="c2"),
+        closed(another(3)),
+        another(4, severity=Severity.LOW),
+        another(5, rule="fire-alarm", opened_at=104),
+    ]
+    write(alerts, *rows)
+
+    def ids(**wanted: object) -> list[str]:
+        return [alert.id for alert in alerts.find(**wanted)]  # type: ignore[arg-type]
+
+    assert ids() == ["a5", "a4", "a3", "a2", "a1"]
+    assert ids(communities=frozenset({"c2"})) == ["a2"]
+    assert ids(communities=frozenset()) == []
+    assert ids(open_only=True) == ["a5", "a4", "a2", "a1"]
+    assert ids(severities=[Severity.LOW]) == ["a4"]
+    assert ids(rules=["fire-alarm"]) == ["a5"]
+    assert ids(subject="door-3") == ["a3"]
+    assert ids(since=102, until=104) == ["a3", "a2"]
+    assert ids(limit=2) == ["a5", "a4"]
+    assert ids(limit=2, before=(104, "a5")) == ["a4", "a3"]
+    assert ids(limit=2, before=(102, "a2")) == ["a1"]
+
+
+def test_counting_and_grouping_what_is_open(alerts: SqlAlerts) -> None:
+    """By severity, zeros too; by subject, worst first; of the communities asked for."""
+    low = another(2, subject="door-1", severity=Severity.LOW, rule="door-held-open")
+    write(alerts, low, another(1), closed(another(3)), another(4, community="c2"))
+    assert alerts.count_open(frozenset({"c1"})) == {
+        Severity.CRITICAL: 0,
+        Severity.HIGH: 1,
+        Severity.MEDIUM: 0,
+        Severity.LOW: 1,
+    }
+    assert sum(alerts.count_open().values()) == 3
+    found = alerts.open_by_subject(frozenset({"c1"}))
+    assert {subject: [alert.id for alert in group] for subject, group in found.items()} == {"door-1": ["a1", "a2"]}
+
+
+def test_the_live_stream_goes_by_the_id_of_changes(alerts: SqlAlerts) -> None:
+    """Newer than the last seen, oldest first, of the communities asked for."""
+    write(alerts, another(1), another(2, community="c2"), another(3))
+    first, second, third = alerts.changes_after(0)
+    assert (first.id < second.id < third.id, third.id) == (True, alerts.last_change())
+    assert alerts.changes_after(second.id) == [third]
+    assert alerts.changes_after(0, limit=1) == [first]
+    assert alerts.changes_after(0, communities=frozenset({"c1"})) == [first, third]
+    assert (first.alert, first.kind, first.severity, first.handling) == (
+        "a1",
+        "opened",
+        Severity.HIGH,
+        Handling.UNACKNOWLEDGED,
+    )
+
+
+def test_an_act_waits_until_rules_answers_it(alerts: SqlAlerts) -> None:
+    """Its id counts once; its outcome is written in the transaction of what it did."""
+    first = Action("x1", "a1", ActionKind.ACKNOWLEDGE, "li", "going", 150)
+    assert alerts.add_action(first)
+    assert not alerts.add_action(first)
+    assert alerts.add_action(dataclasses.replace(first, id="x2", kind=ActionKind.CLOSE))
+    pending = alerts.pending_actions()
+    assert [(item.action.id, item.action.kind) for item in pending] == [("x1", "acknowledge"), ("x2", "close")]
+    assert pending[0].action == first
+    assert alerts.action_outcome("x1") is None
+    alerts.apply([Effects(1, (), (Outcome("x1", "done", 151),))])
+    assert alerts.action_outcome("x1") == "done"
+    assert [item.action.id for item in alerts.pending_actions()] == ["x2"]
+    assert alerts.pending_actions(after=pending[1].seq) == []
+    alerts.apply([Effects(2, (), (Outcome("x1", "already_closed", 152),))])
+    assert alerts.action_outcome("x1") == "done"
