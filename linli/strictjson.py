@@ -15,7 +15,7 @@ from linli.errors import MalformedMessage
 MAX_DEPTH = 16
 MAX_STRING = 16 * 1024
 
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 """Takes an unterminated string to the end of the payload: else each quote in it would be tried as a beginning."""
 
 _LONG_INTEGER = re.compile(rb"(?<![\d.eE+-])-?\d{19,}(?![\d.eE])")

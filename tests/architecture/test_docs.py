@@ -108,3 +108,22 @@ def test_the_topics_on_the_page_are_all_topics() -> None:
     for leaf in Leaf:
         assert f"`linli/v1/{{community}}/gateway/{{gateway}}/{leaf}" in table
     assert "`linli/v1/{community}/alert/{alert}`" in table
+
+
+def test_decisions_are_short_and_say_their_price() -> None:
+    """Context, decision, price, numbered without gaps, in under 40 lines."""
+    pages = sorted((ROOT / "docs" / "adr").glob("*.md"))
+    assert [page.name[:4] for page in pages] == [f"{number:04}" for number in range(1, len(pages) + 1)]
+    for number, file in enumerate(pages, start=1):
+        lines = file.read_text("utf-8").splitlines()
+        assert lines[0].startswith(f"# {number}. ")
+        assert [line for line in lines if line.startswith("## ")] == ["## Context", "## Decision", "## Price"]
+        assert len(lines) < 40
+
+
+@pytest.mark.parametrize("name", sorted(str(file.relative_to(ROOT)) for file in ROOT.glob("docs/**/*.md")))
+def test_links_lead_somewhere(name: str) -> None:
+    """A page of ours that another names is there."""
+    file = ROOT / name
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", file.read_text("utf-8")):
+        assert target.startswith("http") or (file.parent / target).exists(), target
