@@ -1,6 +1,11 @@
 """The rules process: `python -m rules`."""
 
+import logging
 import sys
+import threading
+from collections.abc import Callable
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from linli.adapters.connect import service_client
 from linli.datafolder import DataFolder
@@ -11,10 +16,14 @@ from linli.errors import LinliError
 from linli.model import Consumer
 from linli.runtime import Reporter, begin
 from linli.settings import load_settings
-from rules.journal import Journal
+from rules.effects import Waiting
+from rules.engine import Engine
+from rules.journal import Journal, JournalUnavailable
 from rules.load import load_rules
 from rules.start import bring_back
-from rules.worker import Outside, Worker, tick_interval
+from rules.worker import RETRY_S, Outside, Worker, tick_interval
+
+_log = logging.getLogger(__name__)
 
 
 def main() -> int:
@@ -27,7 +36,10 @@ def main() -> int:
         alerts = SqlAlerts(database)
         rules = load_rules(settings.rules)
         journal = Journal(DataFolder(settings.data).rules)
-        engine, waiting = bring_back(journal, alerts, rules)
+        back = _when_it_can(stop, lambda: bring_back(journal, alerts, rules))
+        if back is None:
+            return 0
+        engine, waiting = back
         client = service_client(settings, Consumer.RULES)
         speed = settings.clock_speed if settings.clock_origin is not None else 1.0
         outside = Outside(client, alerts, SqlRegistry(database), journal, clock, settings.qos, tick_interval(speed))
@@ -44,6 +56,17 @@ def main() -> int:
         print(error, file=sys.stderr)  # noqa: T201
         return 2
     return 0
+
+
+def _when_it_can(stop: threading.Event, act: Callable[[], tuple[Engine, Waiting]]) -> tuple[Engine, Waiting] | None:
+    """What `act` gives once database and disk let it; None if stopped first."""
+    while not stop.is_set():
+        try:
+            return act()
+        except (SQLAlchemyError, JournalUnavailable) as error:
+            _log.warning("cannot start yet, will try again: %s", str(error).splitlines()[0])
+            stop.wait(RETRY_S)
+    return None
 
 
 if __name__ == "__main__":

@@ -29,7 +29,9 @@ from rules.model import (
     Match,
     MissingClause,
     ReadingClause,
+    Repeated,
     StateClause,
+    Unless,
     clock_time,
     duration,
 )
@@ -161,24 +163,27 @@ class Watch:
             return False
         if part.during is not None and not within_schedule(part.during, seen.time, seen.zone):
             return False
-        if part.unless is not None and self.excused is not None:
-            return abs(seen.time - self.excused) > duration(part.unless.within)
-        return True
+        if part.unless is not None and self._excuses(part.unless, seen):
+            return False
+        going_on = self.state in (Condition.PENDING, Condition.FIRING)
+        return going_on or part.repeated is None or self._often_enough(part.repeated, seen)
+
+    def _excuses(self, unless: Unless, seen: Seen) -> bool:
+        return self.excused is not None and abs(seen.time - self.excused) <= duration(unless.within)
+
+    def _often_enough(self, repeated: Repeated, seen: Seen) -> bool:
+        width = duration(repeated.within)
+        self.window = [time for time in self.window if abs(seen.time - time) <= width][1 - repeated.times :]
+        if not self.window:
+            self.evidence = []
+        self.window.append(seen.time)
+        if len(self.window) >= repeated.times:
+            return True
+        self._note(seen.evidence)
+        return False
 
     def _happened(self, clause: Clause, seen: Seen) -> Iterator[Signal]:
-        part = clause.event
-        repeated = part.repeated if part else None
-        if repeated is not None and self.state is not Condition.FIRING:
-            width = duration(repeated.within)
-            self.window = [time for time in self.window if abs(seen.time - time) <= width][1 - repeated.times :]
-            if not self.window:
-                self.evidence = []
-            self.window.append(seen.time)
-            if len(self.window) < repeated.times:
-                self._note(seen.evidence)
-                return
         signals = list(self._begin(clause, seen, Sign.AGAIN))
-        self.window = []
         self.since = seen.time
         self.deadline = seen.base + clause.linger
         yield from signals
@@ -204,6 +209,8 @@ class Watch:
     # --- beginning and ending ---------------------------------------------------------------------------------------
 
     def _begin(self, clause: Clause, seen: Seen, again: Sign) -> Iterator[Signal]:
+        if not self.window:
+            self._restart_evidence()
         self._note(seen.evidence)
         if self.state is Condition.FIRING:
             if self.ending:
@@ -215,8 +222,7 @@ class Watch:
                 yield self._fire(self.since + clause.hold)
             return
         self._step(ConditionEvent.BEGIN)
-        if not self.window:
-            self.evidence = [seen.evidence]
+        self.window = []
         self.began = self.since = seen.time
         self.start = seen.key
         self.gateway, self.lane = seen.gateway, seen.lane
@@ -254,6 +260,11 @@ class Watch:
 
     def _wait(self, clause: Clause) -> int:
         return clause.linger if self.state is Condition.FIRING else clause.hold
+
+    def _restart_evidence(self) -> None:
+        """What was kept of an earlier time is no evidence for what begins now."""
+        if self.state not in (Condition.PENDING, Condition.FIRING):
+            self.evidence = []
 
     def _note(self, evidence: Evidence) -> None:
         if len(self.evidence) >= KEPT:

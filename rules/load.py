@@ -115,11 +115,13 @@ class _Checker:
 
     def _template(self, template: str, *path: str | int) -> None:
         try:
-            fields = [field for _, field, _, _ in string.Formatter().parse(template) if field is not None]
+            parts = [part for part in string.Formatter().parse(template) if part[1] is not None]
         except ValueError as error:
             self._fault(Text(f"花括号不成对：{error}", f"the braces do not pair: {error}"), *path)
-        for field in fields:
-            self._one_of(field, sorted(SENTENCE_FIELDS), *path)
+        for _, field, form, conversion in parts:
+            self._one_of(field or "{}", sorted(SENTENCE_FIELDS), *path)
+            if form or conversion:
+                self._fault(Text(f"{{{field}}} 里不能再写格式", f"{{{field}}} takes no format"), *path)
 
     def _scope(self) -> None:
         wanted = self._rule.applies_to

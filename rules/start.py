@@ -5,6 +5,7 @@ import logging
 from linli.db.alerts import SqlAlerts
 from linli.errors import DataFolderError
 from linli.i18n import Text
+from linli.model import Alert
 from rules.effects import Waiting
 from rules.engine import Engine
 from rules.inputs import AdoptIn, Input, RulesIn
@@ -19,21 +20,27 @@ _log = logging.getLogger(__name__)
 def bring_back(journal: Journal, alerts: SqlAlerts, rules: tuple[Rule, ...]) -> tuple[Engine, Waiting]:
     """The engine as it was, with today's rules, and the effects that the database has not got yet.
 
-    DataFolderError if what is kept is damaged. A journal that is empty beside a database that is not (it was lost) takes
-    over the open alerts; a database older than the snapshot (brought back from a backup) gets them from the engine.
+    DataFolderError if what is kept is damaged, SQLAlchemyError if the database does not answer (call it again). Open alerts
+    that the engine knows nothing of, because its journal was lost, are taken over; a database older than the snapshot,
+    brought back from a backup, gets its open alerts from the engine.
     """
     written = alerts.position()
     waiting = Waiting()
     if journal.empty and written > 0:
-        _log.warning("the journal is empty, the database is not: taking over its open alerts")
-        engine = Engine()
-        journal.keep(Snapshot(written, 0, dump(engine)))
-        _enter(journal, engine, waiting, [RulesIn(rules), AdoptIn(tuple(alerts.open_alerts()))])
-    else:
-        engine = _replay(journal, alerts, waiting, written)
+        _log.warning("the journal is empty, the database is not")
+        journal.keep(Snapshot(written, 0, dump(Engine())))
+    engine = _replay(journal, alerts, waiting, written)
+    stray = [alert for alert in alerts.open_alerts() if not _knows(engine, alert)]
     if tuple(engine.scope.rules.values()) != rules:
-        _enter(journal, engine, waiting, [RulesIn(rules)])
+        _enter(journal, engine, waiting, RulesIn(rules))
+    if stray:
+        _log.warning("taking over %d open alerts that are not in the journal", len(stray))
+        _enter(journal, engine, waiting, AdoptIn(tuple(stray)))
     return engine, waiting
+
+
+def _knows(engine: Engine, alert: Alert) -> bool:
+    return alert.id in engine.book.closed or (alert.rule, alert.subject) in engine.book.open
 
 
 def _replay(journal: Journal, alerts: SqlAlerts, waiting: Waiting, written: int) -> Engine:
@@ -67,6 +74,6 @@ def _replay(journal: Journal, alerts: SqlAlerts, waiting: Waiting, written: int)
     return engine
 
 
-def _enter(journal: Journal, engine: Engine, waiting: Waiting, entries: list[Input]) -> None:
-    for position, entry in zip(journal.append(entries), entries, strict=True):
-        apply_one(engine, waiting, position, entry)
+def _enter(journal: Journal, engine: Engine, waiting: Waiting, entry: Input) -> None:
+    (position,) = journal.append([entry])
+    apply_one(engine, waiting, position, entry)

@@ -15,18 +15,19 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from linli import topics
 from linli.clock import Clock
 from linli.codec import Ack, decode, encode_ack, encode_notice, notice_of
-from linli.db.alerts import Change, SqlAlerts
-from linli.db.registry import SqlRegistry
+from linli.db.alerts import Change, Effects, SqlAlerts
+from linli.db.registry import RegistrySnapshot, SqlRegistry
 from linli.delivery import Positions, Verdict, key_of
 from linli.errors import Refused
 from linli.model import Consumer, LaneKey, Message
 from linli.ports import MqttClient
 from linli.runtime import Health
+from rules.book import ActionDone
 from rules.effects import Waiting
 from rules.engine import Engine
 from rules.inputs import ActionIn, Input, MessageIn, RegistryIn, Tick
@@ -106,7 +107,8 @@ class Worker:
         self.pause = threading.Event()
         self._next_tick = self._next_refresh = self._next_poll = self._next_write = float("-inf")
         self._since_snapshot = 0
-        self._refused = self._gaps = self._repeats = self._failed = 0
+        self._compared: RegistrySnapshot | None = None
+        self._refused = self._gaps = self._repeats = self._failed = self._refused_effects = 0
         self._trouble: dict[str, str] = {"broker": "not connected to the broker"}
 
     def run(self, stop: threading.Event) -> None:
@@ -163,6 +165,7 @@ class Worker:
                 "gaps": self._gaps,
                 "dropped": self._inbox.dropped,
                 "failed_inputs": self._failed,
+                "refused_effects": self._refused_effects,
                 "waiting_effects": len(self._waiting),
             },
         )
@@ -225,7 +228,10 @@ class Worker:
         except SQLAlchemyError as error:
             self._database_fails(error)
             return []
-        if registry.snapshot.version == self.engine.scope.registry.version:
+        if registry.snapshot is self._compared:
+            return []
+        self._compared = registry.snapshot
+        if registry.snapshot == self.engine.scope.registry:
             return []
         return [RegistryIn(registry.snapshot)]
 
@@ -246,6 +252,7 @@ class Worker:
             positions = self._outside.journal.append(entries)
         except JournalUnavailable as error:
             self._positions.roll_back()
+            self._compared = None
             self._trouble["journal"] = f"the journal cannot be written: {error}"
             _log.error("the journal cannot be written: %s", error)
             self.pause.wait(RETRY_S)
@@ -262,7 +269,7 @@ class Worker:
             return
         count = len(waiting)
         try:
-            changes = self._outside.alerts.apply(waiting)
+            changes = self._written(waiting)
         except SQLAlchemyError as error:
             self._database_fails(error)
             self._next_write = self._outside.clock.monotonic() + RETRY_S
@@ -270,6 +277,17 @@ class Worker:
         self._trouble.pop("database", None)
         self._waiting.written(count)
         self._tell(changes)
+
+    def _written(self, effects: list[Effects]) -> list[Change]:
+        """Write them. What the database will never take is left out, logged and counted: it must not hold up the rest."""
+        try:
+            return self._outside.alerts.apply(effects)
+        except (IntegrityError, DataError) as error:
+            if len(effects) == 1:
+                _log.error("the database refuses the effects of input %d: %s", effects[0].position, error)
+                self._refused_effects += 1
+                return self._outside.alerts.apply([Effects(effects[0].position)])
+        return [change for effect in effects for change in self._written([effect])]
 
     def _tell(self, changes: list[Change]) -> None:
         for change in changes:
@@ -320,6 +338,8 @@ def apply_one(engine: Engine, waiting: Waiting, position: int, entry: Input) -> 
         waiting.add(position, engine.apply(entry))
     except Exception:  # noqa: BLE001  (the boundary of one input: logged, counted, passed over)
         _log.exception("input %d cannot be applied and is skipped: %s", position, type(entry).__name__)
+        if isinstance(entry, ActionIn):  # or it would be found unanswered, and tried again, for ever
+            waiting.add(position, [ActionDone(entry.action.id, "failed", entry.action.at)])
         return False
     return True
 

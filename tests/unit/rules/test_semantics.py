@@ -216,6 +216,25 @@ def test_case_22_a_second_acknowledgement_succeeds_and_changes_nothing(tmp_path:
     assert bench.outcomes() == [OUTCOME_DONE] * 3
 
 
+def test_the_conditions_of_an_event_work_in_a_state_too(tmp_path: Path) -> None:
+    """Three denials within 10 s begin it, an opening ends it; the three are its evidence."""
+    when = """
+  - state:
+      begins: {types: [access.denied], repeated: {times: 3, within: 10s}}
+      ends:
+        - types: [access.door.opened]
+"""
+    bench = Bench(rule_of(tmp_path, when))
+    feed = bench.feed
+    for second in (0, 20, 21):
+        bench.put(feed.event(second, "door", "access.denied"))
+    assert bench.happened == []
+    bench.put(feed.event(22, "door", "access.denied"), feed.event(30, "door", "access.door.opened"))
+    assert [(kind, at) for kind, _, at in bench.happened] == [("opened", 22), ("resolved", 30)]
+    times = [(evidence.time - feed.origin) // 1_000_000 for evidence in bench.alert("test-rule").evidence]
+    assert times == [20, 21, 22, 30]
+
+
 def test_what_cannot_be_done_to_an_alert_has_a_reason(tmp_path: Path) -> None:
     """Closed before, never heard of, or closed without saying why."""
     bench = Bench(rule_of(tmp_path, "  - reading: {quantity: temperature, above: 50}\n"))

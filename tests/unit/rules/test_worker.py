@@ -23,6 +23,7 @@ from rules.inputs import ActionIn, Input, MessageIn
 from rules.journal import Journal, Snapshot
 from rules.load import load_rules
 from rules.start import bring_back
+from rules.state import dump
 from rules.worker import Arrival, Inbox, Outside, Worker, tick_interval
 from tests.unit.rules.world import T0, Feed, registry
 
@@ -267,6 +268,34 @@ def test_a_lost_journal_takes_over_the_open_alerts(site: Site) -> None:
     assert len(site.alerts.find()) == 1
 
 
+def test_killed_while_taking_over_it_takes_over_at_the_next_start(site: Site) -> None:
+    """The new journal has begun, the open alerts are not in it yet."""
+    site.send(site.feed.event(1, "door", OPENED))
+    (alert,) = site.alerts.find()
+    site.kill()
+    for file in (site.folder / "rules").iterdir():
+        file.unlink()
+    journal = Journal(site.folder / "rules")
+    journal.keep(Snapshot(site.alerts.position(), 0, dump(Engine())))
+    journal.close()
+    site.start()
+    assert [record.alert for record in site.worker.engine.book.open.values()] == [alert]
+
+
+def test_effects_that_the_database_never_takes_hold_up_nothing(site: Site) -> None:
+    """Somebody else's row stands in the way of one alert; the others are written, and that one is counted."""
+    site.send(site.feed.event(1, "door", OPENED))
+    (alert,) = site.alerts.find()
+    in_the_way = dataclasses.replace(alert, id="a-other", rule="fire-alarm", subject="b1")
+    site.alerts.restore([in_the_way], site.alerts.position())
+    site.send(site.feed.event(2, "smoke", "fire.alarm.raised"), site.feed.event(3, "door-2", OPENED))
+    assert site.worker.health().counters["refused_effects"] == 1
+    assert {alert.subject for alert in site.alerts.find()} == {"door", "b1", "door-2"}
+    site.kill()
+    site.start()
+    assert site.worker.health().counters["waiting_effects"] == 0
+
+
 def test_a_database_from_a_backup_gets_the_open_alerts_back(site: Site) -> None:
     """Older than the journal's snapshot: the engine's open alerts are written again."""
     site.send(site.feed.event(1, "door", OPENED))
@@ -323,6 +352,7 @@ def test_an_input_that_raises_is_skipped_and_counted(site: Site) -> None:
     site.send(site.feed.beat(1))
     assert site.worker.health().counters["failed_inputs"] == 1
     assert site.acks[-1].upto == 1
+    assert site.alerts.action_outcome("act-1") == "failed"
 
 
 def test_the_inbox_is_bounded_and_counts_what_it_drops() -> None:
