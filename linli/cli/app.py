@@ -1,9 +1,10 @@
 """The commands of `linli`. What is heavy is imported inside each, so that help comes at once."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from linli import __version__
 from linli.cli import dashboards, deadletters
@@ -21,7 +22,36 @@ START = str(Text("从这里开始", "Start here"))
 LOOK = str(Text("查看与测试", "Look and try"))
 SET_UP = str(Text("设置", "Set up"))
 
+_HELP = str(Text("显示本说明。", "Show this page."))
+
+
+class _Group(TyperGroup):
+    """The root: says in our words what --help does, here and at every command below."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """Typer's own option, with our words."""
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.help = _HELP
+        return option
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of that name."""
+        command = super().get_command(ctx, cmd_name)
+        _name_help(command, ctx)
+        return command
+
+
+def _name_help(command: Any, ctx: Any) -> None:
+    option = None if command is None else command.get_help_option(ctx)
+    if option is not None:
+        option.help = _HELP
+    for below in getattr(command, "commands", {}).values():
+        _name_help(below, ctx)
+
+
 app = typer.Typer(
+    cls=_Group,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

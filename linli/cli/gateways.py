@@ -46,6 +46,12 @@ def add(
     finally:
         database.close()
     typer.echo(agent_config(settings, gateway, community))
+    if not settings.broker_is_external and settings.broker_bind in ("127.0.0.1", "localhost", "::1"):
+        said = Text(
+            "内嵌代理目前只在本机监听；代理在别的机器上时，请设 LINLI_BROKER_BIND 并重新启动。",
+            "The embedded broker listens on this machine only; for an agent elsewhere set LINLI_BROKER_BIND and start again.",
+        )
+        typer.echo(said.of(settings.language), err=True)
 
 
 @gateway_app.command("list", help=str(Text("列出网关及其状态。", "List gateways and how they are.")))
@@ -105,11 +111,58 @@ def _register(database: "Database", gateway: str, community: str, name: Text) ->
 
 
 def agent_config(settings: "Settings", gateway: str, community: str) -> str:
-    """What goes into the agent's file, with the password, in the form that `edge.config` reads."""
+    """The agent's file (`edge.config`), with its password where the broker is ours, and what to do with it."""
+    if settings.broker_is_external:
+        host, port = settings.broker_endpoint
+        sign_in = _rights(gateway, community)
+    else:
+        host, port = _reached_at(settings)
+        user, password = _credentials(settings, gateway)
+        sign_in = f'  username: {user}\n  password: "{password}"\n'
+    return (
+        _comment(
+            "存为 agent.yaml（仅本人可读），在网关旁运行 linli agent run agent.yaml",
+            "Save as agent.yaml, readable to yourself alone, and run beside the devices: linli agent run agent.yaml",
+        )
+        + f"community: {community}\ngateway: {gateway}\noutbox: outbox\n"
+        + f"broker:\n  host: {host}\n  port: {port}\n{sign_in}"
+        + ("  tls: true\n" if settings.broker_is_external and settings.broker_tls else "")
+        + (f"qos: {settings.qos}\n" if settings.qos else "")
+        + _comment("设备消息来自哪里，见 edge/examples", "Where the devices publish: see edge/examples")
+        + "# device_broker:\n#   host: 127.0.0.1\n# mappings: [devices.yaml]"
+    )
+
+
+def _comment(zh: str, en: str) -> str:
+    return f"# {Text(zh, en)}\n"
+
+
+def _credentials(settings: "Settings", gateway: str) -> tuple[str, str]:
     from linli.access import BrokerUsers, gateway_user
     from linli.datafolder import DataFolder
 
-    host, port = settings.broker_endpoint
-    user = gateway_user(gateway)
-    password = BrokerUsers(DataFolder(settings.data).secrets).get(user).password
-    return f"{gateway} {community} {host} {port} {user} {password}"
+    user = BrokerUsers(DataFolder(settings.data).secrets).get(gateway_user(gateway))
+    return user.name, user.password
+
+
+def _reached_at(settings: "Settings") -> tuple[str, int]:
+    """Where an agent reaches the embedded broker: on this machine, unless it listens on other addresses too."""
+    import socket
+
+    port = settings.broker_endpoint[1]
+    if settings.broker_bind in ("0.0.0.0", "::"):
+        return socket.gethostname(), port
+    return settings.broker_bind, port
+
+
+def _rights(gateway: str, community: str) -> str:
+    """For a broker of one's own: what its administrator has to grant, as comments."""
+    from linli.access import gateway_access
+
+    access = gateway_access(community, gateway)
+    lines = _comment(
+        "请在你的代理上为它建一个用户，权限如下：", "At your broker, make a user for it with these rights:"
+    )
+    lines += "".join(f"#   publish {topic}\n" for topic in access.publish)
+    lines += "".join(f"#   subscribe {topic}\n" for topic in access.subscribe)
+    return lines + "# username:\n# password:\n"

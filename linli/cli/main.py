@@ -4,6 +4,7 @@ import contextlib
 import gettext
 import sys
 from collections.abc import Mapping
+from typing import Any
 
 from linli.errors import LinliError
 from linli.i18n import Language, shell_language
@@ -21,7 +22,6 @@ CHINESE: Mapping[str, str] = {
     "required": "必填",
     "[default: {}]": "[默认：{}]",
     "default: {default}": "默认：{default}",
-    "Show this message and exit.": "显示本说明。",
     "Missing command.": "缺少命令。",
     "No such command {name!r}.": "没有命令 {name!r}。",
     "Try [blue]'{command_path} {help_option}'[/] for help.": "运行 [blue]'{command_path} {help_option}'[/] 查看说明。",
@@ -46,5 +46,22 @@ def run() -> None:
 
 
 def _speak_chinese() -> None:
-    """Typer takes `gettext.gettext` when it is imported, and has no other way in; it comes without a Chinese catalogue."""
+    """Put Chinese into typer's help pages, before and after it is imported: it comes without a catalogue, and cuts off
+    lines that have no spaces to be wrapped at."""
     gettext.gettext = lambda message: CHINESE.get(message, message)
+
+    import rich.columns
+    import typer.rich_utils
+    from rich.table import Table
+
+    class FoldingTable(Table):
+        """A table that folds a line wherever it is full."""
+
+        def add_row(self, *cells: Any, **options: Any) -> None:
+            """As Table does it."""
+            super().add_row(*cells, **options)
+            for column in self.columns:
+                column.overflow = "fold"
+
+    for module in (typer.rich_utils, rich.columns):
+        vars(module)["Table"] = FoldingTable

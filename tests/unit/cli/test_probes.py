@@ -1,0 +1,98 @@
+"""Does a part answer: judged by what it reports, with a real database and no process."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from linli.cli import probes
+from linli.cli.probes import Probe, broker_probe, http_probe, worker_probe
+from linli.cli.supervisor import Answer
+from linli.db.database import Database, open_database
+from linli.db.migrate import upgrade
+from linli.db.workers import WorkerReport, report
+from tests.support import free_port
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    opened = open_database(f"sqlite:///{tmp_path / 'linli.db'}")
+    upgrade(opened)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def seconds(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The steady clock of the probes, to be moved."""
+    now = [1_000.0]
+    monkeypatch.setattr(probes, "monotonic", lambda: now[0])
+    return now
+
+
+def says(database: Database, state: str, detail: str = "", *, pid: int = 7, seen_at: int = 1) -> None:
+    report(database, WorkerReport("rules", pid, 0, seen_at, state, detail, {}))
+
+
+def test_ok_is_ready(database: Database, seconds: list[float]) -> None:
+    """Only once this very process has said so: what its predecessor said does not count."""
+    probe = worker_probe(database, "rules")
+    assert not probe(7).well
+    says(database, "ok", pid=6)
+    assert not probe(7).well
+    says(database, "ok", pid=7)
+    assert probe(7) == Answer(True)
+
+
+def test_what_passes_at_the_start_is_not_yet_ready(database: Database, seconds: list[float]) -> None:
+    """A process that is not connected yet gets a few seconds; if it lasts, it runs and is degraded."""
+    probe = worker_probe(database, "rules")
+    says(database, "degraded", "not connected")
+    first = probe(7)
+    assert (first.well, first.reason.en) == (False, "not connected")
+    seconds[0] += 7
+    says(database, "degraded", "not connected", seen_at=2)
+    later = probe(7)
+    assert (later.well, later.reason.en) == (True, "not connected")
+
+
+def test_who_was_well_stays_ready_when_degraded(database: Database, seconds: list[float]) -> None:
+    """It answers: what it complains of is shown beside it."""
+    probe = worker_probe(database, "rules")
+    says(database, "ok")
+    assert probe(7).well
+    says(database, "degraded", "disk nearly full", seen_at=2)
+    assert probe(7) == Answer(True, probe(7).reason)
+    assert probe(7).reason.en == "disk nearly full"
+
+
+def test_silence_is_measured_by_the_steady_clock(database: Database, seconds: list[float]) -> None:
+    """The times in reports may run at any speed; what counts is that a new one came."""
+    probe = worker_probe(database, "rules")
+    says(database, "ok", seen_at=1)
+    assert probe(7).well
+    seconds[0] += 8.5
+    assert not probe(7).well
+    assert "9 s" in probe(7).reason.en or "8 s" in probe(7).reason.en
+    says(database, "ok", seen_at=10**15)
+    assert probe(7).well
+
+
+def test_a_database_that_does_not_answer_is_told(tmp_path: Path, seconds: list[float]) -> None:
+    """The probe does not raise: it runs on the supervisor's thread."""
+    empty = open_database(f"sqlite:///{tmp_path / 'empty.db'}")
+    answer = worker_probe(empty, "rules")(7)
+    empty.close()
+    assert not answer.well
+    assert "database" in answer.reason.en
+    assert "数据库" in answer.reason.zh
+
+
+def test_ports_are_asked(seconds: list[float]) -> None:
+    """A closed one is not well, and the page's is asked only once its worker is well."""
+    port = free_port()
+    assert not broker_probe("127.0.0.1", port)(1).well
+    well: Probe = lambda _pid: Answer(True)  # noqa: E731
+    assert str(port) in http_probe("0.0.0.0", port, well)(1).reason.en
+    unwell: Probe = lambda _pid: Answer(False)  # noqa: E731
+    assert http_probe("127.0.0.1", port, unwell)(1) == Answer(False)
