@@ -104,6 +104,9 @@ NUMBERS: dict[str, Number] = {
     "linkquality": Number("link_quality"),
     "rssi": Number("rssi", "dBm"),
     "snr": Number("snr", "dB"),
+    "latitude": Number("latitude", "lat"),
+    "longitude": Number("longitude", "lon"),
+    "altitude": Number("altitude", "m"),
     "position": Number("opening", "%"),  # of a cover; Linli's `position` is a lift's floor
 }
 
@@ -144,8 +147,9 @@ def number_of(field: str) -> Number | None:
     name = quantity_name(field)
     if name is None:
         return None
-    # A number under a name that Linli gives a unit must be in that unit to be told with it, which is not known here.
-    return Number(name if name not in QUANTITIES else f"raw_{name}"[:64])
+    known_unit = name in QUANTITIES and QUANTITIES[name].unit is not None
+    # Under such a name a number must be in that unit, and which one the device used is not known here.
+    return Number(f"raw_{name}"[:64] if known_unit else name)
 
 
 def flatten(tree: object, prefix: str = "") -> Iterator[tuple[str, object]]:

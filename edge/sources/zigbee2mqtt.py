@@ -153,10 +153,10 @@ class Zigbee2Mqtt:
 
     def _acted(self, context: Context, action: str, form: str, received_at: int) -> list[Observation]:
         name = context.names[0]
-        last = self._actions.get(name)
-        self._actions[name] = (action, form, received_at)
+        last = self._actions.pop(name, None)
         if last is not None and last[0] == action and last[1] != form and received_at - last[2] <= _SAME_ACTION_US:
             return []
+        self._actions[name] = (action, form, received_at)
         result = _lock_result(action)
         if result is not None:
             self._states.changed((name, "lock"), result)
