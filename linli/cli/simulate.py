@@ -42,7 +42,7 @@ def simulate(
         float | None,
         typer.Option(
             min=0.1,
-            max=1000,
+            max=600,
             help=_t("比时钟快几倍（默认 1；day 为 240）", "how many times faster than the clock (default 1; day: 240)"),
         ),
     ] = None,

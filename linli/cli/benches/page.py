@@ -13,13 +13,16 @@ from linli.i18n import Text
 _WATCH = """
 () => {
   window.linliSeen = {};
-  const look = () => requestAnimationFrame(() => {
+  let awaited = false;
+  const look = () => {
+    awaited = false;
     for (const row of document.querySelectorAll('[data-alert-id], [data-alert]')) {
       const id = row.dataset.alertId ?? row.dataset.alert;
       if (!(id in window.linliSeen) && row.getClientRects().length) window.linliSeen[id] = Date.now();
     }
-  });
-  new MutationObserver(look).observe(document.body, {childList: true, subtree: true, attributes: true});
+  };
+  const soon = () => { if (!awaited) { awaited = true; requestAnimationFrame(look); } };
+  new MutationObserver(soon).observe(document.body, {childList: true, subtree: true});
   look();
 }
 """
@@ -59,7 +62,7 @@ class _Browser:
 
     def __init__(self, playwright: Any, program: str, address: str, name: str, password: str) -> None:
         self._playwright = playwright
-        self._browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        self._browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
         self._page = self._browser.new_page(viewport={"width": 1280, "height": 1000})
         self._page.goto(f"{address}/login")
         self._page.fill('input[name="name"]', name)
