@@ -15,7 +15,7 @@ from edge.config import AgentConfig
 from edge.delivery import LaneDelivery, Outcome
 from edge.outbox import Draft, Outbox, OutboxError
 from edge.refusals import REFUSED_TYPE, RefusalReport
-from edge.timing import EventTime, event_time
+from edge.timing import EventTime, Pace, event_time
 from linli import __version__, topics
 from linli.clock import SECOND, Clock
 from linli.codec import Ack, Status, decode_ack, encode_status, with_oldest
@@ -28,7 +28,6 @@ _log = logging.getLogger(__name__)
 HEARTBEAT_EVERY = 10 * SECOND
 _CHUNK = 64
 """Messages of one lane that are sent before the other lane and the acknowledgements get their turn."""
-_IDLE_S = 0.1
 _TIDY_EVERY_S = 1.0
 _RETRY_S = 1.0
 _HEAR_ALL_S = 10.0
@@ -81,9 +80,10 @@ class Agent:
         self._counts = dict.fromkeys(("taken", "sent", "acks", "refused"), 0)
         self._count_lock = threading.Lock()
         self._heartbeat_due = 0
-        self._pace = _Pace(clock)
+        self._pace = Pace(clock)
         self._tidied = 0.0
         self._restored_at: float | None = None
+        self._linked: bool | None = None
 
     # --- life ---
 
@@ -95,7 +95,7 @@ class Agent:
         self._mqtt.subscribe([topics.ack_topic(self._config.community, self._config.gateway, "+")], self._config.qos)
         self._thread = threading.Thread(target=self._run, name=f"agent-{self._config.gateway}", daemon=True)
         self._thread.start()
-        self._mqtt.start(self._message_came, self._connected, lambda _reason: None)
+        self._mqtt.start(self._message_came, self._connected, self._disconnected)
 
     def stop(self) -> None:
         """Say offline, disconnect and close the outbox. What was not sent waits in it. Stopping twice is allowed."""
@@ -107,6 +107,7 @@ class Agent:
         self._thread.join(timeout=10)
         self._thread = None
         self._publish_status(online=False)
+        self._linked = False
         self._mqtt.stop()
         try:
             self._outbox.tidy()
@@ -245,8 +246,15 @@ class Agent:
     # --- what the connection says, on its thread ---
 
     def _connected(self) -> None:
+        self._linked = True
+        _log.info("%s is connected", self._config.gateway)
         self._publish_status(online=True)
         self._signal(self._on_connected)
+
+    def _disconnected(self, reason: str) -> None:
+        if self._linked is not False:  # told once, however often it is tried
+            _log.warning("%s has no connection: %s", self._config.gateway, reason)
+        self._linked = False
 
     def _message_came(self, topic: str, payload: bytes, _retained: bool) -> None:
         try:
@@ -405,20 +413,3 @@ class Agent:
     def _count(self, name: str, by: int) -> None:
         with self._count_lock:
             self._counts[name] += by
-
-
-class _Pace:
-    """How many times faster than real time the clock runs, by looking: a simulated day may pass in minutes."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._seen = (clock.now(), clock.monotonic())
-        self._speed = 1.0
-
-    def real_seconds(self, us: int) -> float:
-        """About how long `us` of the clock take, at most 0.1 s if that is not known well."""
-        now, real = self._clock.now(), self._clock.monotonic()
-        if real - self._seen[1] >= _IDLE_S:
-            self._speed = max(1.0, (now - self._seen[0]) / 1e6 / (real - self._seen[1]))
-            self._seen = (now, real)
-        return min(max(us, 0) / 1e6 / self._speed, _IDLE_S)

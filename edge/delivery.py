@@ -15,7 +15,7 @@ So what is in flight is either acknowledged in the end or sent again from acked 
 Any progress opens the window; a silence or a gap closes it. A silent consumer therefore costs one message every few
 seconds, however much waits for it, and no loss can turn into a storm: who loses much gets little at a time. It costs the others nothing: each has its own two
 numbers, and new messages go out for who can take them. Who is in step goes along with a publish that was made for
-another, window or not, since it hears it anyway.
+another, up to LEAD windows ahead of its answers, since it hears it anyway.
 
 Going back happens when
   - nothing was heard for the retransmit time: 1 s, doubled for each time without progress up to 5 s, spread at random;
@@ -34,6 +34,7 @@ from enum import StrEnum
 
 WINDOW_MESSAGES = 1000
 WINDOW_BYTES = 1_000_000
+LEAD = 4
 RETRANSMIT_S = 1.0
 RETRANSMIT_MAX_S = 5.0
 PATIENCE_S = 0.2
@@ -98,6 +99,12 @@ class _Peer:
             return not self.in_flight
         return len(self.in_flight) < self.window and self.bytes < WINDOW_BYTES
 
+    @property
+    def may_go_along(self) -> bool:
+        if self.state is PeerState.PROBING:
+            return not self.in_flight
+        return len(self.in_flight) < LEAD * WINDOW_MESSAGES
+
     def trim(self) -> None:
         while self.in_flight and self.in_flight[0][0] <= self.acked:
             self.bytes -= self.in_flight.popleft()[1]
@@ -145,8 +152,7 @@ class LaneDelivery:
         """`sequence` was handed to the connection: counts for everybody who is in step with it."""
         self._ever_sent = max(self._ever_sent, sequence)
         for peer in self._peers.values():
-            probing = peer.state is PeerState.PROBING and peer.in_flight
-            if peer.sent + 1 == sequence and not probing:
+            if peer.sent + 1 == sequence and peer.may_go_along:
                 if not peer.in_flight:
                     peer.since = now
                     peer.deadline = now + self._timeout(peer)
@@ -210,6 +216,10 @@ class LaneDelivery:
     def positions(self) -> dict[str, int]:
         """How far each consumer has got."""
         return {name: peer.acked for name, peer in self._peers.items()}
+
+    def sent_to(self, consumer: str) -> int:
+        """Up to where messages were sent to it, in order."""
+        return self._peers[consumer].sent
 
     def states(self) -> dict[str, PeerState]:
         """How each consumer is served now."""

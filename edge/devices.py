@@ -62,6 +62,7 @@ class DeviceLink:
         self._messages = self._ignored = self._refused = self._overflowed = self._untold = 0
         self._unmapped: OrderedDict[str, int] = OrderedDict()
         self._thread: threading.Thread | None = None
+        self._linked: bool | None = None
 
     def start(self) -> None:
         """Begin to connect and to take."""
@@ -69,16 +70,13 @@ class DeviceLink:
         self._thread.start()
         if self._topics:
             self._mqtt.subscribe(self._topics, self._qos)
-        self._mqtt.start(
-            self._came,
-            lambda: _log.info("connected to the devices' broker: %s", ", ".join(self._topics)),
-            lambda reason: _log.warning("no connection to the devices' broker: %s", reason),
-        )
+        self._mqtt.start(self._came, self._connected, self._disconnected)
 
     def stop(self) -> None:
         """Disconnect, and hand over what is queued. Stopping twice is allowed."""
         if self._thread is None:
             return
+        self._linked = False
         self._mqtt.stop()
         with self._wake:
             self._stopping = True
@@ -95,6 +93,15 @@ class DeviceLink:
         return dict(self._unmapped)
 
     # --- on the connection's thread ---
+
+    def _connected(self) -> None:
+        self._linked = True
+        _log.info("connected to the devices' broker: %s", ", ".join(self._topics))
+
+    def _disconnected(self, reason: str) -> None:
+        if self._linked is not False:  # told once, however often it is tried
+            _log.warning("no connection to the devices' broker: %s", reason)
+        self._linked = False
 
     def _came(self, topic: str, payload: bytes, retained: bool) -> None:
         with self._wake:

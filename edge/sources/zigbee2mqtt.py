@@ -35,6 +35,9 @@ _MILLIVOLTS = 1000.0
 
 _SAME_ACTION_US = 2 * SECOND
 """An action comes on two topics, within milliseconds."""
+_LOCK_WORDS = {"LOCK": "locked", "UNLOCK": "unlocked"}
+"""`state` of a lock that does not tell its `lock_state`."""
+
 _SHAKEN = frozenset(("vibration", "shake", "tilt", "drop", "fall"))
 
 
@@ -114,9 +117,8 @@ class Zigbee2Mqtt:
         seen = document.get("last_seen")
         time = iso_time(seen) if isinstance(seen, str) else epoch_time(seen, 1000)
         context = Context((name,), time, retained)
-        out = self._lock(context, document, received_at)
-        action = document.get("action")
-        if "lock_state" not in document and isinstance(action, str) and action:  # a lock keeps its last action
+        out, action = self._lock(context, document, received_at), document.get("action")
+        if not out and isinstance(action, str) and action:  # a lock keeps its last action beside its state
             out += self._acted(context, action, "state", received_at)
         return out + interpret(context, _measured(document), self._states) or [Ignored("a state without a value")]
 
@@ -127,7 +129,7 @@ class Zigbee2Mqtt:
         return interpret(Context((name,), None, retained), _measured({leaf: word}), self._states) or [Ignored("empty")]
 
     def _lock(self, context: Context, document: dict[str, Any], received_at: int) -> list[Observation]:
-        state = document.get("lock_state")
+        state = document.get("lock_state", _LOCK_WORDS.get(str(document.get("state"))))
         if state not in ("locked", "unlocked", "not_fully_locked"):
             return []
         locked = state == "locked"

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.delivery import (
+    LEAD,
     PATIENCE_S,
     RETRANSMIT_MAX_S,
     RETRANSMIT_S,
@@ -154,6 +155,20 @@ def test_one_publish_serves_both_in_step() -> None:
         delivery.acknowledge("ingest", last, last / 100)
         delivery.acknowledge("rules", last, last / 100)
     assert published == list(range(1, 200))
+
+
+def test_a_slow_consumer_is_left_behind_in_bounded_memory() -> None:
+    """It goes along with the faster one for a while, then gets the rest in its own time."""
+    delivery = lane(20_000, "ingest", "rules")
+    stream(delivery, 0.0)
+    slow = 1
+    while delivery.positions()["ingest"] < 20_000:
+        sent = send_all(delivery, 0.1)
+        slow += 1
+        delivery.acknowledge("rules", slow, 0.1)
+        delivery.acknowledge("ingest", max(sent, default=delivery.positions()["ingest"]), 0.1)
+    assert delivery.sent_to("rules") <= slow + LEAD * WINDOW_MESSAGES
+    assert delivery.sent_to("ingest") == 20_000
 
 
 def test_what_was_dropped_is_passed_over() -> None:

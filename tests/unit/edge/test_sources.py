@@ -147,6 +147,7 @@ def test_z2m_a_lock_keeps_its_last_action_beside_its_state() -> None:
     assert events(play(source, topic, {"lock_state": "unlocked", "action": "keypad_unlock", "battery": 60})) == []
     assert events(play(source, topic + "/action", b"auto_lock")) == ["access.lock.locked"]
     assert events(play(source, topic, {"lock_state": "locked", "action": "auto_lock"}, at=NOW + 1000)) == []
+    assert events(play(Zigbee2Mqtt(), topic, {"state": "UNLOCK"})) == ["access.lock.unlocked"]
     failed = play(source, topic + "/action", b"unlock_failure_invalid_pin_or_id")
     assert events(failed) == ["access.denied"]
 
