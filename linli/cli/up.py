@@ -1,5 +1,7 @@
 """`linli up`: all of Linli in the foreground, until Ctrl-C."""
 
+import logging
+import os
 import signal
 import sys
 import threading
@@ -18,6 +20,8 @@ from linli.db.people import People, Person
 from linli.i18n import Text
 from linli.logs import set_up_logging
 from linli.settings import Settings
+
+_log = logging.getLogger(__name__)
 
 _LOOK_EVERY_S = 0.1
 _SHOWN_ACCOUNTS = 6
@@ -55,12 +59,14 @@ def run_up(settings: Settings) -> int:
     overview = OverviewReader(database)
     try:
         stack.start()
+        _log.info("linli up starts, pid %d, %s", os.getpid(), page_address(settings))
         overview.start()
         with screen(settings, interactive=sys.stdout.isatty()) as show:
             _show(settings, stack, overview, interrupts, show)
     finally:
         overview.stop()
         stack.stop()
+        _log.info("all parts have stopped")
         database.close()
     print(Text("已全部停止。", "All stopped.").of(settings.language), flush=True)
     return 0
