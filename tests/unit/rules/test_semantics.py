@@ -1,7 +1,8 @@
 """Cases from alerting systems that people trust, by their number in the collection; where Linli differs, why.
 
-Not here: 1 to 3, 10 to 17 (evaluation intervals, repeated notification, grouping, inhibition, silences) and 23 (who may act:
-the API's) belong to parts that do not exist yet. 12, 21: `test_time`, and the last one below.
+1 to 3 are about evaluation at intervals, which Linli does not have; 10 and 13 to 17 (repeated notification, grouping,
+inhibition, silences) and 23 (who may act) are other parts' business; 11 is what `for` counts by. 21 is in `test_time`, 24 and
+25 are in `test_lifecycle`.
 """
 
 from pathlib import Path
@@ -81,6 +82,21 @@ def test_case_7_false_while_pending_is_silent_and_for_starts_again(tmp_path: Pat
     """The second stretch counts from its own beginning."""
     bench = Bench(rule_of(tmp_path, "  - reading: {quantity: temperature, above: 50, for: 2s}\n"))
     assert series(bench, [60, 60, 40, 60, 60, 60, 60]) == [[], [], [], [], [], [("opened", 5)], []]
+
+
+def test_case_8_levels_change_by_change(tmp_path: Path) -> None:
+    """warn > 7, critical > 8; 9 9 8 8 6 8 8 8 3 5 7 7 -> critical@0, ok@4, warning@5, ok@8.
+
+    Linli differs at 2, where the collection has a warning: a standing alert never becomes milder by itself.
+    """
+    when = """
+  - reading: {quantity: temperature, above: 7}
+    severity: medium
+  - reading: {quantity: temperature, above: 8}
+    severity: critical
+"""
+    found = severities(tmp_path, when, [9.0, 9, 8, 8, 6, 8, 8, 8, 3, 5, 7, 7])
+    assert found == [*["critical"] * 4, "ok", *["medium"] * 3, *["ok"] * 4]
 
 
 LEVELS = """
