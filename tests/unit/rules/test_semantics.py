@@ -85,7 +85,7 @@ def test_case_7_false_while_pending_is_silent_and_for_starts_again(tmp_path: Pat
 
 
 def test_case_8_levels_change_by_change(tmp_path: Path) -> None:
-    """warn > 7, critical > 8; 9 9 8 8 6 8 8 8 3 5 7 7 -> critical@0, ok@4, warning@5, ok@8.
+    """Warn > 7, critical > 8; 9 9 8 8 6 8 8 8 3 5 7 7 -> critical@0, ok@4, warning@5, ok@8.
 
     Linli differs at 2, where the collection has a warning: a standing alert never becomes milder by itself.
     """
