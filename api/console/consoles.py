@@ -30,6 +30,7 @@ RECHECK_BEATS = 5
 """Sessions are looked up again every so many beats, so that signing out in one window ends the others."""
 
 _KEPT_ROWS = 512
+_NOT_THERE = ("silent", "stopped")
 
 _log = logging.getLogger(__name__)
 
@@ -193,5 +194,5 @@ def health_line(health: HealthView | None) -> tuple[Text, str]:
 
 def feed_fault(health: HealthView) -> Text:
     """What keeps new alerts from appearing, for the banner; empty if nothing does."""
-    silent = [worker.name for worker in health.workers if worker.name in ("rules",) and worker.state == "silent"]
-    return texts.FEED_STOPPED if silent else Text("", "")
+    rules_run = any(worker.name == "rules" and worker.state not in _NOT_THERE for worker in health.workers)
+    return Text("", "") if rules_run else texts.FEED_STOPPED

@@ -10,6 +10,7 @@ from nicegui import ui
 
 from api.console import alert_page, alerts_page, facilities_page, facility_page, login_page, texts
 from api.console.consoles import Consoles
+from api.console.guard import Unframed
 from api.console.layout import FAVICON, STYLE_PATH, html_lang
 from api.console.session import add_routes
 from api.console.sounds import tone
@@ -34,6 +35,7 @@ def mount(app: FastAPI, services: Services) -> None:
     _add_error_pages(services)
     for page in (login_page, alerts_page, alert_page, facilities_page, facility_page):
         page.add(services, consoles)
+    nicegui_app.add_middleware(Unframed)
     nicegui_app.on_startup(consoles.start)
     nicegui_app.on_shutdown(consoles.stop)
     style = (STATIC / "console.css").read_bytes()

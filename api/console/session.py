@@ -5,13 +5,13 @@ understands the page. The cookie is SameSite=Lax: no other site can post in some
 """
 
 import asyncio
-from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import FastAPI, Form, Request
+from fastapi import FastAPI, Request
 from fastapi.responses import RedirectResponse
 
 from api.console.consoles import Consoles
+from api.console.guard import posted
 from api.console.visit import LANGUAGE_COOKIE, SESSION_COOKIE, home, local_path
 from api.services import Services
 from linli.clock import SECOND
@@ -26,18 +26,17 @@ def add_routes(app: FastAPI, services: Services, consoles: Consoles) -> None:
     """The form posts of the console."""
 
     @app.post("/login", include_in_schema=False)
-    async def sign_in(
-        request: Request,
-        name: Annotated[str, Form()] = "",
-        password: Annotated[str, Form()] = "",
-        wanted: Annotated[str, Form()] = "",
-    ) -> RedirectResponse:
+    async def sign_in(request: Request) -> RedirectResponse:
+        form = await posted(request)
+        wanted = local_path(form.get("wanted", ""))
         try:
-            person, token = await asyncio.to_thread(services.people.sign_in, name.strip(), password)
+            person, token = await asyncio.to_thread(
+                services.people.sign_in, form.get("name", "").strip(), form.get("password", "")
+            )
         except (NotSignedIn, TooMany) as error:
             fault = "busy" if isinstance(error, TooMany) else "wrong"
-            return RedirectResponse(f"/login?fault={fault}&next={quote(local_path(wanted))}", 303)
-        response = RedirectResponse(local_path(wanted) or home(person), 303)
+            return RedirectResponse(f"/login?fault={fault}&next={quote(wanted)}", 303)
+        response = RedirectResponse(wanted or home(person), 303)
         response.set_cookie(
             SESSION_COOKIE,
             token,
@@ -58,9 +57,8 @@ def add_routes(app: FastAPI, services: Services, consoles: Consoles) -> None:
         return response
 
     @app.post("/language/{language}", include_in_schema=False)
-    async def switch_language(
-        request: Request, language: Language, back: Annotated[str, Form()] = ""
-    ) -> RedirectResponse:
+    async def switch_language(request: Request, language: Language) -> RedirectResponse:
+        back = (await posted(request)).get("back", "")
         token = request.cookies.get(SESSION_COOKIE, "")
         person = await asyncio.to_thread(services.people.by_session, token) if token else None
         if person is not None:

@@ -161,6 +161,40 @@ def test_mute_is_remembered_and_the_test_button_sounds(
     page.wait_for_function("window.linli.played.some((p) => p.state === 'played')")
 
 
+BLOCKED_UNTIL_CLICK = """
+  const play = HTMLMediaElement.prototype.play;
+  let clicked = false;
+  window.addEventListener("pointerdown", () => (clicked = true), { capture: true });
+  HTMLMediaElement.prototype.play = function () {
+    return clicked ? play.call(this) : Promise.reject(new DOMException("blocked", "NotAllowedError"));
+  };
+"""
+"""What a browser's autoplay policy does, which a headless one does not have."""
+
+
+def test_a_browser_that_blocks_sound_is_noticed(
+    console: ConsoleProcess, context: BrowserContext, sign_in: SignIn
+) -> None:
+    """Browsers play nothing before the first click on a page: the console says so, and a click makes it sound."""
+    page = sign_in(context)
+    page.add_init_script(BLOCKED_UNTIL_CLICK)
+    page.reload()
+    page.wait_for_function("window.socket?.connected")
+    console.hand.put(world.forced_door(console.now, "c001-door-06"))
+    hint = page.locator("[data-test=sound-hint]")
+    expect(hint).to_be_visible()
+    assert page.evaluate("window.linli.played[0].state") == "NotAllowedError"
+    hint.click()
+    expect(hint).to_have_count(0)
+    page.wait_for_function("window.linli.played.some((p) => p.state === 'played')")
+
+
+def test_pages_are_not_for_frames(console: ConsoleProcess) -> None:
+    """No other site shows the console in a frame; a post that is no small form is refused unread."""
+    assert httpx.get(f"{console.url}/login").headers["x-frame-options"] == "DENY"
+    assert httpx.post(f"{console.url}/login", content=b"x" * 100_000).status_code == 413
+
+
 def test_the_language_is_switched_and_remembered(
     console: ConsoleProcess, context: BrowserContext, phone: BrowserContext, sign_in: SignIn
 ) -> None:
