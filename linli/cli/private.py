@@ -1,5 +1,6 @@
 """A Linli of one's own: in a temporary folder, on free ports, with a clock of its own. For simulations and benches."""
 
+import logging
 import os
 import socket
 import tempfile
@@ -51,6 +52,7 @@ def private_linli(
     UTC) the clock begins there and runs at `speed`. `before_start` is called when the data folder is prepared. LinliError if it does not come up.
     """
     before = Path.cwd()
+    logging.basicConfig(level=logging.ERROR, format="%(message)s")  # a lost connection at the end is no news
     with tempfile.TemporaryDirectory(prefix="linli-") as folder:
         settings = _settings(base, Path(folder) / "data", speed, origin)
         os.chdir(folder)  # the processes are to find neither .env nor linli.toml
