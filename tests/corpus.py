@@ -128,8 +128,9 @@ def unmet(expect: dict[str, Any], said: Sequence[Said]) -> str | None:
     if kind not in KINDS:
         return f"the table KINDS has no {kind!r}"
     meaning = KINDS[kind]
-    device, time = device_id(expect["device"] or "frigate"), expected_time(expect)
-    ours = [one for one in said if one.device == device and (time is None or one.time == time)]
+    time = expected_time(expect)
+    device = device_id(expect["device"]) if expect["device"] else None  # a description names no camera
+    ours = [one for one in said if device in (None, one.device) and time in (None, one.time)]
     events = [one for one in ours if one.what in meaning.events]
     readings = [one for one in ours if one.what in meaning.quantities]
     if meaning.events and not any(_event_says(one, expect["value"]) for one in events):
