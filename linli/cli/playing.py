@@ -13,8 +13,10 @@ from linli.adapters.connect import gateway_client
 from linli.cli.lock import FolderLock
 from linli.cli.private import Ear, PrivateLinli, private_linli
 from linli.clock import HOUR, SECOND, Clock, SystemClock, local_time
+from linli.codec import notice_of
 from linli.datafolder import DataFolder
-from linli.db.database import open_database
+from linli.db.alerts import SqlAlerts
+from linli.db.database import Database, open_database
 from linli.db.deadletters import SqlDeadLetters
 from linli.db.workers import reports
 from linli.errors import Conflict, LinliError, NotFound
@@ -194,29 +196,58 @@ def simulator_runs(settings: Settings) -> bool:
         database.close()
 
 
-def play_live(settings: Settings, run: Run, progress: Callable[[int, int], None]) -> Result:
-    """Have the running simulator play, and judge what is heard of the devices and places that the scenario concerns.
+class _Eye:
+    """Sees what becomes of alerts in the database: needs neither the ports nor the passwords of who runs."""
 
-    Conflict if it cannot be played so; NotFound if the simulator does not answer.
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._alerts = SqlAlerts(database)
+        self._clock = clock
+        self._last = self._alerts.last_change()
+        self.seen: list[Heard] = []
+
+    def look(self) -> None:
+        """Note what is new."""
+        now = self._clock.now()
+        for change in self._alerts.changes_after(self._last):
+            self._last = change.id
+            alert = self._alerts.get(change.alert)
+            if alert is not None:
+                notice = replace(notice_of(alert, change.kind), severity=change.severity.value)
+                self.seen.append(Heard(notice, now))
+
+
+def play_live(settings: Settings, run: Run, progress: Callable[[int, int], None]) -> Result:
+    """Have the running simulator play, and judge what is seen of the devices and places that the scenario concerns.
+
+    Conflict if it cannot be played so; NotFound if no simulator runs, or it does not answer.
     """
-    scenario, clock = _fit_for_live(run, settings.clock()), settings.clock()
-    requests = RequestFolder(DataFolder(settings.data).run / "scenarios")
-    ear, name = Ear(settings, clock), new_bootid()
-    ear.start()
+    clock = settings.clock()
+    scenario = _fit_for_live(run, clock)
+    if not simulator_runs(settings):
+        raise NotFound(
+            Text(
+                f"数据目录 {settings.data} 上没有带模拟器的 Linli 在运行：先运行 linli up，或用 --private",
+                f"no Linli with a simulator runs on the data folder {settings.data}: "
+                "start it with linli up, or use --private",
+            )
+        )
+    requests, name = RequestFolder(DataFolder(settings.data).run / "scenarios"), new_bootid()
+    database = open_database(settings.app_database_url)
     try:
+        eye = _Eye(database, clock)
         requests.put(name, scenario)
         start = _started(requests.answer, name)
-        pause = threading.Event()
-        while (now := clock.now()) < start + scenario.length:
+        end, pause = start + scenario.length + round(_GRACE_S * SECOND), threading.Event()
+        while (now := clock.now()) < end:
+            eye.look()
             progress((now - start) // SECOND, scenario.length // SECOND)
             pause.wait(_TICK_S)
-        pause.wait(_GRACE_S)
     finally:
         requests.withdraw(name)
-        ear.stop()
+        database.close()
     concerned = scenario.devices | {wanted.subject for wanted in scenario.expect}
-    heard = [one for one in ear.heard() if one.notice.subject in concerned and one.at >= start]
-    return Result(run, True, start, judge(scenario.expect, _as_new(heard), start))
+    seen = [one for one in eye.seen if one.notice.subject in concerned and one.at >= start]
+    return Result(run, True, start, judge(scenario.expect, _as_new(seen), start))
 
 
 def _fit_for_live(run: Run, clock: Clock) -> Scenario:

@@ -1,7 +1,10 @@
 """The whole path, in the processes that `linli up` runs: a device's event becomes one row and one alert, whatever dies."""
 
+import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +35,7 @@ from tests.support import eventually, free_port
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
+LINLI = Path(sys.executable).with_name("linli")
 GATEWAY = "gw-path"
 DOORS = [f"path-door-{number:02}" for number in range(20)]
 BACK_S = 10.0
@@ -155,6 +159,35 @@ def test_any_process_may_be_killed(world: World, name: str) -> None:
         assert len(world.rows(door)) == 1
         [alert] = world.alerts(door)
         assert (alert["rule"], alert["occurrences"]) == ("door-forced", 1)
+
+
+SHORT = """\
+title: {zh: 短, en: Short}
+about: {zh: 一扇门被撬, en: One door is forced}
+lasts: 4s
+steps:
+  - {at: 500ms, device: c001-door-05, event: access.door.opened}
+  - {at: 2s, device: c001-door-05, event: access.door.closed}
+expect:
+  - {rule: door-forced, subject: c001-door-05, severity: high, after: 500ms, within: 3s}
+"""
+
+
+def test_scenario_in_the_linli_that_runs(world: World, tmp_path: Path) -> None:
+    """`linli simulate` has the running simulator play, so that people see it on the page; the second time, when the alert
+    still stands, too."""
+    file = tmp_path / "short.yaml"
+    file.write_text(SHORT, encoding="utf-8")
+    command = [str(LINLI), "simulate", str(file), "--data", str(world.settings.data), "--json"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("LINLI_")}
+    for _ in range(2):
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=150, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert json.loads(done.stdout)["live"] is True
+    [alert] = world.alerts("c001-door-05")
+    assert alert["occurrences"] == 2
 
 
 def test_nothing_was_refused_or_is_left_over(world: World) -> None:
