@@ -128,7 +128,7 @@ class Services:
         """Close the alert. Refused without a reason; otherwise like `acknowledge`."""
         tidy = _tidy(reason)
         if not tidy:
-            raise _refused("no_reason", Text("关闭警报须写明原因", "closing an alert takes a reason"))
+            raise _refused("no_reason", Text("关闭告警须写明原因", "closing an alert takes a reason"))
         return self._act(person, alert_id, ActionKind.CLOSE, tidy)
 
     # --- devices and facilities -----------------------------------------------------------------------------------
@@ -232,7 +232,7 @@ class Services:
         demand(person, Operation.SEE)
         found = self._alerts.get(alert_id)
         if found is None or not person.sees(found.community):
-            raise _no_such(Text("警报", "alert"), alert_id)
+            raise _no_such(Text("告警", "alert"), alert_id)
         return found
 
     # --- acts -----------------------------------------------------------------------------------------------------
@@ -247,7 +247,7 @@ class Services:
         if outcome == "already_closed":
             raise _closed(alert_id)
         if outcome == "not_found":
-            raise _no_such(Text("警报", "alert"), alert_id)
+            raise _no_such(Text("告警", "alert"), alert_id)
         if outcome not in (OUTCOME_DONE, "already_acknowledged"):
             text = Text("未能执行（{outcome}）", "this could not be done ({outcome})")
             raise Conflict(text.format(outcome=outcome))
@@ -309,7 +309,7 @@ def _refused(reason: str, text: Text) -> Refused:
 
 
 def _closed(alert: str) -> Conflict:
-    return Conflict(Text(f"警报 {alert} 已经关闭", f"alert {alert} is closed already"))
+    return Conflict(Text(f"告警 {alert} 已经关闭", f"alert {alert} is closed already"))
 
 
 def _no_such(what: Text, name: str) -> NotFound:

@@ -13,6 +13,7 @@ from linli.cli.bench import HELP as BENCH_HELP
 from linli.cli.bench import bench
 from linli.cli.gateways import gateway_app
 from linli.cli.people import token_app, user_app
+from linli.cli.registries import registry_app
 from linli.cli.rulebook import rules_app
 from linli.cli.simulate import HELP as SIMULATE_HELP
 from linli.cli.simulate import simulate
@@ -65,7 +66,7 @@ app = typer.Typer(
     epilog=str(
         Text(
             "第一次用：linli up，打开它给出的地址，用它给出的账号登录；另开一个终端运行 linli simulate forced-door，"
-            "看警报出现。",
+            "看告警出现。",
             "New here: linli up, open the address it prints, sign in with an account it prints; then, in another terminal, "
             "linli simulate forced-door, and see the alert arrive.",
         )
@@ -134,7 +135,7 @@ def up(
     rich_help_panel=START,
     help=str(
         Text(
-            "各部分、代理、未关闭警报与死信的现状，一句一行。",
+            "各部分、代理、未关闭告警与死信的现状，一句一行。",
             "Each part, the broker, open alerts, dead letters, in words.",
         )
     ),
@@ -157,6 +158,7 @@ app.add_typer(deadletters.app, name="deadletters", rich_help_panel=LOOK)
 app.add_typer(rules_app, name="rules", rich_help_panel=LOOK)
 app.add_typer(user_app, name="user", rich_help_panel=SET_UP)
 app.add_typer(token_app, name="token", rich_help_panel=SET_UP)
+app.add_typer(registry_app, name="registry", rich_help_panel=SET_UP)
 app.add_typer(gateway_app, name="gateway", rich_help_panel=SET_UP)
 app.add_typer(agent_app, name="agent", rich_help_panel=SET_UP)
 app.add_typer(dashboards.app, name="dashboards", rich_help_panel=SET_UP)

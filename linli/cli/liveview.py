@@ -37,7 +37,7 @@ _COLUMNS = (
     (Text("重启次数", "restarts"), 9),
     (Text("进程号", "pid"), 9),
 )
-_UNITS = (Text("每秒事件", "events a second"), Text("每秒读数", "readings a second"), Text("未关闭警报", "open alerts"))
+_UNITS = (Text("每秒事件", "events a second"), Text("每秒读数", "readings a second"), Text("未关闭告警", "open alerts"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ def summary_line(view: View) -> Text:
     zh = "，".join(f"{SEVERITIES[severity].zh} {count}" for severity, count in counts.items() if count) or "无"
     en = ", ".join(f"{SEVERITIES[severity].en} {count}" for severity, count in counts.items() if count) or "none"
     return Text(
-        f"{len(view.parts)} 个部分中 {running} 个运行中；每秒事件 {events}，每秒读数 {readings}；未关闭警报：{zh}",
+        f"{len(view.parts)} 个部分中 {running} 个运行中；每秒事件 {events}，每秒读数 {readings}；未关闭告警：{zh}",
         f"{running} of {len(view.parts)} parts running; {events} events and {readings} readings a second; "
         f"open alerts: {en}",
     )

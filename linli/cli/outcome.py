@@ -114,7 +114,7 @@ def _outcome(result: Result) -> Text:
     if wrong:
         return Text(f"不符：{wrong} 行有误{slack.zh}", f"Differs: {wrong} lines are wrong{slack.en}")
     if not result.lines:
-        return Text("符合：没有警报，本来也不应有", "As expected: no alert was raised, and none should be")
+        return Text("符合：没有告警，本来也不应有", "As expected: no alert was raised, and none should be")
     return Text(
         f"符合：该发的都发了，没有多余的{slack.zh}", f"As expected: all were raised, and nothing else{slack.en}"
     )

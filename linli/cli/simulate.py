@@ -22,7 +22,7 @@ def _t(zh: str, en: str) -> str:
 
 
 HELP = _t(
-    "播放一个场景，核对发出的警报；不符时退出状态为 1。",
+    "播放一个场景，核对发出的告警；不符时退出状态为 1。",
     "Play a scenario and check the alerts raised; exit status 1 if they differ.",
 )
 
@@ -32,7 +32,7 @@ def simulate(
         str | None,
         typer.Argument(
             help=_t(
-                "场景名（见 --list）、场景文件（.yaml），或 day：平常的一天，不应有警报",
+                "场景名（见 --list）、场景文件（.yaml），或 day：平常的一天，不应有告警",
                 "a scenario's name (see --list), a scenario file (.yaml), or day: the default day, which raises no alert",
             ),
             show_default=False,
@@ -133,7 +133,7 @@ def _list() -> None:
 
     names = known()
     width = max(len(name) for name in (*names, DAY))
-    typer.echo(f"{DAY:<{width}}  " + _t("平常的一天：不应有警报", "The default day: raises no alert"))
+    typer.echo(f"{DAY:<{width}}  " + _t("平常的一天：不应有告警", "The default day: raises no alert"))
     for name, file in names.items():
         scenario = load(file)
         typer.echo(f"{name:<{width}}  {scenario.title.text}: {scenario.about.text}")

@@ -101,7 +101,7 @@ def _alerts(database: Database) -> Text:
     counts = SqlAlerts(database).count_open()
     zh = "，".join(f"{SEVERITIES[severity].zh} {count}" for severity, count in counts.items() if count)
     en = ", ".join(f"{SEVERITIES[severity].en} {count}" for severity, count in counts.items() if count)
-    return Text(f"未关闭警报：{zh or '无'}", f"open alerts: {en or 'none'}")
+    return Text(f"未关闭告警：{zh or '无'}", f"open alerts: {en or 'none'}")
 
 
 def _letters(database: Database) -> Text:

@@ -23,6 +23,16 @@ class RegistrySnapshot:
     facilities: dict[str, Facility] = field(default_factory=dict)
     devices: dict[str, Device] = field(default_factory=dict)
 
+    def items(self) -> list[Community | Place | Gateway | Facility | Device]:
+        """All of it, each after what it names but for places within places."""
+        return [
+            *self.communities.values(),
+            *self.places.values(),
+            *self.gateways.values(),
+            *self.facilities.values(),
+            *self.devices.values(),
+        ]
+
 
 class SqlRegistry:
     """`ports.Registry` over the database, with all of it in memory. `refresh` is one small query while nothing changes."""

@@ -1,0 +1,84 @@
+"""The registry file: what a site's hands write, and every fault told by line."""
+
+from pathlib import Path
+
+import pytest
+
+from linli.errors import ConfigError
+from linli.model import Community, Device, Place
+from linli.registryfile import load_registry
+
+EXAMPLE = Path(__file__).parents[3] / "edge" / "examples" / "registry.yaml"
+
+
+def changed(tmp_path: Path, old: str, new: str) -> Path:
+    text = EXAMPLE.read_text(encoding="utf-8")
+    assert old in text
+    file = tmp_path / "registry.yaml"
+    file.write_text(text.replace(old, new, 1), encoding="utf-8")
+    return file
+
+
+def test_the_example_is_read_whole() -> None:
+    """Every item of the example is there, with its names."""
+    items = {item.id: item for item in load_registry(EXAMPLE)}
+    assert len(items) == 7
+    device = items["c101-water-01"]
+    assert isinstance(device, Device)
+    assert (device.gateway, device.place, device.facility) == ("gw-c101", "c101-b1-pump", "c101-pumps")
+    assert device.name.zh == "水泵房水浸探头"
+
+
+def test_places_come_after_their_parents(tmp_path: Path) -> None:
+    """The order in the file does not matter: the database wants parents first."""
+    file = tmp_path / "registry.yaml"
+    file.write_text(
+        "communities: [{id: c1, name: {zh: 一, en: One}}]\n"
+        "places:\n"
+        "  - {id: room, community: c1, kind: room, parent: house, name: {zh: 房, en: Room}}\n"
+        "  - {id: house, community: c1, kind: building, name: {zh: 楼, en: House}}\n",
+        encoding="utf-8",
+    )
+    assert [item.id for item in load_registry(file) if isinstance(item, Place)] == ["house", "room"]
+
+
+def test_what_is_registered_already_may_be_named(tmp_path: Path) -> None:
+    """A second file adds devices to the compound of the first."""
+    known = load_registry(EXAMPLE)
+    file = tmp_path / "more.yaml"
+    file.write_text(
+        "devices:\n"
+        "  - {id: c101-door-01, community: c101, gateway: gw-c101, kind: door, place: c101-b1, name: {zh: 门, en: Door}}\n",
+        encoding="utf-8",
+    )
+    (item,) = load_registry(file, known)
+    assert isinstance(item, Device)
+    assert isinstance(known[0], Community)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "said"),
+    [
+        ("kind: water_probe", "kind: waterprobe", 17, "water_probe"),
+        ("gateway: gw-c101 ", "gateway: gw-c10 ", 16, "gw-c101"),
+        ("community: c101, kind: building", "community: c9, kind: building", 7, "c9"),
+        ("parent: c101-b1,", "parent: c101-bx,", 8, "c101-bx"),
+        ("id: gw-c101,", "id: GW,", 10, "GW"),
+        ("{id: c101-b1-pump, c", "{id: c101-b1, c", 8, "used"),
+        ("{zh: 1号楼, en: Building 1}", "{zh: 1号楼}", 7, "en"),
+        ("timezone: Asia/Shanghai", "timezone: Asia/Nowhere", 5, "Nowhere"),
+        ("interval_s: 3600", "interval_s: 0", 20, "above 0"),
+        ("interval_s: 3600", "intervals: 3600", 20, "interval_s"),
+        ("facility: c101-pumps", "facility: c101-b1", 19, "facility"),
+        ("parent: c101-b1,", "parent: c101-b1-pump,", 8, "parent"),
+    ],
+)
+def test_faults_are_told_by_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str, line: int, said: str
+) -> None:
+    """Each names the line and what would be right; nothing of the file is taken."""
+    monkeypatch.setenv("LINLI_LANGUAGE", "en")
+    with pytest.raises(ConfigError) as fault:
+        load_registry(changed(tmp_path, old, new))
+    assert fault.value.line == line
+    assert said in str(fault.value)
