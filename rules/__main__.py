@@ -21,7 +21,7 @@ from rules.engine import Engine
 from rules.journal import Journal, JournalUnavailable
 from rules.load import load_rules
 from rules.start import bring_back
-from rules.worker import RETRY_S, Outside, Worker, tick_interval
+from rules.worker import RETRY_S, Outside, Worker, tick_behind, tick_interval
 
 _log = logging.getLogger(__name__)
 
@@ -42,7 +42,8 @@ def main() -> int:
         engine, waiting = back
         client = service_client(settings, Consumer.RULES)
         speed = settings.clock_speed if settings.clock_origin is not None else 1.0
-        outside = Outside(client, alerts, SqlRegistry(database), journal, clock, settings.qos, tick_interval(speed))
+        pace = (tick_interval(speed), tick_behind(speed))
+        outside = Outside(client, alerts, SqlRegistry(database), journal, clock, settings.qos, *pace)
         worker = Worker(outside, engine, waiting)
         reporter = Reporter("rules", database, clock, worker.health)
         reporter.start()

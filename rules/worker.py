@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from linli import topics
-from linli.clock import Clock
+from linli.clock import SECOND, Clock
 from linli.codec import Ack, decode, encode_ack, encode_notice, notice_of
 from linli.db.alerts import Change, Effects, SqlAlerts
 from linli.db.registry import RegistrySnapshot, SqlRegistry
@@ -56,7 +56,7 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """What the worker works with. `tick_s`: real seconds between two ticks."""
+    """What the worker works with. `tick_s`: real seconds between two ticks. `tick_behind`: see the function."""
 
     client: MqttClient
     alerts: SqlAlerts
@@ -65,6 +65,7 @@ class Outside:
     clock: Clock
     qos: int = 0
     tick_s: float = 1.0
+    tick_behind: int = 0
     snapshot_every: int = SNAPSHOT_EVERY
 
 
@@ -217,7 +218,7 @@ class Worker:
         """A tick when one is due. Not while the broker is away: then silence is ours, not the gateways'."""
         if not self._outside.client.connected or not self._due("_next_tick", self._outside.tick_s):
             return []
-        return [Tick(self._outside.clock.now())]
+        return [Tick(self._outside.clock.now() - self._outside.tick_behind)]
 
     def _registry_changes(self) -> list[Input]:
         if not self._due("_next_refresh", REFRESH_S):
@@ -347,3 +348,12 @@ def apply_one(engine: Engine, waiting: Waiting, position: int, entry: Input) -> 
 def tick_interval(speed: float) -> float:
     """Real seconds between two ticks on a clock of that speed: one second of it, between 0.05 and 1 real seconds."""
     return min(1.0, max(0.05, 1.0 / speed))
+
+
+def tick_behind(speed: float) -> int:
+    """How far ticks stay behind a clock of that speed, in its microseconds: what the machine's own second amounts to.
+
+    At many times real time a hiccup of a tenth of a second is minutes; the clock must not stand in for a lane before
+    what is on its way had that second to arrive. 0 at real time.
+    """
+    return max(0, round((speed - 1) * SECOND))

@@ -1,7 +1,7 @@
 """Playing a scenario, in a Linli of its own or in the one that runs."""
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from time import monotonic
@@ -34,6 +34,7 @@ _TICK_S = 0.02
 _GRACE_S = 1.5
 """Real seconds that are given to what is still on its way when the time is up."""
 
+_STEP = 2 * SECOND
 _DRAIN_S = 10.0
 _UNDER_WAY = 50
 _ANSWER_S = 120.0
@@ -104,7 +105,8 @@ def _play(linli: PrivateLinli, ear: Ear, run: Run, progress: Callable[[int, int]
     settings, clock = linli.settings, linli.clock
     outbox = DataFolder(settings.data).agents / compound.GATEWAY
     config = AgentConfig(compound.COMMUNITY, compound.GATEWAY, outbox, qos=settings.qos)
-    agent = Agent(config, gateway_client(settings, compound.GATEWAY, last_will(config, clock)), clock)
+    played = _PlayedClock(clock)
+    agent = Agent(config, gateway_client(settings, compound.GATEWAY, last_will(config, played)), played)
     agent.start()
     try:
         start = _await_origin(clock)
@@ -113,9 +115,11 @@ def _play(linli: PrivateLinli, ear: Ear, run: Run, progress: Callable[[int, int]
         if run.scenario is not None:
             player.request(run.scenario, start)
         end = start + run.length
-        _run(player, clock, lambda now: now >= end, lambda now: progress((now - start) // SECOND, run.length // SECOND))
+        _run(
+            player, played, lambda now: now >= end, lambda now: progress((now - start) // SECOND, run.length // SECOND)
+        )
         enough = monotonic() + _GRACE_S
-        _run(player, clock, lambda _now: monotonic() >= enough)  # the devices go on: silence would raise alerts
+        _run(player, played, lambda _now: monotonic() >= enough)  # the devices go on: silence would raise alerts
         heard = ear.heard()
         _drain(agent)
         slack = round((run.speed - 1) * SECOND) if run.speed > 1 else 0
@@ -127,13 +131,44 @@ def _play(linli: PrivateLinli, ear: Ear, run: Run, progress: Callable[[int, int]
         agent.stop()
 
 
+class _PlayedClock:
+    """The clock of an agent whose devices are played: it shows up to where they have been played.
+
+    At many times real time the machine's hiccups are minutes. On this clock the agent cannot run ahead of its devices in
+    one, so what it sends is as coherent as at the clock's own pace.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._now = clock.now()
+
+    def now(self) -> int:
+        """Up to where the devices have been played."""
+        return self._now
+
+    def monotonic(self) -> float:
+        """The machine's."""
+        return self._clock.monotonic()
+
+    def steps(self) -> Iterator[int]:
+        """Go on to where the clock is now, in steps of at most _STEP."""
+        target = self._clock.now()
+        while self._now < target:
+            self._now = min(target, self._now + _STEP)
+            yield self._now
+
+
 def _run(
-    player: Player, clock: Clock, over: Callable[[int], bool], progress: Callable[[int], None] = lambda _now: None
+    player: Player,
+    played: _PlayedClock,
+    over: Callable[[int], bool],
+    progress: Callable[[int], None] = lambda _now: None,
 ) -> None:
     pause = threading.Event()
-    while not over(now := clock.now()):
-        player.tick(now)
-        progress(now)
+    while not over(played.now()):
+        for now in played.steps():
+            player.tick(now)
+        progress(played.now())
         pause.wait(_TICK_S)
 
 

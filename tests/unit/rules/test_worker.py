@@ -24,7 +24,7 @@ from rules.journal import Journal, Snapshot
 from rules.load import load_rules
 from rules.start import bring_back
 from rules.state import dump
-from rules.worker import Arrival, Inbox, Outside, Worker, tick_interval
+from rules.worker import Arrival, Inbox, Outside, Worker, tick_behind, tick_interval
 from tests.unit.rules.world import T0, Feed, registry
 
 OPENED = "access.door.opened"
@@ -368,3 +368,9 @@ def test_the_inbox_is_bounded_and_counts_what_it_drops() -> None:
 def test_ticks_come_faster_on_a_faster_clock(speed: float, seconds: float) -> None:
     """About one a second of that clock, at most 20 a real second."""
     assert tick_interval(speed) == seconds
+
+
+@pytest.mark.parametrize(("speed", "behind"), [(1.0, 0), (0.5, 0), (61.0, 60_000_000)])
+def test_ticks_stay_behind_a_faster_clock(speed: float, behind: int) -> None:
+    """By a real second of it, so that what is on its way comes before the clock stands in; not at all at real time."""
+    assert tick_behind(speed) == behind
