@@ -62,8 +62,9 @@ def running(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactor
             start_new_session=True,
         )
     try:
-        eventually(lambda: "admin" in said.read_text() or up.poll() is not None, 120, "make up prints its accounts")
+        eventually(lambda: "All parts run" in said.read_text() or up.poll() is not None, 120, "make up runs all parts")
         assert up.poll() is None, said.read_text()
+        assert "admin" in said.read_text()
         yield said
     finally:
         os.killpg(up.pid, signal.SIGINT)

@@ -15,7 +15,7 @@ from simulators.scenario import find
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
 LINLI = Path(sys.executable).with_name("linli")
-SPEED = 10
+SPEED = 15
 """So fast that the suite stays short, so slow that a busy machine keeps its deadlines."""
 
 
@@ -66,7 +66,7 @@ def test_several_at_once(tmp_path: Path) -> None:
 
 def test_default_day_is_calm(tmp_path: Path) -> None:
     """The busiest hour of the morning raises nothing, though doors, lifts and cameras have much to say."""
-    document = played(tmp_path, "day", "--hours", "1", "--at", "07:30", "--speed", "120")
+    document = played(tmp_path, "day", "--hours", "1", "--at", "07:30", "--speed", "240")
     assert document["lines"] == []
     assert document["events"] > 1500
     assert document["readings"] > 10_000
@@ -74,7 +74,7 @@ def test_default_day_is_calm(tmp_path: Path) -> None:
 
 def test_armed_hours_are_calm(tmp_path: Path) -> None:
     """Nobody is in view when the armed hours begin."""
-    assert played(tmp_path, "day", "--hours", "0.5", "--at", "22:45", "--speed", "120")["lines"] == []
+    assert played(tmp_path, "day", "--hours", "0.5", "--at", "22:45", "--speed", "240")["lines"] == []
 
 
 WRONG = """\
