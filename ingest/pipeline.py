@@ -55,13 +55,14 @@ class Tally:
 class Batch:
     """What is to be done: keep `letters`, store `taken`, then `positions`; then answer on every lane of `answers`.
 
-    `registry_doubt`: something was refused that a newer registry might accept.
+    `answers` is a dict for its order, that of arrival. `registry_doubt`: something was refused that a newer registry might
+    accept.
     """
 
     taken: list[Taken] = field(default_factory=list)
     letters: list[DeadLetter] = field(default_factory=list)
     positions: dict[LaneKey, int] = field(default_factory=dict)
-    answers: set[LaneKey] = field(default_factory=set)
+    answers: dict[LaneKey, None] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
     registry_doubt: bool = False
 
@@ -88,7 +89,7 @@ class Pipeline:
         for arrival in arrivals:
             batch.tally.messages += 1
             self._one(arrival, batch)
-        batch.answers |= batch.positions.keys()
+        batch.answers |= dict.fromkeys(batch.positions)
         batch.tally.dead_letters = len(batch.letters)
         return batch
 
@@ -136,7 +137,7 @@ class Pipeline:
         if judgement.verdict is Verdict.ACCEPT:
             batch.positions[key] = sequence
             return True
-        batch.answers.add(key)
+        batch.answers[key] = None
         if judgement.verdict is Verdict.REPEAT:
             batch.tally.repeats += 1
         else:
