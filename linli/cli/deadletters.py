@@ -1,13 +1,15 @@
 """`linli deadletters`: what was refused, and why. Reads the database directly, whether Linli runs or not."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from linli.errors import LinliError
+from linli.cli.columns import print_columns
+from linli.cli.existing import existing
+from linli.errors import NotFound
 from linli.i18n import Text
 
 if TYPE_CHECKING:
@@ -77,7 +79,7 @@ def newest(
         typer.echo(_t("没有死信", "no dead letters"))
         return
     heads = (_t("编号", "ID"), _t("时间", "TIME"), _t("原因", "REASON"), _t("来自", "FROM"), _t("细节", "DETAIL"))
-    _table(heads, rows)
+    print_columns(heads, rows)
     typer.echo(_t("看其中一封：linli deadletters show 编号", "to see one: linli deadletters show ID"))
 
 
@@ -88,10 +90,12 @@ def show(
     data: Data = None,
 ) -> None:
     """Show one letter. The payload is a stranger's: what could steer the terminal is shown as an escape."""
+    from rich.cells import cell_len, set_cell_size
+
     with _opened(data or context.obj) as (settings, box):
         kept = box.get(number)
-    if kept is None:
-        _fail(_t(f"没有编号为 {number} 的死信", f"there is no dead letter {number}"))
+        if kept is None:
+            raise NotFound(Text(f"没有编号为 {number} 的死信", f"there is no dead letter {number}"))
     letter = kept.letter
     meaning = REASONS.get(letter.reason)
     facts = (
@@ -103,9 +107,9 @@ def show(
         (_t("拒收者", "refused by"), letter.consumer),
         (_t("大小", "size"), _t(f"{letter.size} 字节", f"{letter.size} bytes")),
     )
-    width = max(_width(name) for name, _ in facts)
+    width = max(cell_len(name) for name, _ in facts)
     for name, value in facts:
-        typer.echo(f"{name}{' ' * (width - _width(name))}  {printable(value)}")
+        typer.echo(f"{set_cell_size(name, width)}  {printable(value)}")
     cut = letter.size > len(letter.payload)
     kept_part = _t(f"（保留了前 {len(letter.payload)} 字节）", f" (the first {len(letter.payload)} bytes were kept)")
     typer.echo("\n" + _t("内容", "payload") + (kept_part if cut else ""))
@@ -135,37 +139,10 @@ def printable(text: str, *, newlines: bool = False) -> str:
 
 @contextmanager
 def _opened(data: Path | None) -> Iterator[tuple["Settings", "SqlDeadLetters"]]:
-    """The letters of this installation. What goes wrong ends the command with status 2 and its text."""
-    from sqlalchemy.exc import OperationalError, ProgrammingError
-
-    from linli.db.database import open_database
     from linli.db.deadletters import SqlDeadLetters
-    from linli.settings import load_settings
 
-    try:
-        settings = load_settings(data=data)
-        file = settings.data / "linli.db"
-        if settings.database_url is None and not file.exists():
-            _fail(
-                _t(
-                    f"{file} 还不存在：请先运行 linli up，或用 --data 指定数据目录",
-                    f"there is no {file} yet: run `linli up` first, or name the data folder with --data",
-                )
-            )
-        database = open_database(settings.app_database_url)
-        try:
-            yield settings, SqlDeadLetters(database)
-        finally:
-            database.close()
-    except LinliError as error:
-        _fail(str(error))
-    except (OperationalError, ProgrammingError) as error:
-        _fail(_t(f"数据库不能使用：{error.orig}", f"the database cannot be used: {error.orig}"))
-
-
-def _fail(text: str) -> NoReturn:
-    typer.echo(text, err=True)
-    raise typer.Exit(2)
+    with existing(data) as (settings, database):
+        yield settings, SqlDeadLetters(database)
 
 
 def _row(kept: "KeptLetter", settings: "Settings") -> tuple[str, ...]:
@@ -181,30 +158,3 @@ def _time(us: int, settings: "Settings") -> str:
     from linli.clock import local_time
 
     return local_time(us, ZoneInfo(settings.timezone)).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    """Columns side by side. On a terminal the last is cut at the edge; into a file or pipe all of it goes."""
-    import shutil
-    import sys
-
-    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    widths = [max(_width(row[column]) for row in (heads, *rows)) for column in range(len(heads) - 1)]
-    for row in (heads, *rows):
-        cells = (cell + " " * (width - _width(cell)) for cell, width in zip(row[:-1], widths, strict=True))
-        line = "  ".join((*cells, row[-1]))
-        typer.echo(line if room is None else _cut(line, room))
-
-
-def _cut(line: str, room: int) -> str:
-    if _width(line) <= room:
-        return line
-    while _width(line) > room - 1:
-        line = line[:-1]
-    return line + "…"
-
-
-def _width(text: str) -> int:
-    from unicodedata import east_asian_width
-
-    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from linli.cli.existing import existing
 from linli.i18n import Text
 
 if TYPE_CHECKING:
@@ -36,15 +37,10 @@ def add(
 ) -> None:
     """Register the gateway and print what its agent needs."""
     from linli.cli.stack import ensure_broker_users
-    from linli.settings import load_settings
 
-    settings = load_settings(data=data)
-    database = _open(settings)
-    try:
+    with existing(data) as (settings, database):
         _register(database, gateway, community, Text(name_zh or gateway, name_en or gateway))
         ensure_broker_users(settings, database)
-    finally:
-        database.close()
     typer.echo(agent_config(settings, gateway, community))
     if not settings.broker_is_external and settings.broker_bind in ("127.0.0.1", "localhost", "::1"):
         said = Text(
@@ -60,28 +56,16 @@ def list_gateways(data: Annotated[Path | None, _DATA] = None) -> None:
     from sqlalchemy import select
 
     from linli.db import registry, schema
-    from linli.settings import load_settings
 
-    settings = load_settings(data=data)
-    database = _open(settings)
-    try:
-        with database.read() as connection:
-            snapshot = registry.read_registry(connection)
-            online = {row.gateway_id: row.online for row in connection.execute(select(schema.gateway_status))}
-    finally:
-        database.close()
+    with existing(data) as (settings, database), database.read() as connection:
+        snapshot = registry.read_registry(connection)
+        online = {row.gateway_id: row.online for row in connection.execute(select(schema.gateway_status))}
     words = {True: Text("在线", "online"), False: Text("离线", "offline"), None: Text("从未连接", "never connected")}
     for gateway in snapshot.gateways.values():
         state = words[online.get(gateway.id)].of(settings.language)
         typer.echo(f"{gateway.id}  {gateway.community}  {gateway.name.of(settings.language)}  {state}")
     if not snapshot.gateways:
         typer.echo(Text("还没有网关：linli gateway add", "no gateway yet: linli gateway add").of(settings.language))
-
-
-def _open(settings: "Settings") -> "Database":
-    from linli.cli.status import open_existing
-
-    return open_existing(settings)
 
 
 def _register(database: "Database", gateway: str, community: str, name: Text) -> None:

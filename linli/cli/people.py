@@ -4,19 +4,19 @@ They open the database directly, so they work while Linli runs and while it does
 command runs.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from linli.errors import LinliError
+from linli.cli.columns import print_columns
+from linli.cli.existing import existing
 from linli.i18n import Text
 
 if TYPE_CHECKING:
-    from linli.db.database import Database
     from linli.db.people import People
 
 
@@ -71,10 +71,12 @@ def add(
     data: Data = None,
 ) -> None:
     """Add an account."""
+    from linli.db.people import People
     from linli.db.registry import read_registry
     from linli.model import Role
 
-    with _opened(data) as (database, people):
+    with existing(data) as (settings, database):
+        people = People(database, settings.clock())
         if community is None:
             with database.read() as connection:
                 community = sorted(read_registry(connection).communities)
@@ -88,7 +90,7 @@ def add(
 @user_app.command("list", help=_t("列出账号", "List the accounts"))
 def list_users(data: Data = None) -> None:
     """List the accounts."""
-    with _opened(data) as (_, people):
+    with _opened(data) as people:
         rows = [
             (
                 person.name,
@@ -106,7 +108,7 @@ def list_users(data: Data = None) -> None:
         _t("状态", "STATE"),
         _t("姓名", "SHOWN AS"),
     )
-    _table(heads, rows)
+    print_columns(heads, rows)
 
 
 @user_app.command("reset", help=_t("重设密码并结束其会话", "Give a new password and end the account's sessions"))
@@ -119,7 +121,7 @@ def reset(
     data: Data = None,
 ) -> None:
     """Reset a password."""
-    with _opened(data) as (_, people):
+    with _opened(data) as people:
         people.get(name)
         password = people.reset_password(name, _ask_password() if ask else None)
         typer.echo(_t(f"{name} 的密码已重设，原有会话已结束", f"{name} has a new password; their sessions have ended"))
@@ -129,7 +131,7 @@ def reset(
 @user_app.command("disable", help=_t("停用账号", "Forbid an account to sign in"))
 def disable(name: Name, data: Data = None) -> None:
     """Disable an account."""
-    with _opened(data) as (_, people):
+    with _opened(data) as people:
         people.set_enabled(name, False)
         typer.echo(_t(f"{name} 已停用", f"{name} is disabled"))
 
@@ -137,7 +139,7 @@ def disable(name: Name, data: Data = None) -> None:
 @user_app.command("enable", help=_t("启用账号", "Allow an account to sign in again"))
 def enable(name: Name, data: Data = None) -> None:
     """Enable an account."""
-    with _opened(data) as (_, people):
+    with _opened(data) as people:
         people.set_enabled(name, True)
         typer.echo(_t(f"{name} 已启用", f"{name} is enabled"))
 
@@ -155,7 +157,7 @@ def new(
     data: Data = None,
 ) -> None:
     """Make a token."""
-    with _opened(data) as (_, people):
+    with _opened(data) as people:
         number, secret = people.new_token(user, name, days)
     typer.echo(_t(f"令牌 {number}，以 {user} 的权限行事", f"token {number}, with the rights of {user}"))
     typer.echo(f"  {secret}")
@@ -173,7 +175,7 @@ def list_tokens(data: Data = None) -> None:
     def day(at: int | None) -> str:
         return "-" if at is None else format_time(at)[:10]
 
-    with _opened(data) as (_, people):
+    with _opened(data) as people:
         rows = [
             (token.id, token.user_name, day(token.created_at), day(token.expires_at), day(token.revoked_at), token.name)
             for token in people.tokens()
@@ -186,7 +188,7 @@ def list_tokens(data: Data = None) -> None:
         _t("吊销", "REVOKED"),
         _t("用途", "FOR"),
     )
-    _table(heads, rows)
+    print_columns(heads, rows)
 
 
 @token_app.command("revoke", help=_t("吊销令牌", "Revoke a token"))
@@ -197,44 +199,17 @@ def revoke(
     data: Data = None,
 ) -> None:
     """Revoke a token."""
-    with _opened(data) as (_, people):
+    with _opened(data) as people:
         people.revoke_token(token)
         typer.echo(_t(f"令牌 {token} 已吊销", f"token {token} is revoked"))
 
 
 @contextmanager
-def _opened(data: Path | None) -> Iterator[tuple["Database", "People"]]:
-    """The database of this installation. An error of ours ends the command with status 2 and its text."""
-    from sqlalchemy.exc import OperationalError, ProgrammingError
-
-    from linli.db.database import open_database
+def _opened(data: Path | None) -> Iterator["People"]:
     from linli.db.people import People
-    from linli.settings import load_settings
 
-    try:
-        settings = load_settings(data=data)
-        file = settings.data / "linli.db"
-        if settings.database_url is None and not file.exists():
-            _fail(
-                _t(
-                    f"{file} 还不存在：请先运行 linli up，或用 --data 指定数据目录",
-                    f"there is no {file} yet: run `linli up` first, or name the data folder with --data",
-                )
-            )
-        database = open_database(settings.app_database_url)
-        try:
-            yield database, People(database, settings.clock())
-        finally:
-            database.close()
-    except LinliError as error:
-        _fail(str(error))
-    except (OperationalError, ProgrammingError) as error:
-        _fail(_t(f"数据库不能使用：{error.orig}", f"the database cannot be used: {error.orig}"))
-
-
-def _fail(text: str) -> NoReturn:
-    typer.echo(text, err=True)
-    raise typer.Exit(2)
+    with existing(data) as (settings, database):
+        yield People(database, settings.clock())
 
 
 def _ask_password() -> str:
@@ -246,16 +221,3 @@ def _show_password(password: str, *, made: bool) -> None:
     if made:
         typer.echo(_t(f"密码：{password}", f"password: {password}"))
         typer.echo(_t("请现在记下，之后不再显示", "note it now: it is not shown again"))
-
-
-def _width(text: str) -> int:
-    from unicodedata import east_asian_width
-
-    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
-
-
-def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    widths = [max(_width(row[column]) for row in (heads, *rows)) for column in range(len(heads))]
-    for row in (heads, *rows):
-        cells = (cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True))
-        typer.echo("  ".join(cells).rstrip())

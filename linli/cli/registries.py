@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from linli.cli.existing import existing
 from linli.i18n import Text
 
 registry_app = typer.Typer(
@@ -35,14 +36,10 @@ def load(
 ) -> None:
     """Read the file, check it against what is registered, and save it in one transaction."""
     from linli.cli.stack import ensure_broker_users
-    from linli.cli.status import open_existing
     from linli.db import registry
     from linli.registryfile import load_registry
-    from linli.settings import load_settings
 
-    settings = load_settings(data=data)
-    database = open_existing(settings)
-    try:
+    with existing(data) as (settings, database):
         with database.write() as connection:
             snapshot = registry.read_registry(connection)
             items = load_registry(file, snapshot.items())
@@ -51,8 +48,6 @@ def load(
             if changed:
                 registry.save(connection, changed)
         ensure_broker_users(settings, database)
-    finally:
-        database.close()
     same = len(items) - len(changed)
     said = Text(
         f"已登记或更新 {len(changed)} 项，{same} 项没有变化", f"registered or replaced {len(changed)}, {same} unchanged"
@@ -65,19 +60,12 @@ def load(
 )
 def show(data: Annotated[Path | None, _DATA] = None) -> None:
     """One line for each item but places, grouped by compound."""
-    from linli.cli.status import open_existing
     from linli.db import registry
-    from linli.settings import load_settings
     from linli.vocabulary import DEVICE_KINDS, FACILITY_KINDS, kind_name
 
-    settings = load_settings(data=data)
+    with existing(data) as (settings, database), database.read() as connection:
+        snapshot = registry.read_registry(connection)
     language = settings.language
-    database = open_existing(settings)
-    try:
-        with database.read() as connection:
-            snapshot = registry.read_registry(connection)
-    finally:
-        database.close()
     gateway_word = Text("网关", "gateway").of(language)
     for community in snapshot.communities.values():
         typer.echo(f"{community.id}  {community.name.of(language)}  {community.timezone}")

@@ -3,6 +3,7 @@
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from api.words import SEVERITIES
+from linli.cli.existing import open_existing
 from linli.cli.lock import FolderLock
 from linli.cli.ports import is_open
 from linli.cli.stack import PARTS
@@ -10,24 +11,12 @@ from linli.cli.words import duration, part_name
 from linli.clock import SECOND
 from linli.datafolder import DataFolder
 from linli.db.alerts import SqlAlerts
-from linli.db.database import Database, open_database
+from linli.db.database import Database
 from linli.db.deadletters import SqlDeadLetters
 from linli.db.workers import WorkerReport, reports
 from linli.errors import DataFolderError
 from linli.i18n import Text
 from linli.settings import Settings
-
-
-def open_existing(settings: Settings) -> Database:
-    """The database of a data folder that was prepared before; DataFolderError if there is none yet."""
-    if settings.database_url is None and not (settings.data / "linli.db").exists():
-        raise DataFolderError(
-            Text(
-                f"数据目录 {settings.data} 里还没有数据：请先运行 linli up，或用 --data 指定目录",
-                f"there is nothing in the data folder {settings.data} yet: run linli up first, or name it with --data",
-            )
-        )
-    return open_database(settings.app_database_url)
 
 
 def say_status(settings: Settings) -> int:
