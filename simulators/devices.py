@@ -22,6 +22,9 @@ from linli.vocabulary import quantity_of
 QUIET = 30 * SECOND
 """No activity in the first seconds of a model, and none of it near a scenario on the same device."""
 
+ANNOUNCE = 5 * SECOND
+"""Within this time of being switched on a device reports for the first time, out of its beat."""
+
 _NEVER = 2**62
 
 
@@ -52,7 +55,8 @@ class DeviceModel:
         self.zone = zone
         self.rng = random.Random(f"{seed}/{device.id}")
         self._beat = round((device.interval_s or 60) * SECOND)
-        self._next_reading = start + self.rng.randrange(self._beat)
+        self._phase = start + self.rng.randrange(self._beat)
+        self._next_reading = start + self.rng.randrange(min(self._beat, ANNOUNCE))
         self._planned: deque[Occurrence] = deque()
         self._next_activity = self._after(start + QUIET)
         self._reserved_until = 0
@@ -74,7 +78,7 @@ class DeviceModel:
                 self._begin_activity(due)
             else:
                 said.extend(self._readings(due))
-                self._next_reading = due + self._beat
+                self._next_reading = self._phase if due < self._phase else due + self._beat
         return said
 
     def reserve(self, until: int) -> None:

@@ -11,7 +11,7 @@ from linli.vocabulary import DEVICE_KINDS, EVENT_TYPES, FACILITY_KINDS, PLACE_KI
 from simulators import curves
 from simulators.compound import INTERVALS, TIMEZONE, demo_devices, demo_registry
 from simulators.day import Day
-from simulators.devices import Observation, Occurrence
+from simulators.devices import ANNOUNCE, Observation, Occurrence
 from simulators.models import MODELS
 
 ZONE = ZoneInfo(TIMEZONE)
@@ -142,9 +142,15 @@ def test_everything_reports_within_its_interval() -> None:
 
 
 def test_cameras_beat_every_minute() -> None:
-    """1440 heartbeats a day from each camera."""
+    """1440 heartbeats a day from each camera, and the one that announces it."""
     beats = [one.device for one in occurrences(whole_day(), "device.heartbeat")]
-    assert {beats.count(device) for device, kind in KINDS.items() if kind == "camera"} == {1440}
+    assert {beats.count(device) for device, kind in KINDS.items() if kind == "camera"} == {1441}
+
+
+def test_everything_announces_itself_at_once() -> None:
+    """Switched on, each device has reported within seconds: no facility stays unknown for the length of a beat."""
+    heard = {one.device for one in whole_day() if isinstance(one, Reading) and one.time < MIDNIGHT + ANNOUNCE}
+    assert heard == {device.id for device in demo_devices()}
 
 
 def test_doors_open_only_for_somebody() -> None:
