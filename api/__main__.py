@@ -124,8 +124,8 @@ def _listen(host: str, port: int) -> socket.socket:
 def _health(services: Services, app: FastAPI) -> runtime.Health:
     counters = {"requests": float(app.state.requests.total()), "streams": float(services.live.streams)}
     if services.live.connected:
-        return runtime.Health("ok", "", counters)
-    return runtime.Health("degraded", "no connection to the broker", counters)
+        return runtime.Health("ok", runtime.WELL, counters)
+    return runtime.Health("degraded", runtime.no_broker(), counters)
 
 
 if __name__ == "__main__":

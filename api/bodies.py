@@ -288,7 +288,7 @@ class WorkerBody(_Out):
 
     name: str
     state: str
-    detail: str
+    detail: TextBody
     pid: int
     started_at: Moment
     seen_at: Moment

@@ -6,6 +6,7 @@ from linli.db.alerts import SqlAlerts
 from linli.db.database import Database
 from linli.db.workers import WorkerReport, reports
 from linli.i18n import Text
+from linli.vocabulary import part_name
 
 NEEDED = ("ingest", "rules")
 """Workers without which nothing arrives or nobody is told."""
@@ -23,7 +24,7 @@ def read_health(database: Database, now: int, broker_connected: bool) -> HealthV
         if name not in running and name not in silent
     ]
     if not broker_connected:
-        reasons.append(Text("与消息代理的连接中断", "no connection to the broker"))
+        reasons.append(Text("与消息服务器的连接中断", "no connection to the broker"))
     counts = SqlAlerts(database).count_open()
     return HealthView(
         state="degraded" if reasons else "ok",
@@ -43,6 +44,7 @@ def _view(report: WorkerReport, now: int) -> WorkerView:
 
 
 def _reason(worker: WorkerView) -> Text:
+    name = part_name(worker.name)
     if worker.state == "silent":
-        return Text(f"{worker.name} 没有应答", f"{worker.name} does not answer")
-    return Text(f"{worker.name}：{worker.detail}", f"{worker.name}: {worker.detail}")
+        return Text(f"{name.zh}没有应答", f"{name.en} does not answer")
+    return Text(f"{name.zh}：{worker.detail.zh}", f"{name.en}: {worker.detail.en}")

@@ -185,7 +185,7 @@ class WorkerView:
 
     name: str
     state: str
-    detail: str
+    detail: Text
     pid: int
     started_at: int
     seen_at: int

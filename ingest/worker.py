@@ -26,10 +26,11 @@ from linli import topics
 from linli.clock import Clock
 from linli.codec import Ack, encode_ack
 from linli.db.gateways import GatewayStatus
-from linli.errors import StoreError, StoreRefused
+from linli.errors import LinliError, StoreError, StoreRefused
+from linli.i18n import Text
 from linli.model import Consumer, LaneKey
 from linli.ports import DeadLetterBox, MqttClient, ReadingStore, Registry
-from linli.runtime import Health
+from linli.runtime import Health, Troubles, no_broker
 
 _log = logging.getLogger(__name__)
 
@@ -93,7 +94,8 @@ class Worker:
         self._refreshed = float("-inf")
         self._total = Tally()
         self._write_failures = 0
-        self._trouble: dict[str, str] = {"start": "starting"}
+        self._troubles = Troubles()
+        self._troubles.set("start", Text("启动中", "starting"))
 
     def run(self, stop: threading.Event) -> None:
         """Load what is durable, connect, and work until `stop` is set."""
@@ -110,7 +112,7 @@ class Worker:
         without positions every repeat would be new, without a registry every message a dead letter."""
         if not self._persist(self._load, stop):
             return False
-        self._trouble.pop("start", None)
+        self._troubles.clear("start")
         client = self._outside.client
         client.start(self._message_came, self._connected, self._disconnected)
         client.subscribe([topics.any_gateway(topics.Leaf.URGENT), topics.any_gateway(topics.Leaf.BULK)], self._qos)
@@ -136,8 +138,7 @@ class Worker:
         """How the worker is; safe to call from any thread."""
         counters = {**dataclasses.asdict(self._total), "write_failures": self._write_failures}
         counters["dropped"] = self._inbox.dropped
-        trouble = "; ".join(self._trouble.copy().values())
-        return Health("degraded" if trouble else "ok", trouble, counters)
+        return self._troubles.health(counters)
 
     # --- one batch --------------------------------------------------------------------------------------------------
 
@@ -176,7 +177,7 @@ class Worker:
         except SQLAlchemyError as error:
             self._fail("status", error)
             return
-        self._trouble.pop("status", None)
+        self._troubles.clear("status")
         self._statuses.clear()
         self._total.dead_letters += len(letters)
 
@@ -190,13 +191,13 @@ class Worker:
                 if stop.wait(self._backoff.next()):
                     return False
             else:
-                self._trouble.pop("write", None)
+                self._troubles.clear("write")
                 self._backoff.reset()
                 return True
 
     def _fail(self, what: str, error: Exception) -> None:
         self._write_failures += 1
-        self._trouble[what] = _one_line(error)
+        self._troubles.set(what, _told(error))
         _log.warning("cannot read or write, will try again: %s", _one_line(error))
 
     def _count(self, tally: Tally) -> None:
@@ -221,9 +222,9 @@ class Worker:
         try:
             changed = self._outside.registry.refresh()
         except SQLAlchemyError as error:
-            self._trouble["registry"] = _one_line(error)
+            self._troubles.set("registry", _told(error))
             return False
-        self._trouble.pop("registry", None)
+        self._troubles.clear("registry")
         return changed
 
     # --- on the MQTT thread -----------------------------------------------------------------------------------------
@@ -236,12 +237,20 @@ class Worker:
             self._inbox.put(arrival)
 
     def _connected(self) -> None:
-        self._trouble.pop("broker", None)
+        self._troubles.clear("broker")
         self._greet.set()
         self._inbox.wake()
 
     def _disconnected(self, reason: str) -> None:
-        self._trouble["broker"] = f"no connection to the broker: {reason}"
+        self._troubles.set("broker", no_broker(reason))
+
+
+def _told(error: Exception) -> Text:
+    """The error for people: one of ours in both languages, a driver's in its own words."""
+    if isinstance(error, LinliError):
+        return error.text
+    said = _one_line(error)
+    return Text(f"数据库不应答：{said}", f"the database does not answer: {said}")
 
 
 def _one_line(error: Exception) -> str:

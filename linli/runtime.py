@@ -14,6 +14,7 @@ from linli.clock import Clock
 from linli.datafolder import DataFolder
 from linli.db.database import Database
 from linli.db.workers import REPORT_EVERY_S, WorkerReport, report
+from linli.i18n import Text
 from linli.logs import set_up_logging
 from linli.settings import Settings
 
@@ -23,12 +24,16 @@ LEASH_VARIABLE = "LINLI_LEASH"
 _log = logging.getLogger(__name__)
 
 
+WELL = Text("", "")
+"""The detail of a process that has nothing to complain of."""
+
+
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How a process is: 'ok' or 'degraded', with the reason, and its counters (which only grow)."""
+    """How a process is: 'ok' or 'degraded', with the reason for people, and its counters (which only grow)."""
 
     state: str
-    detail: str
+    detail: Text
     counters: Mapping[str, float]
 
 
@@ -51,6 +56,36 @@ def _watch_leash() -> None:
         pass
     _log.warning("the supervisor is gone; ending")
     os._exit(0)
+
+
+def no_broker(reason: str = "") -> Text:
+    """That there is no connection to the broker, with what the client library says of it."""
+    why = Text(f"：{reason}", f": {reason}") if reason else WELL
+    return Text(f"与消息服务器没有连接{why.zh}", f"no connection to the broker{why.en}")
+
+
+class Troubles:
+    """What is wrong with a process now, by cause. Threads may set and clear at the same time: each does one step."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, Text] = {}
+
+    def set(self, cause: str, text: Text) -> None:
+        """This is wrong, from now until it is cleared."""
+        self._told[cause] = text
+
+    def clear(self, cause: str) -> None:
+        """It is well again, or was."""
+        self._told.pop(cause, None)
+
+    def __contains__(self, cause: str) -> bool:
+        return cause in self._told
+
+    def health(self, counters: Mapping[str, float]) -> Health:
+        """Degraded while anything is wrong, with all that is."""
+        told = list(self._told.copy().values())
+        detail = Text("；".join(text.zh for text in told), "; ".join(text.en for text in told))
+        return Health("degraded" if told else "ok", detail, counters)
 
 
 class Reporter:
@@ -79,14 +114,14 @@ class Reporter:
         self._report(self._asked())
         while not self._stop.wait(REPORT_EVERY_S):
             self._report(self._asked())
-        self._report(replace(self._asked(), state="stopped", detail=""))
+        self._report(replace(self._asked(), state="stopped", detail=WELL))
 
     def _asked(self) -> Health:
         try:
             return self._health()
         except Exception as error:  # noqa: BLE001  (a fault in a counter must not make a working process look dead)
             _log.exception("the health of this process cannot be told")
-            return Health("degraded", f"its health cannot be told: {error}", {})
+            return Health("degraded", Text(f"无法得知其状态：{error}", f"its health cannot be told: {error}"), {})
 
     def _report(self, health: Health) -> None:
         now = self._clock.now()

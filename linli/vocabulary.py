@@ -166,6 +166,15 @@ DEVICE_KINDS: dict[str, Text] = {
 }
 
 
+PART_NAMES: dict[str, Text] = {
+    "broker": Text("消息服务器", "broker"),
+    "ingest": Text("数据接入", "ingest"),
+    "rules": Text("规则引擎", "rules"),
+    "api": Text("接口与页面", "api"),
+    "simulator": Text("模拟小区", "simulator"),
+}
+
+
 def event_name(kind: str) -> Text:
     """The type's name for people, or the type itself."""
     return EVENT_TYPES.get(kind, Text(kind, kind))
@@ -179,3 +188,8 @@ def quantity_of(name: str) -> Quantity:
 def kind_name(kinds: dict[str, Text], kind: str) -> Text:
     """The kind's name for people, or the kind itself."""
     return kinds.get(kind, Text(kind, kind))
+
+
+def part_name(name: str) -> Text:
+    """What a part of Linli (a process) is called, or its own name."""
+    return PART_NAMES.get(name, Text(name, name))

@@ -24,9 +24,10 @@ from linli.db.alerts import Change, Effects, SqlAlerts
 from linli.db.registry import RegistrySnapshot, SqlRegistry
 from linli.delivery import Positions, Verdict, key_of
 from linli.errors import Refused
+from linli.i18n import Text
 from linli.model import Consumer, LaneKey, Message
 from linli.ports import MqttClient
-from linli.runtime import Health
+from linli.runtime import Health, Troubles, no_broker
 from rules.book import ActionDone
 from rules.effects import Waiting
 from rules.engine import Engine
@@ -110,7 +111,8 @@ class Worker:
         self._since_snapshot = 0
         self._compared: RegistrySnapshot | None = None
         self._refused = self._gaps = self._repeats = self._failed = self._refused_effects = 0
-        self._trouble: dict[str, str] = {"broker": "not connected to the broker"}
+        self._troubles = Troubles()
+        self._troubles.set("broker", no_broker())
 
     def run(self, stop: threading.Event) -> None:
         """Connect, and work until `stop` is set; then leave a snapshot, so that the next start is short."""
@@ -152,10 +154,7 @@ class Worker:
     def health(self) -> Health:
         """How the worker is; safe to call from any thread."""
         counters = self.engine.counters
-        trouble = "; ".join(self._trouble.copy().values())
-        return Health(
-            "degraded" if trouble else "ok",
-            trouble,
+        return self._troubles.health(
             {
                 "messages": counters.messages,
                 "evaluations": counters.evaluations,
@@ -210,7 +209,7 @@ class Worker:
             self._database_fails(error)
             return []
         if not self._waiting:
-            self._trouble.pop("database", None)
+            self._troubles.clear("database")
         under_way = self._waiting.actions
         return [ActionIn(item.action) for item in pending if item.action.id not in under_way]
 
@@ -254,11 +253,11 @@ class Worker:
         except JournalUnavailable as error:
             self._positions.roll_back()
             self._compared = None
-            self._trouble["journal"] = f"the journal cannot be written: {error}"
+            self._troubles.set("journal", Text(f"规则日志写不了：{error}", f"the journal cannot be written: {error}"))
             _log.error("the journal cannot be written: %s", error)
             self.pause.wait(RETRY_S)
             return None
-        self._trouble.pop("journal", None)
+        self._troubles.clear("journal")
         self._positions.commit(self._positions.pending())
         self._since_snapshot += len(entries)
         return positions
@@ -275,7 +274,7 @@ class Worker:
             self._database_fails(error)
             self._next_write = self._outside.clock.monotonic() + RETRY_S
             return
-        self._trouble.pop("database", None)
+        self._troubles.clear("database")
         self._waiting.written(count)
         self._tell(changes)
 
@@ -315,9 +314,12 @@ class Worker:
 
     def _database_fails(self, error: SQLAlchemyError) -> None:
         said = str(error).splitlines()[0][:200]
-        if "database" not in self._trouble:
+        if "database" not in self._troubles:
             _log.warning("the database fails, effects wait: %s", said)
-        self._trouble["database"] = f"the database fails, effects wait in memory: {said}"
+        self._troubles.set(
+            "database",
+            Text(f"数据库不能写入，告警变化暂存内存：{said}", f"the database fails, effects wait in memory: {said}"),
+        )
 
     # --- the MQTT thread --------------------------------------------------------------------------------------------
 
@@ -326,11 +328,11 @@ class Worker:
             self._inbox.put(Arrival(topic, payload, self._outside.clock.now()))
 
     def _connected(self) -> None:
-        self._trouble.pop("broker", None)
+        self._troubles.clear("broker")
         self._greet.set()
 
     def _disconnected(self, reason: str) -> None:
-        self._trouble["broker"] = f"not connected to the broker: {reason}"
+        self._troubles.set("broker", no_broker(reason))
 
 
 def apply_one(engine: Engine, waiting: Waiting, position: int, entry: Input) -> bool:

@@ -61,7 +61,7 @@ class Simulator:
         self._clock = clock
         self._asked: dict[str, Play] = {}
         self._looked = 0.0
-        self._fault = ""
+        self._fault = runtime.WELL
 
     def run(self, stop: threading.Event) -> None:
         """Until `stop` is set."""
@@ -88,15 +88,15 @@ class Simulator:
             "dropped": stats.dropped,
             "refused": stats.refused,
         }
-        detail = self._fault or ("" if stats.connected else "not connected to the broker")
-        return runtime.Health("degraded" if detail else "ok", detail, counters)
+        detail = self._fault if self._fault != runtime.WELL or stats.connected else runtime.no_broker()
+        return runtime.Health("ok" if detail == runtime.WELL else "degraded", detail, counters)
 
     def _tick(self, now: int) -> None:
         try:
             self._player.tick(now)
-            self._fault = ""
+            self._fault = runtime.WELL
         except OutboxError as error:  # a full disk passes; what was said meanwhile is lost, as a real sensor's would be
-            self._fault = error.text.en
+            self._fault = error.text
             _log.error("%s", error)
         for name, play in list(self._asked.items()):
             if play.started_at is not None:

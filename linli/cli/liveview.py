@@ -11,9 +11,10 @@ from api.words import SEVERITIES
 from linli.cli.overview import Overview
 from linli.cli.restart import State
 from linli.cli.supervisor import PartStatus
-from linli.cli.words import duration, part_name, state_word
+from linli.cli.words import duration, state_word
 from linli.i18n import Text
 from linli.model import Severity
+from linli.vocabulary import part_name
 
 _STATE_STYLES = {
     State.READY: "green",

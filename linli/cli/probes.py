@@ -81,5 +81,5 @@ class _Watch:
         self.was_ok = self.was_ok or report.state == "ok"
         if report.state == "ok":
             return Answer(True)
-        reason = report.detail or report.state
-        return Answer(self.was_ok or now_s - self.since_s > _SETTLES_WITHIN_S, Text(reason, reason))
+        reason = report.detail if report.detail.en else Text("有异常", report.state)
+        return Answer(self.was_ok or now_s - self.since_s > _SETTLES_WITHIN_S, reason)

@@ -7,7 +7,7 @@ from linli.cli.existing import open_existing
 from linli.cli.lock import FolderLock
 from linli.cli.ports import is_open
 from linli.cli.stack import PARTS
-from linli.cli.words import duration, part_name
+from linli.cli.words import duration
 from linli.clock import SECOND
 from linli.datafolder import DataFolder
 from linli.db.alerts import SqlAlerts
@@ -17,6 +17,7 @@ from linli.db.workers import WorkerReport, reports
 from linli.errors import DataFolderError
 from linli.i18n import Text
 from linli.settings import Settings
+from linli.vocabulary import part_name
 
 
 def say_status(settings: Settings) -> int:
@@ -81,8 +82,8 @@ def _worker(name: str, report: WorkerReport | None, now: int) -> tuple[Text, boo
             f"{part.en}: ok, pid {report.pid}, running for {up.en}",
         ), True
     return Text(
-        f"{part.zh}：有异常（{report.detail}），进程 {report.pid}",
-        f"{part.en}: {report.state} ({report.detail}), pid {report.pid}",
+        f"{part.zh}：有异常（{report.detail.zh}），进程 {report.pid}",
+        f"{part.en}: {report.state} ({report.detail.en}), pid {report.pid}",
     ), False
 
 

@@ -1,16 +1,8 @@
-"""Words that several commands say: what the parts are called, and how a part is."""
+"""Words that several commands say: how a part is, and for how long."""
 
 from linli.cli.restart import State
 from linli.cli.supervisor import PartStatus
 from linli.i18n import Text
-
-PART_NAMES: dict[str, Text] = {
-    "broker": Text("消息代理", "broker"),
-    "ingest": Text("数据接入", "ingest"),
-    "rules": Text("规则引擎", "rules"),
-    "api": Text("接口与页面", "api"),
-    "simulator": Text("模拟小区", "simulator"),
-}
 
 STATE_WORDS: dict[State, Text] = {
     State.STOPPED: Text("已停止", "stopped"),
@@ -20,11 +12,6 @@ STATE_WORDS: dict[State, Text] = {
     State.WAITING: Text("等待重启", "restarting"),
     State.STOPPING: Text("停止中", "stopping"),
 }
-
-
-def part_name(name: str) -> Text:
-    """What a part is called, or its own name."""
-    return PART_NAMES.get(name, Text(name, name))
 
 
 def state_word(part: PartStatus) -> Text:

@@ -251,7 +251,8 @@ workers = Table(
     Column("started_at", BigInteger, nullable=False),
     Column("seen_at", BigInteger, nullable=False),
     Column("state", String(16), nullable=False),
-    Column("detail", Text, nullable=False),
+    Column("detail_zh", Text, nullable=False),
+    Column("detail_en", Text, nullable=False),
     Column("counters", JSON, nullable=False),
 )
 """Each process says every 2 s that it lives, how it is ('ok', 'degraded'), why, and its counters."""

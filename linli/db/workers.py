@@ -8,6 +8,7 @@ from sqlalchemy import insert, select, update
 from linli.clock import SECOND
 from linli.db import schema
 from linli.db.database import Database
+from linli.i18n import Text
 
 REPORT_EVERY_S = 2.0
 SILENT_AFTER = 8 * SECOND
@@ -23,7 +24,7 @@ class WorkerReport:
     started_at: int
     seen_at: int
     state: str
-    detail: str
+    detail: Text
     counters: Mapping[str, float]
 
     def alive(self, now: int) -> bool:
@@ -39,7 +40,8 @@ def report(database: Database, worker: WorkerReport) -> None:
         "started_at": worker.started_at,
         "seen_at": worker.seen_at,
         "state": worker.state,
-        "detail": worker.detail,
+        "detail_zh": worker.detail.zh,
+        "detail_en": worker.detail.en,
         "counters": dict(worker.counters),
     }
     with database.write() as connection:
@@ -51,4 +53,15 @@ def reports(database: Database) -> list[WorkerReport]:
     """The last report of each worker, by name."""
     with database.read() as connection:
         rows = connection.execute(select(schema.workers).order_by(schema.workers.c.name)).all()
-    return [WorkerReport(**row._asdict()) for row in rows]
+    return [
+        WorkerReport(
+            name=row.name,
+            pid=row.pid,
+            started_at=row.started_at,
+            seen_at=row.seen_at,
+            state=row.state,
+            detail=Text(row.detail_zh, row.detail_en),
+            counters=row.counters,
+        )
+        for row in rows
+    ]

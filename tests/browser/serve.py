@@ -12,6 +12,7 @@ from api.services import Services, build_services
 from linli.clock import SystemClock
 from linli.db.database import Database, open_database
 from linli.db.workers import WorkerReport, report
+from linli.i18n import Text
 from linli.settings import load_settings
 from linli.testing import FakeBroker, MemoryStore
 from tests.browser import world
@@ -49,7 +50,7 @@ def _report(database: Database, store: MemoryStore, stop: threading.Event) -> No
     while True:
         now = clock.now()
         for name in ("ingest", "rules"):
-            report(database, WorkerReport(name, 1, now, now, "ok", "", {}))
+            report(database, WorkerReport(name, 1, now, now, "ok", Text("", ""), {}))
         world.keep_fresh(store, now)
         if stop.wait(2.0):
             return

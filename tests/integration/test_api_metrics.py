@@ -8,6 +8,7 @@ import pytest
 
 from api.metrics import GAUGE_COUNTERS
 from linli.db.workers import WorkerReport, report
+from linli.i18n import Text
 from tests.integration.api_world import World, running_world
 
 pytestmark = pytest.mark.integration
@@ -36,8 +37,10 @@ def test_every_metric_is_on_the_page_and_the_other_way_round(world: World) -> No
 def test_workers_counters_become_metrics(world: World) -> None:
     """A number that may fall is a level, the others are counters; a process that is silent is down."""
     now = world.clock.now()
-    report(world.database, WorkerReport("rules", 1, now, now, "ok", "", {"messages": 5.0, "open_alerts": 2.0}))
-    report(world.database, WorkerReport("ingest", 1, 0, 0, "ok", "", {"messages": 7.0}))
+    report(
+        world.database, WorkerReport("rules", 1, now, now, "ok", Text("", ""), {"messages": 5.0, "open_alerts": 2.0})
+    )
+    report(world.database, WorkerReport("ingest", 1, 0, 0, "ok", Text("", ""), {"messages": 7.0}))
     text = scrape(world)
     assert 'linli_worker_count_total{counter="messages",worker="rules"} 5.0' in text
     assert 'linli_worker_level{level="open_alerts",worker="rules"} 2.0' in text

@@ -123,7 +123,7 @@ def test_it_comes_back_when_the_broker_does(
     """A broker killed and started again, and one that is not there at the start."""
     broker.kill()
     with ingesting(environment(folder, broker.port), tmp_path / "log"):
-        eventually(lambda: reports(database) and "broker" in reports(database)[0].detail)
+        eventually(lambda: reports(database) and "broker" in reports(database)[0].detail.en)
         assert reports(database)[0].state == "degraded"
         broker.start()
         with Agent(broker.port) as agent:

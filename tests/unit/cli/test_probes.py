@@ -11,6 +11,7 @@ from linli.cli.supervisor import Answer
 from linli.db.database import Database, open_database
 from linli.db.migrate import upgrade
 from linli.db.workers import WorkerReport, report
+from linli.i18n import Text
 from tests.support import free_port
 
 
@@ -31,7 +32,7 @@ def seconds(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def says(database: Database, state: str, detail: str = "", *, pid: int = 7, seen_at: int = 1) -> None:
-    report(database, WorkerReport("rules", pid, 0, seen_at, state, detail, {}))
+    report(database, WorkerReport("rules", pid, 0, seen_at, state, Text(detail, detail), {}))
 
 
 def test_ok_is_ready(database: Database, seconds: list[float]) -> None:

@@ -167,7 +167,7 @@ def test_nothing_is_acknowledged_while_the_store_is_down(
     running(lambda: world.counter("write_failures") >= 3)
     assert world.acks == []
     assert world.worker.health().state == "degraded"
-    assert "the store is down" in world.worker.health().detail or "读数库" in world.worker.health().detail
+    assert world.worker.health().detail == DOWN.text
     world.send(event(1), event(2), event(3))
     world.store.failing = None
     running(lambda: Ack("b1", Lane.URGENT, 3) in world.acks)

@@ -250,13 +250,15 @@ def test_refresh_sees_what_changed(database: Database) -> None:
 
 # --- workers --------------------------------------------------------------------------------------------------------
 
-WORKER = WorkerReport("ingest", 17, 1, 5 * SECOND, "ok", "", {"messages": 3, "events": 2.5})
+WORKER = WorkerReport("ingest", 17, 1, 5 * SECOND, "ok", Text("", ""), {"messages": 3, "events": 2.5})
 
 
 def test_the_last_report_of_each_worker(database: Database) -> None:
     """A report replaces the one before."""
     report(database, WORKER)
-    rules = replace(WORKER, name="rules", state="degraded", detail="the broker does not answer")
+    rules = replace(
+        WORKER, name="rules", state="degraded", detail=Text("消息服务器不应答", "the broker does not answer")
+    )
     report(database, rules)
     later = replace(WORKER, seen_at=7 * SECOND, counters={"messages": 9})
     report(database, later)

@@ -14,7 +14,8 @@ from sqlalchemy import text
 from linli.db.database import Database, open_database
 from linli.db.migrate import upgrade
 from linli.db.workers import reports
-from linli.runtime import Health, Reporter
+from linli.i18n import Text
+from linli.runtime import WELL, Health, Reporter
 from linli.testing import ManualClock
 from tests.support import eventually
 
@@ -90,13 +91,15 @@ def database(tmp_path: Path) -> Iterator[Database]:
 def test_the_reporter_says_how_it_is_at_once_and_at_the_end(database: Database) -> None:
     """The first report does not wait two seconds; the last says stopped."""
     clock = ManualClock(1_000_000)
-    reporter = Reporter("ingest", database, clock, lambda: Health("degraded", "no broker", {"messages": 4}))
+    reporter = Reporter(
+        "ingest", database, clock, lambda: Health("degraded", Text("没有", "no broker"), {"messages": 4})
+    )
     reporter.start()
     eventually(lambda: reports(database))
     clock.advance(5)
     (first,) = reports(database)
     assert (first.name, first.pid, first.started_at, first.seen_at) == ("ingest", os.getpid(), 1_000_000, 1_000_000)
-    assert (first.state, first.detail, first.counters) == ("degraded", "no broker", {"messages": 4})
+    assert (first.state, first.detail, first.counters) == ("degraded", Text("没有", "no broker"), {"messages": 4})
     reporter.stop()
     (last,) = reports(database)
     assert (last.state, last.seen_at, last.started_at) == ("stopped", 6_000_000, 1_000_000)
@@ -111,7 +114,7 @@ def test_a_database_that_fails_does_not_end_the_reporter(database: Database) -> 
 
     def health() -> Health:
         asked.set()
-        return Health("ok", "", {})
+        return Health("ok", WELL, {})
 
     reporter = Reporter("rules", database, ManualClock(), health)
     reporter.start()
@@ -124,7 +127,7 @@ def test_a_database_that_fails_does_not_end_the_reporter(database: Database) -> 
 
 def test_a_reporter_that_was_never_started_can_be_stopped(database: Database) -> None:
     """What failed before it began is cleaned up like any other."""
-    Reporter("api", database, ManualClock(), lambda: Health("ok", "", {})).stop()
+    Reporter("api", database, ManualClock(), lambda: Health("ok", WELL, {})).stop()
     assert reports(database) == []
 
 
@@ -136,7 +139,7 @@ def test_a_health_that_fails_is_told_and_does_not_end_the_reporter(database: Dat
     (first,) = reports(database)
     reporter.stop()
     assert first.state == "degraded"
-    assert "deliberate" in first.detail
+    assert "deliberate" in first.detail.en
 
 
 def _broken() -> Health:

@@ -177,7 +177,7 @@ def test_a_tick_brings_what_is_due_and_none_comes_while_the_broker_is_away(site:
         site.clock.advance(1)
         site.worker.step(0)
     assert site.alerts.find() == []
-    assert "broker" in site.worker.health().detail
+    assert "broker" in site.worker.health().detail.en
     site.client.restore()
     for _ in range(70):
         site.clock.advance(1)
@@ -323,7 +323,7 @@ def test_with_the_journal_unwritable_nothing_is_taken_or_acknowledged(site: Site
         other.execute("CREATE TRIGGER full BEFORE INSERT ON journal BEGIN SELECT RAISE(ABORT, 'disk is full'); END")
     site.send(entry)
     assert site.acks == []
-    assert "journal cannot be written" in site.worker.health().detail
+    assert "journal cannot be written" in site.worker.health().detail.en
     assert site.alerts.find() == []
     other.execute("DROP TRIGGER full")
     other.close()

@@ -133,7 +133,8 @@ def upgrade() -> None:
         sa.Column("started_at", sa.BigInteger(), nullable=False),
         sa.Column("seen_at", sa.BigInteger(), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
-        sa.Column("detail", sa.Text(), nullable=False),
+        sa.Column("detail_zh", sa.Text(), nullable=False),
+        sa.Column("detail_en", sa.Text(), nullable=False),
         sa.Column("counters", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_workers")),
     )

@@ -90,7 +90,7 @@ def test_what_is_no_small_form_is_refused(body: bytes, headers: dict[str, str], 
 
 
 def _health(*workers: tuple[str, str], reasons: tuple[Text, ...] = ()) -> HealthView:
-    views = tuple(WorkerView(name, state, "", 1, 0, 0, {}) for name, state in workers)
+    views = tuple(WorkerView(name, state, Text("", ""), 1, 0, 0, {}) for name, state in workers)
     return HealthView("degraded" if reasons else "ok", 0, "1", reasons, views, {})
 
 
