@@ -5,9 +5,10 @@
         base: zigbee2mqtt          # base topic, if it is not the format's own
         devices:
           Front Door Lock: c001-door-01
-          "24e124136b502217": {id: c001-water-03, buffers: true}
+          "24e124538b223213": {id: c001-meter-01, buffers: true}
 
-`buffers: true`, of a device or a whole source: it keeps data while it is offline, so its own time is believed.
+`buffers: true`, of a device or a whole source: it keeps data while it is offline, so its own time is believed, and what it
+tells more than a minute late is history, which alarms nobody but for life safety. Not for detectors that are to alarm.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

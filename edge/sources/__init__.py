@@ -91,9 +91,17 @@ class Recent:
             self._seen.popitem(last=False)
         return False
 
+    def seen_retained(self, key: Hashable) -> bool:
+        """The same for a retained copy: it repeats what was seen, and what comes live after it is no repeat."""
+        return key in self._seen or self.seen(("retained", key))
+
 
 class States:
-    """The last state of each thing: only a change is an event. Bounded, the longest untouched is forgotten first."""
+    """The last state of each thing: only a change is an event. Bounded, the longest untouched is forgotten first.
+
+    What is known from the past only (retained, or told late) is kept apart: it pages nobody, so the first live message
+    that says the same must still be a change.
+    """
 
     def __init__(self, size: int = 10_000) -> None:
         self._size = size
@@ -101,12 +109,28 @@ class States:
 
     def changed(self, key: Hashable, state: object) -> bool:
         """Whether the state is another than the last one told, or the first; it is the last one from now on."""
+        self._states.pop(_past(key), None)
+        return self._note(key, state)
+
+    def changed_in_past(self, key: Hashable, state: object) -> bool:
+        """The same for a state that is history. One that is not what was told live makes the next live state a change:
+        there was another in between."""
+        if key in self._states and self._states[key] == state:
+            return False
+        self._states.pop(key, None)
+        return self._note(_past(key), state)
+
+    def _note(self, key: Hashable, state: object) -> bool:
         changed = key not in self._states or self._states[key] != state
         self._states[key] = state
         self._states.move_to_end(key)
         if len(self._states) > self._size:
             self._states.popitem(last=False)
         return changed
+
+
+def _past(key: Hashable) -> Hashable:
+    return ("past", key)
 
 
 def parse_json(payload: bytes) -> dict[str, Any] | Rejected:

@@ -54,10 +54,13 @@ class ChirpStack:
         if isinstance(document, Rejected):
             return [document]
         duplicate = document.get("deduplicationId")
-        if isinstance(duplicate, str) and self._recent.seen((device, kind, duplicate)):
+        if isinstance(duplicate, str) and self._told((device, kind, duplicate), retained):
             return [Ignored("told already")]
-        context = Context(_names(device, document), iso_time(document.get("time")), retained)
+        context = Context(_names(device, document), iso_time(document.get("time")), retained, received_at)
         return self._read(kind, context, document) or [Ignored(f"{kind:.40} without content")]
+
+    def _told(self, key: tuple[str, str, str], retained: bool) -> bool:
+        return self._recent.seen_retained(key) if retained else self._recent.seen(key)
 
     def _read(self, kind: str, context: Context, document: Mapping[str, Any]) -> list[Observation]:
         match kind:

@@ -56,12 +56,12 @@ class Frigate:
             return None
         levels = topic[len(self._base) + 1 :].split("/")
         if len(levels) == 1:
-            return self._general(levels[0], payload, retained)
+            return self._general(levels[0], payload, retained, received_at)
         if levels[0] in _GENERAL or levels[-1] in _NOT_OURS:
             return [Ignored("a setting or a picture")]
-        return self._camera(levels[0], levels[1:], payload, retained)
+        return self._camera(levels[0], levels[1:], payload, retained, received_at)
 
-    def _general(self, leaf: str, payload: bytes, retained: bool) -> list[Observation]:
+    def _general(self, leaf: str, payload: bytes, retained: bool, received_at: int) -> list[Observation]:
         if leaf == "available":
             return self._available(parse_word(payload))
         readers = {
@@ -74,7 +74,7 @@ class Frigate:
         if read is None:
             return [Ignored(leaf[:40])]
         document = parse_json(payload)
-        return [document] if isinstance(document, Rejected) else read(document, retained)
+        return [document] if isinstance(document, Rejected) else read(document, retained, received_at)
 
     def _available(self, word: str) -> list[Observation]:
         if word not in ("online", "offline", "stopped"):
@@ -88,7 +88,7 @@ class Frigate:
 
     # --- objects and reviews ---
 
-    def _event(self, document: Mapping[str, Any], retained: bool) -> list[Observation]:
+    def _event(self, document: Mapping[str, Any], retained: bool, _received_at: int) -> list[Observation]:
         after, phase = document.get("after"), document.get("type")
         if not isinstance(after, dict) or phase not in _PHASES:
             return [Rejected("wrong_type", "an event needs 'type' (new, update, end) and 'after'")]
@@ -98,14 +98,15 @@ class Frigate:
         self._remember(number, camera)
         if after.get("false_positive") is True:
             return [Ignored("a false positive")]
-        if self._recent.seen((number, phase, after.get("frame_time"))):
+        key = (number, phase, after.get("frame_time"))
+        if self._recent.seen_retained(key) if retained else self._recent.seen(key):
             return [Ignored("told already")]
         kind = "camera.person.detected" if label == "person" else "camera.object.detected"
         data = _object_data(after) | {"id": number, "type": phase, "label": label}
         lane = Lane.BULK if retained or phase == "end" else Lane.URGENT
         return [EventSeen((camera,), kind, data, epoch_time(after.get("frame_time")), retained, lane)]
 
-    def _review(self, document: Mapping[str, Any], retained: bool) -> list[Observation]:
+    def _review(self, document: Mapping[str, Any], retained: bool, received_at: int) -> list[Observation]:
         after, phase = document.get("after"), document.get("type")
         if not isinstance(after, dict) or phase not in _PHASES:
             return [Rejected("wrong_type", "a review needs 'type' (new, update, end) and 'after'")]
@@ -122,16 +123,16 @@ class Frigate:
             "zones": _words(facts.get("zones")),
         }
         time = {"new": after.get("start_time"), "end": after.get("end_time")}.get(str(phase))
-        return [Context((camera,), epoch_time(time), retained).event("camera.review.changed", data)]
+        return [Context((camera,), epoch_time(time), retained, received_at).event("camera.review.changed", data)]
 
-    def _update(self, document: Mapping[str, Any], retained: bool) -> list[Observation]:
+    def _update(self, document: Mapping[str, Any], retained: bool, received_at: int) -> list[Observation]:
         kind, number, camera = document.get("type"), document.get("id"), document.get("camera")
         if not (isinstance(kind, str) and isinstance(number, str)):
             return [Rejected("wrong_type", "an update needs type and id as texts")]
         if not isinstance(camera, str):
             camera = self._cameras.get(number)
         names = (self._base,) if camera is None else (camera,)
-        context = Context(names, epoch_time(document.get("timestamp")), retained)
+        context = Context(names, epoch_time(document.get("timestamp")), retained, received_at)
         data: dict[str, JsonValue] = {"id": number, "type": kind}
         if kind == "description":
             data["description"] = str(document.get("description"))[:2000]
@@ -154,7 +155,7 @@ class Frigate:
         if len(self._cameras) > _REMEMBERED:
             self._cameras.popitem(last=False)
 
-    def _stats(self, document: Mapping[str, Any], retained: bool) -> list[Observation]:
+    def _stats(self, document: Mapping[str, Any], retained: bool, _received_at: int) -> list[Observation]:
         cameras = document.get("cameras")
         out: list[Observation] = []
         for name, facts in cameras.items() if isinstance(cameras, dict) else ():
@@ -167,8 +168,10 @@ class Frigate:
 
     # --- one camera ---
 
-    def _camera(self, camera: str, leaf: list[str], payload: bytes, retained: bool) -> list[Observation]:
-        context = Context((camera,), None, retained)
+    def _camera(
+        self, camera: str, leaf: list[str], payload: bytes, retained: bool, received_at: int
+    ) -> list[Observation]:
+        context = Context((camera,), None, retained, received_at)
         word = parse_word(payload)
         match leaf:
             case ["motion"]:
@@ -176,7 +179,7 @@ class Frigate:
             case ["review_status"]:
                 if word not in _REVIEW_WORDS:
                     return [Rejected("wrong_type", f"review_status is {word!r:.80}")]
-                if not self._states.changed((camera, "review"), word):
+                if not context.changed(self._states, (camera, "review"), word):
                     return [Ignored("no change")]
                 return [context.event("camera.review.changed", {"status": word})]
             case ["status", role]:
@@ -192,7 +195,7 @@ class Frigate:
     def _motion(self, context: Context, word: str) -> list[Observation]:
         if word not in ("ON", "OFF"):
             return [Rejected("wrong_type", f"motion is {word!r:.80}")]
-        if not self._states.changed((context.names[0], "motion"), word):
+        if not context.changed(self._states, (context.names[0], "motion"), word):
             return [Ignored("no change")]
         return [context.event("camera.motion.started" if word == "ON" else "camera.motion.stopped")]
 
@@ -218,7 +221,7 @@ class Frigate:
             return [Ignored("the sum of all sounds")]
         if word not in ("ON", "OFF"):
             return [Rejected("wrong_type", f"audio/{sound:.40} is {word!r:.80}")]
-        if not self._states.changed((context.names[0], "audio", sound), word):
+        if not context.changed(self._states, (context.names[0], "audio", sound), word):
             return [Ignored("no change")]
         kind = "camera.sound.detected" if word == "ON" else "camera.sound.ended"
         return [context.event(kind, {"sound": sound[:64]})]

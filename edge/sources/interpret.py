@@ -1,20 +1,28 @@
 """Fields of one device's message into observations: readings of all, and an event for each state that has changed."""
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 
 from edge.sources import EventSeen, Observation, Rejected, States, ValueSeen
 from edge.sources.fields import FLAGS, Flag, Number, as_flag, as_number, number_of
+from edge.timing import TRUSTED
 from linli.model import JsonValue, Lane
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Whose message it is, when the device says it was, and whether it is history."""
+    """Whose message it is, when the device says it was, and whether it is history. `received_at`: the agent's clock."""
 
     names: tuple[str, ...]
     time: int | None
     historic: bool
+    received_at: int
+
+    def changed(self, states: States, key: Hashable, state: object) -> bool:
+        """Whether that is an event. What may become history later, because the device buffers, counts as past here."""
+        if self.historic or (self.time is not None and self.received_at - self.time > TRUSTED):
+            return states.changed_in_past(key, state)
+        return states.changed(key, state)
 
     def event(self, kind: str, data: dict[str, JsonValue] | None = None) -> EventSeen:
         """An event of this device; history goes on the bulk lane."""
@@ -51,7 +59,7 @@ def _flag(context: Context, name: str, flag: Flag, value: object, states: States
     raised = raised is not flag.inverted
     out: list[Observation] = [context.value(flag.quantity, float(raised))]
     kind = flag.raised if raised else flag.cleared
-    if states.changed((context.names[0], flag.quantity), raised) and kind is not None:
+    if context.changed(states, (context.names[0], flag.quantity), raised) and kind is not None:
         out.insert(0, context.event(kind, {"field": name}))
     return out
 

@@ -48,7 +48,7 @@ class Zigbee2Mqtt:
         self._base = base
         self._known = frozenset(known)
         self._states = States()
-        self._actions: dict[str, tuple[str, str, int]] = {}
+        self._actions: dict[tuple[str, bool], tuple[str, str, int]] = {}
 
     def topics(self) -> list[str]:
         """Everything below the base topic."""
@@ -70,7 +70,7 @@ class Zigbee2Mqtt:
             if leaf == "action":
                 return self._action_topic(parent, payload, retained, received_at)
             if parent in self._known or not payload.lstrip().startswith(b"{"):
-                return self._attribute(parent, leaf, payload, retained)
+                return self._attribute(parent, leaf, payload, retained, received_at)
         return self._state(name, payload, retained, received_at)
 
     def _bridge(self, leaf: str, payload: bytes) -> list[Observation]:
@@ -116,28 +116,29 @@ class Zigbee2Mqtt:
             return [document]
         seen = document.get("last_seen")
         time = iso_time(seen) if isinstance(seen, str) else epoch_time(seen, 1000)
-        context = Context((name,), time, retained)
-        out, action = self._lock(context, document, received_at), document.get("action")
+        context = Context((name,), time, retained, received_at)
+        out, action = self._lock(context, document), document.get("action")
         if not out and isinstance(action, str) and action:  # a lock keeps its last action beside its state
-            out += self._acted(context, action, "state", received_at)
+            out += self._acted(context, action, "state")
         return out + interpret(context, _measured(document), self._states) or [Ignored("a state without a value")]
 
-    def _attribute(self, name: str, leaf: str, payload: bytes, retained: bool) -> list[Observation]:
+    def _attribute(self, name: str, leaf: str, payload: bytes, retained: bool, received_at: int) -> list[Observation]:
         word = parse_word(payload)
         if leaf not in FLAGS and leaf not in NUMBERS and leaf != "state":
             return [Ignored(f"attribute {leaf:.40}")]
-        return interpret(Context((name,), None, retained), _measured({leaf: word}), self._states) or [Ignored("empty")]
+        context = Context((name,), None, retained, received_at)
+        return interpret(context, _measured({leaf: word}), self._states) or [Ignored("empty")]
 
-    def _lock(self, context: Context, document: dict[str, Any], received_at: int) -> list[Observation]:
+    def _lock(self, context: Context, document: dict[str, Any]) -> list[Observation]:
         state = document.get("lock_state", _LOCK_WORDS.get(str(document.get("state"))))
         if state not in ("locked", "unlocked", "not_fully_locked"):
             return []
         locked = state == "locked"
         out: list[Observation] = [context.value("locked", float(locked))]
-        if self._states.changed((context.names[0], "lock"), locked):
+        if context.changed(self._states, (context.names[0], "lock"), locked):
             action = document.get("action")
             word = action if isinstance(action, str) and _lock_result(action) is locked else state
-            self._actions[context.names[0]] = (word, "state", received_at)
+            self._actions[context.names[0], context.historic] = (word, "state", context.received_at)
             data: dict[str, JsonValue] = {"action": word[:64]}
             user = document.get("action_user")
             if isinstance(user, str | int):
@@ -151,22 +152,24 @@ class Zigbee2Mqtt:
             return [Ignored("an action that has ended")]
         if len(word) > 64 or not word.isprintable():
             return [Rejected("wrong_type", f"action {word!r:.80} is not a word")]
-        return self._acted(Context((name,), None, retained), word, "topic", received_at) or [Ignored("told already")]
+        context = Context((name,), None, retained, received_at)
+        return self._acted(context, word, "topic") or [Ignored("told already")]
 
-    def _acted(self, context: Context, action: str, form: str, received_at: int) -> list[Observation]:
+    def _acted(self, context: Context, action: str, form: str) -> list[Observation]:
         name = context.names[0]
-        last = self._actions.pop(name, None)
-        if last is not None and last[0] == action and last[1] != form and received_at - last[2] <= _SAME_ACTION_US:
+        last = self._actions.pop((name, context.historic), None)
+        told = last is not None and last[0] == action and last[1] != form
+        if last is not None and told and context.received_at - last[2] <= _SAME_ACTION_US:
             return []
-        self._actions[name] = (action, form, received_at)
+        self._actions[name, context.historic] = (action, form, context.received_at)
         result = _lock_result(action)
         if result is not None:
-            self._states.changed((name, "lock"), result)
+            context.changed(self._states, (name, "lock"), result)
             kind = "access.lock.locked" if result else "access.lock.unlocked"
         elif "lock_failure" in action:
             kind = "access.denied"
         elif action in _SHAKEN:
-            self._states.changed((name, "vibration"), True)  # so the flag beside it does not tell it again
+            context.changed(self._states, (name, "vibration"), True)  # so the flag beside it does not tell it again
             kind = "sensor.vibration.detected"
         else:
             kind = "sensor.button.pressed"
