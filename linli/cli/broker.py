@@ -7,25 +7,32 @@ and everything that a listed one was not granted.
 import base64
 import hashlib
 import json
+import logging
 import secrets
 import shutil
 import sys
 import sysconfig
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from linli.access import BrokerUser, BrokerUsers, write_secret
+from linli.access import Access, BrokerUser, BrokerUsers, write_secret
 from linli.codec import MAX_MESSAGE_BYTES
 from linli.datafolder import DataFolder
 from linli.errors import BrokerError
 from linli.i18n import Text
+from linli.ids import new_secret
 from linli.settings import Settings
 from linli.topics import as_subject
+
+_log = logging.getLogger(__name__)
 
 _MAX_STORE_BYTES = 1024**3
 _HASH_ROUNDS = 101
 """Mosquitto's own default. The passwords have 144 random bits: no number of rounds would make them safer."""
+
+_NOBODY = "linli.nobody"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +94,7 @@ class EmbeddedBroker:
         self._log = folder.logs / f"{program.kind}.log"
         self._users = BrokerUsers(folder.secrets)
         self._written: Mapping[str, BrokerUser] | None = None
+        self._lock = threading.RLock()  # the supervisor's thread and who watches the table both write
 
     @property
     def config(self) -> Path:
@@ -99,33 +107,65 @@ class EmbeddedBroker:
         return (str(self.program.path), "-c", str(self.config))
 
     def write_config(self) -> None:
-        """Write the configuration for the users there are now."""
-        users = self._users.all()
-        if self.program.kind == "nats":
-            write_secret(self.config, nats_config(users, self._bind, self._port, self._folder / "nats", self._log))
-        else:
-            passwords, acl = self._folder / "mosquitto.passwords", self._folder / "mosquitto.acl"
-            store = self._folder / "mosquitto"
-            store.mkdir(exist_ok=True)
-            write_secret(passwords, mosquitto_passwords(users))
-            write_secret(acl, mosquitto_acl(users))
-            text = mosquitto_config(self._bind, self._port, passwords, acl, store, self._log)
-            write_secret(self.config, text)
-        self._written = users
+        """Write the configuration for the users there are now. BrokerError, with nothing written, if there are none."""
+        with self._lock:
+            users = self._users.all()
+            if not users:
+                raise BrokerError(self._nobody())
+            self._write(users)
+            self._written = users
+
+    def renew_config(self) -> None:
+        """As `write_config`, for a broker that starts again: if the table is gone or damaged, what it had stays in force.
+
+        Who is connected can then come back, and nobody else; that is better than no alarms until somebody looks.
+        """
+        try:
+            self.write_config()
+        except BrokerError as error:
+            if self._written is None:
+                raise
+            _log.error("the broker starts again with the users it had: %s", error.text.en)
 
     def refresh(self) -> bool:
-        """Write the configuration again if the users have changed since; whether they had (then SIGHUP is due)."""
-        if self._written is None or self._users.all() == self._written:
-            return False
-        self.write_config()
-        return True
+        """Write the configuration again if the users have changed since; whether they had (then SIGHUP is due).
+
+        Raises as `write_config`; what was written before is then still there.
+        """
+        with self._lock:
+            if self._written is None or self._users.all() == self._written:
+                return False
+            self.write_config()
+            return True
+
+    def _write(self, users: Mapping[str, BrokerUser]) -> None:
+        if self.program.kind == "nats":
+            write_secret(self.config, nats_config(users, self._bind, self._port, self._folder / "nats", self._log))
+            return
+        passwords, acl = self._folder / "mosquitto.passwords", self._folder / "mosquitto.acl"
+        store = self._folder / "mosquitto"
+        store.mkdir(exist_ok=True)
+        write_secret(passwords, mosquitto_passwords(users))
+        write_secret(acl, mosquitto_acl(users))
+        write_secret(self.config, mosquitto_config(self._bind, self._port, passwords, acl, store, self._log))
+
+    def _nobody(self) -> Text:
+        file = self._users.file
+        return Text(
+            f"{file} 不存在或没有用户，代理不接受新用户：停止 Linli 并重新启动，会重新生成密码",
+            f"{file} is gone or has no users, so the broker takes no new ones: stop Linli and start it again, "
+            "and it makes new passwords",
+        )
 
 
 def nats_config(users: Mapping[str, BrokerUser], bind: str, port: int, store: Path, log: Path) -> str:
     """nats-server's configuration. Its JSON form: every string is quoted, so that nothing in one is taken for syntax.
 
     The listener for NATS' own protocol cannot be turned off; it gets a free port on loopback and refuses every user.
+    NATS takes an empty list of users for 'no authentication', so there is always one: who may do nothing, with a password
+    that nobody is told.
     """
+    nobody = BrokerUser(_NOBODY, new_secret(), Access())
     document = {
         "server_name": "linli",
         "host": "127.0.0.1",
@@ -139,7 +179,7 @@ def nats_config(users: Mapping[str, BrokerUser], bind: str, port: int, store: Pa
             "max_file_store": _MAX_STORE_BYTES,
         },
         "mqtt": {"host": bind, "port": port},
-        "authorization": {"users": [_nats_user(user) for user in users.values()]},
+        "authorization": {"users": [_nats_user(user) for user in (*users.values(), nobody)]},
     }
     return json.dumps(document, indent=1)
 

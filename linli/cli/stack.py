@@ -3,6 +3,7 @@
 `linli up`, `linli simulate`, the benches and the tests run the same thing through here.
 """
 
+import logging
 import os
 import signal
 import sys
@@ -27,6 +28,8 @@ from linli.errors import BrokerError, PortTaken
 from linli.i18n import Text
 from linli.model import Role
 from linli.settings import PREFIX, Settings
+
+_log = logging.getLogger(__name__)
 
 PARTS = ("broker", "ingest", "rules", "api", "simulator")
 """Every part, in the order in which they are started; they stop in the reverse of it."""
@@ -104,15 +107,27 @@ def _first_accounts(people: People, communities: Sequence[str]) -> list[Account]
 def ensure_broker_users(settings: Settings, database: Database) -> None:
     """See to it that every service and every registered gateway has a user at the embedded broker.
 
-    A broker that runs takes new ones within about a second (the supervisor sees the file change).
+    A broker that runs takes new ones within about a second (the supervisor sees the file change). BrokerError if the file
+    is gone below a Linli that runs: new passwords would lock out its processes, which have the old ones.
     """
     if settings.broker_is_external:
         return
+    folder = DataFolder(settings.data)
+    users = BrokerUsers(folder.secrets)
+    holder = FolderLock(folder.run).holder()
+    if holder is not None and holder[0] != os.getpid() and not users.file.exists():
+        raise BrokerError(
+            Text(
+                f"{users.file} 不存在，而 Linli 正在运行：停止它（kill {holder[0]}）并重新启动，会重新生成密码",
+                f"{users.file} is gone while Linli runs: stop it (kill {holder[0]}) and start it again, "
+                "and it makes new passwords",
+            )
+        )
     with database.read() as connection:
         gateways = registry.read_registry(connection).gateways.values()
     wanted = {service_user(service): access for service, access in SERVICES.items()}
     wanted |= {gateway_user(gateway.id): gateway_access(gateway.community, gateway.id) for gateway in gateways}
-    BrokerUsers(DataFolder(settings.data).secrets).ensure(wanted)
+    users.ensure(wanted)
 
 
 def page_address(settings: Settings) -> str:
@@ -205,7 +220,7 @@ class Stack:
                 _clean_environment(),
                 broker_probe(host, port),
                 speaks_leash=False,
-                prepare=self._broker.write_config,
+                prepare=self._broker.renew_config,
             )
         probe = worker_probe(self._database, name)
         if name == "api":
@@ -226,13 +241,22 @@ class Stack:
             _require_free(host, port, use, deadline)
 
     def _watch_users(self) -> None:
-        seen = _stamp(self._folder.secrets / "broker.json")
+        """Tell the broker of changed users. A table that cannot be used is logged once, and read again until it can."""
+        file = self._folder.secrets / "broker.json"
+        seen, said = _stamp(file), ""
         while not self._stopped.wait(_RELOAD_CHECK_S):
-            now = _stamp(self._folder.secrets / "broker.json")
-            if now != seen and self._broker is not None:
-                seen = now
+            now = _stamp(file)
+            if now == seen or self._broker is None:
+                continue
+            try:
                 if self._broker.refresh():
                     self._running().signal("broker", signal.SIGHUP)
+            except Exception as error:  # noqa: BLE001  # the broker goes on with the users it has
+                if str(error) != said:
+                    said = str(error)
+                    _log.error("the broker keeps the users it has: %s", error)
+            else:
+                seen, said = now, ""
 
 
 def _require_free(host: str, port: int, use: ports.Use, deadline: float) -> None:

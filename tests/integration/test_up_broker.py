@@ -207,6 +207,52 @@ def test_a_user_added_at_runtime_gets_in_and_nobody_is_thrown_out(
     assert (ingest.connects, old.connects) == (1, 1)
 
 
+def test_a_table_that_is_gone_lets_nobody_in_and_a_start_makes_a_new_one(
+    settings: Settings, stack: Stack, ears: list[Ear], caplog: pytest.LogCaptureFixture
+) -> None:
+    """While it is gone, who is connected stays, also over the broker's death; after 'remove it and start again' all is new."""
+    topic = lane_topic("c1", "gw1", Lane.URGENT)
+    ingest, gateway = _service(settings, ears, "ingest", any_gateway(Leaf.URGENT)), _gateway(settings, ears, "gw1")
+    users = BrokerUsers(DataFolder(settings.data).secrets)
+    old = users.get("linli.ingest")
+    users.file.unlink()
+    eventually(lambda: "keeps the users it has" in caplog.text, what="the watcher has seen it")
+    _refused(settings, None, None)
+    pid = stack.states()[0].pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: ingest.connects > 1 and gateway.connects > 1, 15, "both come back")
+
+    def send() -> bool:
+        gateway.client.publish(topic, b"again")
+        return ingest.has(topic, b"again")
+
+    eventually(send, what="the gateway is heard again")
+    _refused(settings, None, None)
+    stack.stop()
+    prepare(settings)
+    second = Stack(settings, ("broker",))
+    second.start()
+    try:
+        assert second.wait_ready(10), second.states()
+        assert _service(settings, ears, "rules").client.connected
+        _refused(settings, old.name, old.password)
+        _refused(settings, None, None)
+    finally:
+        second.stop()
+
+
+def _refused(settings: Settings, name: str | None, password: str | None) -> None:
+    """Fail unless the broker refuses to let this user in."""
+    host, port = settings.broker_endpoint
+    ear = Ear(PahoClient(MqttConfig(host, port, name, password), name="stranger"))
+    try:
+        eventually(lambda: any("authori" in loss.lower() for loss in ear.losses), what="the broker refuses")
+        assert ear.connects == 0
+    finally:
+        ear.client.stop()
+
+
 def test_secrets_lie_in_files_of_their_owner_alone(settings: Settings, stack: Stack) -> None:
     """No password is readable to others, on the command line or in a log."""
     folder = DataFolder(settings.data)

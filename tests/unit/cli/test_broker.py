@@ -39,7 +39,7 @@ def test_nats_grants_what_the_table_says_as_subjects() -> None:
     """Slashes become dots and '+' a star; '#' never appears, which NATS would refuse to subscribe to."""
     authorization = nats()["authorization"]
     assert isinstance(authorization, dict)
-    gateway, tester = authorization["users"]
+    gateway, tester, _ = authorization["users"]
     assert gateway["user"] == "gateway.gw1"
     assert gateway["permissions"]["publish"]["allow"] == [
         "linli.v1.c1.gateway.gw1.urgent",
@@ -63,6 +63,14 @@ def test_nats_takes_users_over_mqtt_alone() -> None:
     assert {tuple(user["allowed_connection_types"]) for user in authorization["users"]} == {("MQTT",)}
     assert document["host"] == "127.0.0.1"
     assert "no_auth_user" not in document
+
+
+def test_nats_is_never_without_a_user() -> None:
+    """It takes an empty list for 'no authentication'. The one who is always there may do nothing, under a new password."""
+    texts = [nats_config({}, "127.0.0.1", 8483, Path("/data/nats"), Path("/data/nats.log")) for _ in range(2)]
+    first, second = (json.loads(text)["authorization"]["users"] for text in texts)
+    assert [user["permissions"] for user in first] == [{"publish": {"deny": [">"]}, "subscribe": {"deny": [">"]}}]
+    assert first[0]["password"] != second[0]["password"]
 
 
 def test_mosquitto_refuses_the_anonymous_and_grants_by_user() -> None:
@@ -134,3 +142,27 @@ def test_config_is_the_owners_and_follows_the_users(tmp_path: Path, kind: str) -
     written = "".join(file.read_text() for file in folder.broker.iterdir() if file.is_file())
     assert "gateway.gw1" in written
     assert not any(user.password in word for user in users.all().values() for word in broker.command)
+
+
+@pytest.mark.parametrize("kind", ["nats", "mosquitto"])
+@pytest.mark.parametrize("content", [None, "{}", "{"])
+def test_a_table_without_users_is_never_written(tmp_path: Path, kind: str, content: str | None) -> None:
+    """Gone, empty or damaged while it runs: what the broker has stays in force, also for its next start."""
+    folder = DataFolder(tmp_path / "data")
+    folder.prepare()
+    users = BrokerUsers(folder.secrets)
+    users.ensure({service_user(name): access for name, access in SERVICES.items()})
+    broker = EmbeddedBroker(load_settings(data=folder.root), Program(kind, Path("/bin/broker")))
+    broker.write_config()
+    before = {file: file.read_bytes() for file in folder.broker.iterdir() if file.is_file()}
+    users.file.unlink()
+    if content is not None:
+        users.file.write_text(content)
+    with pytest.raises(BrokerError, match=r"broker\.json"):
+        broker.refresh()
+    with pytest.raises(BrokerError, match=r"broker\.json"):
+        broker.write_config()
+    broker.renew_config()
+    assert {file: file.read_bytes() for file in folder.broker.iterdir() if file.is_file()} == before
+    with pytest.raises(BrokerError, match=r"broker\.json"):
+        EmbeddedBroker(load_settings(data=folder.root), broker.program).renew_config()

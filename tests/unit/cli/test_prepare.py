@@ -1,6 +1,9 @@
 """Making a data folder ready, and registering a gateway in it."""
 
+import subprocess
+import sys
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 from sqlalchemy import select
@@ -68,6 +71,34 @@ def test_settings_with_a_broken_users_file_say_what_to_do(settings: Settings) ->
     (DataFolder(settings.data).secrets / "broker.json").write_text("{")
     with pytest.raises(BrokerError, match=r"broker\.json"):
         prepare(settings)
+
+
+def test_passwords_are_made_anew_only_by_a_start(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`gateway add` below a Linli that runs would lock out its processes; it says what to do instead."""
+    prepare(settings)
+    file = BrokerUsers(DataFolder(settings.data).secrets).file
+    before = BrokerUsers(file.parent).all()
+    file.unlink()
+    monkeypatch.setenv("LINLI_DATA", str(settings.data))
+    monkeypatch.setenv("LINLI_LANGUAGE", "en")
+    program = (
+        "import sys; from pathlib import Path; from linli.cli.lock import FolderLock\n"
+        f"lock = FolderLock(Path({str(DataFolder(settings.data).run)!r})); lock.take(); print('has it', flush=True)\n"
+        "sys.stdin.read()"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdin=PIPE, stdout=PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "has it\n"
+        assert command(monkeypatch, "gateway", "add", "gw9", "--community", "c001") == 2
+        assert f"kill {other.pid}" in capsys.readouterr().err
+        assert not file.exists()
+        other.communicate()
+    prepare(settings)
+    after = BrokerUsers(file.parent).all()
+    assert set(after) == set(before) | {"gateway.gw9"}
+    assert all(after[name].password != user.password for name, user in before.items())
 
 
 def test_preparing_waits_for_nobody_elses_folder(settings: Settings) -> None:
