@@ -18,10 +18,8 @@ from linli import codec, topics
 from linli.clock import SECOND
 from linli.delivery import Positions, Verdict, key_of
 from linli.errors import Refused
-from linli.ids import is_id
-from linli.model import DeadLetter, Lane, LaneKey, Message, Received
+from linli.model import DeadLetter, LaneKey, Message, Received
 from linli.ports import Registry
-from linli.strictjson import parse_object
 
 INPUT_REFUSED_TYPE = "linli.input.refused"
 """CloudEvents type by which an agent reports what a device sent and it could not take."""
@@ -178,10 +176,9 @@ class Pipeline:
         envelope = _envelope(arrival)
         key = anonymous_key(arrival)
         if envelope is not None:
-            lane, sequence, oldest = envelope
-            if not self._judge(lane, sequence, oldest, batch):
+            if not self._judge(envelope.lane, envelope.sequence, envelope.oldest, batch):
                 return
-            key = sequence_key(lane, sequence)
+            key = sequence_key(envelope.lane, envelope.sequence)
         batch.letters.append(letter(arrival, refused, key))
 
 
@@ -200,26 +197,12 @@ def _refused(error: Exception, arrival: Arrival) -> Refused:
     return Refused("internal_error", f"{type(error).__name__}: {error}")
 
 
-def _envelope(arrival: Arrival) -> tuple[LaneKey, int, int] | None:
-    """Lane, sequence and oldest of a payload that is a JSON object of ours by its topic, if they are all there."""
+def _envelope(arrival: Arrival) -> codec.Envelope | None:
     try:
         topic = topics.parse(arrival.topic)
-        document = parse_object(arrival.payload, codec.MAX_MESSAGE_BYTES)
     except Refused:
         return None
-    if not isinstance(topic, topics.GatewayTopic) or topic.lane is None:
-        return None
-    bootid, sequence, oldest = document.get("bootid"), document.get("sequence"), document.get("oldest")
-    if not (is_id(bootid) and _is_sequence(sequence) and _is_sequence(oldest)):
-        return None
-    lowest, number = int(str(oldest)), int(str(sequence))
-    if not 1 <= lowest <= number < 2**63:
-        return None
-    return LaneKey(topic.community, topic.gateway, str(bootid), Lane(topic.lane)), number, lowest
-
-
-def _is_sequence(value: object) -> bool:
-    return isinstance(value, str) and len(value) == 19 and value.isascii() and value.isdigit()
+    return codec.envelope(topic, arrival.payload) if isinstance(topic, topics.GatewayTopic) else None
 
 
 def late_after(seconds: float) -> float:

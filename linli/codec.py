@@ -18,13 +18,14 @@ from typing import Any
 
 from linli import topics
 from linli.clock import format_time, parse_time
-from linli.errors import MalformedMessage
+from linli.errors import MalformedMessage, Refused
 from linli.ids import check_id, check_type, is_id
 from linli.model import (
     READINGS_TYPE,
     Alert,
     JsonValue,
     Lane,
+    LaneKey,
     Message,
     Reading,
     TimeSource,
@@ -145,6 +146,31 @@ def decode(topic: topics.GatewayTopic, payload: bytes) -> Message:
     )
     check(message)
     return message
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Where on its lane a message stands, whatever is in it."""
+
+    lane: LaneKey
+    sequence: int
+    oldest: int
+
+
+def envelope(topic: topics.GatewayTopic, payload: bytes) -> Envelope | None:
+    """The envelope of what `decode` refuses; None if it cannot be read. Never raises.
+
+    With it a consumer goes on behind the message: an agent of a newer version would otherwise send it for ever.
+    """
+    try:
+        document = parse_object(payload, MAX_MESSAGE_BYTES)
+        bootid = check_id(document.get("bootid"), "bootid")
+        sequence, oldest = _unpadded(document, "sequence"), _unpadded(document, "oldest")
+    except Refused:
+        return None
+    if topic.lane is None or not 1 <= oldest <= sequence <= _MAX_SEQUENCE:
+        return None
+    return Envelope(LaneKey(topic.community, topic.gateway, bootid, topic.lane), sequence, oldest)
 
 
 def check(message: Message) -> None:

@@ -29,7 +29,7 @@ from linli.model import (
 )
 from rules.book import About, ActionDone, AlertBook, Record, Transition
 from rules.conditions import Seen, Sign, Signal, Watch
-from rules.inputs import ActionIn, AdoptIn, Input, MessageIn, RegistryIn, RulesIn, Tick
+from rules.inputs import ActionIn, AdoptIn, Input, MessageIn, PassedIn, RegistryIn, RulesIn, Tick
 from rules.lanes import LaneClock, Listening, sane
 from rules.model import MissingClause, Rule
 from rules.scope import Ref, Scope
@@ -74,6 +74,9 @@ class Engine:
         match entry:
             case MessageIn(message, received_at):
                 outputs = list(self._message(message, received_at))
+            case PassedIn(lane, sequence):
+                self._take(lane, sequence)
+                outputs = []
             case Tick(now):
                 outputs = list(self._tick(now))
             case ActionIn():
@@ -95,8 +98,7 @@ class Engine:
 
     def _message(self, message: Message, received_at: int) -> Iterator[Output]:
         self.counters.messages += 1
-        key = key_of(message)
-        self.positions[key] = max(self.positions.get(key, 0), message.sequence)
+        self._take(key_of(message), message.sequence)
         gateway = self.scope.registry.gateways.get(message.gateway)
         if gateway is None or gateway.community != message.community:
             self._refuse("unregistered_gateway")
@@ -111,6 +113,9 @@ class Engine:
             yield from self._own_time(device, seen.time, clock.delivered)
             yield from self._observe(device, seen)
         yield from self._expire(lane, clock)
+
+    def _take(self, key: LaneKey, sequence: int) -> None:
+        self.positions[key] = max(self.positions.get(key, 0), sequence)
 
     def _advance_lane(self, lane: LaneName, agent_time: int, received_at: int) -> LaneClock:
         clock = self.lanes.get(lane)

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from linli.db.registry import RegistrySnapshot
-from linli.model import Action, Alert, Evidence, Lane, Message, Reading, TimeSource
+from linli.model import Action, Alert, Evidence, Lane, LaneKey, Message, Reading, TimeSource
 from rules.model import Rule
 
 
@@ -19,6 +19,14 @@ class MessageIn:
 
     message: Message
     received_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class PassedIn:
+    """A message that was next on its lane and that nobody can read: its lane goes on behind it."""
+
+    lane: LaneKey
+    sequence: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +64,7 @@ class AdoptIn:
     alerts: tuple[Alert, ...]
 
 
-Input = MessageIn | Tick | ActionIn | RegistryIn | RulesIn | AdoptIn
+Input = MessageIn | PassedIn | Tick | ActionIn | RegistryIn | RulesIn | AdoptIn
 
 
 class _MessageRecord(msgspec.Struct, array_like=True):
@@ -90,6 +98,8 @@ def encode_input(entry: Input) -> bytes:
         case MessageIn(message, received_at):
             record = _MessageRecord(received_at, *(getattr(message, name) for name in _MESSAGE_FIELDS))
             return b"M" + msgspec.json.encode(record)
+        case PassedIn():
+            return b"P" + msgspec.json.encode(entry)
         case Tick(now):
             return b"T%d" % now
         case ActionIn(action):
@@ -108,6 +118,8 @@ def decode_input(body: bytes) -> Input:
     if kind == b"M":
         record = _message_decoder.decode(rest)
         return MessageIn(Message(*(getattr(record, name) for name in _MESSAGE_FIELDS)), record.received_at)
+    if kind == b"P":
+        return msgspec.json.decode(rest, type=PassedIn)
     if kind == b"T":
         return Tick(int(rest))
     if kind == b"A":

@@ -4,7 +4,7 @@
     actions (50 ms) --------+--> journal (one commit) --> acks --> engine --> effects --> database --> notices
     registry (1 s), tick ---+
 
-An acknowledgement goes out once the journal has the message. Effects wait in memory while the database is down, and are
+An acknowledgement goes out once the journal has the message; of one that cannot be read it has the place on the lane. Effects wait in memory while the database is down, and are
 found again in the journal after a kill; a snapshot is taken only when none waits. With the journal unwritable nothing is
 taken or acknowledged: agents keep it.
 """
@@ -19,19 +19,19 @@ from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from linli import topics
 from linli.clock import SECOND, Clock
-from linli.codec import Ack, decode, encode_ack, encode_notice, notice_of
+from linli.codec import Ack, Envelope, decode, encode_ack, encode_notice, envelope, notice_of
 from linli.db.alerts import Change, Effects, SqlAlerts
 from linli.db.registry import RegistrySnapshot, SqlRegistry
 from linli.delivery import Positions, Verdict, key_of
 from linli.errors import Refused
 from linli.i18n import Text
-from linli.model import Consumer, LaneKey, Message
+from linli.model import Consumer, LaneKey
 from linli.ports import MqttClient
 from linli.runtime import Health, Troubles, no_broker
 from rules.book import ActionDone
 from rules.effects import Waiting
 from rules.engine import Engine
-from rules.inputs import ActionIn, Input, MessageIn, RegistryIn, Tick
+from rules.inputs import ActionIn, Input, MessageIn, PassedIn, RegistryIn, Tick
 from rules.journal import Journal, JournalUnavailable, Snapshot
 from rules.state import dump
 
@@ -176,29 +176,21 @@ class Worker:
         """The messages that are next on their lanes; `answers` gets every lane that is owed its `upto`."""
         accepted: list[Input] = []
         for arrival in arrivals:
-            message = self._decoded(arrival)
-            if message is None:
+            read = _read(arrival)
+            if read is None:
+                self._refused += 1
                 continue
-            key = key_of(message)
-            answers.add(key)
-            verdict = self._positions.judge(key, message.sequence, message.oldest).verdict
+            place, entry = read
+            answers.add(place.lane)
+            verdict = self._positions.judge(place.lane, place.sequence, place.oldest).verdict
             if verdict is Verdict.ACCEPT:
-                accepted.append(MessageIn(message, arrival.received_at))
+                accepted.append(entry)
+                self._refused += isinstance(entry, PassedIn)
             elif verdict is Verdict.REPEAT:
                 self._repeats += 1
             else:
                 self._gaps += 1
         return accepted
-
-    def _decoded(self, arrival: Arrival) -> Message | None:
-        try:
-            topic = topics.parse(arrival.topic)
-            if isinstance(topic, topics.GatewayTopic):
-                return decode(topic, arrival.payload)
-        except Refused as error:  # ingest keeps the dead letter
-            _log.debug("refused on %s: %s", arrival.topic, error.text.en)
-        self._refused += 1
-        return None
 
     def _actions(self) -> list[Input]:
         if not self._due("_next_poll", POLL_S):
@@ -333,6 +325,23 @@ class Worker:
 
     def _disconnected(self, reason: str) -> None:
         self._troubles.set("broker", no_broker(reason))
+
+
+def _read(arrival: Arrival) -> tuple[Envelope, MessageIn | PassedIn] | None:
+    """What came and where it stands; None for what has no place on a lane. Ingest keeps the dead letter."""
+    try:
+        topic = topics.parse(arrival.topic)
+    except Refused:
+        return None
+    if not isinstance(topic, topics.GatewayTopic):
+        return None
+    try:
+        message = decode(topic, arrival.payload)
+        return Envelope(key_of(message), message.sequence, message.oldest), MessageIn(message, arrival.received_at)
+    except Exception as error:  # noqa: BLE001  (the boundary of one message: nothing a sender makes ends the worker)
+        _log.debug("refused on %s: %s", arrival.topic, error)
+    place = envelope(topic, arrival.payload)
+    return None if place is None else (place, PassedIn(place.lane, place.sequence))
 
 
 def apply_one(engine: Engine, waiting: Waiting, position: int, entry: Input) -> bool:

@@ -29,7 +29,7 @@ from linli.codec import (
     with_oldest,
 )
 from linli.errors import MalformedMessage, Refused
-from linli.model import READINGS_TYPE, JsonValue, Lane, Message, Reading, TimeSource
+from linli.model import READINGS_TYPE, JsonValue, Lane, LaneKey, Message, Reading, TimeSource
 from linli.topics import GatewayTopic, Leaf
 from tests.unit.linli.strategies import ids, json_values, messages, times
 
@@ -442,3 +442,17 @@ def test_topics_and_codec_agree_on_the_source() -> None:
     source = orjson.loads(encode(EVENT))["source"]
     assert topics.lane_topic("c001", "gw-c001", Lane.URGENT) == f"{source}/urgent"
     assert codec.MAX_MESSAGE_BYTES < 1024 * 1024
+
+
+@given(messages(), st.binary(max_size=20))
+def test_the_envelope_of_what_cannot_be_read(message: Message, noise: bytes) -> None:
+    """An attribute of a later version hides nothing of it; bytes that hold none give None and raise nothing."""
+    topic = GatewayTopic(message.community, message.gateway, Leaf(message.lane.value))
+    strange = orjson.dumps(orjson.loads(encode(message)) | {"later": 1})
+    with pytest.raises(MalformedMessage):
+        decode(topic, strange)
+    lane = LaneKey(message.community, message.gateway, message.bootid, message.lane)
+    assert codec.envelope(topic, strange) == codec.Envelope(lane, message.sequence, message.oldest)
+    assert codec.envelope(topic, noise) is None
+    assert codec.envelope(replace(topic, leaf=Leaf.STATUS), strange) is None
+    assert codec.envelope(topic, orjson.dumps(orjson.loads(strange) | {"oldest": "9" * 19})) is None

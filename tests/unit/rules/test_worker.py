@@ -147,6 +147,37 @@ def test_what_is_no_message_stops_nothing(site: Site) -> None:
     assert site.worker.health().counters["dead_letters"] == 6
 
 
+def test_a_message_that_cannot_be_read_holds_up_no_lane(site: Site) -> None:
+    """An agent one version newer: passed over, acknowledged, counted once; what comes after it is judged, killed or not."""
+    feed = site.feed
+    strange = encode(feed.event(1, "cam", "camera.motion.started").message).replace(
+        b'"subject"', b'"later":1,"subject"'
+    )
+    topic = topics.lane_topic("c1", "gw", Lane.URGENT)
+    for _ in range(2):
+        site.agent.publish(topic, strange)
+        site.step()
+        assert site.acks[-1].upto == 1
+    site.kill()
+    site.start()
+    assert site.acks[-1].upto == 1
+    site.send(feed.event(2, "smoke", "fire.alarm.raised"))
+    assert site.acks[-1].upto == 2
+    assert [alert.rule for alert in site.alerts.find()] == ["fire-alarm"]
+
+
+def test_what_cannot_be_read_is_counted_once(site: Site) -> None:
+    """Repeats of it are repeats, and behind a gap it is a gap."""
+    topic = topics.lane_topic("c1", "gw", Lane.URGENT)
+    entries = [site.feed.event(at, "cam", "camera.motion.started") for at in (1, 2, 3)]
+    first, _, third = (encode(entry.message).replace(b'"subject"', b'"later":1,"subject"') for entry in entries)
+    for payload in (first, first, third):
+        site.agent.publish(topic, payload)
+    site.step()
+    counters = site.worker.health().counters
+    assert (counters["dead_letters"], counters["repeats"], counters["gaps"]) == (1, 1, 1)
+
+
 def act(site: Site, alert: str, kind: ActionKind, name: str = "act-1") -> None:
     site.alerts.add_action(Action(name, alert, kind, "li", "seen to", site.clock.now()))
 
