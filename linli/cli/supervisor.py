@@ -18,6 +18,7 @@ from pathlib import Path
 from time import monotonic
 
 from linli.cli.restart import HAS_PROCESS, Backoff, Event, State, after
+from linli.errors import LinliError
 from linli.i18n import Text
 from linli.runtime import LEASH_VARIABLE
 
@@ -43,8 +44,8 @@ class Answer:
 class Part:
     """A process to keep running.
 
-    `command`: program and arguments, no secrets among them. `probe` takes the pid, may take a second, and must not
-    raise. `speaks_leash`: it ends by itself when its stdin ends (Linli's own processes). `prepare` runs before each start.
+    `command`: program and arguments, no secrets among them. `probe` takes the pid, may take a second, and should
+    not raise. `speaks_leash`: it ends by itself when its stdin ends (Linli's own processes). `prepare` runs before each start.
     """
 
     name: str
@@ -87,8 +88,16 @@ class Supervisor:
             thread.start()
 
     def states(self) -> list[PartStatus]:
-        """How each part is, in the order given."""
+        """How each part is, in the order given. LinliError if nobody keeps them running any more."""
         now = monotonic()
+        if self._abandoned():
+            raise LinliError(
+                Text(
+                    "监管线程已意外结束，各部分不再有人看管：请重新启动（原因见 logs/up.log）",
+                    "the supervising thread has ended unexpectedly, and nothing keeps the parts running: start again "
+                    "(logs/up.log may say why)",
+                )
+            )
         with self._lock:
             return [keeper.status(now) for keeper in self._keepers.values()]
 
@@ -113,9 +122,12 @@ class Supervisor:
             with self._lock:
                 keeper.stop()
             end = min(monotonic() + keeper.part.grace_s, deadline)
-            while keeper.state is not State.STOPPED and self._threads[0].is_alive():
+            while keeper.state is not State.STOPPED and keeper.pid is not None:
                 if monotonic() > end or self._hard:
                     keeper.signal(signal.SIGKILL)
+                if not self._threads[0].is_alive():
+                    with self._lock:
+                        keeper.tick(monotonic())
                 self._ended.wait(0.02)
         self._ended.set()
         for thread in self._threads:
@@ -126,11 +138,21 @@ class Supervisor:
         """Make a `stop` under way kill at once. For a signal handler: it only sets a flag."""
         self._hard = True
 
+    def _abandoned(self) -> bool:
+        keeping = self._threads[0]
+        return keeping.ident is not None and not keeping.is_alive() and not self._ended.is_set()
+
     def _keep(self) -> None:
+        said: dict[str, str] = {}
         while not self._ended.is_set():
             with self._lock:
-                for keeper in self._keepers.values():
-                    keeper.tick(monotonic())
+                for name, keeper in self._keepers.items():
+                    try:
+                        keeper.tick(monotonic())
+                    except Exception as error:  # noqa: BLE001  # every process ends with this thread: one fault must not end it
+                        if said.get(name) != repr(error):  # it comes again 20 times a second
+                            said[name] = repr(error)
+                            _log.exception("%s cannot be looked after", name)
             self._ended.wait(_TICK_S)
 
     def _probe(self) -> None:
@@ -141,7 +163,7 @@ class Supervisor:
                 rest_s = _PROBE_READY_EVERY_S if keeper.state is State.READY else 0.0
                 if pid is not None and monotonic() - asked.get(name, 0.0) >= rest_s:
                     asked[name] = monotonic()
-                    answer = keeper.part.probe(pid)
+                    answer = _ask(keeper.part, pid)
                     with self._lock:
                         keeper.answered(pid, answer)
 
@@ -213,10 +235,10 @@ class _Keeper:
         try:
             self.part.prepare()
             self._process = _spawn(self.part, self._output)
-        except OSError as error:
-            said = error.strerror or str(error)
-            _log.error("%s cannot be started: %s", self.part.name, error)
-            self._wait(Text(f"无法启动：{said}", f"cannot be started: {said}"), now)
+        except Exception as error:  # noqa: BLE001  # whatever it is, it is tried again, and the other parts go on
+            said = _said(error)
+            _log.error("%s cannot be started: %r", self.part.name, error)
+            self._wait(Text(f"无法启动：{said.zh}", f"cannot be started: {said.en}"), now)
 
     def _ended(self, status: int, now: float) -> None:
         process, self._process = self._process, None
@@ -255,6 +277,22 @@ def _spawn(part: Part, output: Path) -> "subprocess.Popen[bytes]":
             env=dict(part.environment) | {LEASH_VARIABLE: "1"},
             start_new_session=True,
         )
+
+
+def _ask(part: Part, pid: int) -> Answer:
+    """What the part's probe finds; a probe that fails is an answer, too: without probes every state would be an old one."""
+    try:
+        return part.probe(pid)
+    except Exception as error:  # noqa: BLE001  # boundary of the probes' thread
+        said = _said(error)
+        return Answer(False, Text(f"探测失败：{said.zh}", f"the probe failed: {said.en}"))
+
+
+def _said(error: Exception) -> Text:
+    if isinstance(error, LinliError):
+        return error.text
+    said = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    return Text(said, said)
 
 
 def _why(status: int, output: Path) -> Text:

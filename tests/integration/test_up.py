@@ -240,6 +240,39 @@ def test_a_second_ctrl_c_kills_at_once(start: Start, tmp_path: Path) -> None:
     assert all(gone(child) for child in children.values())
 
 
+def test_without_its_supervising_thread_it_ends_with_an_error(tmp_path: Path) -> None:
+    """Nothing would be started again any more: better no Linli than one that looks well. Nothing is left behind."""
+    program = """
+import sys
+from linli.cli import main, supervisor
+spawn, begun = supervisor._spawn, set()
+def spawn_once(part, output):
+    if part.name in begun:
+        raise SystemExit
+    begun.add(part.name)
+    return spawn(part, output)
+supervisor._spawn = spawn_once
+sys.argv = ["linli", "up", "--no-simulator"]
+main.run()
+"""
+    said = tmp_path / "said.txt"
+    with said.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-c", program], env=options(tmp_path / "data"), stdout=out, stderr=subprocess.STDOUT
+        )
+    up = Up(process, said, {})
+    try:
+        up.wait_for("All parts run")
+        children = up.children()
+        children["rules"].kill()
+        assert process.wait(20) == 2
+        assert "supervising thread" in up.text()
+        assert all(gone(child) for child in children.values())
+    finally:
+        process.kill()
+        process.wait()
+
+
 def test_without_the_simulator_there_is_an_administrator_alone(start: Start, tmp_path: Path) -> None:
     """No demo compound is registered, so there is nothing that others could belong to."""
     environment = options(tmp_path / "data")

@@ -13,6 +13,7 @@ import pytest
 
 from linli.cli.restart import State
 from linli.cli.supervisor import Answer, Part, PartStatus, Supervisor
+from linli.errors import BrokerError, LinliError
 from linli.i18n import Text
 from tests.support import eventually
 
@@ -92,6 +93,80 @@ def test_what_a_process_said_last_is_the_reason(run: Build) -> None:
     eventually(lambda: only(supervisor).state is State.WAITING, what="it has ended")
     assert only(supervisor).reason == Text("the port is taken", "the port is taken")
     eventually(lambda: only(supervisor).restarts >= 2, what="it is tried again")
+
+
+@pytest.mark.parametrize(
+    "error", [BrokerError(Text("坏了", "damaged")), OSError(28, "disk full"), ValueError("damaged")]
+)
+def test_a_start_that_fails_is_told_and_ends_nothing_else(run: Build, error: Exception) -> None:
+    """Every process dies with the thread that started it: an error before one of them must not end that thread."""
+    errors: list[Exception] = []
+
+    def before_a_start() -> None:
+        for fault in errors:
+            raise fault
+
+    supervisor = run(part("a", prepare=before_a_start), part("b"))
+    assert supervisor.wait_ready(10)
+    first, other = (status.pid for status in supervisor.states())
+    assert first is not None
+    assert other is not None
+    errors.append(error)
+    os.kill(first, signal.SIGKILL)
+    eventually(lambda: supervisor.states()[0].restarts >= 2, what="it is tried again")
+    said = supervisor.states()[0]
+    assert said.reason.en == f"cannot be started: {'disk full' if isinstance(error, OSError) else 'damaged'}"
+    assert not gone(other)
+    errors.clear()
+    assert supervisor.wait_ready(10)
+    assert supervisor.states()[1].pid == other
+
+
+def test_a_probe_that_fails_is_an_answer(run: Build) -> None:
+    """Or the states on show would stay for ever what they were."""
+
+    def probe(_pid: int) -> Answer:
+        if broken:
+            raise KeyError("counters")
+        return Answer(True)
+
+    broken: list[bool] = []
+    supervisor = run(part("a", probe=probe))
+    assert supervisor.wait_ready(10)
+    broken.append(True)
+    eventually(lambda: only(supervisor).state is State.SILENT, what="it is shown as not answering")
+    assert only(supervisor).reason.en == "the probe failed: 'counters'"
+    broken.clear()
+    assert supervisor.wait_ready(10)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_no_supervising_thread_is_not_shown_as_well(run: Build) -> None:
+    """Should it end all the same: an error instead of the last states, and `stop` still ends what may be left."""
+
+    def before_a_start() -> None:
+        if ended:
+            raise SystemExit  # ends a thread without a word
+
+    ended: list[bool] = []
+    supervisor = run(part("a", prepare=before_a_start), part("b", DEAF_TO_ALL, grace_s=0.5))
+    assert supervisor.wait_ready(10)
+    first, other = (status.pid for status in supervisor.states())
+    assert first is not None
+    assert other is not None
+    ended.append(True)
+    os.kill(first, signal.SIGKILL)
+
+    def abandoned() -> bool:
+        try:
+            supervisor.states()
+        except LinliError as error:
+            return "supervising thread" in error.text.en
+        return False
+
+    eventually(abandoned, what="it is told")
+    supervisor.stop()
+    assert gone(other)
 
 
 def test_a_program_that_is_not_there_is_told_and_tried_again(run: Build, tmp_path: Path) -> None:
