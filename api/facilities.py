@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from api.directory import Names
-from api.facility_state import AlertFacts, DeviceFacts, decide, is_stale
+from api.facility_state import AlertFacts, DeviceFacts, decide, heard_at, is_stale
 from api.stored import StoreReader
 from api.views import DeviceView, FacilityDetail, FacilityView, ValueView
 from linli.clock import SECOND, Clock
@@ -36,7 +36,7 @@ class _Known:
         return (self.latest or {}).get(device, [])
 
     def last_time(self, device: str) -> int | None:
-        return max((value.time for value in self.values(device)), default=None)
+        return max((heard_at(value) for value in self.values(device)), default=None)
 
     def facts(self, device: Device) -> DeviceFacts:
         link = self.links.get(device.gateway)
@@ -175,6 +175,6 @@ def _value(device: Device, value: Latest, now: int) -> ValueView:
         symbol=quantity.symbol or value.unit or "",
         words=quantity.words[value.value != 0] if quantity.flag else None,
         time=value.time,
-        age_s=max(0, now - value.time) / SECOND,
-        stale=is_stale(value.time, device.interval_s, now),
+        age_s=max(0, now - heard_at(value)) / SECOND,
+        stale=is_stale(heard_at(value), device.interval_s, now),
     )

@@ -8,8 +8,9 @@ In this order, the first that holds:
 3. degraded  an open medium or low alert stands, or some of its devices are stale or behind an offline gateway.
 4. ok        otherwise.
 
-A device is stale once its newest value is older than STALE_INTERVALS of its intervals, or if it never sent one. An alert
-whose condition has gone back to normal counts only while it latches (a person closes those).
+A device is stale once its newest value is older than STALE_INTERVALS of its intervals, or if it never sent one. A value
+is as old as its own time says, and never younger than its receipt (`heard_at`): a clock that is ahead keeps no dead device
+fresh. An alert whose condition has gone back to normal counts only while it latches (a person closes those).
 """
 
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from api.views import FacilityStatus
 from linli.clock import SECOND
 from linli.i18n import Text
 from linli.model import Severity
+from linli.ports import Latest
 
 STALE_INTERVALS = 3
 DEFAULT_STALE_S = 180.0
@@ -32,7 +34,7 @@ _FAULT = (Severity.CRITICAL, Severity.HIGH)
 
 @dataclass(frozen=True, slots=True)
 class DeviceFacts:
-    """What is known of one device. `last_time`: its newest value's time, None if it never sent one. `gateway_offline_since`:
+    """What is known of one device. `last_time`: `heard_at` of its newest value, None if it never sent one. `gateway_offline_since`:
     when its gateway went offline; None while it is online or was never heard of."""
 
     id: str
@@ -66,6 +68,11 @@ class FacilityState:
 def stale_after(interval_s: float | None) -> int:
     """Microseconds after which a value is stale."""
     return round((STALE_INTERVALS * interval_s if interval_s else DEFAULT_STALE_S) * SECOND)
+
+
+def heard_at(value: Latest) -> int:
+    """When the value was true, as far as that can be believed: no later than when the server had it."""
+    return min(value.time, value.received_at)
 
 
 def is_stale(last_time: int | None, interval_s: float | None, now: int) -> bool:

@@ -2,14 +2,11 @@
 
 from dataclasses import dataclass
 
-from linli.clock import DAY, MINUTE, Clock
+from linli.clock import MINUTE, Clock
+from linli.eventtime import CLOCK_UNSET
 from linli.model import TimeSource
 
 TRUSTED = MINUTE
-_CLOCK_UNSET = 30 * 365 * DAY
-"""Before the year 2000 no device of ours was made: a clock that says so has never been set."""
-
-
 _LOOK_EVERY_S = 0.1
 
 
@@ -31,7 +28,7 @@ def event_time(device_time: int | None, agent_time: int, *, buffers: bool = Fals
     if device_time is not None:
         if abs(device_time - agent_time) <= TRUSTED:
             return EventTime(device_time, TimeSource.DEVICE)
-        if buffers and _CLOCK_UNSET < device_time < agent_time:
+        if buffers and CLOCK_UNSET <= device_time < agent_time:
             return EventTime(device_time, TimeSource.DEVICE, historic=True)
     return EventTime(agent_time, TimeSource.AGENT)
 

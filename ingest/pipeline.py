@@ -4,6 +4,8 @@
                  |                  `-----> REPEAT, GAP: only an answer
                  `--> dead letter; its sequence, where the envelope shows one, counts as taken
 
+Times that no right clock can have said are replaced when the message is decoded (`linli.eventtime`).
+
 `decide` takes whatever has arrived and gives a Batch. The worker makes the batch durable and then calls `commit`, or it
 cannot and calls `roll_back`: then nothing of it has happened, and agents send it again.
 """
@@ -18,6 +20,7 @@ from linli import codec, topics
 from linli.clock import SECOND
 from linli.delivery import Positions, Verdict, key_of
 from linli.errors import Refused
+from linli.eventtime import settle
 from linli.model import DeadLetter, LaneKey, Message, Received
 from linli.ports import Registry
 
@@ -186,7 +189,7 @@ def _decode(arrival: Arrival) -> Message:
     topic = topics.parse(arrival.topic)
     if not isinstance(topic, topics.GatewayTopic):
         raise Refused("bad_topic", f"{topic} is not a lane")
-    return codec.decode(topic, arrival.payload)
+    return settle(codec.decode(topic, arrival.payload), arrival.received_at)
 
 
 def _refused(error: Exception, arrival: Arrival) -> Refused:

@@ -153,8 +153,9 @@ class World:
             self.change(fresh, "acknowledged", actor, Outcome(action, "done", now))
 
 
-def fill_store(store: MemoryStore, now: int) -> None:
-    """A reading and an event of each community, a few seconds old."""
+def fill_store(store: MemoryStore, now: int, received_at: int | None = None) -> None:
+    """A reading and an event of each community, a few seconds old at `now`, and received then unless told otherwise."""
+    had = now if received_at is None else received_at
     for community in (HOME, FOREIGN):
         at = now - 3 * SECOND
         readings = (Reading(f"{community}-car", "running", at, 1.0), Reading(f"{community}-car", "position", at, 7.0))
@@ -180,7 +181,7 @@ def fill_store(store: MemoryStore, now: int) -> None:
             data={"credential": f"{community} card"},
         )
         key = LaneKey(community, f"gw-{community}", "b1", Lane.BULK)
-        store.write([Received(packet, now), Received(event, now)], {key: 1})
+        store.write([Received(packet, had), Received(event, had)], {key: 1})
 
 
 @contextmanager

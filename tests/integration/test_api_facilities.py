@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import delete, insert
 
 from api.views import FacilityStatus, FacilityView
-from linli.clock import SECOND
+from linli.clock import DAY, SECOND
 from linli.db import schema
 from linli.db.people import Person
 from linli.db.registry import save
@@ -87,6 +87,17 @@ def test_a_gateway_that_is_offline(world: World, person: Person) -> None:
         connection.execute(insert(table).values(row | {"online": True, "since": world.clock.now()}))
     fill_store(world.store, world.clock.now())
     eventually(lambda: lift(world, person).state is FacilityStatus.OK)
+
+
+def test_a_value_from_the_future_keeps_nothing_fresh(world: World, person: Person) -> None:
+    """A clock was a year ahead for one packet, a month ago: the device is silent, and its value shown as a month old."""
+    now = world.clock.now()
+    fill_store(world.store, now + 365 * DAY, received_at=now - 30 * DAY)
+    eventually(lambda: lift(world, person).state is FacilityStatus.UNKNOWN)
+    value = world.services.facility(person, LIFT).values[0]
+    assert value.stale
+    assert value.age_s >= 30 * DAY / SECOND
+    assert all(device.stale for device in world.services.devices(person) if device.last_time is not None)
 
 
 def test_the_registry_is_read_again(world: World, person: Person) -> None:

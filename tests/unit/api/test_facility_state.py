@@ -2,11 +2,12 @@
 
 import pytest
 
-from api.facility_state import AlertFacts, DeviceFacts, decide, is_stale, stale_after
+from api.facility_state import AlertFacts, DeviceFacts, decide, heard_at, is_stale, stale_after
 from api.views import FacilityStatus
-from linli.clock import SECOND
+from linli.clock import DAY, SECOND
 from linli.i18n import Text
 from linli.model import Severity
+from linli.ports import Latest
 
 NOW = 1_700_000_000_000_000
 FRESH, OLD, NEVER = NOW - 5 * SECOND, NOW - 100 * SECOND, None
@@ -107,6 +108,15 @@ def test_a_store_that_does_not_answer_is_unknown_and_says_so() -> None:
 def test_stale_after_three_intervals(interval_s: float | None, age_s: float, stale: bool) -> None:
     """Exactly three intervals is still fresh; without one it is 180 s; a time ahead of ours is fresh."""
     assert is_stale(NOW - round(age_s * SECOND), interval_s, NOW) is stale
+
+
+def test_a_value_from_the_future_is_as_old_as_its_receipt() -> None:
+    """An agent's clock that was a year ahead once would keep a device fresh that has been dead for a month."""
+    month = 30 * DAY
+    ahead = Latest("probe", "water_level", NOW + 365 * DAY, 2.5, "m", NOW - month)
+    assert heard_at(ahead) == NOW - month
+    assert is_stale(heard_at(ahead), 10.0, NOW)
+    assert heard_at(Latest("probe", "water_level", NOW - 9, 2.5, "m", NOW)) == NOW - 9
 
 
 def test_reasons_name_a_few_devices() -> None:

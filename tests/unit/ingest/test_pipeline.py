@@ -10,7 +10,7 @@ from ingest.letters import Arrival
 from ingest.pipeline import Pipeline
 from linli import codec
 from linli.clock import MINUTE, SECOND
-from linli.model import DEAD_LETTER_BYTES, Device
+from linli.model import DEAD_LETTER_BYTES, Device, TimeSource
 from linli.testing import MemoryRegistry
 from tests.unit.ingest.world import (
     BULK,
@@ -209,7 +209,7 @@ def test_late_is_what_is_behind_its_own_lane() -> None:
     """By more than the limit, behind the newest of the same lane; each lane for itself."""
     times = [0, 100, 41, 39, 200]
     messages = [event(n, time=NOW + t * SECOND, agent_time=NOW + 200 * SECOND) for n, t in enumerate(times, 1)]
-    batch = pipeline().decide([arrival(m) for m in [*messages, packet(1)]])
+    batch = pipeline().decide([arrival(m, NOW + 200 * SECOND) for m in [*messages, packet(1)]])
     assert [taken.received.late for taken in batch.taken] == [False, False, False, True, False, False]
     assert batch.tally.late == 1
 
@@ -225,6 +225,26 @@ def test_a_device_clock_ahead_does_not_make_the_rest_late() -> None:
     """The lane is never newer than its agent's own time."""
     batch = pipeline().decide([arrival(event(1, time=NOW + 10**12)), arrival(event(2))])
     assert [taken.received.late for taken in batch.taken] == [False, False]
+
+
+@pytest.mark.parametrize("clock", [90 * SECOND, NOW + 10**14, NOW + 10**16 // 2])
+def test_a_gateway_whose_clock_is_wrong_is_stored_at_the_receive_time(clock: int) -> None:
+    """Unset (1970) it would be dead letters, ahead it would be the newest value for years. The lane goes on as usual once
+    the clock is set."""
+    decisions = pipeline()
+    first = decisions.decide(
+        [
+            arrival(event(1, time=clock, agent_time=clock)),
+            arrival(packet(1, reading(time=clock), time=clock, agent_time=clock)),
+        ]
+    )
+    assert not first.letters
+    stored = [taken.received.message for taken in first.taken]
+    assert [(m.time, m.agent_time, m.time_source) for m in stored] == [(NOW, NOW, TimeSource.SERVER)] * 2
+    assert [r.time for r in stored[1].readings] == [NOW]
+    decisions.commit(first)
+    then = decisions.decide([arrival(event(2, time=NOW + SECOND, agent_time=NOW + SECOND), NOW + SECOND)])
+    assert [(t.received.message.time, t.received.late) for t in then.taken] == [(NOW + SECOND, False)]
 
 
 class _BrokenRegistry(MemoryRegistry):
