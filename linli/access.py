@@ -5,7 +5,9 @@ A table, so that it can be read: what is not here is refused. How a broker is to
 
 import json
 import os
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from linli.i18n import Text
 from linli.ids import check_id, new_secret
 from linli.model import Consumer, Lane
 from linli.topics import GatewayTopic, Leaf, ack_topic, any_alert, any_gateway, lane_topic, status_topic
+
+_GATEWAY = "gateway."
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ def service_user(service: str) -> str:
 
 def gateway_user(gateway: str) -> str:
     """The broker's name for a gateway."""
-    return f"gateway.{check_id(gateway, 'gateway')}"
+    return f"{_GATEWAY}{check_id(gateway, 'gateway')}"
 
 
 class BrokerUsers:
@@ -97,15 +101,43 @@ class BrokerUsers:
 
     def ensure(self, wanted: Mapping[str, Access]) -> bool:
         """Add who is missing, with a password made now, and correct the access of who is there; whether any changed."""
-        have = self.all()
-        users = dict(have)
+        with self._alone():
+            have = self.all()
+            return self._change(have, have, wanted)
+
+    def follow(self, wanted: Callable[[], Mapping[str, Access]]) -> bool:
+        """As `ensure`, and take away gateways that are not wanted (any more).
+
+        `wanted` is asked while no other can write: of two commands at once neither takes away what the other has added.
+        """
+        with self._alone():
+            have, named = self.all(), wanted()
+            kept = {name: user for name, user in have.items() if name in named or not name.startswith(_GATEWAY)}
+            return self._change(have, kept, named)
+
+    def _change(
+        self, have: Mapping[str, BrokerUser], kept: Mapping[str, BrokerUser], wanted: Mapping[str, Access]
+    ) -> bool:
+        users = dict(kept)
         for name, access in wanted.items():
-            old = have.get(name)
+            old = kept.get(name)
             users[name] = BrokerUser(name, old.password if old else new_secret(), access)
         if users == have:
             return False
         self._replace(users)
         return True
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other writers, of this process or another, waiting; the kernel takes the lock back from who is killed."""
+        import fcntl  # here: who only reads (an agent) may run where there is none
+
+        handle = os.open(self.file.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
 
     def _replace(self, users: Mapping[str, BrokerUser]) -> None:
         document = {user.name: {"password": user.password, "access": asdict(user.access)} for user in users.values()}
@@ -113,14 +145,17 @@ class BrokerUsers:
 
 
 def write_secret(file: Path, text: str) -> None:
-    """Replace `file` by `text` in one step, readable by its owner alone."""
-    fresh = file.with_name(file.name + ".new")
-    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w") as out:
-        out.write(text)
-        out.flush()
-        os.fsync(out.fileno())
-    fresh.replace(file)
+    """Replace `file` by `text` in one step, readable by its owner alone. Of two at once, one is there in the end, whole."""
+    handle, fresh = tempfile.mkstemp(prefix=f"{file.name}.", suffix=".new", dir=file.parent)  # its mode is 600
+    try:
+        with os.fdopen(handle, "w") as out:
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())
+        Path(fresh).replace(file)
+    except BaseException:
+        Path(fresh).unlink()
+        raise
 
 
 def _user(name: str, entry: Mapping[str, object]) -> BrokerUser:

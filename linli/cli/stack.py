@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
-from linli.access import SERVICES, BrokerUsers, gateway_access, gateway_user, service_user
+from linli.access import SERVICES, Access, BrokerUsers, gateway_access, gateway_user, service_user
 from linli.adapters.store import build_store
 from linli.cli import ports
 from linli.cli.broker import EmbeddedBroker, find_program
@@ -105,7 +105,7 @@ def _first_accounts(people: People, communities: Sequence[str]) -> list[Account]
 
 
 def ensure_broker_users(settings: Settings, database: Database) -> None:
-    """See to it that every service and every registered gateway has a user at the embedded broker.
+    """See to it that every service and every registered gateway has a user at the embedded broker, and no other gateway.
 
     A broker that runs takes new ones within about a second (the supervisor sees the file change). BrokerError if the file
     is gone below a Linli that runs: new passwords would lock out its processes, which have the old ones.
@@ -123,11 +123,16 @@ def ensure_broker_users(settings: Settings, database: Database) -> None:
                 "and it makes new passwords",
             )
         )
-    with database.read() as connection:
-        gateways = registry.read_registry(connection).gateways.values()
-    wanted = {service_user(service): access for service, access in SERVICES.items()}
-    wanted |= {gateway_user(gateway.id): gateway_access(gateway.community, gateway.id) for gateway in gateways}
-    users.ensure(wanted)
+
+    def wanted() -> dict[str, Access]:
+        with database.read() as connection:
+            gateways = registry.read_registry(connection).gateways.values()
+        services = {service_user(service): access for service, access in SERVICES.items()}
+        return services | {
+            gateway_user(gateway.id): gateway_access(gateway.community, gateway.id) for gateway in gateways
+        }
+
+    users.follow(wanted)
 
 
 def page_address(settings: Settings) -> str:

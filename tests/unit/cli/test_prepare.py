@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from edge.config import load_site
-from linli.access import BrokerUsers, gateway_user
+from linli.access import Access, BrokerUsers, gateway_user
 from linli.cli.gateways import agent_config
 from linli.cli.main import run
 from linli.cli.stack import Stack, page_address, prepare
@@ -44,6 +44,16 @@ def test_the_first_run_makes_all_and_the_second_nothing(settings: Settings) -> N
     second = prepare(settings)
     assert (second.accounts, second.compound) == ((), False)
     assert BrokerUsers(DataFolder(settings.data).secrets).all() == users
+
+
+def test_a_gateway_that_is_registered_no_more_has_no_user(settings: Settings) -> None:
+    """Its password is worth nothing from the next look at the registry on."""
+    prepare(settings)
+    users = BrokerUsers(DataFolder(settings.data).secrets)
+    before = users.all()
+    users.ensure({gateway_user("removed"): Access()})
+    prepare(settings)
+    assert users.all() == before
 
 
 def test_without_the_simulator_nothing_is_registered(settings: Settings) -> None:

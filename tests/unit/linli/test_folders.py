@@ -2,13 +2,25 @@
 
 import json
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
 from linli import access
-from linli.access import SERVICES, Access, BrokerUsers, gateway_access, gateway_user, service_user, write_secret
+from linli.access import (
+    SERVICES,
+    Access,
+    BrokerUser,
+    BrokerUsers,
+    gateway_access,
+    gateway_user,
+    service_user,
+    write_secret,
+)
 from linli.datafolder import LAYOUT, DataFolder
 from linli.errors import BrokerError, DataFolderError, NotFound, Refused
 from linli.testing import matches
@@ -92,7 +104,45 @@ def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
     for name in ("a", "b"):
         users.ensure({name: Access()})
         assert stat.S_IMODE(users.file.stat().st_mode) == 0o600
-    assert [path.name for path in tmp_path.iterdir()] == ["broker.json"]
+    assert {path.name for path in tmp_path.iterdir()} == {"broker.json", "broker.lock"}
+    assert stat.S_IMODE((tmp_path / "broker.lock").stat().st_mode) == 0o600
+
+
+def test_two_writers_at_once_lose_nobody(tmp_path: Path) -> None:
+    """Two commands, or a command and a start: each reads the table, adds its own, and replaces the whole."""
+    program = (
+        "import sys; from pathlib import Path; from linli.access import Access, BrokerUsers\n"
+        "print('ready', flush=True); sys.stdin.readline()\n"
+        "for number in range(25): BrokerUsers(Path(sys.argv[1])).ensure({f'{sys.argv[2]}{number}': Access()})"
+    )
+    writers = [
+        subprocess.Popen([sys.executable, "-c", program, tmp_path, name], stdin=PIPE, stdout=PIPE, text=True)
+        for name in ("a", "b", "c")
+    ]
+    for writer in writers:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "ready\n"
+    for writer in writers:
+        assert writer.stdin is not None
+        writer.stdin.write("go\n")
+        writer.stdin.flush()
+    for writer in writers:
+        writer.communicate()
+        assert writer.returncode == 0
+    assert len(BrokerUsers(tmp_path).all()) == 75
+
+
+def test_follow_takes_away_gateways_alone(tmp_path: Path) -> None:
+    """Whose gateway was removed has no key any more; services, and users somebody made, stay with their passwords."""
+    users = BrokerUsers(tmp_path)
+    users.ensure({"linli.api": Access(), "own": Access(), "gateway.gw1": Access(), "gateway.gw2": Access()})
+    before = users.all()
+    wanted = {"linli.api": Access(), "gateway.gw2": Access(publish=("a",)), "gateway.gw3": Access()}
+    assert users.follow(lambda: wanted)
+    after = users.all()
+    assert set(after) == {"linli.api", "own", "gateway.gw2", "gateway.gw3"}
+    assert after["gateway.gw2"] == BrokerUser("gateway.gw2", before["gateway.gw2"].password, Access(publish=("a",)))
+    assert not users.follow(lambda: wanted)
 
 
 @pytest.mark.parametrize(
@@ -151,6 +201,14 @@ def test_a_secret_replaces_what_was_there(tmp_path: Path) -> None:
     for text in ("a longer one", "short"):
         write_secret(file, text)
         assert file.read_text() == text
+
+
+def test_a_secret_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    """Neither half of it nor another file with it."""
+    (tmp_path / "s").mkdir()
+    with pytest.raises(OSError, match="directory"):
+        write_secret(tmp_path / "s", "text")
+    assert [path.name for path in tmp_path.iterdir()] == ["s"]
 
 
 def test_gateway_names_never_meet_service_names() -> None:
