@@ -123,9 +123,10 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _health(services: Services, app: FastAPI) -> runtime.Health:
     counters = {"requests": float(app.state.requests.total()), "streams": float(services.live.streams)}
-    if services.live.connected:
-        return runtime.Health("ok", runtime.WELL, counters)
-    return runtime.Health("degraded", runtime.no_broker(), counters)
+    troubles = runtime.Troubles()
+    for cause, text in services.own_troubles().items():
+        troubles.set(cause, text)
+    return troubles.health(counters)
 
 
 if __name__ == "__main__":

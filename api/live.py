@@ -5,6 +5,9 @@ since a notice may be lost. What it reads it hands to every subscription whose p
 holds at most QUEUE changes: one that does not keep up loses them all, and is told once to read the list again (`Resync`).
 Each RECHECK_S the people themselves are read again: who was disabled is cut off, whose communities changed sees by the
 new ones.
+
+The thread outlives whatever goes wrong in a round, and a change that cannot be shown is left out. `alive` says whether
+rounds succeed: without that a quiet console would look like a quiet night.
 """
 
 import asyncio
@@ -17,8 +20,8 @@ from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.directory import Directory
-from api.views import AlertChange
+from api.directory import Directory, Names
+from api.views import AlertChange, AlertView
 from api.words import change_name
 from linli.clock import Clock
 from linli.db.alerts import AlertChange as StoredChange
@@ -32,6 +35,8 @@ RECHECK_S = 15.0
 QUEUE = 500
 BATCH = 500
 MAX_REPLAY = 1000
+ALIVE_S = 10.0
+"""The hub is taken for dead when no round has succeeded for this long, whatever keeps it: there should be one each POLL_S."""
 
 _log = logging.getLogger(__name__)
 
@@ -110,11 +115,13 @@ class AlertHub:
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="alert-hub", daemon=True)
         self._last = 0
+        self._succeeded_at: float | None = None
         self._rechecked = clock.monotonic()
 
     def start(self) -> None:
         """Tell of every change from now on."""
         self._last = self._alerts.last_change()
+        self._succeeded_at = self._clock.monotonic()
         if self._client is not None:
             self._client.subscribe([any_alert()], 0)
             self._client.start(lambda *_message: self.nudge(), self.nudge, lambda _reason: None)
@@ -139,6 +146,12 @@ class AlertHub:
     def connected(self) -> bool:
         """Whether notices can come: without them a change is told up to POLL_S later."""
         return self._client is not None and self._client.connected
+
+    @property
+    def alive(self) -> bool:
+        """Whether changes are being told: the thread runs, and a round has succeeded within ALIVE_S."""
+        at = self._succeeded_at
+        return at is not None and self._thread.is_alive() and self._clock.monotonic() - at < ALIVE_S
 
     @property
     def last(self) -> int:
@@ -214,23 +227,48 @@ class AlertHub:
         while not self._stopped.is_set():
             self._nudged.wait(POLL_S)
             self._nudged.clear()
-            try:
-                self.pump()
-                self._recheck()
-            except SQLAlchemyError as error:
-                _log.warning("cannot read what changed: %s", error)
+            if not self._round():
                 self._stopped.wait(POLL_S)
 
+    def _round(self) -> bool:
+        """Read and hand out what is new, look the people up again; whether that went well."""
+        try:
+            self.pump()
+            self._recheck()
+        except SQLAlchemyError as error:
+            _log.warning("cannot read what changed: %s", error)
+            return False
+        except Exception:  # noqa: BLE001  nobody starts this thread again: whatever it meets, the next round tries anew
+            _log.exception("the alert hub failed; it tries again")
+            return False
+        self._succeeded_at = self._clock.monotonic()
+        return True
+
     def pump(self) -> None:
-        """Read what is new and hand it out. SQLAlchemyError when the database fails; nothing is lost then."""
-        while stored := self._alerts.changes_after(self._last, BATCH):
+        """Read what is new and hand it out. SQLAlchemyError when the database fails; nothing is lost or doubled then."""
+        while stored := self._read():
             subscriptions = self._current()
-            if subscriptions:
-                for change in self._views(stored):
-                    for subscription in subscriptions:
-                        if subscription.person.sees(change.view.alert.community):
-                            subscription.offer(change)
+            views = self._views(stored if subscriptions else ())
+            for change in views:
+                for subscription in subscriptions:
+                    if subscription.person.sees(change.view.alert.community):
+                        subscription.offer(change)
+                self._last = change.id
             self._last = stored[-1].id
+
+    def _read(self) -> list[StoredChange]:
+        """The next changes. One that is not to be read (a word that this version does not know) is left out."""
+        try:
+            return self._alerts.changes_after(self._last, BATCH)
+        except ValueError:
+            newest = self._alerts.last_change()
+        while self._last < newest:
+            try:
+                return self._alerts.changes_after(self._last, 1)
+            except ValueError:
+                _log.exception("the change after %d cannot be read; it is left out", self._last)
+                self._last += 1
+        return []
 
     def _recheck(self) -> None:
         now = self._clock.monotonic()
@@ -251,16 +289,27 @@ class AlertHub:
             return list(self._subscriptions)
 
     def _views(self, stored: Iterable[StoredChange]) -> Iterable[AlertChange]:
+        """The changes with names; one that cannot be shown is left out."""
         names = self._directory.names()
-        views = {}
+        views: dict[str, AlertView | None] = {}
         for change in stored:
-            if change.alert not in views:
-                alert = self._alerts.get(change.alert)
-                views[change.alert] = None if alert is None else names.alert(alert)
-            view = views[change.alert]
+            try:
+                view = self._view(change, names, views)
+            except SQLAlchemyError:
+                raise
+            except Exception:  # noqa: BLE001  one bad change must not keep the others from everybody
+                _log.exception("change %d of alert %s cannot be shown; it is left out", change.id, change.alert)
+                continue
             if view is not None:
-                actor_name = names.person(change.actor)
-                kind = change_name(change.kind)
-                yield AlertChange(
-                    change.id, view, change.kind, kind, change.actor, actor_name, change.comment, change.at
-                )
+                yield view
+
+    def _view(self, change: StoredChange, names: Names, views: dict[str, AlertView | None]) -> AlertChange | None:
+        """The change with names, None if its alert is gone. `views`: the alerts seen so far, by id."""
+        if change.alert not in views:
+            alert = self._alerts.get(change.alert)
+            views[change.alert] = None if alert is None else names.alert(alert)
+        view = views[change.alert]
+        if view is None:
+            return None
+        actor, kind = names.person(change.actor), change_name(change.kind)
+        return AlertChange(change.id, view, change.kind, kind, change.actor, actor, change.comment, change.at)

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from api.directory import Directory, Names
 from api.facilities import FacilityReader
 from api.live import AlertHub
-from api.platform import read_health
+from api.platform import own_troubles, read_health
 from api.scope import Operation, demand
 from api.stored import StoreReader
 from api.views import (
@@ -207,7 +207,11 @@ class Services:
 
     def health(self) -> HealthView:
         """How Linli is. Needs no person: who may see how much of it is decided where it is shown."""
-        return read_health(self.database, self.clock.now(), self.live.connected)
+        return read_health(self.database, self.clock.now(), self.own_troubles())
+
+    def own_troubles(self) -> dict[str, Text]:
+        """What is wrong with this process, by the part that ails; empty if nothing is."""
+        return own_troubles(broker_connected=self.live.connected, feed_alive=self.live.alive)
 
     # --- scope ----------------------------------------------------------------------------------------------------
 

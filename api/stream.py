@@ -39,7 +39,11 @@ async def events(
                 if await run_in_threadpool(again) is None:
                     return
                 checked = clock.monotonic()
-            fresh = [change for change in batch if change.id > reached or isinstance(change, Resync)]
+            fresh = []
+            for change in batch:
+                if change.id > reached or isinstance(change, Resync):
+                    fresh.append(change)
+                    reached = max(reached, change.id)
             yield _render(fresh) or ": still here\n\n"
 
 

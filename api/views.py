@@ -194,7 +194,7 @@ class WorkerView:
 
 @dataclass(frozen=True, slots=True)
 class HealthView:
-    """How Linli is: 'ok', or 'degraded' with the reasons."""
+    """How Linli is: 'ok', or 'degraded' with the reasons. `ailing`: the parts that are not well, as `part_name` takes them."""
 
     state: str
     at: int
@@ -203,3 +203,4 @@ class HealthView:
     workers: tuple[WorkerView, ...]
     open_alerts: Mapping[str, int]
     """By severity."""
+    ailing: tuple[str, ...] = ()

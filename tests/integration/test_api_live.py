@@ -1,16 +1,21 @@
 """The hub: what one looker-on does must not touch the others."""
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from contextlib import aclosing
 
 import pytest
+from sqlalchemy import delete, insert, update
+from sqlalchemy.exc import OperationalError
 
 from api import live as live_module
 from api.live import QUEUE, Resync, Subscription
 from api.views import AlertChange
+from linli.db import schema
+from linli.db.alerts import Change, Effects
 from linli.db.people import Person
-from linli.model import Role
+from linli.model import Alert, Role
 from tests.integration.api_world import FOREIGN, HOME, World, make_alert, running_world
 from tests.support import eventually
 
@@ -106,3 +111,79 @@ def test_changes_as_an_async_iterator(world: World) -> None:
     assert isinstance(change, AlertChange)
     assert change.view.alert.id == f"a{HOME}0330"
     assert world.services.live.streams == 0
+
+
+def test_the_hub_outlives_what_it_did_not_expect(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error of any kind ends one round, not the thread: what happens afterwards is told, and nothing twice."""
+    live, root = world.services.live, subscribe(world, "root")
+    failed = threading.Event()
+
+    def failing() -> None:
+        failed.set()
+        raise RuntimeError("nobody thought of this")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(live, "_recheck", failing)
+        world.change(make_alert(HOME, 340, world.clock.now()))
+        assert failed.wait(5)
+    eventually(lambda: bool(root._queue))
+    world.change(make_alert(HOME, 341, world.clock.now()))
+    eventually(lambda: len(root._queue) == 2)
+    assert ids(root.take()) == [f"a{HOME}0340", f"a{HOME}0341"]
+    assert live.alive
+    live.unsubscribe(root)
+
+
+def test_a_change_that_cannot_be_shown_is_left_out(world: World) -> None:
+    """One alert that cannot be read, one change with a word that nobody knows: the others are told, and the hub is well."""
+    root, odd = subscribe(world, "root"), f"a{HOME}0001"
+    alerts, changes = schema.alerts, schema.alert_changes
+    with world.database.write() as connection:
+        connection.execute(update(alerts).where(alerts.c.id == odd).values(condition="odd"))
+        row = {"alert_id": odd, "community_id": HOME, "at": 1, "kind": "opened", "handling": "closed"}
+        for severity in ("high", "cosmic", "high"):
+            connection.execute(insert(changes).values(**row, severity=severity))
+    world.change(make_alert(HOME, 353, world.clock.now()))
+    eventually(lambda: f"a{HOME}0353" in ids(root.take()))
+    with world.database.write() as connection:
+        connection.execute(update(alerts).where(alerts.c.id == odd).values(condition="firing"))
+        connection.execute(delete(changes).where(changes.c.severity == "cosmic"))
+    assert world.services.live.alive
+    world.services.live.unsubscribe(root)
+
+
+def test_a_hub_whose_rounds_fail_is_part_of_the_apis_health(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When no round has succeeded for a while the API says so, in words; and again when it is well."""
+    live = world.services.live
+    with monkeypatch.context() as patched:
+        patched.setattr(live_module, "ALIVE_S", 0.0)
+        assert not live.alive
+        health = world.services.health()
+        assert "api" in health.ailing
+        assert any("live feed has stopped" in reason.en for reason in health.reasons)
+    eventually(lambda: live.alive)
+    assert world.services.own_troubles() == {}
+
+
+def test_a_batch_that_broke_off_is_not_told_twice(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database that fails in the middle of a batch: what was told before is not told again."""
+    live, root = world.services.live, subscribe(world, "root")
+    real, broken = live._alerts.get, [True]
+
+    def failing(alert: str) -> Alert | None:
+        if alert.endswith("0361") and broken.pop():
+            broken.append(False)
+            raise OperationalError("select", {}, Exception("disk"))
+        return real(alert)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(live._alerts, "get", failing)
+        patched.setattr(world.broker, "clients", [])
+        now = world.clock.now()
+        with world.lock:
+            changes = tuple(Change(make_alert(HOME, number, now), "opened", now) for number in (360, 361, 362))
+            world.position += 1
+            world.alerts.apply([Effects(world.position, changes)])
+        eventually(lambda: len(root._queue) >= 3)
+    assert ids(root.take()) == [f"a{HOME}0360", f"a{HOME}0361", f"a{HOME}0362"]
+    live.unsubscribe(root)

@@ -12,6 +12,7 @@ import pytest
 from api import live as live_module
 from api import routes as routes_module
 from api import stream as stream_module
+from api.views import AlertChange
 from linli.model import Role
 from tests.integration.api_world import HOME, PASSWORD, World, make_alert, running_world
 from tests.support import eventually
@@ -63,6 +64,22 @@ def test_a_change_is_told_at_once(world: World) -> None:
             assert (kind, data["kind"], data["alert"]["id"]) == ("alert", "opened", alert.id)
             assert data["alert"]["subject_name"]["en"] == "home door"
     assert sorted(delays)[5] < 0.25, f"median of {delays}"
+
+
+def test_a_change_that_comes_again_is_told_once(world: World) -> None:
+    """A reader that goes by ids gets each once, in rising order, whatever the hub hands out twice."""
+    live, person = world.services.live, world.services.people.get(f"{HOME}-security")
+    with world.client(person.name) as client, listening(client) as events:
+        ready = int(next(events)[1])
+        world.change(make_alert(HOME, 215, world.clock.now()))
+        seen = [int(next(events)[1])]
+        for subscription in live._current():
+            for change in live.missed(person, ready):
+                assert isinstance(change, AlertChange)
+                subscription.offer(change)
+        world.change(make_alert(HOME, 216, world.clock.now()))
+        seen.append(next(int(number) for kind, number, _ in events if kind == "alert"))
+    assert seen == [ready + 1, ready + 2]
 
 
 def test_a_notice_that_was_lost_costs_a_second(world: World) -> None:
