@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rich.cells import chop_cells
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text as Styled
@@ -15,6 +16,9 @@ from linli.cli.words import duration, state_word
 from linli.i18n import Text
 from linli.model import Severity
 from linli.vocabulary import part_name
+
+_REASON_CELLS = 220
+"""A reason is shown to this width: three lines of a narrow terminal."""
 
 _STATE_STYLES = {
     State.READY: "green",
@@ -100,7 +104,7 @@ def _state_style(part: PartStatus) -> str:
 
 def _reason(part: PartStatus, language: str) -> Styled:
     name, reason = part_name(part.name).of(language), part.reason.of(language)
-    return Styled(f"  {name}: {reason}", style="yellow", no_wrap=True, overflow="ellipsis")
+    return Styled(chop_cells(f"  {name}: {reason}", _REASON_CELLS)[0], style="yellow", overflow="fold")
 
 
 def _figures(overview: Overview, language: str) -> RenderableType:
@@ -133,6 +137,11 @@ def _number(value: float | None) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
 
 
+def is_well(part: PartStatus) -> bool:
+    """Whether it runs and has nothing to complain of."""
+    return part.state is State.READY and not part.reason.en
+
+
 def change_line(part: PartStatus) -> Text:
     """One part's new state as a plain line: 'rules: restarting (ended by signal SIGKILL)'."""
     name, state = part_name(part.name), state_word(part)
@@ -143,13 +152,13 @@ def change_line(part: PartStatus) -> Text:
 
 def summary_line(view: View) -> Text:
     """The whole as a plain line."""
-    running = sum(part.state is State.READY for part in view.parts)
+    running = sum(map(is_well, view.parts))
     events, readings = _number(view.overview.events_per_s), _number(view.overview.readings_per_s)
     counts = view.overview.open_alerts or {}
     zh = "，".join(f"{SEVERITIES[severity].zh} {count}" for severity, count in counts.items() if count) or "无"
     en = ", ".join(f"{SEVERITIES[severity].en} {count}" for severity, count in counts.items() if count) or "none"
     return Text(
-        f"{len(view.parts)} 个部分中 {running} 个运行中；每秒事件 {events}，每秒读数 {readings}；未关闭告警：{zh}",
-        f"{running} of {len(view.parts)} parts running; {events} events and {readings} readings a second; "
+        f"{len(view.parts)} 个部分中 {running} 个正常；每秒事件 {events}，每秒读数 {readings}；未关闭告警：{zh}",
+        f"{running} of {len(view.parts)} parts well; {events} events and {readings} readings a second; "
         f"open alerts: {en}",
     )

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from rich.console import Console
 from rich.live import Live
 
-from linli.cli.liveview import View, change_line, render, summary_line
+from linli.cli.liveview import View, change_line, is_well, render, summary_line
 from linli.cli.restart import State
 from linli.cli.supervisor import PartStatus
 from linli.clock import local_time
@@ -60,6 +60,7 @@ class PlainLines:
         self._clock = settings.clock()
         self._seen: dict[str, PartStatus] = {}
         self._summed_at: float | None = None
+        self._said_well = False
 
     def show(self, view: View) -> None:
         """Print what has changed since the last view."""
@@ -71,11 +72,20 @@ class PlainLines:
         now = monotonic()
         if view.stopping or not all(part.state is State.READY for part in view.parts):
             return
-        if self._summed_at is None:
-            self._print(Text(f"全部运行：请打开 {view.address}", f"All parts run: open {view.address}"))
+        self._welcome(view)
         if self._summed_at is None or now - self._summed_at >= _SUMMARY_EVERY_S:
             self._print(summary_line(view))
             self._summed_at = now
+
+    def _welcome(self, view: View) -> None:
+        """Say where the page is, once; and that all is well as soon as it is, once."""
+        if all(map(is_well, view.parts)):
+            if not self._said_well:
+                self._print(Text(f"全部运行：请打开 {view.address}", f"All parts run: open {view.address}"))
+            self._said_well = True
+        elif self._summed_at is None:
+            text = Text(f"已启动，但并非全部正常：{view.address}", f"Started, but not all is well: {view.address}")
+            self._print(text)
 
     def _print(self, text: Text) -> None:
         time = local_time(self._clock.now(), self._zone)
