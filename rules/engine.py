@@ -29,7 +29,7 @@ from linli.model import (
 )
 from rules.book import About, ActionDone, AlertBook, Record, Transition
 from rules.conditions import Seen, Sign, Signal, Watch
-from rules.inputs import ActionIn, AdoptIn, Input, MessageIn, PassedIn, RegistryIn, RulesIn, Tick
+from rules.inputs import ActionIn, AdoptIn, Input, ListenIn, MessageIn, PassedIn, RegistryIn, RulesIn, Tick
 from rules.lanes import LaneClock, Listening, sane
 from rules.model import MissingClause, Rule
 from rules.scope import Ref, Scope
@@ -76,6 +76,9 @@ class Engine:
                 outputs = list(self._message(message, received_at))
             case PassedIn(lane, sequence):
                 self._take(lane, sequence)
+                outputs = []
+            case ListenIn(now):
+                self.listening.begin(now)
                 outputs = []
             case Tick(now):
                 outputs = list(self._tick(now))

@@ -30,6 +30,13 @@ class PassedIn:
 
 
 @dataclass(frozen=True, slots=True)
+class ListenIn:
+    """The server hears its gateways from now on: it has started, has connected to the broker, or can write again."""
+
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """The server's clock, told only while messages can come in (connected to the broker)."""
 
@@ -64,7 +71,7 @@ class AdoptIn:
     alerts: tuple[Alert, ...]
 
 
-Input = MessageIn | PassedIn | Tick | ActionIn | RegistryIn | RulesIn | AdoptIn
+Input = MessageIn | PassedIn | ListenIn | Tick | ActionIn | RegistryIn | RulesIn | AdoptIn
 
 
 class _MessageRecord(msgspec.Struct, array_like=True):
@@ -100,6 +107,8 @@ def encode_input(entry: Input) -> bytes:
             return b"M" + msgspec.json.encode(record)
         case PassedIn():
             return b"P" + msgspec.json.encode(entry)
+        case ListenIn(now):
+            return b"L%d" % now
         case Tick(now):
             return b"T%d" % now
         case ActionIn(action):
@@ -120,6 +129,8 @@ def decode_input(body: bytes) -> Input:
         return MessageIn(Message(*(getattr(record, name) for name in _MESSAGE_FIELDS)), record.received_at)
     if kind == b"P":
         return msgspec.json.decode(rest, type=PassedIn)
+    if kind == b"L":
+        return ListenIn(int(rest))
     if kind == b"T":
         return Tick(int(rest))
     if kind == b"A":

@@ -5,12 +5,13 @@ so that a backlog is judged as it was and not as it arrives. Between two message
 from the last message: how long ago it came is added to its agent's time, so an agent's clock that is off by some seconds
 does no harm. It stands in only
 
-    for a lane that has caught up   its last message was taken less than CAUGHT_UP before it was received,
-                                    and came less than FRESH ago
+    for a lane that has caught up   its last message was taken less than CAUGHT_UP before it was received, and came
+                                    less than FRESH ago, while the server was listening ever since
     for a gateway judged silent     nothing came for SILENT, while the server was listening all that time
 
 The next message takes the stand-in's word back: a backlog that comes after silence is judged in its own time. A server
-that was itself away (no tick for AWAY) starts listening anew, so that its own absence is nobody's silence.
+that was itself away starts listening anew, so that its own absence is nobody's silence: it says so at each start and each
+connect to the broker, and it shows (no tick for AWAY). What ended a condition meanwhile still waits with its agent.
 `delivered` is the part that messages alone brought: what is judged by absence goes by it.
 """
 
@@ -49,7 +50,8 @@ class LaneClock:
     def stand_in(self, now: int, listening_since: int) -> bool:
         """Advance by the server's clock if it may stand in; whether it did."""
         ago = now - self.received_at
-        caught_up = self.received_at - self.agent_time <= CAUGHT_UP and ago < FRESH
+        heard = self.received_at >= listening_since
+        caught_up = heard and self.received_at - self.agent_time <= CAUGHT_UP and ago < FRESH
         silent = now - max(self.received_at, listening_since) > SILENT
         if not (caught_up or silent) or self.agent_time + ago <= self.time:
             return False
@@ -63,6 +65,10 @@ class Listening:
 
     since: int = 0
     last: int = 0
+
+    def begin(self, now: int) -> None:
+        """Listening starts anew: what may have been sent before is not here yet."""
+        self.since = self.last = now
 
     def tick(self, now: int) -> None:
         """Note a tick; after a long gap, or a clock set back, listening starts anew."""

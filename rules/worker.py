@@ -31,7 +31,7 @@ from linli.runtime import Health, Troubles, no_broker
 from rules.book import ActionDone
 from rules.effects import Waiting
 from rules.engine import Engine
-from rules.inputs import ActionIn, Input, MessageIn, PassedIn, RegistryIn, Tick
+from rules.inputs import ActionIn, Input, ListenIn, MessageIn, PassedIn, RegistryIn, Tick
 from rules.journal import Journal, JournalUnavailable, Snapshot
 from rules.state import dump
 
@@ -105,7 +105,8 @@ class Worker:
         self._waiting = waiting
         self._positions = Positions(dict(engine.positions))
         self._inbox = Inbox()
-        self._greet = threading.Event()
+        self._heard_from: ListenIn | None = None
+        self._told_from: ListenIn | None = None
         self.pause = threading.Event()
         self._next_tick = self._next_refresh = self._next_poll = self._next_write = float("-inf")
         self._since_snapshot = 0
@@ -136,14 +137,15 @@ class Worker:
     def step(self, wait_s: float = POLL_S) -> None:
         """One batch: take what has arrived within `wait_s` and what is due, journal, acknowledge, apply, write, tell."""
         arrivals = self._inbox.take(wait_s)
-        if self._greet.is_set():
-            self._greet.clear()
-            self._answer(self._positions.known().items())
         answers: set[LaneKey] = set()
-        entries = [*self._registry_changes(), *self._accept(arrivals, answers), *self._actions(), *self._ticks()]
+        listens = self._listens()
+        accepted = self._accept(arrivals, answers)
+        entries = [*listens, *self._registry_changes(), *accepted, *self._actions(), *self._ticks()]
         positions = self._keep(entries)
         if positions is None:
             return
+        if listens:
+            answers.update(self._positions.known())
         self._answer((key, self._positions.upto(key)) for key in sorted(answers, key=str))
         for position, entry in zip(positions, entries, strict=True):
             self._failed += not apply_one(self.engine, self._waiting, position, entry)
@@ -205,11 +207,24 @@ class Worker:
         under_way = self._waiting.actions
         return [ActionIn(item.action) for item in pending if item.action.id not in under_way]
 
+    def _listens(self) -> list[Input]:
+        """That we are listening anew, once for each time. Then every agent is told where we are, which wakes it."""
+        begun = self._heard_from
+        if begun is None or begun is self._told_from:
+            return []
+        self._told_from = begun
+        return [begun]
+
     def _ticks(self) -> list[Input]:
         """A tick when one is due. Not while the broker is away: then silence is ours, not the gateways'."""
-        if not self._outside.client.connected or not self._due("_next_tick", self._outside.tick_s):
+        begun = self._told_from
+        if begun is None or begun is not self._heard_from or not self._outside.client.connected:
             return []
-        return [Tick(self._outside.clock.now() - self._outside.tick_behind)]
+        now = self._outside.clock.now() - self._outside.tick_behind
+        too_early = 0 < begun.now - now <= self._outside.tick_behind
+        if too_early or not self._due("_next_tick", self._outside.tick_s):
+            return []
+        return [Tick(now)]
 
     def _registry_changes(self) -> list[Input]:
         if not self._due("_next_refresh", REFRESH_S):
@@ -244,6 +259,7 @@ class Worker:
             positions = self._outside.journal.append(entries)
         except JournalUnavailable as error:
             self._positions.roll_back()
+            self._hear_anew()
             self._compared = None
             self._troubles.set("journal", Text(f"规则日志写不了：{error}", f"the journal cannot be written: {error}"))
             _log.error("the journal cannot be written: %s", error)
@@ -253,6 +269,12 @@ class Worker:
         self._positions.commit(self._positions.pending())
         self._since_snapshot += len(entries)
         return positions
+
+    def _hear_anew(self) -> None:
+        """What could not be journalled comes again, and until then it is missing."""
+        self._told_from = None
+        if self._heard_from is not None:
+            self._heard_from = ListenIn(self._outside.clock.now())
 
     def _write(self) -> None:
         """Write what waits, and tell it. While the database is down it goes on waiting."""
@@ -321,9 +343,10 @@ class Worker:
 
     def _connected(self) -> None:
         self._troubles.clear("broker")
-        self._greet.set()
+        self._heard_from = ListenIn(self._outside.clock.now())
 
     def _disconnected(self, reason: str) -> None:
+        self._heard_from = None
         self._troubles.set("broker", no_broker(reason))
 
 

@@ -235,6 +235,7 @@ def test_a_lane_clock_stands_in_only_when_it_may() -> None:
     assert not clock.stand_in(140 * second, 0)
     assert not clock.stand_in(170 * second, 150 * second)
     assert clock.stand_in(170 * second, 0)
+    assert not LaneClock(0, 0, 100 * second, 101 * second).stand_in(111 * second, 102 * second)
     assert clock.message(120 * second, 171 * second) == 0
     assert clock.time == 120 * second
     assert not clock.stand_in(175 * second, 0)
@@ -251,3 +252,6 @@ def test_listening_starts_anew_after_a_gap_or_a_clock_set_back() -> None:
     assert listening.since == 1100 * second
     listening.tick(1050 * second)
     assert listening.since == 1050 * second
+    listening.begin(1053 * second)
+    listening.tick(1054 * second)
+    assert listening.since == 1053 * second

@@ -2,13 +2,14 @@
 
 import dataclasses
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from linli import topics
+from linli.clock import SECOND
 from linli.codec import Ack, decode_ack, decode_notice, encode
 from linli.db.alerts import SqlAlerts
 from linli.db.database import Database, open_database
@@ -214,6 +215,86 @@ def test_a_tick_brings_what_is_due_and_none_comes_while_the_broker_is_away(site:
         site.clock.advance(1)
         site.worker.step(0)
     assert [alert.rule for alert in site.alerts.find()] == ["door-held-open"]
+
+
+STOPPED, RELEASED = "facility.lift.stopped", "facility.lift.released"
+
+
+def at(site: Site, second: float) -> None:
+    """The clock comes to that second, and a tick is due."""
+    site.clock.advance((T0 - site.clock.us) / SECOND + second)
+
+
+def lift_stands_from_12_to_68(site: Site) -> MessageIn:
+    """With all messages up to second 60 here; the release, which the agent takes at 68, is returned."""
+    for second in (0, 10):
+        site.send(site.feed.beat(second))
+    site.send(site.feed.event(12, "lift", STOPPED, {"door_zone": False, "occupied": True}))
+    for second in (20, 30, 40, 50, 60):
+        site.send(site.feed.beat(second))
+    return site.feed.event(68, "lift", RELEASED, received=74.4)
+
+
+def restart(site: Site) -> None:
+    """Killed, and back seven seconds later."""
+    at(site, 67)
+    site.kill()
+    at(site, 74)
+    site.start()
+
+
+def lose_the_broker(site: Site) -> None:
+    """The connection is lost, and back seven seconds later."""
+    at(site, 67)
+    site.client.cut()
+    site.step()
+    at(site, 74)
+    site.client.restore()
+
+
+def fill_the_disk(site: Site) -> None:
+    """The journal takes nothing for seven seconds."""
+    at(site, 67)
+    site.worker.pause.set()
+    with sqlite3.connect(site.journal.file) as other:
+        other.execute("CREATE TRIGGER full BEFORE INSERT ON journal BEGIN SELECT RAISE(ABORT, 'disk is full'); END")
+    for second in range(67, 74):
+        at(site, second)
+        site.step()
+    other.execute("DROP TRIGGER full")
+    other.close()
+    at(site, 74)
+
+
+@pytest.mark.parametrize("outage", [restart, lose_the_broker, fill_the_disk])
+def test_our_own_outage_makes_no_alert(site: Site, outage: Callable[[Site], None]) -> None:
+    """The lift was released after 56 s, and that waits with the agent: the clock does not run on before it has sent again."""
+    released = lift_stands_from_12_to_68(site)
+    outage(site)
+    site.step()
+    at(site, 74.3)
+    site.step()
+    site.send(released, site.feed.beat(80))
+    for second in range(80, 200):
+        at(site, second)
+        site.step()
+    assert site.alerts.find() == []
+
+
+@pytest.mark.parametrize("outage", [restart, lose_the_broker, fill_the_disk])
+def test_after_an_outage_of_ours_a_gateway_that_stays_away_is_judged_silent(
+    site: Site, outage: Callable[[Site], None]
+) -> None:
+    """A minute of listening without a word, and what stands in the lift is told."""
+    lift_stands_from_12_to_68(site)
+    outage(site)
+    for second in range(75, 134):
+        at(site, second)
+        site.step()
+    assert site.alerts.find() == []
+    at(site, 136)
+    site.step()
+    assert [alert.rule for alert in site.alerts.find()] == ["lift-entrapment"]
 
 
 def test_on_connecting_it_says_how_far_every_lane_is(site: Site) -> None:
