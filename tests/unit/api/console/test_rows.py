@@ -113,7 +113,7 @@ def test_a_title_cannot_leave_its_string(title: str) -> None:
         ("查看画面；派人到场", ["查看画面", "派人到场"]),
         ("1. 查看画面。2. 派人到场。", ["查看画面。", "派人到场。"]),
         ("①查看画面②派人到场", ["查看画面", "派人到场"]),
-        ("- look\n- send", ["look", "send"]),
+        ("- look\n- send", ["Look", "Send"]),
         ("Keep below 70.5 degrees. Call 119.", ["Keep below 70.5 degrees.", "Call 119."]),
     ],
 )
