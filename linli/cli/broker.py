@@ -6,6 +6,7 @@ and everything that a listed one was not granted.
 
 import base64
 import hashlib
+import ipaddress
 import json
 import logging
 import secrets
@@ -80,6 +81,26 @@ def _nothing_to_start(kind: str) -> Text:
         "there is no MQTT broker to start: install mosquitto (Debian/Ubuntu: apt install mosquitto; "
         "macOS: brew install mosquitto), or name a broker of your own with LINLI_BROKER_HOST",
     )
+
+
+def exposure(settings: Settings) -> Text | None:
+    """What to tell who has the embedded broker listen beyond this machine; None if it does not, or is not ours."""
+    if settings.broker_is_external or is_loopback(settings.broker_bind):
+        return None
+    return Text(
+        f"注意：内嵌代理监听 {settings.broker_bind}，还不支持 TLS，密码与数据以明文传输：只在可信网络中使用，"
+        "或经隧道（VPN、SSH）连接；否则请用 LINLI_BROKER_HOST 指定支持 TLS 的代理。",
+        f"Mind: the embedded broker listens on {settings.broker_bind} and has no TLS yet; passwords and data go in clear. "
+        "Keep it on a trusted network or behind a tunnel (VPN, SSH), or name a broker with TLS in LINLI_BROKER_HOST.",
+    )
+
+
+def is_loopback(address: str) -> bool:
+    """Whether who listens on this address or name is reached from this machine alone."""
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return address == "localhost"
 
 
 class EmbeddedBroker:

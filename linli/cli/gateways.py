@@ -42,11 +42,8 @@ def add(
         _register(database, gateway, community, Text(name_zh or gateway, name_en or gateway))
         ensure_broker_users(settings, database)
     typer.echo(agent_config(settings, gateway, community))
-    if not settings.broker_is_external and settings.broker_bind in ("127.0.0.1", "localhost", "::1"):
-        said = Text(
-            "内嵌代理目前只在本机监听；代理在别的机器上时，请设 LINLI_BROKER_BIND 并重新启动。",
-            "The embedded broker listens on this machine only; for an agent elsewhere set LINLI_BROKER_BIND and start again.",
-        )
+    said = _how_it_is_reached(settings)
+    if said is not None:
         typer.echo(said.of(settings.language), err=True)
 
 
@@ -66,6 +63,20 @@ def list_gateways(data: Annotated[Path | None, _DATA] = None) -> None:
         typer.echo(f"{gateway.id}  {gateway.community}  {gateway.name.of(settings.language)}  {state}")
     if not snapshot.gateways:
         typer.echo(Text("还没有网关：linli gateway add", "no gateway yet: linli gateway add").of(settings.language))
+
+
+def _how_it_is_reached(settings: "Settings") -> Text | None:
+    """What else to know of the embedded broker: that no other machine reaches it, or that it speaks without TLS."""
+    from linli.cli.broker import exposure, is_loopback
+
+    if settings.broker_is_external or not is_loopback(settings.broker_bind):
+        return exposure(settings)
+    return Text(
+        "内嵌代理目前只在本机监听；代理在别的机器上时，请设 LINLI_BROKER_BIND 并重新启动"
+        "（还不支持 TLS：只在可信网络中，或经隧道连接）。",
+        "The embedded broker listens on this machine only; for an agent elsewhere set LINLI_BROKER_BIND and start again "
+        "(it has no TLS yet: on a trusted network only, or behind a tunnel).",
+    )
 
 
 def _register(database: "Database", gateway: str, community: str, name: Text) -> None:

@@ -13,6 +13,7 @@ from linli.access import SERVICES, BrokerUser, BrokerUsers, gateway_access, gate
 from linli.cli.broker import (
     EmbeddedBroker,
     Program,
+    exposure,
     find_program,
     mosquitto_acl,
     mosquitto_config,
@@ -100,6 +101,30 @@ def test_mosquitto_gets_hashes_that_the_password_gives() -> None:
     again = hashlib.pbkdf2_hmac("sha512", password, base64.b64decode(salt), int(rounds))
     assert (kind, base64.b64decode(digest)) == ("7", again)
     assert salt != lines[1].split("$")[3]
+
+
+@pytest.mark.parametrize(
+    ("bind", "host", "told"),
+    [
+        ("127.0.0.1", None, False),
+        ("127.0.0.2", None, False),
+        ("::1", None, False),
+        ("localhost", None, False),
+        ("0.0.0.0", None, True),
+        ("::", None, True),
+        ("192.168.1.5", None, True),
+        ("broker.example", None, True),
+        ("0.0.0.0", "mq.example", False),
+    ],
+)
+def test_passwords_in_clear_are_told_of(bind: str, host: str | None, told: bool) -> None:
+    """In both languages, as soon as another machine can reach the embedded broker."""
+    said = exposure(load_settings(broker_bind=bind, broker_host=host))
+    assert (said is not None) is told
+    if said is not None:
+        for text in (said.zh, said.en):
+            assert "TLS" in text
+            assert bind in text
 
 
 def test_the_bundled_nats_comes_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -154,6 +154,20 @@ def test_a_gateway_is_registered_and_its_agent_can_be_run(
     assert "Ninth" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("bind", ["127.0.0.1", "0.0.0.0"])
+def test_an_agent_elsewhere_is_told_that_there_is_no_tls(
+    settings: Settings, bind: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Beside its configuration, not in it."""
+    prepare(settings)
+    monkeypatch.setenv("LINLI_DATA", str(settings.data))
+    monkeypatch.setenv("LINLI_BROKER_BIND", bind)
+    assert command(monkeypatch, "gateway", "add", "gw9", "--community", "c001") == 0
+    printed = capsys.readouterr()
+    assert "TLS" in printed.err
+    assert "TLS" not in printed.out
+
+
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_for_a_broker_of_ones_own_the_rights_are_told(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, language: str
