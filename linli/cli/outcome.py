@@ -26,7 +26,7 @@ _WORDS: dict[Verdict, Text] = {
     Verdict.SEVERITY: Text("级别不对", "wrong severity"),
     Verdict.UNEXPECTED: Text("不应发出", "unexpected"),
 }
-_CHANGES = {"confirmed": Text("确认", "confirmed"), "resolved": Text("解除", "resolved")}
+_CHANGES = {"confirmed": Text("已证实", "confirmed"), "escalated": Text("升级", "escalated")}
 _HEADINGS = (
     Text("规则", "Rule"),
     Text("对象", "Subject"),
@@ -47,7 +47,7 @@ def show(result: Result) -> None:
         table.add_row(*_cells(line), style=style)
     if result.lines:
         console.print(table)
-    for note in result.notes:
+    for note in (*result.faults, *result.notes, *_looseness(result)):
         console.print(str(note), style="yellow")
     console.print(str(_outcome(result)), style="bold green" if result.passed else "bold red")
 
@@ -64,6 +64,7 @@ def as_json(result: Result) -> str:
         "events": result.events,
         "readings": result.readings,
         "lines": [asdict(line) for line in result.lines],
+        "faults": [fault.en for fault in result.faults],
         "notes": [note.en for note in result.notes],
         "passed": result.passed,
     }
@@ -105,19 +106,29 @@ def _seconds(value: float | None) -> str:
 
 def _outcome(result: Result) -> Text:
     wrong = sum(not line.verdict.right for line in result.lines)
-    slack = Text("", "")
-    if result.slack_s:
-        slack = Text(
-            f"（期限放宽 {result.slack_s:g} 秒：此倍速下机器自身的一秒）",
-            f" (deadlines are {result.slack_s:g} s longer: the machine's own second at this pace)",
+    if result.faults:
+        return Text(
+            f"没有完成：以上故障使这次结果不能作数（{wrong} 行有误）",
+            f"Not carried through: with the faults above this run proves nothing ({wrong} lines are wrong)",
         )
     if wrong:
-        return Text(f"不符：{wrong} 行有误{slack.zh}", f"Differs: {wrong} lines are wrong{slack.en}")
+        return Text(f"不符：{wrong} 行有误", f"Differs: {wrong} lines are wrong")
     if not result.lines:
         return Text("符合：没有告警，本来也不应有", "As expected: no alert was raised, and none should be")
-    return Text(
-        f"符合：该发的都发了，没有多余的{slack.zh}", f"As expected: all were raised, and nothing else{slack.en}"
-    )
+    return Text("符合：该发的都发了，没有多余的", "As expected: all were raised, and nothing else")
+
+
+def _looseness(result: Result) -> list[Text]:
+    """A warning where deadlines are judged with slack."""
+    if not result.slack_s or not result.lines:
+        return []
+    return [
+        Text(
+            f"{result.run.speed:g} 倍速下计时不严：每个期限放宽 {result.slack_s:g} 秒；要准确计时，请用 --speed 1",
+            f"timing is loose at {result.run.speed:g} times the clock's pace: deadlines are {result.slack_s:g} s longer; "
+            "for exact timing use --speed 1",
+        )
+    ]
 
 
 class ProgressLine:

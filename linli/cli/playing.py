@@ -23,6 +23,7 @@ from linli.errors import Conflict, LinliError, NotFound
 from linli.i18n import Text
 from linli.ids import new_bootid
 from linli.settings import Settings
+from linli.vocabulary import part_name
 from simulators import compound
 from simulators.day import Day
 from simulators.oracle import Heard, Line, judge, passed
@@ -37,6 +38,9 @@ _GRACE_S = 1.5
 _STEP = 2 * SECOND
 _DRAIN_S = 10.0
 _UNDER_WAY = 50
+"""Messages that always wait to be acknowledged at a high pace, while the devices go on."""
+
+_MOST_SLACK = 30 * SECOND
 _ANSWER_S = 120.0
 """Real seconds within which a running simulator must begin: it waits until the scenario's devices are free."""
 
@@ -69,7 +73,8 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a run came out. `notes` is what else a tester should know."""
+    """How a run came out. `faults`: why it was not carried through, so that what was not raised proves nothing; `notes`:
+    what else a tester should know."""
 
     run: Run
     live: bool
@@ -78,12 +83,18 @@ class Result:
     slack_s: float = 0.0
     events: int = 0
     readings: int = 0
+    faults: tuple[Text, ...] = ()
     notes: tuple[Text, ...] = ()
 
     @property
     def passed(self) -> bool:
-        """Whether what was raised is what was expected."""
-        return passed(self.lines)
+        """Whether the run was carried through, and what was raised is what was expected."""
+        return not self.faults and passed(self.lines)
+
+
+def slack_of(speed: float) -> int:
+    """Microseconds by which deadlines are longer at `speed`: a second of the machine's own, but no more than _MOST_SLACK."""
+    return min(round(max(speed - 1, 0) * SECOND), _MOST_SLACK)
 
 
 # --- in a Linli of its own -------------------------------------------------------------------------------------------
@@ -118,15 +129,11 @@ def _play(linli: PrivateLinli, ear: Ear, run: Run, progress: Callable[[int, int]
         _run(
             player, played, lambda now: now >= end, lambda now: progress((now - start) // SECOND, run.length // SECOND)
         )
-        enough = monotonic() + _GRACE_S
-        _run(player, played, lambda _now: monotonic() >= enough)  # the devices go on: silence would raise alerts
-        heard = ear.heard()
-        _drain(agent)
-        slack = round((run.speed - 1) * SECOND) if run.speed > 1 else 0
-        expected = run.scenario.expect if run.scenario else ()
-        lines = judge(expected, heard, start, slack)
-        counts = player.counts
-        return Result(run, False, start, lines, slack / SECOND, counts.events, counts.readings, _notes(linli, agent))
+        heard = _hear_out(player, played, agent, ear, clock)
+        slack, counts = slack_of(run.speed), player.counts
+        lines = judge(run.scenario.expect if run.scenario else (), heard, start, slack)
+        faults, notes = _faults(linli, agent), _restarts(linli)
+        return Result(run, False, start, lines, slack / SECOND, counts.events, counts.readings, faults, notes)
     finally:
         agent.stop()
 
@@ -172,10 +179,24 @@ def _run(
         pause.wait(_TICK_S)
 
 
+def _hear_out(player: Player, played: _PlayedClock, agent: Agent, ear: Ear, clock: Clock) -> list[Heard]:
+    """All that the run raised, heard once what its devices said is acknowledged, or _DRAIN_S have passed.
+
+    The devices go on meanwhile, for their silence would raise alerts; what is raised after they stop is left out.
+    """
+    patience = monotonic() + _DRAIN_S
+    _run(player, played, lambda _now: _waiting(agent) <= _UNDER_WAY or monotonic() >= patience)
+    enough = monotonic() + _GRACE_S
+    _run(player, played, lambda _now: monotonic() >= enough)
+    stopped = clock.now()
+    _drain(agent)
+    return [one for one in ear.heard() if one.notice.updated_at <= stopped]
+
+
 def _drain(agent: Agent) -> None:
-    """Wait until hardly anything is left to be acknowledged; at a high pace heartbeats are always under way."""
+    """Wait until nothing is left to be acknowledged, at most _DRAIN_S."""
     pause, deadline = threading.Event(), monotonic() + _DRAIN_S
-    while _waiting(agent) > _UNDER_WAY and monotonic() < deadline:
+    while _waiting(agent) and monotonic() < deadline:
         pause.wait(_TICK_S)
 
 
@@ -192,28 +213,34 @@ def _await_origin(clock: Clock) -> int:
     return now
 
 
-def _notes(linli: PrivateLinli, agent: Agent) -> tuple[Text, ...]:
-    notes = []
-    stats, waiting = agent.stats(), _waiting(agent)
-    for count, zh, en in (
-        (stats.dropped, "代理丢弃的消息", "messages dropped by the agent"),
-        (stats.refused, "代理拒收的消息", "messages refused by the agent"),
-        (waiting if waiting > _UNDER_WAY else 0, "未被确认的消息", "messages not acknowledged"),
-    ):
-        if count:
-            notes.append(Text(f"{zh}：{count}", f"{en}: {count}"))
-    for part in linli.stack.states():
-        if part.restarts:
-            notes.append(
-                Text(f"{part.name} 重启了 {part.restarts} 次", f"{part.name} was restarted {part.restarts} times")
-            )
+def _faults(linli: PrivateLinli, agent: Agent) -> tuple[Text, ...]:
+    """What did not get to its end: messages that were dropped, refused, left unacknowledged or set aside."""
+    stats = agent.stats()
+    counted = (
+        (stats.dropped, "边缘代理丢弃的消息", "messages dropped by the agent"),
+        (stats.refused, "边缘代理拒收的消息", "messages refused by the agent"),
+        (_waiting(agent), "没有收到应答的消息", "messages not acknowledged"),
+    )
+    faults = [Text(f"{zh}：{count}", f"{en}: {count}") for count, zh, en in counted if count]
     database = open_database(linli.settings.app_database_url)
     try:
         for reason, count in SqlDeadLetters(database).count_by_reason().items():
-            notes.append(Text(f"死信（{reason}）：{count}", f"dead letters ({reason}): {count}"))
+            faults.append(Text(f"死信（{reason}）：{count}", f"dead letters ({reason}): {count}"))
     finally:
         database.close()
-    return tuple(notes)
+    return tuple(faults)
+
+
+def _restarts(linli: PrivateLinli) -> tuple[Text, ...]:
+    """Parts that ended and were started again: the run is to survive it."""
+    return tuple(
+        Text(
+            f"{part_name(part.name).zh}重启了 {part.restarts} 次",
+            f"{part_name(part.name).en} was restarted {part.restarts} times",
+        )
+        for part in linli.stack.states()
+        if part.restarts
+    )
 
 
 # --- in the Linli that runs ------------------------------------------------------------------------------------------
@@ -277,12 +304,20 @@ def play_live(settings: Settings, run: Run, progress: Callable[[int, int], None]
             eye.look()
             progress((now - start) // SECOND, scenario.length // SECOND)
             pause.wait(_TICK_S)
+        faults = _silent(database, now)
     finally:
         requests.withdraw(name)
         database.close()
     concerned = scenario.devices | {wanted.subject for wanted in scenario.expect}
     seen = [one for one in eye.seen if one.notice.subject in concerned and one.at >= start]
-    return Result(run, True, start, judge(scenario.expect, _as_new(seen), start))
+    return Result(run, True, start, judge(scenario.expect, _as_new(seen), start), faults=faults)
+
+
+def _silent(database: Database, now: int) -> tuple[Text, ...]:
+    """The parts on an alert's way that no longer report: what they were to raise may be missing."""
+    alive = {worker.name for worker in reports(database) if worker.alive(now)}
+    names = [part_name(name) for name in ("simulator", "rules") if name not in alive]
+    return tuple(Text(f"{name.zh}没有报告", f"{name.en} does not report") for name in names)
 
 
 def _fit_for_live(run: Run, clock: Clock) -> Scenario:
@@ -324,10 +359,11 @@ def _started(answer: Callable[[str], Answer | None], name: str) -> int:
 
 
 def _as_new(heard: Iterable[Heard]) -> list[Heard]:
-    """An alert that still stands from an earlier run is told of as occurring again: that counts as raised."""
-
-    def renamed(one: Heard) -> Heard:
-        notice = replace(one.notice, change="opened") if one.notice.change == "occurred" else one.notice
-        return Heard(notice, one.at)
-
-    return [renamed(one) for one in heard]
+    """An alert that still stands from an earlier run is told of as occurring again: the first time counts as raised."""
+    known: set[str] = set()
+    renamed = []
+    for one in heard:
+        again = one.notice.change in ("occurred", "escalated") and one.notice.id not in known
+        known.add(one.notice.id)
+        renamed.append(Heard(replace(one.notice, change="opened"), one.at) if again else one)
+    return renamed

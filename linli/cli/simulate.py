@@ -22,8 +22,8 @@ def _t(zh: str, en: str) -> str:
 
 
 HELP = _t(
-    "播放一个场景，核对发出的告警；不符时退出状态为 1。",
-    "Play a scenario and check the alerts raised; exit status 1 if they differ.",
+    "播放一个场景，核对发出的告警；不符或没有完成时退出状态为 1。",
+    "Play a scenario and check the alerts raised; exit status 1 if they differ or it was not carried through.",
 )
 
 
@@ -76,7 +76,7 @@ def simulate(
     data: Annotated[Path | None, typer.Option(help=_t("数据目录（设置 data）", "data folder (setting data)"))] = None,
     as_json: Annotated[bool, typer.Option("--json", help=_t("结果输出为 JSON", "print the result as JSON"))] = False,
 ) -> None:
-    """Exit status 0: as expected; 1: it differs; 2: it could not be played."""
+    """Exit status 0: as expected; 1: it differs, or was not carried through; 2: it could not be played."""
     from linli.cli import outcome, playing
     from linli.settings import load_settings
     from simulators.scenario import find, minute_of_day

@@ -1,5 +1,6 @@
 """`linli simulate` as people run it: a process, with broker, ingest and rules of its own."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -8,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import psutil
 import pytest
 
+from simulators.compound import GATEWAY
 from simulators.scenario import find
+from tests.support import eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
@@ -19,12 +23,15 @@ SPEED = 15
 """So fast that the suite stays short, so slow that a busy machine keeps its deadlines."""
 
 
-def simulate(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+def environment() -> dict[str, str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("LINLI_")}
-    environment = clean | {"LINLI_LANGUAGE": "en", "COLUMNS": "200"}
+    return clean | {"LINLI_LANGUAGE": "en", "COLUMNS": "200"}
+
+
+def simulate(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     command = [str(LINLI), "simulate", *arguments]
     return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=150, check=False
+        command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=150, check=False
     )
 
 
@@ -32,6 +39,8 @@ def played(folder: Path, *arguments: str) -> dict[str, Any]:
     done = simulate(folder, *arguments, "--private", "--json")
     assert done.returncode == 0, done.stdout + done.stderr
     document: dict[str, Any] = json.loads(done.stdout)
+    assert document["faults"] == []
+    assert document["notes"] == []
     return document
 
 
@@ -42,7 +51,6 @@ def test_scenario_raises_what_it_must(name: str, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("LINLI_INFLUX_URL=http://127.0.0.1:9\n", encoding="utf-8")
     document = played(tmp_path, name, "--speed", str(SPEED))
     assert {line["verdict"] for line in document["lines"]} == {"ok"}
-    assert document["notes"] == []
     assert [file.name for file in tmp_path.iterdir()] == [".env"]
 
 
@@ -75,6 +83,42 @@ def test_default_day_is_calm(tmp_path: Path) -> None:
 def test_armed_hours_are_calm(tmp_path: Path) -> None:
     """Nobody is in view when the armed hours begin."""
     assert played(tmp_path, "day", "--hours", "0.5", "--at", "22:45", "--speed", "240")["lines"] == []
+
+
+def child(simulation: "subprocess.Popen[str]", module: str) -> psutil.Process | None:
+    """The simulation's process of that package, once it runs."""
+    for process in psutil.Process(simulation.pid).children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if process.cmdline()[-2:] == ["-m", module]:
+                return process
+    return None
+
+
+def plays(simulation: "subprocess.Popen[str]") -> bool:
+    """Whether all parts have come up, so that the agent has its outbox."""
+    rules = child(simulation, "rules")
+    return rules is not None and (Path(rules.cwd()) / "data" / "agents" / GATEWAY).exists()
+
+
+def test_silence_of_rules_that_hang_is_no_calm(tmp_path: Path) -> None:
+    """When nobody judged what the devices said, no alert is raised either: exit status 1, and words that say why."""
+    command = [str(LINLI), "simulate", "day", "--hours", "0.5", "--private"]
+    simulation = subprocess.Popen(
+        command, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        eventually(lambda: plays(simulation), 60, "the processes run and the agent takes what the devices say")
+        rules = child(simulation, "rules")
+        assert rules is not None
+        rules.suspend()
+        out, said = simulation.communicate(timeout=120)
+    finally:
+        if simulation.poll() is None:
+            simulation.kill()
+    assert simulation.returncode == 1, out + said
+    for word in ("messages not acknowledged", "Not carried through"):
+        assert word in out
+    assert "As expected" not in out
 
 
 WRONG = """\

@@ -1,6 +1,7 @@
 """What `linli simulate` decides and tells, without playing anything."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,13 @@ from typer.testing import CliRunner
 
 from linli.cli import outcome, playing
 from linli.cli.simulate import simulate
-from linli.clock import DAY, HOUR, MINUTE, parse_time
+from linli.clock import DAY, HOUR, MINUTE, SECOND, parse_time
 from linli.codec import AlertNotice
+from linli.db.database import open_database
+from linli.db.migrate import upgrade
+from linli.db.workers import WorkerReport, report
 from linli.errors import Conflict, NotFound, Refused
+from linli.i18n import Text
 from linli.settings import load_settings
 from linli.testing import ManualClock
 from simulators.oracle import Heard, Line, Verdict
@@ -51,7 +56,45 @@ def test_outcome_in_words(capsys: pytest.CaptureFixture[str], monkeypatch: pytes
     outcome.show(result(line(Verdict.OK), line(Verdict.MISSING, None), slack=19.0))
     said = capsys.readouterr().out
     assert "missing" in said
-    assert "Differs: 1 lines are wrong (deadlines are 19 s longer" in said
+    assert "Differs: 1 lines are wrong" in said
+
+
+def test_loose_timing_is_told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where deadlines are judged with slack a warning says so, and how it is done exactly; at the clock's pace none."""
+    monkeypatch.setenv("LINLI_LANGUAGE", "en")
+    monkeypatch.setenv("COLUMNS", "200")
+    outcome.show(result(line(Verdict.OK), slack=19.0))
+    said = capsys.readouterr().out
+    assert "timing is loose" in said
+    assert "19 s longer" in said
+    assert "--speed 1" in said
+    outcome.show(result(line(Verdict.OK)))
+    assert "loose" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("speed", "slack_s"), [(0.5, 0), (1, 0), (15, 14), (31, 30), (600, 30)])
+def test_slack_is_bounded(speed: float, slack_s: float) -> None:
+    """A second of the machine's own at each pace, but never so much that no deadline is left to be missed."""
+    assert playing.slack_of(speed) == slack_s * SECOND
+
+
+def test_a_run_that_was_not_carried_through_does_not_pass(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Silence proves nothing when what the devices said did not arrive: neither in words nor for scripts."""
+    monkeypatch.setenv("LINLI_LANGUAGE", "en")
+    monkeypatch.setenv("COLUMNS", "200")
+    fault = Text("没有收到应答的消息：1990", "messages not acknowledged: 1990")
+    silent = playing.Result(playing.Run("day", None), False, NOON, [], faults=(fault,))
+    assert not silent.passed
+    outcome.show(silent)
+    said = capsys.readouterr().out
+    assert "messages not acknowledged: 1990" in said
+    assert "Not carried through" in said
+    assert "As expected" not in said
+    document = json.loads(outcome.as_json(silent))
+    assert (document["passed"], document["faults"]) == (False, ["messages not acknowledged: 1990"])
+    assert playing.Result(playing.Run("day", None), False, NOON, [], notes=(fault,)).passed
 
 
 def test_outcome_in_chinese(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,8 +140,33 @@ def test_not_for_a_running_linli(run: playing.Run) -> None:
 def test_standing_alert_that_occurs_again_counts_as_raised() -> None:
     """In a running Linli yesterday's alert may still be open."""
     notice = AlertNotice("a", "door-forced", "c001", "d", "high", "firing", "acknowledged", "occurred", NOON, NOON)
-    [again] = playing._as_new([Heard(notice, NOON)])
-    assert again.notice.change == "opened"
+    once_more = replace(notice, updated_at=NOON + 1)
+    again, later = playing._as_new([Heard(notice, NOON), Heard(once_more, NOON + 1)])
+    assert (again.notice.change, later.notice.change) == ("opened", "occurred")
+
+
+def test_alert_of_this_run_that_occurs_again_is_not_raised_twice() -> None:
+    """Only the first that is heard of an alert can stand for its opening."""
+    opened = AlertNotice("a", "door-forced", "c001", "d", "high", "firing", "unacknowledged", "opened", NOON, NOON)
+    again = replace(opened, change="occurred", updated_at=NOON + 1)
+    changes = [one.notice.change for one in playing._as_new([Heard(opened, NOON), Heard(again, NOON + 1)])]
+    assert changes == ["opened", "occurred"]
+
+
+def test_parts_that_do_not_report_are_faults(tmp_path: Path) -> None:
+    """A running Linli whose rules hang raises nothing: that is no proof of calm."""
+    database = open_database(f"sqlite:///{tmp_path / 'linli.db'}")
+    upgrade(database)
+    none: dict[str, float] = {}
+    for name in ("simulator", "rules"):
+        report(database, WorkerReport(name, 1, NOON, NOON, "ok", Text("", ""), none))
+    report(database, WorkerReport("simulator", 1, NOON, NOON + MINUTE, "ok", Text("", ""), none))
+    try:
+        assert playing._silent(database, NOON) == ()
+        [fault] = playing._silent(database, NOON + MINUTE)
+    finally:
+        database.close()
+    assert fault.en == "rules does not report"
 
 
 def test_nothing_runs_on_an_empty_folder(tmp_path: Path) -> None:

@@ -1,3 +1,7 @@
+from dataclasses import replace
+
+import pytest
+
 from linli.clock import SECOND
 from linli.codec import AlertNotice
 from linli.model import Severity
@@ -8,10 +12,15 @@ START = 1_700_000_000_000_000
 
 
 def heard(
-    at_s: float, rule: str = "door-forced", subject: str = "d1", change: str = "opened", severity: str = "high"
+    at_s: float,
+    rule: str = "door-forced",
+    subject: str = "d1",
+    change: str = "opened",
+    severity: str = "high",
+    alert: str = "a1",
 ) -> Heard:
     at = START + round(at_s * SECOND)
-    notice = AlertNotice("a1", rule, "c001", subject, severity, "firing", "unacknowledged", change, at, at)
+    notice = AlertNotice(alert, rule, "c001", subject, severity, "firing", "unacknowledged", change, at, at)
     return Heard(notice, at)
 
 
@@ -46,8 +55,14 @@ def test_slack_moves_the_deadline() -> None:
     assert verdicts([wanted()], [heard(13.1)], slack=3 * SECOND) == [Verdict.LATE]
 
 
+def test_slack_lets_nothing_come_before_its_cause() -> None:
+    """A machine that is slow makes alerts late, never early: an alert at the splash, before the water stays, is wrong."""
+    assert verdicts([wanted()], [heard(3.9)], slack=29 * SECOND) == [Verdict.EARLY]
+    assert verdicts([wanted()], [heard(4.1)], slack=29 * SECOND) == [Verdict.OK]
+
+
 def test_unexpected_is_listed() -> None:
-    """Another rule, another subject and a second opening are unexpected; other changes are not."""
+    """Another rule, another subject and a second opening are unexpected; what follows from them or from people is not."""
     notices = [heard(6), heard(7), heard(8, subject="d2"), heard(9, rule="fire-alarm"), heard(9, change="resolved")]
     lines = judge([wanted()], notices, START)
     assert [line.verdict for line in lines] == [Verdict.OK, *[Verdict.UNEXPECTED] * 3]
@@ -57,6 +72,22 @@ def test_unexpected_is_listed() -> None:
         ("fire-alarm", "d1"),
     ]
     assert not passed(lines)
+
+
+@pytest.mark.parametrize("change", ["confirmed", "escalated"])
+def test_unexpected_alarm_about_an_expected_alert(change: str) -> None:
+    """That an alert is confirmed or becomes worse calls people too: it passes only where it is expected."""
+    lines = judge([wanted()], [heard(6), heard(7, change=change)], START)
+    assert [(line.change, line.verdict) for line in lines] == [("opened", Verdict.OK), (change, Verdict.UNEXPECTED)]
+    assert verdicts([wanted(), wanted(change=change)], [heard(6), heard(7, change=change)]) == [Verdict.OK] * 2
+
+
+def test_the_same_notice_twice_is_one() -> None:
+    """Delivery may repeat a notice: alert, change and time say that it is the same. Another alert at that time is not."""
+    first = heard(6)
+    again = replace(first, at=first.at + SECOND)
+    assert verdicts([wanted()], [first, again]) == [Verdict.OK]
+    assert verdicts([wanted()], [first, again, heard(6, alert="a2")]) == [Verdict.OK, Verdict.UNEXPECTED]
 
 
 def test_nothing_expected_nothing_raised() -> None:
