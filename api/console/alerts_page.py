@@ -1,12 +1,14 @@
 """The alert list: worst first, kept up to date by the live feed."""
 
 import asyncio
+import logging
 
 from fastapi import Request
 from fastapi.responses import RedirectResponse
 from nicegui import Client, ui
 from nicegui.element import Element
 from nicegui.events import GenericEventArguments
+from sqlalchemy.exc import SQLAlchemyError
 
 from api import words
 from api.console import texts
@@ -14,9 +16,12 @@ from api.console.consoles import Consoles
 from api.console.dialogs import ActDialog, acknowledging
 from api.console.layout import MAX_KNOWN, frame, known_alerts
 from api.console.rows import Row, row
-from api.console.visit import Visit, enter
+from api.console.visit import Visit, enter, person_now
 from api.services import Services
 from api.views import AlertView
+from linli.errors import LinliError, NotSignedIn
+
+_log = logging.getLogger(__name__)
 
 RECENT = 200
 """How many alerts 'all' shows."""
@@ -51,15 +56,26 @@ def _board(services: Services, visit: Visit, views: list[AlertView]) -> None:
 
     async def show(event: GenericEventArguments) -> None:
         everything = bool(event.args.get("all"))
-        found = await asyncio.to_thread(
-            services.alerts, visit.person, open_only=not everything, limit=RECENT if everything else MAX_KNOWN
-        )
+        try:
+            found = await asyncio.to_thread(_read, services, visit, everything)
+        except NotSignedIn:
+            ui.navigate.to("/login?fault=ended")
+            return
+        except (LinliError, SQLAlchemyError) as error:
+            _log.warning("cannot read the list of alerts: %s", error)
+            ui.notify(texts.TRY_AGAIN.of(visit.language))
+            return
         board.props["all"] = everything
         board.props["rows"] = _rows(services, visit, found)
         board.update()
 
     board.on("acknowledge", lambda event: dialog.ask(str(event.args["id"]), str(event.args["title"])))
     board.on("show", show)
+
+
+def _read(services: Services, visit: Visit, everything: bool) -> list[AlertView]:
+    limit = RECENT if everything else MAX_KNOWN
+    return services.alerts(person_now(services, visit), open_only=not everything, limit=limit)
 
 
 def _rows(services: Services, visit: Visit, views: list[AlertView]) -> list[Row]:

@@ -1,20 +1,24 @@
 """Acting on an alert: acknowledge with a comment, close with a reason."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from nicegui import ui
 from nicegui.events import GenericEventArguments
+from sqlalchemy.exc import SQLAlchemyError
 
 from api.console import texts
 from api.console.layout import Node
-from api.console.visit import Visit
+from api.console.visit import Visit, person_now
 from api.services import Services
 from api.views import AlertView
 from linli.db.people import Person
-from linli.errors import LinliError, NotSignedIn
+from linli.errors import LinliError, NotSignedIn, StoreError
 from linli.i18n import Text
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +91,18 @@ class ActDialog:
             await asyncio.to_thread(self._do)
         except NotSignedIn:
             ui.navigate.to("/login?fault=ended")
+        except (SQLAlchemyError, StoreError) as error:
+            _log.warning("an act on %s could not be stored: %s", self._alert, error)
+            self._say(texts.TRY_AGAIN.of(self._visit.language))
         except LinliError as error:
             self._say(error.text.of(self._visit.language))
         else:
             self._dialog.close()
-        self._enable(True)
+        finally:
+            self._enable(True)
 
     def _do(self) -> None:
-        person = self._services.people.by_session(self._visit.token)
-        if person is None:
-            raise NotSignedIn(texts.SIGNED_OUT)
-        self._act.call(person, self._alert, self._text)
+        self._act.call(person_now(self._services, self._visit), self._alert, self._text)
 
     def _enable(self, enabled: bool) -> None:
         self._button.props["disabled"] = not enabled

@@ -9,8 +9,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from fastapi import Request
 from fastapi.responses import RedirectResponse
 
+from api.console import texts
 from api.services import Services
 from linli.db.people import Person
+from linli.errors import NotSignedIn
 from linli.i18n import Language
 from linli.model import Role
 
@@ -46,6 +48,17 @@ async def enter(services: Services, request: Request) -> Visit | RedirectRespons
         wanted = request.url.path
         return RedirectResponse("/login" if wanted == "/" else f"/login?next={quote(wanted)}", 303)
     return visit
+
+
+def person_now(services: Services, visit: Visit) -> Person:
+    """Who is looking, as they are now: a page may be open for days, while roles and communities change. Reads the database.
+
+    NotSignedIn if the session has ended or the account is disabled.
+    """
+    person = services.people.by_session(visit.token)
+    if person is None:
+        raise NotSignedIn(texts.SIGNED_OUT)
+    return person
 
 
 def language_of(services: Services, request: Request, person: Person | None) -> str:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 from playwright.sync_api import BrowserContext, expect
+from sqlalchemy import text
 
 from api.console.chart import LINE
 from linli.clock import local_time
@@ -98,6 +99,44 @@ def test_an_alert_arrives_and_is_acknowledged(
     expect(page.locator("[data-test=evidence]")).to_contain_text("门被强行打开")
     expect(page.locator("[data-test=sentence]")).to_contain_text("没有刷卡")
     expect(page.locator(".steps li")).to_have_count(3)
+
+
+def test_an_act_that_cannot_be_stored_says_so(
+    console: ConsoleProcess, context: BrowserContext, sign_in: SignIn
+) -> None:
+    """When the database fails the dialog says to try again, and trying again works: it never hangs with a dead button."""
+    page = sign_in(context)
+    alert = console.hand.put(world.forced_door(console.now, "c001-door-07"))
+    row = page.locator(row_of(alert))
+    row.locator("[data-test=acknowledge]").click()
+    with console.database.write() as connection:
+        connection.execute(text("CREATE TRIGGER full BEFORE INSERT ON actions BEGIN SELECT RAISE(ABORT, 'full'); END"))
+    try:
+        page.click("[data-test=confirm]")
+        expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("请再试一次")
+        expect(page.locator("[data-test=confirm]")).to_be_enabled()
+    finally:
+        with console.database.write() as connection:
+            connection.execute(text("DROP TRIGGER full"))
+    page.click("[data-test=confirm]")
+    expect(row).to_have_attribute("data-handling", "acknowledged")
+
+
+def test_a_list_that_cannot_be_read_says_so(console: ConsoleProcess, context: BrowserContext, sign_in: SignIn) -> None:
+    """The list stays as it was, with a word that it did not work; pressing again works once the database does."""
+    page = sign_in(context)
+    everything = page.locator("[data-test=all]")
+    with console.database.write() as connection:
+        connection.execute(text("ALTER TABLE alerts RENAME TO alerts_away"))
+    try:
+        everything.click()
+        expect(page.locator(".q-notification")).to_contain_text("请再试一次")
+        expect(everything).to_have_attribute("aria-pressed", "false")
+    finally:
+        with console.database.write() as connection:
+            connection.execute(text("ALTER TABLE alerts_away RENAME TO alerts"))
+    everything.click()
+    expect(everything).to_have_attribute("aria-pressed", "true")
 
 
 def test_another_console_sees_the_acknowledgement(
