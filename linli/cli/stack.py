@@ -50,7 +50,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class FirstRun:
-    """What `prepare` had to make: `accounts` is empty unless nobody had one; `compound` if the demo one was registered."""
+    """What `prepare` had to make: `accounts` that are new (none as a rule), `compound` if the demo one was registered."""
 
     accounts: tuple[Account, ...] = ()
     compound: bool = False
@@ -89,15 +89,18 @@ def _fill(settings: Settings, database: Database) -> FirstRun:
 
             registry.save(connection, demo_registry())
         communities = registry.read_registry(connection).communities
-    accounts = _first_accounts(People(database, settings.clock()), list(communities))
+    accounts = _first_accounts(People(database, settings.clock()), list(communities), demo=compound)
     ensure_broker_users(settings, database)
     return FirstRun(tuple(accounts), compound)
 
 
-def _first_accounts(people: People, communities: Sequence[str]) -> list[Account]:
-    """Accounts for who has none yet: one for each role, or an administrator where there is nothing to belong to."""
+def _first_accounts(people: People, communities: Sequence[str], demo: bool) -> list[Account]:
+    """Accounts for who has none yet: one for each role, or an administrator where there is nothing to belong to.
+
+    `demo`: the demo compound was registered just now; then also for roles that nobody has, after a first run without it.
+    """
     if communities:
-        return [Account(*made) for made in make_demo_accounts(people, communities)]
+        return [Account(*made) for made in make_demo_accounts(people, communities, complete=demo)]
     if people.all():
         return []
     person, password = people.add("admin", Role.ADMINISTRATOR, display_name="管理员 Administrator")

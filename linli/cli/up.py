@@ -79,10 +79,18 @@ def _say_welcome(settings: Settings, first: FirstRun, people: Sequence[Person]) 
 
     say(f"邻里 Linli  {page_address(settings)}", f"Linli  {page_address(settings)}")
     if first.accounts:
-        say(
-            "首次运行，已建立以下账号，密码只显示这一次：",
-            "First run: these accounts were made. Their passwords are shown this once:",
-        )
+        before = len(people) - len(first.accounts)
+        if before:
+            say(
+                f"已有 {before} 个账号；为演示小区新建了以下账号，密码只显示这一次：",
+                f"Accounts before: {before}. For the demo compound these were made. "
+                "Their passwords are shown this once:",
+            )
+        else:
+            say(
+                "首次运行，已建立以下账号，密码只显示这一次：",
+                "First run: these accounts were made. Their passwords are shown this once:",
+            )
         for account in first.accounts:
             role = ROLES[account.role]
             shown = f"{account.name:<10}{account.password}"

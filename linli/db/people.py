@@ -289,13 +289,18 @@ class People:
         return [_person(row, belongs[row.id]) for row in rows]
 
 
-def make_demo_accounts(people: People, communities: Iterable[str]) -> list[tuple[Role, str, str]]:
+def make_demo_accounts(
+    people: People, communities: Iterable[str], *, complete: bool = False
+) -> list[tuple[Role, str, str]]:
     """The accounts of a first run, as (role, name, password): 'admin', 'guard' and 'manager', with passwords made now.
 
-    The last two belong to `communities`. Nothing if anybody has an account already: passwords are shown once.
+    The last two belong to `communities`. Nothing if anybody has an account already: passwords are shown once. `complete`:
+    then those whose role nobody has, and whose name is free.
     """
-    if people.all():
+    there = people.all()
+    if there and not complete:
         return []
+    roles, names = {person.role for person in there}, {person.name for person in there}
     belong = list(communities)
     wanted = (
         (Role.ADMINISTRATOR, "admin", "管理员 Administrator"),
@@ -305,6 +310,7 @@ def make_demo_accounts(people: People, communities: Iterable[str]) -> list[tuple
     return [
         (role, name, people.add(name, role, belong, display_name=display_name)[1])
         for role, name, display_name in wanted
+        if role not in roles and name not in names
     ]
 
 

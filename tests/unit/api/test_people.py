@@ -273,6 +273,15 @@ def test_the_accounts_of_a_first_run(people: People) -> None:
         assert person.role is role
         assert person.sees("c002")
     assert make_demo_accounts(people, ["c001"]) == []
+    assert make_demo_accounts(people, ["c001"], complete=True) == []
+
+
+def test_accounts_that_complete_those_there_are(people: People) -> None:
+    """For a role that nobody has, unless somebody has the name."""
+    people.add("manager", Role.ADMINISTRATOR)
+    made = make_demo_accounts(people, ["c001"], complete=True)
+    assert [(role, name) for role, name, _ in made] == [(Role.SECURITY, "guard")]
+    assert people.get("guard").sees("c001")
 
 
 def test_made_passwords_are_readable_and_differ() -> None:

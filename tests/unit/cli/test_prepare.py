@@ -12,7 +12,7 @@ from edge.config import load_site
 from linli.access import Access, BrokerUsers, gateway_user
 from linli.cli.gateways import agent_config
 from linli.cli.main import run
-from linli.cli.stack import Stack, page_address, prepare
+from linli.cli.stack import FirstRun, Stack, page_address, prepare
 from linli.datafolder import DataFolder
 from linli.db import schema
 from linli.db.database import open_database
@@ -57,7 +57,7 @@ def test_a_gateway_that_is_registered_no_more_has_no_user(settings: Settings) ->
 
 
 def test_without_the_simulator_nothing_is_registered(settings: Settings) -> None:
-    """An administrator is there all the same; the compound comes with the first run that has the simulator."""
+    """An administrator is there all the same; compound, guard and manager come with the first run that has the simulator."""
     bare = settings.model_copy(update={"simulator": False})
     assert [account.role for account in prepare(bare).accounts] == [Role.ADMINISTRATOR]
     database = open_database(settings.app_database_url)
@@ -65,7 +65,12 @@ def test_without_the_simulator_nothing_is_registered(settings: Settings) -> None
         assert connection.execute(select(schema.communities)).all() == []
     database.close()
     later = prepare(settings)
-    assert (later.accounts, later.compound) == ((), True)
+    assert later.compound
+    assert [(account.role, account.name) for account in later.accounts] == [
+        (Role.SECURITY, "guard"),
+        (Role.PROPERTY, "manager"),
+    ]
+    assert prepare(settings) == FirstRun()
 
 
 def test_a_broker_of_ones_own_needs_no_passwords_of_ours(settings: Settings) -> None:

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from linli.cli.stack import FirstRun
+from linli.cli.stack import FirstRun, prepare
 from linli.cli.up import _say_welcome
+from linli.db.database import open_database
+from linli.db.people import People
 from linli.settings import Settings, load_settings
 
 
@@ -21,3 +23,16 @@ def test_passwords_in_clear_are_told_of(
     """At each start at which other machines can reach the embedded broker."""
     _say_welcome(settings.model_copy(update={"broker_bind": bind}), FirstRun(), [])
     assert ("no TLS" in capsys.readouterr().out) is told
+
+
+def test_accounts_made_later_are_not_called_a_first_run(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    """With --no-simulator first and the simulator later: who was there is told apart from who came, with a password."""
+    prepare(settings.model_copy(update={"simulator": False}))
+    later = prepare(settings)
+    database = open_database(settings.app_database_url)
+    _say_welcome(settings, later, People(database, settings.clock()).all())
+    database.close()
+    said = capsys.readouterr().out
+    assert "First run" not in said
+    assert "Accounts before: 1." in said
+    assert all(account.password in said for account in later.accounts)
