@@ -23,7 +23,9 @@ class Timers(Generic[C]):
         self._set: dict[Key, tuple[C, int]] = {}
 
     def set(self, clock: C, deadline: int, key: Key) -> None:
-        """Have `key` come due when `clock` reaches `deadline`."""
+        """Have `key` come due when `clock` reaches `deadline`. Setting it to what it is costs nothing."""
+        if self._set.get(key) == (clock, deadline):
+            return
         self._set[key] = (clock, deadline)
         heappush(self._heaps.setdefault(clock, []), (deadline, key))
 
@@ -51,6 +53,10 @@ class Timers(Generic[C]):
         if found is not None:
             del self._set[found]
         return found
+
+    def __len__(self) -> int:
+        """How many entries it holds, those included that are forgotten and not yet passed over."""
+        return sum(map(len, self._heaps.values()))
 
     def on(self, clock: C) -> list[tuple[Key, int]]:
         """The keys with a deadline on `clock`, in order of key."""
