@@ -74,6 +74,7 @@ class Seen:
     key: str
     evidence: Evidence
     zone: ZoneInfo
+    historic: bool = False
     data: dict[str, Any] = field(default_factory=dict)
     quantity: str = ""
     value: float | None = None

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
-from linli.clock import DAY
+from linli.clock import DAY, MINUTE
 from linli.db.registry import RegistrySnapshot
 from linli.delivery import key_of
 from linli.model import (
@@ -33,11 +33,15 @@ from rules.inputs import ActionIn, AdoptIn, Input, ListenIn, MessageIn, PassedIn
 from rules.lanes import LaneClock, Listening, sane
 from rules.model import MissingClause, Rule
 from rules.scope import Ref, Scope
-from rules.sentences import sentence, zone_of
+from rules.sentences import sentence, with_age, zone_of
 from rules.timers import Key, Timers
 
 HISTORIC_AFTER = DAY
-"""What is older than this when it arrives is history: it alarms nobody, whatever its sender says."""
+"""What is older than this when it arrives is history: it alarms nobody, whatever its sender says. What is younger and called
+historic by its sender counts for life safety alone."""
+
+TOLD_LATE = 5 * MINUTE
+"""An alert that comes so long after what it tells of says so."""
 
 Output = Transition | ActionDone
 LaneName = tuple[str, Lane]
@@ -113,7 +117,7 @@ class Engine:
         observations = list(self._observations(message, received_at, clock.delivered))
         yield from self._expire(lane, clock, besides={device.id for device, _ in observations})
         for device, seen in observations:
-            yield from self._own_time(device, seen.time, clock.delivered)
+            yield from self._own_time(device, seen, clock.delivered)
             yield from self._observe(device, seen)
         yield from self._expire(lane, clock)
 
@@ -141,7 +145,7 @@ class Engine:
         start = f"{message.bootid}/{message.lane}/{message.sequence}"
         if message.type != READINGS_TYPE:
             device = self._device(message.subject, message)
-            if device is not None and not self._history(message, message.time, received_at):
+            if device is not None and not self._history(message, device, message.time, received_at):
                 time = sane(message.time, received_at)
                 evidence = Evidence(time, device.id, message.type, data=message.data)
                 yield device, self._seen(message, device, message.type, time, base, start, evidence)
@@ -149,7 +153,7 @@ class Engine:
         numbered = sorted(enumerate(message.readings), key=lambda item: item[1].time)
         for number, reading in numbered:
             device = self._device(reading.device, message)
-            if device is not None and not self._history(message, reading.time, received_at):
+            if device is not None and not self._history(message, device, reading.time, received_at):
                 time = sane(reading.time, received_at)
                 evidence = Evidence(time, device.id, reading.quantity, reading.value, reading.unit)
                 seen = self._seen(message, device, READINGS_TYPE, time, base, f"{start}/{number}", evidence)
@@ -162,7 +166,7 @@ class Engine:
         community = self.scope.registry.communities.get(device.community)
         zone = zone_of(community.timezone if community else "UTC")
         data: dict[str, Any] = dict(message.data)
-        return Seen(kind, time, base, message.lane, message.gateway, key, evidence, zone, data)
+        return Seen(kind, time, base, message.lane, message.gateway, key, evidence, zone, message.historic, data)
 
     def _device(self, name: str, message: Message) -> Device | None:
         device = self.scope.registry.devices.get(name)
@@ -172,8 +176,9 @@ class Engine:
             return None
         return device
 
-    def _history(self, message: Message, time: int, received_at: int) -> bool:
-        if message.historic or received_at - time > HISTORIC_AFTER:
+    def _history(self, message: Message, device: Device, time: int, received_at: int) -> bool:
+        over = message.historic and not self.scope.plan(device).life_safety
+        if over or received_at - time > HISTORIC_AFTER:
             self._refuse("historic")
             return True
         return False
@@ -187,14 +192,18 @@ class Engine:
         plan = self.scope.plan(device)
         refs = plan.readings.get(seen.quantity, []) if seen.quantity else plan.events.get(seen.kind, [])
         for ref in sorted({*refs, *plan.anything}) if plan.anything else refs:
+            if seen.historic and ref not in plan.life_safety:
+                continue
             self.counters.evaluations += 1
             watch = self._watch(device, ref, seen.lane)
             yield from self._run(device, ref, watch, watch.observe(self.scope.clause(ref), seen))
 
-    def _own_time(self, device: Device, time: int, agent_time: int) -> Iterator[Output]:
+    def _own_time(self, device: Device, seen: Seen, agent_time: int) -> Iterator[Output]:
         running = [item for item in self.watches.get(device.id, {}).items() if item[1].deadline is not None]
+        if seen.historic:
+            running = [item for item in running if item[0] in self.scope.plan(device).life_safety]
         for ref, watch in sorted(running, key=lambda item: (item[1].deadline, item[0])):
-            yield from self._run(device, ref, watch, watch.own_time(self.scope.clause(ref), time, agent_time))
+            yield from self._run(device, ref, watch, watch.own_time(self.scope.clause(ref), seen.time, agent_time))
 
     def _expire(self, lane: LaneName, clock: LaneClock, besides: Container[str] = ()) -> Iterator[Output]:
         for by_delivery, upto in ((False, clock.time), (True, clock.delivered)):
@@ -210,7 +219,7 @@ class Engine:
         told = list(signals)
         self.follow(device.id, ref, watch)
         for signal in told:
-            yield from self._tell(device, ref, signal)
+            yield from self._tell(device, ref, watch, signal)
 
     def follow(self, device: str, ref: Ref, watch: Watch) -> None:
         """Make the timers agree with the watch's deadline."""
@@ -221,7 +230,7 @@ class Engine:
             missing = isinstance(self.scope.clause(ref).part, MissingClause)
             self.timers.set((watch.gateway, watch.lane, missing), watch.deadline, key)
 
-    def _tell(self, device: Device, ref: Ref, signal: Signal) -> Iterator[Transition]:
+    def _tell(self, device: Device, ref: Ref, watch: Watch, signal: Signal) -> Iterator[Transition]:
         rule = self.scope.rules[ref[0]]
         subject, subject_kind = self.scope.subject(rule, device)
         fired = signal.sign is Sign.FIRED
@@ -231,6 +240,9 @@ class Engine:
             if fired
             else rule.sentence.text
         )
+        late = self.lanes[watch.gateway, watch.lane].received_at - signal.at
+        if fired and late > TOLD_LATE:
+            text = with_age(text, device, self.scope.registry, signal.at, late)
         about = About(subject, subject_kind, device.community, place, text)
         yield from self.book.signal(rule, ref[1], device.id, about, signal)
 

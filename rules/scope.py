@@ -21,6 +21,7 @@ class Plan:
     anything: list[Ref] = field(default_factory=list)
     """Clauses that any report of the device matters to."""
     missing: list[Ref] = field(default_factory=list)
+    life_safety: set[Ref] = field(default_factory=set)
 
 
 class Scope:
@@ -82,6 +83,8 @@ class Scope:
             for number, clause in enumerate(rule.when):
                 ref = (rule.id, number)
                 part = clause.part
+                if rule.life_safety:
+                    plan.life_safety.add(ref)
                 if isinstance(part, ReadingClause):
                     plan.readings.setdefault(part.quantity, []).append(ref)
                     continue

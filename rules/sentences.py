@@ -35,11 +35,9 @@ def sentence(
 ) -> Text:
     """Why this alert is there. `time` is when it fired; the value is that of the newest evidence."""
     part = rule.when[clause].part
-    community = registry.communities.get(device.community)
     place = registry.places.get(device.place)
     last = evidence[-1] if evidence else None
-    local = local_time(time, zone_of(community.timezone if community else "UTC"))
-    shown = local.strftime("%m-%d %H:%M:%S")
+    community = registry.communities.get(device.community)
     reads = isinstance(part, ReadingClause)
     quantity = part.quantity if isinstance(part, ReadingClause) else ""
     facts: dict[str, object] = {
@@ -52,9 +50,24 @@ def sentence(
         "value": _number(last.value, quantity) if last else "",
         "threshold": _number(part.threshold, quantity) if isinstance(part, ReadingClause) else "",
         "for": spoken(rule.when[clause].hold),
-        "time": shown,
+        "time": _shown(time, device, registry),
     }
     return rule.sentence.text.format(**facts)
+
+
+def with_age(told: Text, device: Device, registry: RegistrySnapshot, time: int, late: int) -> Text:
+    """The sentence of what happened at `time`, saying that it came `late` microseconds after."""
+    shown = _shown(time, device, registry)
+    age = spoken(late // HOUR * HOUR if late >= 2 * HOUR else late // MINUTE * MINUTE)
+    return Text(
+        f"{told.zh}（发生于 {shown}，{age.zh}后才收到。）",
+        f"{told.en} (It happened at {shown} and reached us {age.en} later.)",
+    )
+
+
+def _shown(time: int, device: Device, registry: RegistrySnapshot) -> str:
+    community = registry.communities.get(device.community)
+    return local_time(time, zone_of(community.timezone if community else "UTC")).strftime("%m-%d %H:%M:%S")
 
 
 def _number(value: object, quantity: str) -> str:

@@ -1,12 +1,15 @@
 """Event time: what a timer goes by, when the server's clock stands in, and what alarms nobody."""
 
+from pathlib import Path
+
 import pytest
 
 from linli.model import Condition, Lane
 from rules.engine import Engine
 from rules.inputs import AdoptIn, MessageIn, RegistryIn
 from rules.lanes import LaneClock, Listening
-from tests.unit.rules.world import Bench, registry
+from rules.load import load_rules
+from tests.unit.rules.world import Bench, registry, rule_of
 
 OPENED, CLOSED = "access.door.opened", "access.door.closed"
 
@@ -146,10 +149,50 @@ def test_historic_messages_alarm_nobody() -> None:
     """Marked by the agent, or more than a day old when it came (case 21: a point of 30 days ago)."""
     bench = Bench()
     feed = bench.feed
-    bench.put(feed.event(0, "smoke", "fire.alarm.raised", historic=True))
-    bench.put(feed.event(-30 * 86400, "smoke", "fire.alarm.raised", taken=5))
+    bench.put(feed.event(0, "door", OPENED, historic=True), feed.beat(1000))
+    bench.put(feed.event(-30 * 86400, "smoke", "fire.alarm.raised", taken=1005))
+    bench.put(feed.event(-30 * 86400, "smoke", "fire.alarm.raised", taken=1006, historic=True))
     assert bench.happened == []
-    assert bench.engine.counters.refused == {"historic": 2}
+    assert bench.engine.counters.refused == {"historic": 3}
+
+
+def test_life_safety_under_a_day_old_pages_once_and_says_how_old_it_is() -> None:
+    """Marked historic or not: a smoke detector that had buffered for 62 minutes. Its evidence has its own time."""
+    bench = Bench()
+    feed = bench.feed
+    bench.put(feed.beat(3700))
+    assert bench.put(feed.event(0, "smoke", "sensor.smoke.detected", taken=3720, historic=True)) == [
+        ("opened", "fire-alarm", 0)
+    ]
+    alert = bench.alert("fire-alarm")
+    assert alert.sentence.en.endswith("(It happened at 11-15 06:13:20 and reached us 62 min later.)")
+    assert alert.sentence.zh.endswith("（发生于 11-15 06:13:20，62 分钟后才收到。）")
+    assert [evidence.time for evidence in alert.evidence] == [feed.us(0)]
+
+
+def test_a_buffered_entrapment_that_was_over_is_told_and_ends() -> None:
+    """Stopped and released two minutes later, both hours ago: opened and returned at their own times, for a person to close.
+    The next one, released within 60 s, is none."""
+    bench = Bench()
+    feed = bench.feed
+    stuck = {"door_zone": False, "occupied": True}
+    for at, kind in ((0, "stopped"), (120, "released"), (300, "stopped"), (330, "released")):
+        bench.put(feed.event(at, "lift", f"facility.lift.{kind}", stuck, taken=9000 + at / 1000, historic=True))
+    bench.put(feed.beat(9100), feed.beat(9200))
+    assert bench.happened == [("opened", "lift-entrapment", 60), ("resolved", "lift-entrapment", 120)]
+    assert "2 h later" in bench.alert("lift-entrapment").sentence.en
+
+
+def test_a_historic_event_moves_only_the_life_safety_clauses_of_its_device(tmp_path: Path) -> None:
+    """The same detector under two rules: the other one neither begins nor ends nor comes due by it."""
+    when = "  - state: {begins: {types: [fire.alarm.raised]}, ends: [{types: [fire.alarm.cleared]}], for: 30s}\n"
+    bench = Bench([*load_rules(), *rule_of(tmp_path / "more", when)])
+    feed = bench.feed
+    bench.put(feed.event(0, "smoke", "fire.alarm.raised"))
+    bench.put(feed.event(40, "smoke", "fire.alarm.cleared", taken=20, historic=True))
+    assert [item for item in bench.happened if item[1] == "test-rule"] == []
+    bench.put(feed.beat(31))
+    assert bench.happened[-1] == ("opened", "test-rule", 30)
 
 
 def test_who_is_not_registered_is_refused_and_counted() -> None:
