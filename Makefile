@@ -34,7 +34,7 @@ check: dev
 test: check
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
-bench: install
+bench: dev
 	$(BIN)/linli bench all
 
 picture: dev

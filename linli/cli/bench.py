@@ -48,7 +48,7 @@ def bench(
         ),
     ] = None,
 ) -> None:
-    """Exit status 0 if all was measured, 2 if something could not be."""
+    """Exit status 0 if all was measured, 1 if something sent never arrived, 2 if something could not be measured."""
     from linli.cli.benches.measured import document
     from linli.settings import load_settings
 
@@ -59,15 +59,18 @@ def bench(
         )
     settings = load_settings()
     target = json_file.resolve() if json_file is not None else None
-    documents = []
+    documents, lost = [], 0
     for one in BENCHES if name == ALL else (name,):
         typer.echo(f"{one}: {BENCHES[one]}...", err=True)
         measured = _measure_of(one)(settings, quick)
         _show(one, measured)
-        documents.append(document(one, measured.metrics))
+        documents.append(document(one, measured))
+        lost += measured.lost
     if target is not None:
         written = documents if name == ALL else documents[0]
         target.write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    if lost:
+        raise typer.Exit(1)
 
 
 def _measure_of(name: str) -> "Callable[[Settings, bool], Measured]":

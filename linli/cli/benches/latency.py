@@ -96,25 +96,40 @@ def _measure(linli: PrivateLinli, watcher: Watcher, ear: Ear, doors: Sequence[st
         heard = alerts.get(one.door)
         at = seen.get(heard.notice.id) if heard else None
         to_page.append(_LONGEST_S if at is None else (at - one.at) / SECOND)
+    lost = sum(one == _LONGEST_S for one in to_page)
     metrics = {
-        "device_to_page_p50_s": percentile(to_page, 50),
-        "device_to_page_p99_s": percentile(to_page, 99),
-        "device_to_page_max_s": max(to_page),
+        f"device_to_{watcher.what}_p50_s": percentile(to_page, 50),
+        f"device_to_{watcher.what}_p99_s": percentile(to_page, 99),
+        f"device_to_{watcher.what}_max_s": max(to_page),
         "device_to_notice_p50_s": percentile(to_notice, 50) if to_notice else _LONGEST_S,
         "device_to_notice_p99_s": percentile(to_notice, 99) if to_notice else _LONGEST_S,
         "samples": float(len(sent)),
-        "missing": float(sum(one == _LONGEST_S for one in to_page)),
+        "missing": float(lost),
         "seconds": seconds,
     }
     metrics |= {f"cpu_s_{name}": used - before.get(name, 0.0) for name, used in after.items()}
-    return Measured(metrics, (Text(f"页面：{watcher.kind}", f"page: {watcher.kind}"),))
+    return Measured(metrics, _notes(watcher, lost), {"page": watcher.kind}, lost)
+
+
+def _notes(watcher: Watcher, lost: int) -> tuple[Text, ...]:
+    notes = [Text(f"观看者：{watcher.kind}", f"watched by: {watcher.kind}")]
+    if watcher.lacks is not None:
+        notes.append(
+            Text(
+                f"没有测到页面，只测到实时流：{watcher.lacks.zh}",
+                f"the page was not measured, only the live stream: {watcher.lacks.en}",
+            )
+        )
+    if lost:
+        notes.append(Text(f"{lost} 条告警始终没有出现", f"{lost} alerts never appeared"))
+    return tuple(notes)
 
 
 def _await_connection(agent: Agent) -> None:
     pause, deadline = threading.Event(), monotonic() + 20
     while not all(upto for consumers in agent.stats().positions.values() for upto in consumers.values()):
         if monotonic() > deadline:
-            raise LinliError(Text("代理没有得到应答", "nobody answers the agent"))
+            raise LinliError(Text("边缘代理没有得到应答", "nobody answers the agent"))
         pause.wait(0.05)
 
 

@@ -18,10 +18,16 @@ _SOURCES = Path(__file__).resolve().parents[3]
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Metrics by name, in the unit that the name ends in; and what a reader should know of how they were measured."""
+    """Metrics by name, in the unit that the name ends in; and what a reader should know of how they were measured.
+
+    `setting`: the same for programs, as words beside the metrics. `lost`: how much of what was sent never arrived; anything
+    but 0 and the metrics do not count.
+    """
 
     metrics: Mapping[str, float]
-    notes: tuple[Text, ...] = field(default=())
+    notes: tuple[Text, ...] = ()
+    setting: Mapping[str, str] = field(default_factory=dict)
+    lost: int = 0
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
@@ -30,9 +36,10 @@ def percentile(values: Sequence[float], percent: float) -> float:
     return ordered[max(0, math.ceil(percent / 100 * len(ordered)) - 1)]
 
 
-def document(bench: str, metrics: Mapping[str, float]) -> dict[str, object]:
+def document(bench: str, measured: Measured) -> dict[str, object]:
     """The bench's result as it is written to a file."""
-    return {"bench": bench, "commit": commit(), "machine": machine(), "metrics": dict(metrics)}
+    head = {"bench": bench, "commit": commit(), "machine": machine()}
+    return head | dict(measured.setting) | {"metrics": dict(measured.metrics)}
 
 
 def commit() -> str:

@@ -29,12 +29,24 @@ _WATCH = """
 """Runs in the page: notes when a row is first laid out, in the frame that shows it."""
 
 _PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+NO_PLAYWRIGHT = Text("未安装 Playwright，请先运行 make dev", "Playwright is not installed: run make dev first")
+NO_BROWSER = Text(
+    "PATH 中没有 Chromium 或 Chrome（Debian/Ubuntu：apt install chromium）",
+    "no Chromium or Chrome is on the PATH (Debian/Ubuntu: apt install chromium)",
+)
 
 
 class Watcher(Protocol):
     """Somebody who looks at the alerts."""
 
     kind: str
+    """Who looks, as a word for programs."""
+
+    what: str
+    """What is looked at, as it stands in a metric's name."""
+
+    lacks: Text | None
+    """Why it is not the page that is looked at."""
 
     def seen(self) -> dict[str, int]:
         """Alert id -> when it was first seen, in microseconds since 1970 UTC."""
@@ -45,20 +57,21 @@ class Watcher(Protocol):
 
 def watch(address: str, name: str, password: str, clock: Clock) -> Watcher:
     """Sign in and look: in Chromium if Playwright and a Chromium are installed, else at the stream."""
-    program = next(filter(None, map(shutil.which, _PROGRAMS)), None)
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
-        return _Stream(address, name, password, clock)
+        return _Stream(address, name, password, clock, NO_PLAYWRIGHT)
+    program = next(filter(None, map(shutil.which, _PROGRAMS)), None)
     if program is None:
-        return _Stream(address, name, password, clock)
+        return _Stream(address, name, password, clock, NO_BROWSER)
     return _Browser(sync_playwright().start(), program, address, name, password)
 
 
 class _Browser:
     """The console's page in a headless Chromium."""
 
-    kind = "chromium"
+    kind, what = "chromium", "page"
+    lacks: Text | None = None
 
     def __init__(self, playwright: Any, program: str, address: str, name: str, password: str) -> None:
         self._playwright = playwright
@@ -86,9 +99,10 @@ class _Browser:
 class _Stream:
     """The server-sent events of the API, which the console's page stands beside: the last step before a page."""
 
-    kind = "stream"
+    kind, what = "stream", "stream"
 
-    def __init__(self, address: str, name: str, password: str, clock: Clock) -> None:
+    def __init__(self, address: str, name: str, password: str, clock: Clock, lacks: Text) -> None:
+        self.lacks: Text | None = lacks
         host = address.removeprefix("http://")
         self._clock = clock
         self._seen: dict[str, int] = {}

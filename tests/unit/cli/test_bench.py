@@ -1,14 +1,18 @@
 """The form of `linli bench`, without measuring anything."""
 
 import json
+import subprocess
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
 from linli.cli.bench import BENCHES, bench
-from linli.cli.benches.measured import commit, document, percentile
+from linli.cli.benches import latency
+from linli.cli.benches.measured import Measured, commit, document, percentile
+from linli.settings import Settings
 
 app = Typer()
 app.command()(bench)
@@ -29,11 +33,37 @@ def test_unknown_bench(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_document_has_the_designs_form() -> None:
-    """bench, commit, machine, metrics; all of it JSON."""
-    written = json.loads(json.dumps(document("latency", {"device_to_page_p99_s": 0.5})))
-    assert set(written) == {"bench", "commit", "machine", "metrics"}
+    """bench, commit, machine, metrics, and who watched; all of it JSON."""
+    measured = Measured({"device_to_page_p99_s": 0.5}, setting={"page": "chromium"})
+    written = json.loads(json.dumps(document("latency", measured)))
+    assert set(written) == {"bench", "commit", "machine", "page", "metrics"}
+    assert (written["page"], written["metrics"]) == ("chromium", {"device_to_page_p99_s": 0.5})
     assert written["commit"] == commit()
     assert written["machine"]["cores"] >= 1
+
+
+@pytest.mark.parametrize(("lost", "status"), [(0, 0), (2, 1)])
+def test_a_bench_that_lost_something_fails(
+    lost: int, status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What never arrived must not pass as a latency: the file is written all the same, for whoever looks into it."""
+
+    def measure(_settings: Settings, _quick: bool) -> Measured:
+        return Measured({"missing": float(lost)}, lost=lost)
+
+    monkeypatch.setattr(latency, "measure", measure)
+    file = tmp_path / "latency.json"
+    answer = CliRunner().invoke(app, ["latency", "--json", str(file)])
+    assert answer.exit_code == status, answer.output
+    assert json.loads(file.read_text())["metrics"] == {"missing": lost}
+
+
+def test_make_bench_brings_what_the_page_needs() -> None:
+    """Playwright comes with the tools of `make dev`: without them a fresh clone would measure the stream."""
+    plan = subprocess.run(
+        ["make", "-n", "-B", "bench"], cwd=Path(__file__).parents[3], capture_output=True, text=True, check=True
+    )
+    assert "--group dev" in plan.stdout
 
 
 @pytest.mark.parametrize(("percent", "value"), [(0, 1.0), (50, 50.0), (99, 99.0), (100, 100.0), (98.5, 99.0)])
