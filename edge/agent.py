@@ -211,20 +211,43 @@ class Agent:
         ]
 
     def take(self, drafts: Sequence[Draft]) -> None:
-        """Take several at once, with one commit. OutboxError if they could not be kept."""
-        waiting = list(drafts)
-        while waiting:
-            refused = self._outbox.take(waiting)
-            self._count("taken", len(waiting) - len(refused))
-            waiting = []
-            for draft, refusal in refused:
-                if len(draft.readings) > 1:  # one bad reading does not take the others with it
-                    middle = len(draft.readings) // 2
-                    waiting += [replace(draft, readings=draft.readings[:middle])]
-                    waiting += [replace(draft, readings=draft.readings[middle:])]
-                else:
-                    waiting += self._refuse(refusal.reason, refusal.detail, f"{draft.subject}/{draft.type}", b"")
-        self._notify()
+        """Take several at once: with one commit, and one more for each time that what was refused is halved.
+
+        OutboxError if they could not be kept; its `unkept` are those of them that are not, to be taken again.
+        """
+        waiting: Sequence[Draft] = drafts
+        reports: list[Draft] = []
+        try:
+            while waiting or reports:
+                refused = self._keep(waiting, reports)
+                waiting, reports = self._halve(refused)
+        finally:
+            self._notify()
+
+    def _keep(self, waiting: Sequence[Draft], reports: Sequence[Draft]) -> list[tuple[Draft, Refused]]:
+        """Commit both; what was refused of them. Reports that could not be kept are only logged: nobody has more."""
+        try:
+            refused = self._outbox.take([*waiting, *reports])
+        except OutboxError as error:
+            if waiting:
+                raise OutboxError(error.text, waiting) from error
+            _log.error("%d refused inputs could not be reported: %s", len(reports), error)
+            return []
+        self._count("taken", len(waiting) + len(reports) - len(refused))
+        return refused
+
+    def _halve(self, refused: Sequence[tuple[Draft, Refused]]) -> tuple[list[Draft], list[Draft]]:
+        """What to take again of what was refused, and what to report: one bad reading does not take others with it."""
+        halves: list[Draft] = []
+        reports: list[Draft] = []
+        for draft, refusal in refused:
+            if len(draft.readings) > 1:
+                middle = len(draft.readings) // 2
+                halves += [replace(draft, readings=draft.readings[:middle])]
+                halves += [replace(draft, readings=draft.readings[middle:])]
+            else:
+                reports += self._refuse(refusal.reason, refusal.detail, f"{draft.subject}/{draft.type}", b"")
+        return halves, reports
 
     def refuse(self, reason: str, detail: str, topic: str, payload: bytes) -> None:
         """Count, log and report an input from the device side that was not taken."""

@@ -184,6 +184,7 @@ class DeviceLink:
                 return
             except OutboxError as error:
                 _log.error("%s", error)
+                drafts = error.unkept
                 with self._wake:
                     if self._wake.wait_for(lambda: self._stopping, _RETRY_S):
                         return

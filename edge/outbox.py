@@ -41,7 +41,11 @@ _DROP_ORDER = (Lane.BULK, Lane.URGENT)
 
 
 class OutboxError(LinliError):
-    """The outbox cannot be opened or written: nothing of what was handed over is kept."""
+    """The outbox cannot be opened or written. `unkept`: what of the drafts handed over is not in it, and may be again."""
+
+    def __init__(self, text: Text, unkept: "Sequence[Draft]" = ()) -> None:
+        super().__init__(text)
+        self.unkept = unkept
 
 
 @dataclass(frozen=True, slots=True)

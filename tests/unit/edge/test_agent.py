@@ -1,7 +1,9 @@
 """The agent at a fake broker: nothing taken is lost, whoever is silent, gone or restored."""
 
 import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -294,6 +296,27 @@ def test_an_outbox_restored_from_an_old_image_goes_on_under_a_new_bootid(tmp_pat
     eventually(lambda: world.numbers(world.rules)[-1] == 44)
     assert world.numbers(world.ingest) == world.numbers(world.rules) == list(range(45))
     world.agent.stop()
+
+
+def test_a_report_that_cannot_be_kept_is_no_reason_to_take_again(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What came with the refused input is kept by then: an error would make the caller hand it over a second time."""
+    world.agent.stop()
+    with closing(sqlite3.connect(world.config.outbox / "outbox.db")) as disk:
+        disk.execute(
+            "CREATE TRIGGER fails BEFORE INSERT ON bulk WHEN instr(NEW.body, 'linli.input.refused')"
+            " BEGIN SELECT RAISE(ABORT, 'disk full'); END"
+        )
+        disk.commit()
+    world.agent, world.client = world.make()
+    world.agent.start()
+    world.agent.take([world.agent.event("d1", "test.event", {"n": n}) for n in (1, float("nan"), 2)])
+    eventually(lambda: world.numbers(world.ingest) == [1, 2])
+    assert "disk full" in caplog.text
+    with pytest.raises(OutboxError) as caught:
+        world.agent.refuse("not_json", "x", "t", b"")
+    assert [draft.type for draft in caught.value.unkept] == ["linli.input.refused"]
 
 
 # --- life -----------------------------------------------------------------------------------------------------------

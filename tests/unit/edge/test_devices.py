@@ -1,7 +1,10 @@
 """The device side joined to the agent: from a device's message to what the consumers get."""
 
 import json
+import sqlite3
+import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,9 +13,10 @@ from edge.agent import Agent
 from edge.config import AgentConfig
 from edge.devices import DeviceLink
 from edge.mapping import DeviceEntry, Mapper, SourceEntry
+from edge.outbox import Outbox
 from edge.refusals import RefusalReport
 from linli.clock import DAY, SystemClock, format_time
-from linli.model import READINGS_TYPE, TimeSource
+from linli.model import READINGS_TYPE, Reading, TimeSource
 from linli.testing import FakeBroker, FakeClient
 from tests.support import eventually
 from tests.unit.edge.fakes import FakeConsumer
@@ -109,6 +113,39 @@ def test_bad_input_is_reported_to_the_server_and_stops_nothing(site: Site) -> No
     assert site.link.unmapped() == {"zigbee2mqtt/nobody": 1}
     counts = site.link.counts()
     assert (counts.messages, counts.refused, counts.overflowed) == (3, 2, 0)
+
+
+def test_a_disk_that_fails_between_two_commits_doubles_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An event is kept, the readings beside it are refused for one of them, and then the disk fails for a while: only the
+    readings are handed over again."""
+    outbox = Outbox(tmp_path, "c001", "gw-c001")
+    outbox.open()
+    outbox.close()
+    site = Site(tmp_path)
+    site.ingest.deaf = True  # the outbox holds all, and so the sign that the disk works again
+    with closing(sqlite3.connect(outbox.file)) as disk:
+        disk.execute(
+            "CREATE TRIGGER fails BEFORE INSERT ON bulk WHEN instr(NEW.body, 'linli.readings') AND NOT EXISTS"
+            " (SELECT 1 FROM urgent WHERE instr(body, 'disk.works')) BEGIN SELECT RAISE(ABORT, 'disk full'); END"
+        )
+        disk.commit()
+    site.agent.start()
+    now = site.clock.now()
+    readings = [Reading("c001-probe-01", "temperature", now, value) for value in (1.0, float("nan"))]
+    drafts = [site.agent.event("c001-probe-01", "test.event", {}), *site.agent.packets(readings)]
+    thread = threading.Thread(target=site.link._hand_over, args=(drafts,))
+    thread.start()
+    eventually(lambda: "disk full" in caplog.text)
+    site.agent.take_event("c001-probe-01", "disk.works", {})
+    thread.join(timeout=10)
+    site.ingest.deaf = False
+    site.ingest.announce()
+    eventually(lambda: site.ingest.events(READINGS_TYPE) and site.ingest.events("disk.works"))
+    assert [len(message.readings) for message in site.ingest.events(READINGS_TYPE)] == [1]
+    assert len(site.ingest.events("test.event")) == 1
+    site.agent.stop()
 
 
 def test_what_overflows_the_queue_is_counted_and_reported(tmp_path: Path) -> None:
