@@ -82,6 +82,18 @@ class AlertBook:
         self.open[key] = record
         self._by_id[record.alert.id] = key
 
+    def believe(self, alert: Alert) -> None:
+        """Take the database's word for an alert that is open here as it once was: it has gone on since, or is closed."""
+        record = self.find(alert.id)
+        if record is None:
+            return
+        if alert.handling is Handling.CLOSED:
+            self.forget(record)
+            return
+        record.alert = alert
+        if alert.condition is not Condition.FIRING:
+            record.firing.clear()
+
     # --- signals ----------------------------------------------------------------------------------------------------
 
     def signal(self, rule: Rule, clause: int, device: str, about: About, signal: Signal) -> Iterator[Transition]:
@@ -204,7 +216,7 @@ class AlertBook:
             closed_by=actor if kind == "closed" else None,
             close_reason=comment if kind == "closed" else None,
         )
-        self._forget(record)
+        self.forget(record)
         by_person = kind == "closed"
         yield self._told(record, "closed", at, actor if by_person else None, comment if by_person else None)
 
@@ -276,7 +288,8 @@ class AlertBook:
         record.alert = dataclasses.replace(record.alert, updated_at=max(at, record.alert.updated_at))
         return Transition(record.alert, kind, at, actor, comment)
 
-    def _forget(self, record: Record) -> None:
+    def forget(self, record: Record) -> None:
+        """It is closed."""
         del self.open[record.alert.rule, record.alert.subject]
         del self._by_id[record.alert.id]
         self.closed[record.alert.id] = None

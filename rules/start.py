@@ -22,7 +22,8 @@ def bring_back(journal: Journal, alerts: SqlAlerts, rules: tuple[Rule, ...]) -> 
 
     DataFolderError if what is kept is damaged, SQLAlchemyError if the database does not answer (call it again). Open alerts
     that the engine knows nothing of, because its journal was lost, are taken over; a database older than the snapshot,
-    brought back from a backup, gets its open alerts from the engine.
+    brought back from a backup, gets its open alerts from the engine. A journal older than the database, brought back from a
+    copy, goes on above the database's position, or the database would take its effects for known ones.
     """
     written = alerts.position()
     waiting = Waiting()
@@ -30,6 +31,8 @@ def bring_back(journal: Journal, alerts: SqlAlerts, rules: tuple[Rule, ...]) -> 
         _log.warning("the journal is empty, the database is not")
         journal.keep(Snapshot(written, 0, dump(Engine())))
     engine = _replay(journal, alerts, waiting, written)
+    if journal.position < written:
+        _catch_up(journal, alerts, engine, waiting, written)
     stray = [alert for alert in alerts.open_alerts() if not _knows(engine, alert)]
     if tuple(engine.scope.rules.values()) != rules:
         _enter(journal, engine, waiting, RulesIn(rules))
@@ -37,6 +40,30 @@ def bring_back(journal: Journal, alerts: SqlAlerts, rules: tuple[Rule, ...]) -> 
         _log.warning("taking over %d open alerts that are not in the journal", len(stray))
         _enter(journal, engine, waiting, AdoptIn(tuple(stray)))
     return engine, waiting
+
+
+def _catch_up(journal: Journal, alerts: SqlAlerts, engine: Engine, waiting: Waiting, written: int) -> None:
+    """Bring an older journal to the database's position. The database is right about the alerts that it has."""
+    _log.warning(
+        "the journal ends at %d and is older than the database, which is at %d (brought back from a copy?): going on from "
+        "there; what was being timed since is lost",
+        journal.position,
+        written,
+    )
+    taken = {(alert.rule, alert.subject) for alert in alerts.open_alerts()}
+    missing: list[Alert] = []
+    for key, record in list(engine.book.open.items()):
+        row = alerts.get(record.alert.id)
+        if row is not None:
+            engine.book.believe(row)
+        elif key in taken:
+            engine.book.forget(record)
+        else:
+            missing.append(record.alert)
+    if missing:
+        _log.warning("writing %d open alerts that the database has not got", len(missing))
+    alerts.restore(missing, written)
+    journal.keep(Snapshot(written, waiting.told, dump(engine)))
 
 
 def _knows(engine: Engine, alert: Alert) -> bool:

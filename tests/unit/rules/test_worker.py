@@ -1,6 +1,7 @@
 """The worker with a broker in memory and a database in a file: acknowledging, writing, telling, coming back."""
 
 import dataclasses
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -418,6 +419,56 @@ def test_a_database_from_a_backup_gets_the_open_alerts_back(site: Site) -> None:
             connection.execute(text(f"DELETE FROM {table}"))
     site.start()
     assert [alert.rule for alert in site.alerts.find()] == ["door-forced"]
+
+
+def brought_back(site: Site, *meanwhile: MessageIn) -> None:
+    """The journal's folder is copied, then comes what comes, and the copy is put back."""
+    site.kill()
+    shutil.copytree(site.folder / "rules", site.folder / "copy")
+    site.start()
+    site.send(*meanwhile)
+    act(site, site.alerts.find()[-1].id, ActionKind.CLOSE, "act-closed")
+    site.step()
+    site.kill()
+    shutil.rmtree(site.folder / "rules")
+    shutil.copytree(site.folder / "copy", site.folder / "rules")
+    site.start()
+
+
+def test_a_journal_from_a_copy_loses_no_alert(site: Site) -> None:
+    """Older than the database: what comes next is above the database's position, written and told, also after a kill."""
+    feed = site.feed
+    site.send(feed.event(1, "door", OPENED))
+    brought_back(site, *(feed.event(at, "door-2", OPENED if at % 2 else "access.door.closed") for at in range(3, 40)))
+    assert site.journal.position >= site.alerts.position()
+    entry = feed.event(50, "smoke", "fire.alarm.raised")
+    site.send(dataclasses.replace(entry, message=dataclasses.replace(entry.message, oldest=entry.message.sequence)))
+    assert "fire-alarm" in {alert.rule for alert in site.alerts.open_alerts()}
+    site.kill()
+    site.start()
+    assert site.alerts.position() <= site.journal.position
+    assert "fire-alarm" in {record.alert.rule for record in site.worker.engine.book.open.values()}
+
+
+def test_a_journal_from_a_copy_believes_the_database(site: Site) -> None:
+    """Closed by a person since: closed. Opened since: taken over. Nowhere in the database: written again."""
+    feed = site.feed
+    site.send(feed.event(1, "door", OPENED))
+    (first,) = site.alerts.find()
+    site.send(feed.event(2, "lift", "facility.lift.moving"), feed.event(3, "cam", "camera.motion.started"))
+    brought_back(site, feed.event(4, "smoke", "fire.alarm.raised"), feed.event(5, "door-2", OPENED))
+    rows = {alert.id: alert for alert in site.alerts.find()}
+    known = {record.alert.id: record.alert for record in site.worker.engine.book.open.values()}
+    assert known == {alert.id: alert for alert in rows.values() if alert.handling is not Handling.CLOSED}
+    assert len(rows) == 3
+    assert first.id not in known
+    with site.database.write() as connection:
+        for table in ("alert_changes", "alerts"):
+            connection.execute(text(f"DELETE FROM {table}"))
+        connection.execute(text("UPDATE rules_positions SET position = position + 1000"))
+    site.kill()
+    site.start()
+    assert {alert.id for alert in site.alerts.find()} == set(known)
 
 
 def test_a_snapshot_nobody_can_read_is_told(site: Site) -> None:
