@@ -4,10 +4,18 @@ import fcntl
 import json
 import os
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, NamedTuple
 
 from linli.errors import DataFolderError
 from linli.i18n import Text
+
+
+class Holder(NamedTuple):
+    """Who has a lock: its process, where its page is ("": it has none), and where its broker is reached, if it said so."""
+
+    pid: int
+    address: str
+    broker: tuple[str, int] | None = None
 
 
 class FolderLock:
@@ -24,8 +32,8 @@ class FolderLock:
             raise self._held()
         self.crashed = self._path.exists() and bool(self._path.read_text().strip())
 
-    def take(self, address: str = "") -> None:
-        """Take it, or DataFolderError as `require_free`. `address`: where its page is."""
+    def take(self, address: str = "", broker: tuple[str, int] | None = None) -> None:
+        """Take it, or DataFolderError as `require_free`. `address`, `broker`: where its page and its broker are."""
         file = self._path.open("a+")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -35,7 +43,7 @@ class FolderLock:
         file.seek(0)
         self.crashed = bool(file.read().strip())
         file.truncate(0)
-        json.dump({"pid": os.getpid(), "address": address}, file)
+        json.dump({"pid": os.getpid(), "address": address, "broker": broker}, file)
         file.flush()
         self._file = file
 
@@ -47,21 +55,21 @@ class FolderLock:
             self._file.close()
             self._file = None
 
-    def holder(self) -> tuple[int, str] | None:
-        """The pid and address of who holds it now, or None."""
+    def holder(self) -> Holder | None:
+        """Who holds it now, or None."""
         try:
             with self._path.open("r+") as file:
                 try:
                     fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 except BlockingIOError:
-                    said = json.load(file)
-                    return int(said["pid"]), str(said["address"])
-        except (OSError, ValueError, KeyError, TypeError):
+                    return _holder(json.load(file))
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
             return None
         return None
 
     def _held(self) -> DataFolderError:
-        pid, address = self.holder() or (0, "")
+        holder = self.holder() or Holder(0, "")
+        pid, address = holder.pid, holder.address
         folder = self._path.parent.parent
         zh = f"数据目录 {folder} 正由另一个 Linli（进程 {pid}）使用。"
         en = f"the data folder {folder} is in use by another Linli (process {pid})."
@@ -71,3 +79,8 @@ class FolderLock:
         zh += f"或停止它（kill {pid}），或用 --data 另选目录。"
         en += f" or stop it (kill {pid}); or choose another folder with --data."
         return DataFolderError(Text(zh, en))
+
+
+def _holder(said: dict[str, Any]) -> Holder:
+    broker = said.get("broker")
+    return Holder(int(said["pid"]), str(said["address"]), None if broker is None else (str(broker[0]), int(broker[1])))

@@ -40,10 +40,10 @@ def _status(settings: Settings, database: Database) -> tuple[list[Text], bool]:
     if holder is None:
         lines = [Text("Linli 没有在此目录运行：linli up", "Linli is not running on this folder: linli up")]
     else:
-        pid, address = holder
-        lines = [Text(f"Linli 正在运行（进程 {pid}）：{address}", f"Linli is running (pid {pid}): {address}")]
+        pid, at = holder.pid, holder.address
+        lines = [Text(f"Linli 正在运行（进程 {pid}）：{at}", f"Linli is running (pid {pid}): {at}")]
     now = settings.clock().now()
-    broker_line, reached = _broker(settings)
+    broker_line, reached = _broker(*(holder.broker if holder and holder.broker else settings.broker_endpoint))
     lines.append(broker_line)
     told = {report.name: report for report in reports(database)}
     well = holder is not None and reached
@@ -58,8 +58,7 @@ def _status(settings: Settings, database: Database) -> tuple[list[Text], bool]:
     return lines, well
 
 
-def _broker(settings: Settings) -> tuple[Text, bool]:
-    host, port = settings.broker_endpoint
+def _broker(host: str, port: int) -> tuple[Text, bool]:
     name = part_name("broker")
     if is_open(host, port, timeout_s=2.0):
         return Text(f"{name.zh}：{host}:{port} 可以连接", f"{name.en}: reachable at {host}:{port}"), True

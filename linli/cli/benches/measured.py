@@ -38,7 +38,7 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 def document(bench: str, measured: Measured) -> dict[str, object]:
     """The bench's result as it is written to a file."""
-    head = {"bench": bench, "commit": commit(), "machine": machine()}
+    head: dict[str, object] = {"bench": bench, "commit": commit(), "machine": machine()}
     return head | dict(measured.setting) | {"metrics": dict(measured.metrics)}
 
 

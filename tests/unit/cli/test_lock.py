@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from linli.cli.lock import FolderLock
+from linli.cli.lock import FolderLock, Holder
 from linli.errors import DataFolderError
 
 
@@ -21,8 +21,8 @@ def run(tmp_path: Path) -> Path:
 def test_the_second_is_refused_with_the_firsts_pid_and_page(run: Path) -> None:
     """And with what to do: open it, stop it, or take another folder."""
     first, second = FolderLock(run), FolderLock(run)
-    first.take("http://127.0.0.1:8480")
-    assert second.holder() == (os.getpid(), "http://127.0.0.1:8480")
+    first.take("http://127.0.0.1:8480", ("10.0.0.7", 1883))
+    assert second.holder() == Holder(os.getpid(), "http://127.0.0.1:8480", ("10.0.0.7", 1883))
     with pytest.raises(DataFolderError) as caught:
         second.take()
     for text in (caught.value.text.zh, caught.value.text.en):
@@ -56,3 +56,22 @@ def test_a_killed_holder_leaves_no_lock_but_a_mark(run: Path) -> None:
     lock.release()
     lock.release()
     assert found == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [
+        ('{"pid": 7, "address": "http://x"}', Holder(7, "http://x")),
+        ('{"pid": 7, "address": "", "broker": null}', Holder(7, "")),
+        ('{"pid": 7, "address": "", "broker": ["h"]}', None),
+        ("[]", None),
+        ("", None),
+    ],
+)
+def test_what_another_version_wrote(run: Path, written: str, found: Holder | None) -> None:
+    """A file without the broker, or damaged, is no crash of who looks."""
+    lock = FolderLock(run)
+    lock.take()
+    (run / "lock").write_text(written)
+    assert FolderLock(run).holder() == found
+    lock.release()
