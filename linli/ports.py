@@ -141,7 +141,11 @@ class MqttClient(Protocol):
         on_connect: Callable[[], None],
         on_disconnect: Callable[[str], None],
     ) -> None:
-        """Begin to connect, and go on trying. `on_message` takes topic, payload, and whether it was retained."""
+        """Begin to connect, and go on trying. `on_message` takes topic, payload, and whether it was retained.
+
+        `on_disconnect` takes why nothing comes any more: no connection, one that was lost, or a subscription that the
+        broker refuses. The last may come, after `on_connect`, while the connection stands and `publish` works.
+        """
 
     def subscribe(self, topics: Sequence[str], qos: int) -> None:
         """Subscribe now (if connected) and at every later connect."""

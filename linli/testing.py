@@ -164,7 +164,7 @@ class FakeBroker:
     """A broker in memory: `client` gives `ports.MqttClient`s that hear each other, at once and in order.
 
     `cut` drops a client's connection and publishes its will; `restore` lets it connect again. A message for which
-    `losing` says True is lost on the way, as a QoS 0 message may be.
+    `losing` says True is lost on the way, as a QoS 0 message may be. Topic filters in `refusing` may not be subscribed.
     """
 
     def __init__(self) -> None:
@@ -172,6 +172,7 @@ class FakeBroker:
         self.retained: dict[str, bytes] = {}
         self.sent: list[tuple[str, bytes]] = []
         self.losing: Callable[[str, bytes], bool] = lambda _topic, _payload: False
+        self.refusing: set[str] = set()
 
     def client(self, will: Will | None = None) -> "FakeClient":
         """A new connection, not started."""
@@ -219,7 +220,7 @@ class FakeClient:
         self._connected = True
         wanted = list(self._filters)
         self._on_connect()
-        self._hear_retained(wanted)
+        self._ask_for(wanted)
 
     def cut(self) -> None:
         """Lose the connection without a word."""
@@ -232,11 +233,14 @@ class FakeClient:
         """Hear these from now on, and what is retained on them."""
         self._filters.extend(topics)
         if self._connected:
-            self._hear_retained(topics)
+            self._ask_for(topics)
 
-    def _hear_retained(self, topics: Sequence[str]) -> None:
+    def _ask_for(self, topics: Sequence[str]) -> None:
+        refused = [topic for topic in topics if topic in self._broker.refusing]
+        if refused:
+            self._on_disconnect(f"it refuses the subscription of {', '.join(refused)}")
         for topic, payload in list(self._broker.retained.items()):
-            if any(matches(pattern, topic) for pattern in topics):
+            if any(matches(pattern, topic) for pattern in topics if pattern not in refused):
                 self._on_message(topic, payload, True)
 
     def publish(self, topic: str, payload: bytes, qos: int = 0, retain: bool = False) -> bool:
@@ -247,7 +251,8 @@ class FakeClient:
 
     def deliver(self, topic: str, payload: bytes, retained: bool) -> None:
         """Called by the broker."""
-        if self._connected and any(matches(pattern, topic) for pattern in self._filters):
+        heard = (pattern for pattern in self._filters if pattern not in self._broker.refusing)
+        if self._connected and any(matches(pattern, topic) for pattern in heard):
             self._on_message(topic, payload, retained)
 
     @property

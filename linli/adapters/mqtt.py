@@ -56,6 +56,7 @@ class PahoClient:
         self._config = config
         self._keepalive_s = keepalive_s
         self._wanted: dict[str, int] = {}
+        self._asked: dict[int, list[str]] = {}
         self._lock = threading.Lock()
         self._connected = threading.Event()
         self._on_connect: Callable[[], None] = lambda: None
@@ -96,7 +97,13 @@ class PahoClient:
         with self._lock:
             self._wanted.update(dict.fromkeys(topics, qos))
         if self.connected:
-            self._client.subscribe([(topic, qos) for topic in topics])
+            self._ask_for([(topic, qos) for topic in topics])
+
+    def _ask_for(self, wanted: list[tuple[str, int]]) -> None:
+        with self._lock:  # held until it is noted: the answer may be quicker
+            _result, number = self._client.subscribe(wanted)
+            if number is not None:
+                self._asked[number] = [topic for topic, _ in wanted]
 
     def publish(self, topic: str, payload: bytes, qos: int = 0, retain: bool = False) -> bool:
         """Hand one message to the connection; False if it is down or its queue is full."""
@@ -165,8 +172,9 @@ class PahoClient:
         self._connected.set()
         with self._lock:
             wanted = list(self._wanted.items())
+            self._asked.clear()
         if wanted:
-            client.subscribe(wanted)
+            self._ask_for(wanted)
         self._on_connect()
 
     def _connection_lost(
@@ -175,11 +183,14 @@ class PahoClient:
         self._lost(str(reason))
 
     def _subscribe_answered(
-        self, _client: paho.Client, _data: Any, _mid: int, reasons: list[ReasonCode], _properties: Any
+        self, _client: paho.Client, _data: Any, mid: int, reasons: list[ReasonCode], _properties: Any
     ) -> None:
-        refused = [str(reason) for reason in reasons if reason.is_failure]
+        with self._lock:
+            asked = self._asked.pop(mid, [])
+        refused = [topic for topic, reason in zip(asked, reasons, strict=False) if reason.is_failure]
         if refused:
-            _log.error("the broker refused a subscription: %s", ", ".join(refused))
+            _log.error("the broker refuses the subscription of %s", ", ".join(refused))
+            self._on_disconnect(f"it refuses the subscription of {', '.join(refused)}")
 
     def _message_came(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
         try:

@@ -44,7 +44,7 @@ def mosquitto(folder: Path) -> BrokerProcess:
     return BrokerProcess([need("mosquitto"), "-c", str(config)], port, folder / "broker.log")
 
 
-def nats(folder: Path) -> BrokerProcess:
+def nats(folder: Path, authorization: str = "") -> BrokerProcess:
     """The bundled nats-server with its MQTT listener, which wants a server name and a JetStream store."""
     program = shutil.which("nats-server", path=str(Path(sys.executable).parent)) or shutil.which("nats-server")
     if program is None:
@@ -54,5 +54,6 @@ def nats(folder: Path) -> BrokerProcess:
     config.write_text(
         f'server_name: "test"\nlisten: "127.0.0.1:{free_port()}"\n'
         f'jetstream {{ store_dir: "{folder / "store"}" }}\nmqtt {{ listen: "127.0.0.1:{port}" }}\n'
+        f"authorization {{ {authorization} }}\n"
     )
     return BrokerProcess([program, "-c", str(config)], port, folder / "broker.log")

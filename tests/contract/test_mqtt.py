@@ -29,6 +29,7 @@ class Listener:
     messages: list[tuple[str, bytes, bool]] = field(default_factory=list)
     connects: int = 0
     losses: int = 0
+    reasons: list[str] = field(default_factory=list)
 
     def start(self, client: MqttClient) -> None:
         client.start(lambda *message: self.messages.append(message), self._connected, self._lost)
@@ -37,8 +38,9 @@ class Listener:
     def _connected(self) -> None:
         self.connects += 1
 
-    def _lost(self, _reason: str) -> None:
+    def _lost(self, reason: str) -> None:
         self.losses += 1
+        self.reasons.append(reason)
 
     def topics(self) -> list[str]:
         return [topic for topic, _, _ in self.messages]
@@ -83,8 +85,8 @@ class PahoWorld:
         self.broker = broker
         self._clients: list[PahoClient] = []
 
-    def client(self, will: Will | None = None) -> PahoClient:
-        client = PahoClient(MqttConfig("127.0.0.1", self.broker.port), "test", will)
+    def client(self, will: Will | None = None, username: str | None = None) -> PahoClient:
+        client = PahoClient(MqttConfig("127.0.0.1", self.broker.port, username, username), "test", will)
         self._clients.append(client)
         return client
 
@@ -279,6 +281,35 @@ def test_it_comes_back_with_its_subscriptions(world: World) -> None:
 
     eventually(heard)
     assert b"into the void" not in _of(listener, "t/back")
+
+
+@pytest.fixture(params=["fake", pytest.param("nats", marks=pytest.mark.integration)])
+def limited(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MqttClient]:
+    """A client that may hear `t/mine` and not `t/secret`. (Mosquitto grants any subscription, and then sends nothing.)"""
+    if request.param == "fake":
+        broker = FakeBroker()
+        broker.refusing.add("t/secret")
+        yield broker.client()
+        return
+    process = brokers.nats(
+        tmp_path, 'users: [{user: u, password: u, permissions: {subscribe: ["t.mine"], publish: ">"}}]'
+    )
+    process.start()
+    with closing(PahoWorld(process)) as world:
+        yield world.client(username="u")
+
+
+def test_a_refused_subscription_is_told(limited: MqttClient) -> None:
+    """Whoever hears nothing must not look well: by name, whether it was asked for before connecting or after."""
+    listener = Listener()
+    limited.subscribe(["t/mine", "t/secret"], 1)
+    listener.start(limited)
+    eventually(lambda: listener.reasons == ["it refuses the subscription of t/secret"])
+    assert limited.connected
+    limited.subscribe(["t/secret"], 0)
+    eventually(lambda: len(listener.reasons) == 2)
+    limited.publish("t/mine", b"heard")
+    eventually(lambda: listener.topics() == ["t/mine"])
 
 
 def test_publish_says_false_before_the_first_connection(world: World) -> None:

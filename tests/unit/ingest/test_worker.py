@@ -145,6 +145,18 @@ def test_what_is_stored_is_acknowledged(world: World) -> None:
     assert world.worker.health().state == "ok"
 
 
+def test_a_worker_that_may_not_listen_is_not_well(world: World) -> None:
+    """A broker that refuses the subscription leaves it deaf: health names the topic, until a connect without refusal."""
+    world.broker.refusing.add("linli/v1/+/gateway/+/bulk")
+    world.client.restore()
+    assert "linli/v1/+/gateway/+/bulk" in world.worker.health().detail.en
+    world.send(event(1), packet(1))
+    assert world.step() == [Ack("b1", Lane.URGENT, 1)]
+    world.broker.refusing.clear()
+    world.client.restore()
+    assert world.worker.health().state == "ok"
+
+
 def test_every_bad_input_becomes_a_letter_while_the_worker_lives(world: World) -> None:
     """All of the issue's bad inputs in a row, each with its reason; then good messages go through as ever."""
     on_lanes = [(reason, topic, payload) for reason, topic, payload in hostile() if reason != "bad_topic"]
