@@ -1,7 +1,7 @@
 """Does a part answer? Asked from outside, since a process that lives may still be deaf."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from time import monotonic
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -20,7 +20,10 @@ _NOT_YET = Answer(False)
 
 
 def broker_probe(host: str, port: int) -> Probe:
-    """Well if the port accepts a connection."""
+    """Well if the port accepts a connection.
+
+    Never hung: for a broker that does nothing any more the kernel still accepts. Its clients say so ('not connected').
+    """
     deaf = Answer(False, Text(f"端口 {port} 尚不接受连接", f"port {port} accepts no connection yet"))
     return lambda _pid: Answer(True) if is_open(host, port) else deaf
 
@@ -50,10 +53,12 @@ def worker_probe(database: Database, name: str) -> Probe:
         if watch.pid != pid:
             watch = _Watch(pid, monotonic())
         try:
-            report = next((report for report in reports(database) if report.name == name), None)
+            told = {report.name: report for report in reports(database)}
         except SQLAlchemyError as error:
             said = str(error.__cause__ or error)[:200]
             return Answer(False, Text(f"读不到数据库：{said}", f"the database cannot be read: {said}"))
+        report = told.pop(name, None)
+        watch.hear_others({other.name: other.seen_at for other in told.values()}, monotonic())
         if report is None or report.pid != pid:
             return _NOT_YET
         return watch.judge(report, monotonic())
@@ -63,13 +68,21 @@ def worker_probe(database: Database, name: str) -> Probe:
 
 @dataclass(slots=True)
 class _Watch:
-    """What is known of one process: since when it is watched, when it last reported, whether it was ever ok."""
+    """What is known of one process: since when it is watched, when it and others last reported, whether it was ever ok."""
 
     pid: int
     since_s: float
     stamp: int = -1
     heard_s: float = 0.0
     was_ok: bool = False
+    others: Mapping[str, int] = field(default_factory=dict)
+    others_heard_s: float = float("-inf")
+
+    def hear_others(self, stamps: Mapping[str, int], now_s: float) -> None:
+        """Note whether any other worker has reported since the last look: it shows that reports can be written."""
+        if self.others and stamps != self.others:
+            self.others_heard_s = now_s
+        self.others = stamps
 
     def judge(self, report: WorkerReport, now_s: float) -> Answer:
         """What `report`, read at the monotonic time `now_s`, says of the process."""
@@ -77,7 +90,8 @@ class _Watch:
             self.stamp, self.heard_s = report.seen_at, now_s
         quiet_s = now_s - self.heard_s
         if quiet_s > _SILENT_S:
-            return Answer(False, Text(f"已 {quiet_s:.0f} 秒没有报告", f"has not reported for {quiet_s:.0f} s"))
+            said = Text(f"已 {quiet_s:.0f} 秒没有报告", f"has not reported for {quiet_s:.0f} s")
+            return Answer(False, said, hung=now_s - self.others_heard_s <= _SILENT_S)
         self.was_ok = self.was_ok or report.state == "ok"
         if report.state == "ok":
             return Answer(True)

@@ -10,6 +10,9 @@ outside (it reports, its port answers); only an exit or a person moves it furthe
                           STARTING <--waited-- WAITING --stop--> STOPPED
     STARTING, READY, SILENT --stop--> STOPPING --exited--> STOPPED
 
+A process that lives and does nothing any more (stopped, or waiting for ever) does not exit by itself. `Patience` says when
+it is killed, which is an exit like any other.
+
 A part that ends at once, again and again, is started ever more slowly (0.2 s to 5 s); one that has run steadily starts
 from 0.2 s anew.
 """
@@ -22,6 +25,8 @@ FIRST_DELAY_S = 0.2
 LONGEST_DELAY_S = 5.0
 STEADY_AFTER_S = 10.0
 """Who has run this long is taken to be well: its next restart is quick again."""
+HUNG_AFTER_S = 60.0
+"""Workers report every 2 s. Long enough that none is killed for being slow on a busy machine."""
 
 
 class State(StrEnum):
@@ -98,3 +103,20 @@ class Backoff:
         delay = self.delay_s
         self.delay_s = min(delay * 2, LONGEST_DELAY_S)
         return delay
+
+
+@dataclass(slots=True)
+class Patience:
+    """How long a process that hangs is left alone: until every look at it for `limit_s` seconds has found it hung."""
+
+    limit_s: float = HUNG_AFTER_S
+    since_s: float | None = None
+
+    def is_over(self, hung: bool, now_s: float) -> bool:
+        """Whether it is to be killed, after a look at `now_s` that found it `hung` or not."""
+        if not hung:
+            self.since_s = None
+            return False
+        if self.since_s is None:
+            self.since_s = now_s
+        return now_s - self.since_s >= self.limit_s

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
-from linli.cli.restart import HAS_PROCESS, Backoff, Event, State, after
+from linli.cli.restart import HAS_PROCESS, HUNG_AFTER_S, Backoff, Event, Patience, State, after
 from linli.errors import LinliError
 from linli.i18n import Text
 from linli.runtime import LEASH_VARIABLE
@@ -30,14 +30,19 @@ _PROBE_EVERY_S = 0.3
 _PROBE_READY_EVERY_S = 2.0
 _MAX_OUTPUT_BYTES = 5_000_000
 OK = Text("", "")
+_HUNG = Text("长时间没有应答，已强行结束", "killed, since it had not answered for long")
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a probe found: whether the part answers, and the reason if not (or what is degraded if so)."""
+    """What a probe found: whether the part answers, and the reason if not (or what is degraded if so).
+
+    `hung`: it is silent and nothing but the process itself can be the cause, so that killing it helps.
+    """
 
     well: bool
     reason: Text = OK
+    hung: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,7 @@ class Part:
 
     `command`: program and arguments, no secrets among them. `probe` takes the pid, may take a second, and should
     not raise. `speaks_leash`: it ends by itself when its stdin ends (Linli's own processes). `prepare` runs before each start.
+    `hung_after_s`: for so long its probe must find it hung before it is killed, to be started again.
     """
 
     name: str
@@ -55,6 +61,7 @@ class Part:
     speaks_leash: bool = True
     prepare: Callable[[], None] = lambda: None
     grace_s: float = 5.0
+    hung_after_s: float = HUNG_AFTER_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +172,7 @@ class Supervisor:
                     asked[name] = monotonic()
                     answer = _ask(keeper.part, pid)
                     with self._lock:
-                        keeper.answered(pid, answer)
+                        keeper.answered(pid, answer, monotonic())
 
 
 class _Keeper:
@@ -177,6 +184,8 @@ class _Keeper:
         self._output = output
         self._process: subprocess.Popen[bytes] | None = None
         self._backoff = Backoff()
+        self._patience = Patience(part.hung_after_s)
+        self._given_up = False
         self._reason = OK
         self._wanted = True
         self._started_at = 0.0
@@ -205,13 +214,16 @@ class _Keeper:
             self._step(Event.WAITED)
             self._launch(now)
 
-    def answered(self, pid: int, answer: Answer) -> None:
-        """Take in what a probe of process `pid` found."""
+    def answered(self, pid: int, answer: Answer, now: float) -> None:
+        """Take in what a probe of process `pid` found; kill a process that has been hung for too long."""
         if pid != self.pid or self.state not in HAS_PROCESS or not self._wanted:
             return
         self._step(Event.ANSWERED if answer.well else Event.FELL_SILENT)
         if answer.well or answer.reason != OK:  # until it answers, why it ended stays on show
             self._reason = answer.reason
+        if self._patience.is_over(answer.hung, now):
+            self._given_up = True
+            self.signal(signal.SIGKILL)
 
     def stop(self) -> None:
         """Ask the process to end, and start it no more."""
@@ -232,6 +244,7 @@ class _Keeper:
     def _launch(self, now: float) -> None:
         self._starts += 1
         self._started_at = now
+        self._patience, self._given_up = Patience(self.part.hung_after_s), False
         try:
             self.part.prepare()
             self._process = _spawn(self.part, self._output)
@@ -251,7 +264,7 @@ class _Keeper:
             self._step(Event.EXITED)
             self._reason = OK
             return
-        reason = _why(status, self._output)
+        reason = _HUNG if self._given_up else _why(status, self._output)
         _log.warning("%s has ended: %s", self.part.name, reason.en)
         self._wait(reason, now)
 

@@ -192,6 +192,30 @@ def test_ready_and_silent_follow_the_probe(run: Build) -> None:
     assert only(supervisor).restarts == 0
 
 
+def test_who_hangs_for_long_is_killed_and_started_again(run: Build) -> None:
+    """As after SIGSTOP: it would never end by itself. Why is told until the next one answers."""
+    stopped: list[int] = []
+    answers = [True]
+    supervisor = run(
+        part(
+            "a",
+            probe=lambda pid: Answer(False, Text("", ""), hung=True) if pid in stopped else Answer(answers[0]),
+            hung_after_s=0.5,
+        )
+    )
+    assert supervisor.wait_ready(10)
+    first = pid_of(supervisor)
+    answers[0] = False
+    os.kill(first, signal.SIGSTOP)
+    stopped.append(first)
+    eventually(lambda: only(supervisor).pid not in (first, None), what="another is started")
+    assert gone(first)
+    assert only(supervisor).reason.en == "killed, since it had not answered for long"
+    answers[0] = True
+    assert supervisor.wait_ready(10)
+    assert only(supervisor).restarts == 1
+
+
 def test_parts_stop_in_the_reverse_order_of_their_start(run: Build, tmp_path: Path) -> None:
     """Each has ended before the next is told: who feeds ends before who is fed."""
     note = tmp_path / "order"

@@ -79,6 +79,28 @@ def test_silence_is_measured_by_the_steady_clock(database: Database, seconds: li
     assert probe(7).well
 
 
+def test_who_is_silent_while_others_report_is_hung(database: Database, seconds: list[float]) -> None:
+    """When nobody reports, the database takes nothing (a full disk): it is not the process's fault, and a kill no remedy."""
+    probe = worker_probe(database, "rules")
+
+    def other(seen_at: int) -> None:
+        report(database, WorkerReport("api", 8, 0, seen_at, "ok", Text("", ""), {}))
+
+    says(database, "ok")
+    other(1)
+    assert probe(7).well
+    seconds[0] += 8.5
+    assert (probe(7).well, probe(7).hung) == (False, False), "nobody has reported"
+    other(2)
+    assert probe(7).hung
+    seconds[0] += 7.0
+    assert probe(7).hung
+    seconds[0] += 2.0
+    assert not probe(7).hung, "the other is silent, too"
+    says(database, "ok", seen_at=2)
+    assert probe(7) == Answer(True)
+
+
 def test_a_database_that_does_not_answer_is_told(tmp_path: Path, seconds: list[float]) -> None:
     """The probe does not raise: it runs on the supervisor's thread."""
     empty = open_database(f"sqlite:///{tmp_path / 'empty.db'}")

@@ -7,12 +7,14 @@ import pytest
 from linli.cli.restart import (
     FIRST_DELAY_S,
     HAS_PROCESS,
+    HUNG_AFTER_S,
     LONGEST_DELAY_S,
     STEADY_AFTER_S,
     TRANSITIONS,
     Backoff,
     Event,
     IllegalEvent,
+    Patience,
     State,
     after,
 )
@@ -87,3 +89,14 @@ def test_a_steady_run_forgives() -> None:
         backoff.next(ran_s=0.1)
     assert backoff.next(ran_s=STEADY_AFTER_S) == FIRST_DELAY_S
     assert backoff.next(ran_s=0.1) == 2 * FIRST_DELAY_S
+
+
+def test_patience_ends_after_a_minute_of_nothing_else() -> None:
+    """One look that finds it well, or not to blame, and the minute begins anew."""
+    patience = Patience()
+    assert not patience.is_over(True, 100.0)
+    assert not patience.is_over(True, 100.0 + HUNG_AFTER_S - 1)
+    assert not patience.is_over(False, 100.0 + HUNG_AFTER_S)
+    assert not patience.is_over(True, 200.0)
+    assert not patience.is_over(True, 200.0 + HUNG_AFTER_S - 0.1)
+    assert patience.is_over(True, 200.0 + HUNG_AFTER_S)
