@@ -118,11 +118,11 @@ def ensure_broker_users(settings: Settings, database: Database) -> None:
     folder = DataFolder(settings.data)
     users = BrokerUsers(folder.secrets)
     holder = FolderLock(folder.run).holder()
-    if holder is not None and holder[0] != os.getpid() and not users.file.exists():
+    if holder is not None and holder.pid != os.getpid() and not users.file.exists():
         raise BrokerError(
             Text(
-                f"{users.file} 不存在，而 Linli 正在运行：停止它（kill {holder[0]}）并重新启动，会重新生成密码",
-                f"{users.file} is gone while Linli runs: stop it (kill {holder[0]}) and start it again, "
+                f"{users.file} 不存在，而 Linli 正在运行：停止它（kill {holder.pid}）并重新启动，会重新生成密码",
+                f"{users.file} is gone while Linli runs: stop it (kill {holder.pid}) and start it again, "
                 "and it makes new passwords",
             )
         )
