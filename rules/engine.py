@@ -29,6 +29,7 @@ from linli.model import (
 )
 from rules.book import About, ActionDone, AlertBook, Record, Transition
 from rules.conditions import Seen, Sign, Signal, Watch
+from rules.evidence import evidence_data
 from rules.inputs import ActionIn, AdoptIn, Input, ListenIn, MessageIn, PassedIn, RegistryIn, RulesIn, Tick
 from rules.lanes import LaneClock, Listening, sane
 from rules.model import MissingClause, Rule
@@ -147,7 +148,7 @@ class Engine:
             device = self._device(message.subject, message)
             if device is not None and not self._history(message, device, message.time, received_at):
                 time = sane(message.time, received_at)
-                evidence = Evidence(time, device.id, message.type, data=message.data)
+                evidence = Evidence(time, device.id, message.type, data=evidence_data(message.data))
                 yield device, self._seen(message, device, message.type, time, base, start, evidence)
             return
         numbered = sorted(enumerate(message.readings), key=lambda item: item[1].time)
