@@ -41,7 +41,8 @@ class Snapshot:
 
 
 class Journal:
-    """Opened by one process. Making it does I/O: DataFolderError if the file is damaged or of a newer Linli."""
+    """Opened by one process. Making it does I/O: DataFolderError if the file cannot be opened, is damaged or of a newer
+    Linli."""
 
     def __init__(self, folder: Path) -> None:
         self.file = folder / "journal.db"
@@ -49,6 +50,10 @@ class Journal:
         try:
             self._database = sqlite3.connect(self.file, isolation_level=None, timeout=15, check_same_thread=False)
             self._open()
+        except (
+            sqlite3.OperationalError
+        ) as error:  # what the machine refuses; what is wrong in the file is a DatabaseError
+            raise self._closed_to_us(str(error)) from None
         except sqlite3.DatabaseError as error:
             raise self._damaged(str(error)) from None
 
@@ -148,6 +153,17 @@ class Journal:
             "SELECT max(coalesce((SELECT max(position) FROM journal), 0), coalesce((SELECT position FROM snapshot), 0))"
         ).fetchone()
         return int(row[0])
+
+    def _closed_to_us(self, what: str) -> DataFolderError:
+        return DataFolderError(
+            Text(
+                f"规则日志 {self.file} 打不开（{what}）。文件不一定损坏，请不要移走：检查文件夹权限和磁盘空间，"
+                "以及是否另有一个规则进程在使用它，然后重新启动",
+                f"the rules journal {self.file} cannot be opened ({what}). That does not mean damage, leave it where it is: look "
+                "at the folder's permissions, the space on the disk, and whether another rules process is using it, then "
+                "start again",
+            )
+        )
 
     def _damaged(self, what: str) -> DataFolderError:
         return DataFolderError(

@@ -111,3 +111,12 @@ def test_a_batch_that_cannot_be_written_is_not_in_the_journal(tmp_path: Path) ->
     assert journal.append([Tick(4)]) == [2]
     assert [entry for _, entry in journal.after(0)] == [Tick(1), Tick(4)]
     journal.close()
+
+
+def test_a_journal_that_cannot_be_opened_is_not_told_as_damaged(tmp_path: Path) -> None:
+    """A folder in its place, or another process that holds it: nobody is sent to move the file away."""
+    (tmp_path / "journal.db").mkdir()
+    with pytest.raises(DataFolderError, match="cannot be opened") as caught:
+        Journal(tmp_path)
+    assert "damaged" not in caught.value.text.en
+    assert "move" not in caught.value.text.en
