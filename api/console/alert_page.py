@@ -14,7 +14,7 @@ from api.console.dialogs import ActDialog, acknowledging, closing
 from api.console.layout import MAX_KNOWN, Node, back_link, frame, grade, known_alerts
 from api.console.rows import full_moment, handled_by, moment, to_do, where
 from api.console.steps import steps
-from api.console.visit import Visit, enter
+from api.console.visit import Visit, enter, person_now
 from api.services import Services
 from api.views import AlertChange, AlertDetail, ChangeView, EvidenceView
 from api.words import HANDLINGS, SEVERITIES
@@ -100,7 +100,7 @@ class _AlertPage:
 
 def _read(services: Services, visit: Visit, alert_id: str) -> AlertDetail | None:
     try:
-        return services.alert(visit.person, alert_id)
+        return services.alert(person_now(services, visit), alert_id)
     except NotFound:
         return None
 

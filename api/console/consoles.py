@@ -29,6 +29,10 @@ BEAT_S = 4.0
 RECHECK_BEATS = 5
 """Sessions are looked up again every so many beats, so that signing out in one window ends the others."""
 
+PARTING_S = 1.0
+"""How long a page that is sent away has to go before its client is deleted, and answers nothing any more."""
+
+_RELOAD = "window.location.reload()"
 _KEPT_ROWS = 512
 _NOT_THERE = ("silent", "stopped")
 
@@ -44,6 +48,12 @@ class Console:
     subscription: Subscription
     health: HealthView | None
     on_change: Callable[[Sequence[AlertChange]], Awaitable[None]] | None = None
+
+    @property
+    def outdated(self) -> bool:
+        """Whether the person's role or communities have changed since the page was opened."""
+        then, now = self.visit.person, self.subscription.person
+        return (then.role, then.communities) != (now.role, now.communities)
 
     async def notice(self, changes: Sequence[AlertChange]) -> None:
         """Let the page show what changed."""
@@ -109,7 +119,7 @@ class Consoles:
         taken = console.subscription.take()
         changes = [change for change in taken if isinstance(change, AlertChange)]
         if any(isinstance(change, Resync) for change in taken):
-            console.client.run_javascript("window.location.reload()")
+            console.client.run_javascript(_RELOAD)
         elif changes:
             newest = {change.view.alert.id: change for change in changes}
             console.client.run_javascript(push_code(self._row(change, console.visit) for change in newest.values()))
@@ -137,8 +147,13 @@ class Consoles:
             self._send_away(console)
 
     def _send_away(self, console: Console) -> None:
-        self._forget(console.client.id)
         console.client.open("/login")
+        self._part(console)
+
+    def _part(self, console: Console) -> None:
+        """Tell the page nothing more, and soon answer it no more: what it does with what it was told last is up to it."""
+        self._forget(console.client.id)
+        background_tasks.create(_delete_soon(console.client), name="console-parting")
 
     def _forget(self, client_id: str) -> None:
         console = self._open.pop(client_id, None)
@@ -154,6 +169,8 @@ class Consoles:
                 await self._beat_once(beats)
             except (LinliError, SQLAlchemyError) as error:
                 _log.warning("cannot tell the consoles how Linli is: %s", error)
+            except Exception:  # noqa: BLE001  nobody starts the beat again; without one every page says that it is cut off
+                _log.exception("the consoles' beat failed; it goes on")
             beats += 1
             await asyncio.sleep(BEAT_S)
 
@@ -161,7 +178,11 @@ class Consoles:
         self.health = await asyncio.to_thread(self._services.health)
         codes = {language: self._beat_code(self.health, language) for language in ("zh", "en")}
         for console in list(self._open.values()):
-            console.client.run_javascript(codes[console.visit.language])
+            if console.outdated:
+                console.client.run_javascript(_RELOAD)
+                self._part(console)
+            else:
+                console.client.run_javascript(codes[console.visit.language])
         if beats % RECHECK_BEATS == 0:
             tokens = {console.visit.token for console in self._open.values()}
             for token in await asyncio.to_thread(self._ended, tokens):
@@ -179,6 +200,12 @@ class Consoles:
             "health_class": dot,
         }
         return f"window.linli?.beat({orjson.dumps(state).decode()})"
+
+
+async def _delete_soon(client: Client) -> None:
+    await asyncio.sleep(PARTING_S)
+    if not client.is_deleted:
+        client.delete()
 
 
 def health_line(health: HealthView | None) -> tuple[Text, str]:

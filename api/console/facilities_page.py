@@ -12,7 +12,7 @@ from api.console import texts
 from api.console.consoles import Console, Consoles
 from api.console.layout import MAX_KNOWN, Node, frame, grade, known_alerts
 from api.console.rows import moment
-from api.console.visit import Visit, enter
+from api.console.visit import Visit, enter, person_now
 from api.services import Services
 from api.views import AlertChange, FacilityStatus, FacilityView
 from api.words import FACILITY_STATES
@@ -33,7 +33,7 @@ def add(services: Services, consoles: Consoles) -> None:
             return visit
         console = consoles.open(client, visit)
         views = await asyncio.to_thread(services.alerts, visit.person, open_only=True, limit=MAX_KNOWN)
-        found = await asyncio.to_thread(services.facilities, visit.person)
+        found = await asyncio.to_thread(_read, services, visit)
         with frame(services, console, title=texts.FACILITIES, known=known_alerts(views), active="/facilities"):
             _FacilityBoard(services, console, found)
         return None
@@ -53,7 +53,7 @@ class _FacilityBoard:
 
     async def _look(self, _changes: Sequence[AlertChange] = ()) -> None:
         try:
-            found = await asyncio.to_thread(self._services.facilities, self._visit.person)
+            found = await asyncio.to_thread(_read, self._services, self._visit)
         except (LinliError, SQLAlchemyError):
             return  # the cards stay as they were; the footer says what does not run
         if [_face(view) for view in found] != [_face(view) for view in self._shown]:
@@ -77,6 +77,10 @@ class _FacilityBoard:
                     with Node("div", classes="cards"):
                         for view in building:
                             _card(view, self._visit, self._services.clock.now())
+
+
+def _read(services: Services, visit: Visit) -> list[FacilityView]:
+    return services.facilities(person_now(services, visit))
 
 
 def state_line(view: FacilityView, visit: Visit, now: int) -> None:

@@ -14,11 +14,11 @@ from api.console.consoles import Console, Consoles
 from api.console.facilities_page import reason_lines, state_line
 from api.console.layout import MAX_KNOWN, Node, back_link, frame, known_alerts
 from api.console.rows import ago
-from api.console.visit import Visit, enter
+from api.console.visit import Visit, enter, person_now
 from api.services import Services
 from api.views import AlertChange, FacilityDetail, ValueView
 from linli.clock import DAY, SECOND
-from linli.errors import LinliError, NotFound, StoreError
+from linli.errors import LinliError, NotFound
 from linli.ports import Bucket
 
 LOOK_EVERY_S = 5.0
@@ -81,10 +81,8 @@ class _FacilityPage:
         buckets: list[Bucket] = []
         if value is not None:
             try:
-                buckets = await asyncio.to_thread(
-                    self._services.readings, self._visit.person, value.device, value.quantity, now - DAY, now, POINTS
-                )
-            except (StoreError, NotFound):
+                buckets = await asyncio.to_thread(_read_day, self._services, self._visit, value, now)
+            except (LinliError, SQLAlchemyError):
                 buckets = []
         self._no_readings.set_visibility(not buckets)
         self._chart.set_visibility(bool(buckets))
@@ -194,6 +192,11 @@ def _write(node: Node, text: str) -> None:
 
 def _read(services: Services, visit: Visit, facility_id: str) -> FacilityDetail | None:
     try:
-        return services.facility(visit.person, facility_id)
+        return services.facility(person_now(services, visit), facility_id)
     except NotFound:
         return None
+
+
+def _read_day(services: Services, visit: Visit, value: ValueView, now: int) -> list[Bucket]:
+    person = person_now(services, visit)
+    return services.readings(person, value.device, value.quantity, now - DAY, now, POINTS)
