@@ -1,9 +1,11 @@
 """The dead letters in the database: `ports.DeadLetterBox`, and what `linli deadletters` reads."""
 
-from collections.abc import Sequence
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from linli.db import schema
@@ -11,7 +13,19 @@ from linli.db.database import Database
 from linli.model import DEAD_LETTER_BYTES, DeadLetter
 
 KEEP = 100_000
-"""At most this many letters are kept; the oldest go first."""
+KEEP_BYTES = 200_000_000
+"""At most so many letters, and so many bytes of them, are kept. Who has more than an equal share loses the oldest of its
+own: one bad device does not put out the letters of all others."""
+
+_SLACK = 20
+"""The bounds are looked after once a twentieth of them has been added, for that takes a look at every letter."""
+
+_ROW_BYTES = 300
+"""About what a letter has beside payload and detail."""
+
+_DELETE_AT_ONCE = 500
+_GATEWAY = re.compile(r"linli/v1/[^/]+/gateway/([^/]+)/|([a-z0-9][a-z0-9_-]{0,63}): ")
+"""As the topics of letters of ingest and of an agent begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +37,11 @@ class KeptLetter:
 
 
 class SqlDeadLetters:
-    """Dead letters in the table `dead_letters`, bounded to the newest KEEP."""
+    """Dead letters in the table `dead_letters`, bounded by KEEP and KEEP_BYTES."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._letters_to_go = self._bytes_to_go = 0
 
     def put(self, letters: Sequence[DeadLetter]) -> None:
         """Keep them in one transaction; a key that this consumer has kept already is left as it is."""
@@ -49,8 +64,11 @@ class SqlDeadLetters:
         ]
         with self._database.write() as connection:
             connection.execute(make(table).on_conflict_do_nothing(index_elements=["consumer", "key"]), rows)
-            newest = connection.execute(select(func.max(table.c.id))).scalar() or 0
-            connection.execute(delete(table).where(table.c.id <= newest - KEEP))
+            self._letters_to_go -= len(letters)
+            self._bytes_to_go -= sum(min(letter.size, DEAD_LETTER_BYTES) + _ROW_BYTES for letter in letters)
+            if self._letters_to_go < 0 or self._bytes_to_go < 0:
+                _trim(connection)
+                self._letters_to_go, self._bytes_to_go = KEEP // _SLACK, KEEP_BYTES // _SLACK
 
     def newest(self, limit: int = 50, reason: str | None = None) -> list[KeptLetter]:
         """The newest letters first, of one reason or of all."""
@@ -75,6 +93,50 @@ class SqlDeadLetters:
         with self._database.read() as connection:
             rows = connection.execute(select(table.c.reason, func.count()).group_by(table.c.reason)).all()
         return {row.reason: row[1] for row in rows}
+
+
+def _trim(connection: Connection) -> None:
+    """Delete what is over the bounds."""
+    table = schema.dead_letters
+    size = func.length(table.c.payload) + func.length(table.c.detail) + _ROW_BYTES
+    rows = connection.execute(select(table.c.id, table.c.topic, size).order_by(table.c.id.desc())).all()
+    letters: Counter[str] = Counter()
+    sizes: Counter[str] = Counter()
+    for _, topic, length in rows:
+        letters[_sender(topic)] += 1
+        sizes[_sender(topic)] += length
+    if letters.total() <= KEEP and sizes.total() <= KEEP_BYTES:
+        return
+    most, largest = _share(letters.values(), KEEP), _share(sizes.values(), KEEP_BYTES)
+    letters.clear()
+    sizes.clear()
+    gone: list[int] = []
+    for number, topic, length in rows:  # the newest first
+        sender = _sender(topic)
+        letters[sender] += 1
+        sizes[sender] += length
+        if letters[sender] > most or sizes[sender] > largest:
+            gone.append(number)
+    for start in range(0, len(gone), _DELETE_AT_ONCE):
+        connection.execute(delete(table).where(table.c.id.in_(gone[start : start + _DELETE_AT_ONCE])))
+
+
+def _sender(topic: str) -> str:
+    """The gateway, or '' for all who cannot be told apart."""
+    match = _GATEWAY.match(topic)
+    return "" if match is None else match[1] or match[2]
+
+
+def _share(wanted: Iterable[int], total: int) -> int:
+    """The most that each may have, so that all together have no more than `total`; what the modest leave, others get."""
+    left = total
+    amounts = sorted(wanted)
+    for number, amount in enumerate(amounts):
+        share = left // (len(amounts) - number)
+        if amount > share:
+            return share
+        left -= amount
+    return total
 
 
 def _kept(row: dict[str, object]) -> KeptLetter:

@@ -104,6 +104,44 @@ def test_the_oldest_go_when_it_is_full(table: SqlDeadLetters, monkeypatch: pytes
     assert [kept.letter.key for kept in table.newest()] == ["k8", "k7", "k6", "k5", "k4"]
 
 
+def _from(gateway: str, *numbers: int, size: int = 10, agent: bool = False) -> list[DeadLetter]:
+    topic = f"{gateway}: zigbee2mqtt/x" if agent else f"linli/v1/c001/gateway/{gateway}/bulk"
+    return [replace(LETTER, key=f"{gateway}-{n}", topic=topic, payload=b"x" * size, size=size) for n in numbers]
+
+
+def _keys(table: SqlDeadLetters) -> set[str]:
+    return {kept.letter.key for kept in table.newest(1000)}
+
+
+def test_one_bad_gateway_does_not_put_out_the_others(table: SqlDeadLetters, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether ingest or its agent wrote the letters; what the others leave is its to fill."""
+    monkeypatch.setattr(deadletters, "KEEP", 10)
+    table.put([*_from("gw-good", 1, 2), replace(LETTER, key="astray", topic="somewhere/else")])
+    table.put(_from("gw-bad", *range(20)) + _from("gw-bad", *range(20, 30), agent=True))
+    assert _keys(table) == {"gw-good-1", "gw-good-2", "astray"} | {f"gw-bad-{n}" for n in range(23, 30)}
+
+
+def test_bytes_are_bounded_too(table: SqlDeadLetters, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The largest payloads would make gigabytes of as many letters as are allowed. Small letters of others stay."""
+    monkeypatch.setattr(deadletters, "KEEP_BYTES", 200_000)
+    table.put(_from("gw-good", *range(5)))
+    for number in range(20):
+        table.put(_from("gw-bad", number, size=DEAD_LETTER_BYTES))
+    assert _keys(table) == {f"gw-good-{n}" for n in range(5)} | {"gw-bad-17", "gw-bad-18", "gw-bad-19"}
+
+
+def test_the_bounds_are_not_looked_after_at_every_letter(
+    table: SqlDeadLetters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That would read the whole table each time; they are exceeded by a twentieth at most."""
+    monkeypatch.setattr(deadletters, "KEEP", 100)
+    held = []
+    for number in range(300):
+        table.put(_from("gw-bad", number))
+        held.append(sum(table.count_by_reason().values()))
+    assert 100 < max(held) <= 106
+
+
 def test_looking_at_them(table: SqlDeadLetters) -> None:
     """By reason, by number, counted; a number that is not there is None."""
     table.put(_letters(*range(5)))
