@@ -18,6 +18,7 @@ from linli.i18n import Text
 
 if TYPE_CHECKING:
     from linli.db.people import People
+    from linli.model import Role
 
 
 def _t(zh: str, en: str) -> str:
@@ -83,7 +84,8 @@ def add(
         given = _ask_password() if ask else None
         person, password = people.add(name, Role(role.value), community, display_name=display_name, password=given)
         belongs = _t("全部小区", "all communities") if person.communities is None else ", ".join(community)
-        typer.echo(_t(f"已添加 {name}（{role}）：{belongs}", f"added {name} ({role}): {belongs}"))
+        shown = _role_word(person.role)
+        typer.echo(_t(f"已添加 {name}（{shown.zh}）：{belongs}", f"added {name} ({shown.en}): {belongs}"))
         _show_password(password, made=not ask)
 
 
@@ -94,7 +96,7 @@ def list_users(data: Data = None) -> None:
         rows = [
             (
                 person.name,
-                person.role.value,
+                str(_role_word(person.role)),
                 _t("全部", "all") if person.communities is None else ", ".join(sorted(person.communities)) or "-",
                 _t("启用", "enabled") if person.enabled else _t("停用", "disabled"),
                 person.display_name,
@@ -210,6 +212,13 @@ def _opened(data: Path | None) -> Iterator["People"]:
 
     with existing(data) as (settings, database):
         yield People(database, settings.clock())
+
+
+def _role_word(role: "Role") -> Text:
+    """As the console calls it, and in English as `--role` takes it."""
+    from api.words import ROLES
+
+    return Text(ROLES[role].zh, role.value)
 
 
 def _ask_password() -> str:
