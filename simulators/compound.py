@@ -113,8 +113,8 @@ def _pump_room() -> Iterator[Item]:
     own = "c001-pump-room"
     yield Facility(own, COMMUNITY, "pump_room", Text("生活水泵房", "Water pump room"), PUMP_ROOM)
     sensors = (
-        ("probe-1", "water_probe", "水浸探头（泵坑）", "Water probe, pump pit"),
-        ("probe-2", "water_probe", "水浸探头（门口）", "Water probe, doorway"),
+        ("probe-1", "water_probe", "泵坑水浸探头", "Water probe, pump pit"),
+        ("probe-2", "water_probe", "门口水浸探头", "Water probe, doorway"),
         ("level-1", "level_sensor", "水箱水位计", "Tank level sensor"),
         ("pressure-1", "pressure_sensor", "低区供水压力表", "Supply pressure, lower floors"),
         ("pressure-2", "pressure_sensor", "高区供水压力表", "Supply pressure, upper floors"),

@@ -21,14 +21,14 @@ def _agent() -> None:
     "run",
     help=str(
         Text(
-            "按配置文件运行代理，直到 Ctrl-C（同 python -m edge CONFIG）。",
+            "按配置文件运行边缘代理，直到 Ctrl-C（同 python -m edge CONFIG）。",
             "Run the agent of a configuration file until Ctrl-C (as python -m edge CONFIG).",
         )
     ),
 )
 def run(
     config: Annotated[
-        Path, typer.Argument(metavar="CONFIG", help=str(Text("代理的 YAML 文件", "the agent's YAML file")))
+        Path, typer.Argument(metavar="CONFIG", help=str(Text("边缘代理的 YAML 文件", "the agent's YAML file")))
     ],
 ) -> None:
     """Run the agent in the foreground; its exit status is the command's."""

@@ -135,7 +135,7 @@ def up(
     rich_help_panel=START,
     help=str(
         Text(
-            "各部分、代理、未关闭告警与死信的现状，一句一行。",
+            "各部分、消息服务器、未关闭告警与死信的现状，一句一行。",
             "Each part, the broker, open alerts, dead letters, in words.",
         )
     ),

@@ -132,7 +132,7 @@ class Ear:
         while not self._client.connected:
             if monotonic() > deadline:
                 self.stop()
-                raise BrokerError(Text("连接不上消息代理", "there is no connection to the broker"))
+                raise BrokerError(Text("连接不上消息服务器", "there is no connection to the broker"))
             pause.wait(0.02)
 
     def heard(self) -> list[Heard]:

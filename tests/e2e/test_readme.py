@@ -25,6 +25,7 @@ def blocks(file: str) -> list[list[str]]:
     return [[line.split("   #")[0].split("  #")[0].strip() for line in block.splitlines()] for block in found]
 
 
+READMES = ("README.md", "README.zh-CN.md")
 TWO, ALONE, RUNNING, CURL = blocks("README.md")
 
 
@@ -111,18 +112,45 @@ def test_commands_with_linli_running(line: str, environment: dict[str, str], run
     assert done.stdout.strip()
 
 
-def test_a_token_opens_the_api(environment: dict[str, str], running: Path) -> None:
-    """The curl line's request, with the address of this run and a token of `linli token new`."""
+@pytest.fixture(scope="module")
+def token(environment: dict[str, str], running: Path) -> str:
+    """A token of `linli token new`."""
+    assert running.exists()
+    line = ".venv/bin/linli token new admin"
+    made = subprocess.run(command(line), env=environment, cwd=ROOT, capture_output=True, text=True, check=True)
+    secret: str = re.findall(r"[A-Za-z0-9_-]{24,}", made.stdout)[-1]
+    return secret
+
+
+def test_a_token_opens_the_api(environment: dict[str, str], token: str) -> None:
+    """The curl line's request, with the address of this run."""
     url = shlex.split(CURL[0])[-1].replace("8480", environment["LINLI_PORT"])
-    made = subprocess.run(
-        command(".venv/bin/linli token new admin"),
-        env=environment,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    token = re.findall(r"[A-Za-z0-9_-]{24,}", made.stdout)[-1]
     answer = httpx.get(url, headers={"Authorization": f"Bearer {token}"})
     assert answer.status_code == 200, answer.text
     assert httpx.get(url).status_code == 401
+
+
+def served_paths(file: str) -> set[str]:
+    """Every path of the server that a README names, in backticks or in an address."""
+    text = (ROOT / file).read_text(encoding="utf-8")
+    return set(re.findall(r"(?:`|http://127\.0\.0\.1:8480)(/[^\s`)]*)", text))
+
+
+@pytest.mark.parametrize("file", READMES)
+def test_every_path_named_is_served(file: str, environment: dict[str, str], token: str) -> None:
+    """Nobody is sent to a page that is not there."""
+    named = served_paths(file)
+    assert named >= {"/api/v1/openapi.json", "/api/v1/alerts"}
+    for path in named:
+        url = f"http://127.0.0.1:{environment['LINLI_PORT']}{path}"
+        answer = httpx.get(url, headers={"Authorization": f"Bearer {token}"})
+        assert answer.status_code == 200, path
+
+
+@pytest.mark.parametrize("file", READMES)
+def test_every_relative_link_leads_somewhere(file: str) -> None:
+    """Files and folders of this repository that a README links to are there."""
+    links = re.findall(r"\]\(([^)\s]+)\)", (ROOT / file).read_text(encoding="utf-8"))
+    relative = [link.partition("#")[0] for link in links if "://" not in link]
+    assert len(relative) > 10
+    assert [link for link in relative if not (ROOT / link).exists()] == []
