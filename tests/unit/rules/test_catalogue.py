@@ -32,6 +32,21 @@ def test_the_catalogue_has_the_rules_of_the_first_release_each_with_a_source() -
     assert {rule.id for rule in rules if rule.life_safety} == {"fire-alarm", "lift-entrapment"}
 
 
+# --- door held open, by a contact -----------------------------------------------------------------------------------
+
+
+def test_a_door_with_a_bare_contact_can_be_held_open_and_not_forced() -> None:
+    """A contact knows of no grants; either form closes what the other opened."""
+    bench = Bench()
+    feed = bench.feed
+    bench.put(feed.event(0, "door", "sensor.contact.opened"), feed.beat(31))
+    assert bench.happened == [("opened", "door-held-open", 30)]
+    bench.put(feed.event(40, "door", "sensor.contact.closed"))
+    assert bench.happened[-1] == ("resolved", "door-held-open", 40)
+    bench.put(feed.event(50, "door-2", "sensor.contact.opened"), feed.event(70, "door-2", CLOSED), feed.beat(200))
+    assert bench.happened[-1] == ("resolved", "door-held-open", 40)
+
+
 # --- door forced ----------------------------------------------------------------------------------------------------
 
 
@@ -321,3 +336,17 @@ def test_a_reading_in_another_unit_is_no_data() -> None:
     for second in range(0, 60, 10):
         bench.put(bench.feed.reading(second, "cable", "temperature", 344.0, unit="K"))
     assert bench.happened == []
+
+
+def test_a_lift_button_that_was_reset_in_time_is_no_entrapment() -> None:
+    """Within 60 s, and for the button alone: a lift that stands between floors with somebody inside goes on."""
+    bench = Bench()
+    feed = bench.feed
+    button = "facility.lift.button"
+    bench.put(feed.event(0, "lift", button, {"pressed": True}), feed.event(30, "lift", button, {"pressed": False}))
+    bench.put(feed.beat(100))
+    assert bench.happened == []
+    bench.put(feed.event(200, "lift", "facility.lift.stopped", {"door_zone": False, "occupied": True}))
+    bench.put(feed.event(210, "lift", button, {"pressed": True}), feed.event(220, "lift", button, {"pressed": False}))
+    bench.put(feed.beat(300))
+    assert bench.happened == [("opened", "lift-entrapment", 260)]
