@@ -24,6 +24,7 @@ from linli.db.alerts import Change, Effects, SqlAlerts
 from linli.db.registry import RegistrySnapshot, SqlRegistry
 from linli.delivery import Positions, Verdict, key_of
 from linli.errors import Refused
+from linli.eventtime import settle
 from linli.i18n import Text
 from linli.model import Consumer, LaneKey
 from linli.ports import MqttClient
@@ -359,7 +360,7 @@ def _read(arrival: Arrival) -> tuple[Envelope, MessageIn | PassedIn] | None:
     if not isinstance(topic, topics.GatewayTopic):
         return None
     try:
-        message = decode(topic, arrival.payload)
+        message = settle(decode(topic, arrival.payload), arrival.received_at)
         return Envelope(key_of(message), message.sequence, message.oldest), MessageIn(message, arrival.received_at)
     except Exception as error:  # noqa: BLE001  (the boundary of one message: nothing a sender makes ends the worker)
         _log.debug("refused on %s: %s", arrival.topic, error)
