@@ -1,5 +1,6 @@
 """Where a View is shown: in place in a terminal, or as lines where the output goes to a file or a service's journal."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
@@ -51,6 +52,11 @@ class _Terminal:
         self._live.update(render(view, self._language), refresh=True)
 
 
+def _kind(part: PartStatus) -> tuple[State, str]:
+    """What a change is told by: 'has not reported for 12 s' is the same a second later."""
+    return part.state, re.sub(r"\d+", "", part.reason.en)
+
+
 class PlainLines:
     """Prints a line, with the time, for each change of a part's state; and a summary every minute."""
 
@@ -66,7 +72,7 @@ class PlainLines:
         """Print what has changed since the last view."""
         for part in view.parts:
             old = self._seen.get(part.name)
-            if old is None or (old.state, old.reason) != (part.state, part.reason):
+            if old is None or _kind(old) != _kind(part):
                 self._print(change_line(part))
             self._seen[part.name] = part
         now = monotonic()

@@ -107,6 +107,15 @@ def test_plain_lines_say_each_change_once(capsys: pytest.CaptureFixture[str]) ->
     ]
 
 
+def test_a_reason_that_only_counts_on_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """A part that hangs fills no journal."""
+    lines = PlainLines(load_settings(language="en"))
+    for seconds in (10, 11, 12):
+        reason = Text(f"已 {seconds} 秒没有报告", f"has not reported for {seconds} s")
+        lines.show(view([PartStatus("rules", State.SILENT, reason, 7, 9.0, 0)]))
+    assert len(capsys.readouterr().out.splitlines()) == 1
+
+
 def test_all_is_said_to_run_only_when_it_does(capsys: pytest.CaptureFixture[str]) -> None:
     """A part that runs and complains is not well; once it is, that is said."""
     lines = PlainLines(load_settings(language="en"))
