@@ -41,6 +41,11 @@ def identify(services: Services, request: Request) -> Person | None:
     return None if cookie is None else services.people.by_session(cookie)
 
 
+def caller(request: Request) -> str:
+    """The network address that asks; that of the proxy, where one stands before us."""
+    return request.client.host if request.client is not None else ""
+
+
 def build_router(services: Services, metrics: Metrics) -> APIRouter:
     """All routes over these services."""
 
@@ -65,7 +70,7 @@ def _add_people(router: APIRouter, services: Services, Signed: Any) -> None:
     @router.post("/sessions", status_code=201)
     def sign_in(body: bodies.SignInBody, request: Request, response: Response) -> bodies.PersonBody:
         """Sign in: sets the session cookie."""
-        person, token = services.people.sign_in(body.name, body.password)
+        person, token = services.people.sign_in(body.name, body.password, caller(request))
         response.set_cookie(
             COOKIE,
             token,

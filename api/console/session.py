@@ -13,6 +13,7 @@ from fastapi.responses import RedirectResponse
 from api.console.consoles import Consoles
 from api.console.guard import posted
 from api.console.visit import LANGUAGE_COOKIE, SESSION_COOKIE, home, local_path
+from api.routes import caller
 from api.services import Services
 from linli.clock import SECOND
 from linli.db.people import SESSION_FOR
@@ -31,7 +32,7 @@ def add_routes(app: FastAPI, services: Services, consoles: Consoles) -> None:
         wanted = local_path(form.get("wanted", ""))
         try:
             person, token = await asyncio.to_thread(
-                services.people.sign_in, form.get("name", "").strip(), form.get("password", "")
+                services.people.sign_in, form.get("name", "").strip(), form.get("password", ""), caller(request)
             )
         except (NotSignedIn, TooMany) as error:
             fault = "busy" if isinstance(error, TooMany) else "wrong"

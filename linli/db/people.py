@@ -76,7 +76,7 @@ class People:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._throttle = Throttle(clock.monotonic())
+        self._throttle = Throttle()
 
     # --- accounts -------------------------------------------------------------------------------------------------
 
@@ -154,7 +154,7 @@ class People:
             table = schema.users
             connection.execute(update(table).where(table.c.id == person.id).values(password_hash=hashed))
             _end_sessions(connection, person.id)
-        self._throttle.forgive(name)
+        self._throttle.forget(name)
         return secret
 
     def set_enabled(self, name: str, enabled: bool) -> None:
@@ -174,16 +174,16 @@ class People:
 
     # --- sessions -------------------------------------------------------------------------------------------------
 
-    def sign_in(self, name: str, password: str) -> tuple[Person, str]:
-        """The person, and the token of a new session.
+    def sign_in(self, name: str, password: str, address: str = "") -> tuple[Person, str]:
+        """The person, and the token of a new session. `address`: the network address that asks, by which tries are counted.
 
         NotSignedIn for a wrong name, a wrong password or a disabled account: the same answer after the same work, so it
         does not tell which names exist. TooMany when throttled, before anything is looked up.
         """
         name = name[:64].casefold()
-        wait = self._throttle.take(name, self._clock.monotonic())
+        wait = self._throttle.take(name, address, self._clock.monotonic())
         if wait > 0:
-            _log.warning("sign-in throttled for %r", name)
+            _log.warning("sign-in throttled for %r from %s", name, address)
             seconds = max(1, round(wait))
             text = Text(f"尝试次数过多，请 {seconds} 秒后再试", f"too many tries; try again in {seconds} s")
             raise TooMany(text, retry_after_s=wait)
@@ -192,10 +192,10 @@ class People:
             row = connection.execute(select(table).where(table.c.name == name)).one_or_none()
         right = _verify(password, nobodys if row is None else row.password_hash)
         if row is None or not right or not row.enabled:
-            _log.warning("sign-in refused for %r", name)
+            _log.warning("sign-in refused for %r from %s", name, address)
             raise NotSignedIn(Text("用户名或密码不对", "the name or the password is wrong"))
-        self._throttle.forgive(name)
-        _log.info("%s signed in", name)
+        self._throttle.forgive(name, address)
+        _log.info("%s signed in from %s", name, address)
         token = secrets.token_urlsafe(32)
         now = self._clock.now()
         with self._database.write() as connection:

@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from api.console.chart import LINE
 from linli.clock import local_time
+from linli.db.throttle import ADDRESS_BURST
 from linli.model import Alert
 from tests.browser import world
 from tests.browser.conftest import ConsoleProcess, SignIn
@@ -51,6 +52,19 @@ def test_nobody_is_led_to_another_site_by_signing_in(console: ConsoleProcess, co
     page.fill("input[name=password]", world.PASSWORD)
     page.click("[data-test=sign-in]")
     expect(page).to_have_url(f"{console.url}/")
+
+
+def test_a_stranger_who_tries_passwords_locks_nobody_out(console: ConsoleProcess) -> None:
+    """Tries at the sign-in page are counted by the address they come from."""
+
+    def sign_in_from(address: str, name: str, password: str) -> str:
+        form, headers = {"name": name, "password": password}, {"x-forwarded-for": address}
+        return httpx.post(f"{console.url}/login", data=form, headers=headers).headers["location"]
+
+    tried = [sign_in_from("203.0.113.9", f"n{number}", "wrong") for number in range(ADDRESS_BURST + 30)]
+    assert "fault=wrong" in tried[0]
+    assert any("fault=busy" in location for location in tried)
+    assert sign_in_from("192.0.2.1", "guard", world.PASSWORD) == "/"
 
 
 def test_signing_out_ends_every_window(console: ConsoleProcess, context: BrowserContext, sign_in: SignIn) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy.exc import OperationalError
 
 from api import services as services_module
 from linli.clock import DAY, HOUR, SECOND, format_time
+from linli.db import throttle as throttle_module
 from linli.db.throttle import BURST
 from linli.errors import StoreUnavailable
 from linli.i18n import Text
@@ -97,6 +98,19 @@ def test_wrong_names_and_passwords_look_the_same_and_are_throttled(world: World)
             assert int(answers[-1].headers["retry-after"]) > 0
     assert seen[0] == seen[1]
     assert [status for status, _ in seen[0]] == [401] * BURST + [429]
+
+
+def test_tries_are_counted_by_the_address_that_asks(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stranger's wrong passwords are held against the stranger: somebody at another address signs in meanwhile."""
+    monkeypatch.setattr(throttle_module, "ADDRESS_BURST", 3)
+    with world.client(**{"x-forwarded-for": "203.0.113.9"}) as stranger:
+        answers = [
+            stranger.post("/api/v1/sessions", json={"name": f"n{number}", "password": "wrong"}).status_code
+            for number in range(4)
+        ]
+    assert answers == [401, 401, 401, 429]
+    with world.client(f"{HOME}-security") as client:
+        assert client.get("/api/v1/me").status_code == 200
 
 
 # --- alerts -----------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from linli.db.database import Database, open_database
 from linli.db.migrate import upgrade
 from linli.db.people import SESSION_FOR, People, Person, make_demo_accounts, make_password
 from linli.db.registry import save
-from linli.db.throttle import BURST, REFILL_S
+from linli.db.throttle import ADDRESS_BURST, BURST, REFILL_S
 from linli.errors import Conflict, NotFound, NotSignedIn, Refused, TooMany
 from linli.i18n import Language, Text
 from linli.model import Community, Role
@@ -106,6 +106,19 @@ def test_tries_are_throttled(people: People, clock: ManualClock, name: str) -> N
     clock.advance(REFILL_S)
     if name == "guard":
         people.sign_in(name, password)
+
+
+def test_a_stranger_locks_nobody_out(people: People) -> None:
+    """Neither by trying many names, nor by guessing at one that somebody uses: at their desk they sign in as before."""
+    _, password = add_guard(people)
+    people.sign_in("guard", password, "192.0.2.1")
+    for name in ["guard"] * BURST + [f"n{number}" for number in range(ADDRESS_BURST - BURST)]:
+        with pytest.raises(NotSignedIn):
+            people.sign_in(name, "wrong", "203.0.113.9")
+    for name in ("guard", "anybody"):
+        with pytest.raises(TooMany):
+            people.sign_in(name, password, "203.0.113.9")
+    people.sign_in("guard", password, "192.0.2.1")
 
 
 @pytest.mark.parametrize("password", ["", "x" * 100_000, "\ud800", "\x00", "密码密码密码密码密码密码"])
