@@ -1,112 +1,26 @@
 """The worker with a broker in memory and a database in a file: acknowledging, writing, telling, coming back."""
 
 import dataclasses
-import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from linli import topics
-from linli.clock import SECOND
-from linli.codec import Ack, decode_ack, decode_notice, encode
-from linli.db.alerts import SqlAlerts
-from linli.db.database import Database, open_database
-from linli.db.migrate import upgrade
-from linli.db.registry import SqlRegistry, save
+from linli.codec import Ack, encode
+from linli.db.registry import SqlRegistry
 from linli.errors import DataFolderError
-from linli.model import Action, ActionKind, Consumer, Handling, Lane
-from linli.testing import FakeBroker, FakeClient, ManualClock
+from linli.model import ActionKind, Handling, Lane
 from rules.effects import Waiting
 from rules.engine import Engine, Output
-from rules.inputs import ActionIn, Input, MessageIn
-from rules.journal import Journal, Snapshot
+from rules.inputs import ActionIn, Input
+from rules.journal import Snapshot
 from rules.load import load_rules
 from rules.start import bring_back
-from rules.state import dump
 from rules.worker import Arrival, Inbox, Outside, Worker, tick_behind, tick_interval
-from tests.unit.rules.world import T0, Feed, registry
+from tests.unit.rules.site import Site, act
 
 OPENED = "access.door.opened"
-
-
-class Site:
-    """Broker, database and clock that outlive a worker, and a worker that can be killed and started again."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.database: Database = open_database(f"sqlite:///{folder}/linli.db")
-        upgrade(self.database)
-        known = registry()
-        with self.database.write() as connection:
-            save(
-                connection,
-                [
-                    *known.communities.values(),
-                    *known.places.values(),
-                    *known.gateways.values(),
-                    *known.facilities.values(),
-                    *known.devices.values(),
-                ],
-            )
-        self.alerts = SqlAlerts(self.database)
-        self.broker = FakeBroker()
-        self.clock = ManualClock(T0)
-        self.feed = Feed()
-        self.agent = self.broker.client()
-        self.agent.start(lambda _topic, _payload, _retained: None, lambda: None, lambda _reason: None)
-        self.start()
-
-    def start(self) -> None:
-        """A new process."""
-        self.journal = Journal(self.folder / "rules")
-        engine, waiting = bring_back(self.journal, self.alerts, load_rules())
-        self.client: FakeClient = self.broker.client()
-        outside = Outside(self.client, self.alerts, SqlRegistry(self.database), self.journal, self.clock)
-        self.worker = Worker(outside, engine, waiting)
-        self.worker.connect()
-        self.worker.step(0)
-
-    def kill(self) -> None:
-        """End it without a word: nothing is written that was not written before."""
-        self.client.stop()
-        self.journal.close()
-
-    def send(self, *entries: MessageIn) -> None:
-        """The agent sends; the worker does one step."""
-        for entry in entries:
-            self.clock.us = max(self.clock.us, entry.received_at)
-            message = entry.message
-            topic = topics.lane_topic(message.community, message.gateway, message.lane)
-            self.agent.publish(topic, encode(message))
-        self.step()
-
-    def step(self) -> None:
-        """One step of the worker, a moment later."""
-        self.clock.advance(0.06)
-        self.worker.step(0)
-
-    @property
-    def acks(self) -> list[Ack]:
-        """What the agent was answered, in order."""
-        mine = topics.ack_topic("c1", "gw", Consumer.RULES)
-        return [decode_ack(payload) for topic, payload in self.broker.sent if topic == mine]
-
-    @property
-    def told(self) -> list[str]:
-        """The notices' changes, in order."""
-        return [decode_notice(payload).change for topic, payload in self.broker.sent if "/alert/" in topic]
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    """A site with a running worker."""
-    here = Site(tmp_path)
-    yield here
-    here.kill()
-    here.database.close()
 
 
 def test_an_event_becomes_a_row_a_notice_and_an_acknowledgement(site: Site) -> None:
@@ -180,10 +94,6 @@ def test_what_cannot_be_read_is_counted_once(site: Site) -> None:
     assert (counters["dead_letters"], counters["repeats"], counters["gaps"]) == (1, 1, 1)
 
 
-def act(site: Site, alert: str, kind: ActionKind, name: str = "act-1") -> None:
-    site.alerts.add_action(Action(name, alert, kind, "li", "seen to", site.clock.now()))
-
-
 def test_a_persons_act_is_applied_and_answered(site: Site) -> None:
     """Acknowledged, then closed with the reason; each outcome is written with the change."""
     site.send(site.feed.event(1, "door", OPENED))
@@ -216,86 +126,6 @@ def test_a_tick_brings_what_is_due_and_none_comes_while_the_broker_is_away(site:
         site.clock.advance(1)
         site.worker.step(0)
     assert [alert.rule for alert in site.alerts.find()] == ["door-held-open"]
-
-
-STOPPED, RELEASED = "facility.lift.stopped", "facility.lift.released"
-
-
-def at(site: Site, second: float) -> None:
-    """The clock comes to that second, and a tick is due."""
-    site.clock.advance((T0 - site.clock.us) / SECOND + second)
-
-
-def lift_stands_from_12_to_68(site: Site) -> MessageIn:
-    """With all messages up to second 60 here; the release, which the agent takes at 68, is returned."""
-    for second in (0, 10):
-        site.send(site.feed.beat(second))
-    site.send(site.feed.event(12, "lift", STOPPED, {"door_zone": False, "occupied": True}))
-    for second in (20, 30, 40, 50, 60):
-        site.send(site.feed.beat(second))
-    return site.feed.event(68, "lift", RELEASED, received=74.4)
-
-
-def restart(site: Site) -> None:
-    """Killed, and back seven seconds later."""
-    at(site, 67)
-    site.kill()
-    at(site, 74)
-    site.start()
-
-
-def lose_the_broker(site: Site) -> None:
-    """The connection is lost, and back seven seconds later."""
-    at(site, 67)
-    site.client.cut()
-    site.step()
-    at(site, 74)
-    site.client.restore()
-
-
-def fill_the_disk(site: Site) -> None:
-    """The journal takes nothing for seven seconds."""
-    at(site, 67)
-    site.worker.pause.set()
-    with sqlite3.connect(site.journal.file) as other:
-        other.execute("CREATE TRIGGER full BEFORE INSERT ON journal BEGIN SELECT RAISE(ABORT, 'disk is full'); END")
-    for second in range(67, 74):
-        at(site, second)
-        site.step()
-    other.execute("DROP TRIGGER full")
-    other.close()
-    at(site, 74)
-
-
-@pytest.mark.parametrize("outage", [restart, lose_the_broker, fill_the_disk])
-def test_our_own_outage_makes_no_alert(site: Site, outage: Callable[[Site], None]) -> None:
-    """The lift was released after 56 s, and that waits with the agent: the clock does not run on before it has sent again."""
-    released = lift_stands_from_12_to_68(site)
-    outage(site)
-    site.step()
-    at(site, 74.3)
-    site.step()
-    site.send(released, site.feed.beat(80))
-    for second in range(80, 200):
-        at(site, second)
-        site.step()
-    assert site.alerts.find() == []
-
-
-@pytest.mark.parametrize("outage", [restart, lose_the_broker, fill_the_disk])
-def test_after_an_outage_of_ours_a_gateway_that_stays_away_is_judged_silent(
-    site: Site, outage: Callable[[Site], None]
-) -> None:
-    """A minute of listening without a word, and what stands in the lift is told."""
-    lift_stands_from_12_to_68(site)
-    outage(site)
-    for second in range(75, 134):
-        at(site, second)
-        site.step()
-    assert site.alerts.find() == []
-    at(site, 136)
-    site.step()
-    assert [alert.rule for alert in site.alerts.find()] == ["lift-entrapment"]
 
 
 def test_on_connecting_it_says_how_far_every_lane_is(site: Site) -> None:
@@ -361,40 +191,6 @@ def test_while_the_database_is_down_effects_wait_in_order(site: Site) -> None:
     assert site.worker.health().state == "ok"
 
 
-def test_a_lost_journal_takes_over_the_open_alerts(site: Site) -> None:
-    """No second alert beside the open one, and acts on it work; positions go on above the database's."""
-    site.send(site.feed.event(1, "door", OPENED))
-    (alert,) = site.alerts.find()
-    site.kill()
-    for file in (site.folder / "rules").iterdir():
-        file.unlink()
-    site.start()
-    act(site, alert.id, ActionKind.ACKNOWLEDGE)
-    site.step()
-    entry = site.feed.event(5, "door", "access.door.forced")
-    site.send(dataclasses.replace(entry, message=dataclasses.replace(entry.message, oldest=2)))
-    after = site.alerts.get(alert.id)
-    assert after is not None
-    assert (after.handling, after.occurrences) == (Handling.ACKNOWLEDGED, 2)
-    site.kill()
-    site.start()
-    assert len(site.alerts.find()) == 1
-
-
-def test_killed_while_taking_over_it_takes_over_at_the_next_start(site: Site) -> None:
-    """The new journal has begun, the open alerts are not in it yet."""
-    site.send(site.feed.event(1, "door", OPENED))
-    (alert,) = site.alerts.find()
-    site.kill()
-    for file in (site.folder / "rules").iterdir():
-        file.unlink()
-    journal = Journal(site.folder / "rules")
-    journal.keep(Snapshot(site.alerts.position(), 0, dump(Engine())))
-    journal.close()
-    site.start()
-    assert [record.alert for record in site.worker.engine.book.open.values()] == [alert]
-
-
 def test_effects_that_the_database_never_takes_hold_up_nothing(site: Site) -> None:
     """Somebody else's row stands in the way of one alert; the others are written, and that one is counted."""
     site.send(site.feed.event(1, "door", OPENED))
@@ -407,68 +203,6 @@ def test_effects_that_the_database_never_takes_hold_up_nothing(site: Site) -> No
     site.kill()
     site.start()
     assert site.worker.health().counters["waiting_effects"] == 0
-
-
-def test_a_database_from_a_backup_gets_the_open_alerts_back(site: Site) -> None:
-    """Older than the journal's snapshot: the engine's open alerts are written again."""
-    site.send(site.feed.event(1, "door", OPENED))
-    site.worker.snapshot_now()
-    site.kill()
-    with site.database.write() as connection:
-        for table in ("alert_changes", "alerts", "rules_positions"):
-            connection.execute(text(f"DELETE FROM {table}"))
-    site.start()
-    assert [alert.rule for alert in site.alerts.find()] == ["door-forced"]
-
-
-def brought_back(site: Site, *meanwhile: MessageIn) -> None:
-    """The journal's folder is copied, then comes what comes, and the copy is put back."""
-    site.kill()
-    shutil.copytree(site.folder / "rules", site.folder / "copy")
-    site.start()
-    site.send(*meanwhile)
-    act(site, site.alerts.find()[-1].id, ActionKind.CLOSE, "act-closed")
-    site.step()
-    site.kill()
-    shutil.rmtree(site.folder / "rules")
-    shutil.copytree(site.folder / "copy", site.folder / "rules")
-    site.start()
-
-
-def test_a_journal_from_a_copy_loses_no_alert(site: Site) -> None:
-    """Older than the database: what comes next is above the database's position, written and told, also after a kill."""
-    feed = site.feed
-    site.send(feed.event(1, "door", OPENED))
-    brought_back(site, *(feed.event(at, "door-2", OPENED if at % 2 else "access.door.closed") for at in range(3, 40)))
-    assert site.journal.position >= site.alerts.position()
-    entry = feed.event(50, "smoke", "fire.alarm.raised")
-    site.send(dataclasses.replace(entry, message=dataclasses.replace(entry.message, oldest=entry.message.sequence)))
-    assert "fire-alarm" in {alert.rule for alert in site.alerts.open_alerts()}
-    site.kill()
-    site.start()
-    assert site.alerts.position() <= site.journal.position
-    assert "fire-alarm" in {record.alert.rule for record in site.worker.engine.book.open.values()}
-
-
-def test_a_journal_from_a_copy_believes_the_database(site: Site) -> None:
-    """Closed by a person since: closed. Opened since: taken over. Nowhere in the database: written again."""
-    feed = site.feed
-    site.send(feed.event(1, "door", OPENED))
-    (first,) = site.alerts.find()
-    site.send(feed.event(2, "lift", "facility.lift.moving"), feed.event(3, "cam", "camera.motion.started"))
-    brought_back(site, feed.event(4, "smoke", "fire.alarm.raised"), feed.event(5, "door-2", OPENED))
-    rows = {alert.id: alert for alert in site.alerts.find()}
-    known = {record.alert.id: record.alert for record in site.worker.engine.book.open.values()}
-    assert known == {alert.id: alert for alert in rows.values() if alert.handling is not Handling.CLOSED}
-    assert len(rows) == 3
-    assert first.id not in known
-    with site.database.write() as connection:
-        for table in ("alert_changes", "alerts"):
-            connection.execute(text(f"DELETE FROM {table}"))
-        connection.execute(text("UPDATE rules_positions SET position = position + 1000"))
-    site.kill()
-    site.start()
-    assert {alert.id for alert in site.alerts.find()} == set(known)
 
 
 def test_a_snapshot_nobody_can_read_is_told(site: Site) -> None:

@@ -1,22 +1,11 @@
 """The rules worker and a gateway whose clock is wrong."""
 
 import dataclasses
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from linli.clock import DAY, SECOND
-from tests.unit.rules.test_worker import Site
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    """A site with a running worker."""
-    here = Site(tmp_path)
-    yield here
-    here.kill()
-    here.database.close()
+from tests.unit.rules.site import Site
 
 
 @pytest.mark.parametrize("clock", [90 * SECOND, 400 * 365 * DAY // 2])

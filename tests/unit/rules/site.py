@@ -1,0 +1,91 @@
+"""A site for tests of the rules worker: a broker in memory, a database in a file."""
+
+from pathlib import Path
+
+from linli import topics
+from linli.codec import Ack, decode_ack, decode_notice, encode
+from linli.db.alerts import SqlAlerts
+from linli.db.database import Database, open_database
+from linli.db.migrate import upgrade
+from linli.db.registry import SqlRegistry, save
+from linli.model import Action, ActionKind, Consumer
+from linli.testing import FakeBroker, FakeClient, ManualClock
+from rules.inputs import MessageIn
+from rules.journal import Journal
+from rules.load import load_rules
+from rules.start import bring_back
+from rules.worker import Outside, Worker
+from tests.unit.rules.world import T0, Feed, registry
+
+
+class Site:
+    """Broker, database and clock that outlive a worker, and a worker that can be killed and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.database: Database = open_database(f"sqlite:///{folder}/linli.db")
+        upgrade(self.database)
+        known = registry()
+        with self.database.write() as connection:
+            save(
+                connection,
+                [
+                    *known.communities.values(),
+                    *known.places.values(),
+                    *known.gateways.values(),
+                    *known.facilities.values(),
+                    *known.devices.values(),
+                ],
+            )
+        self.alerts = SqlAlerts(self.database)
+        self.broker = FakeBroker()
+        self.clock = ManualClock(T0)
+        self.feed = Feed()
+        self.agent = self.broker.client()
+        self.agent.start(lambda _topic, _payload, _retained: None, lambda: None, lambda _reason: None)
+        self.start()
+
+    def start(self) -> None:
+        """A new process."""
+        self.journal = Journal(self.folder / "rules")
+        engine, waiting = bring_back(self.journal, self.alerts, load_rules())
+        self.client: FakeClient = self.broker.client()
+        outside = Outside(self.client, self.alerts, SqlRegistry(self.database), self.journal, self.clock)
+        self.worker = Worker(outside, engine, waiting)
+        self.worker.connect()
+        self.worker.step(0)
+
+    def kill(self) -> None:
+        """End it without a word: nothing is written that was not written before."""
+        self.client.stop()
+        self.journal.close()
+
+    def send(self, *entries: MessageIn) -> None:
+        """The agent sends; the worker does one step."""
+        for entry in entries:
+            self.clock.us = max(self.clock.us, entry.received_at)
+            message = entry.message
+            topic = topics.lane_topic(message.community, message.gateway, message.lane)
+            self.agent.publish(topic, encode(message))
+        self.step()
+
+    def step(self) -> None:
+        """One step of the worker, a moment later."""
+        self.clock.advance(0.06)
+        self.worker.step(0)
+
+    @property
+    def acks(self) -> list[Ack]:
+        """What the agent was answered, in order."""
+        mine = topics.ack_topic("c1", "gw", Consumer.RULES)
+        return [decode_ack(payload) for topic, payload in self.broker.sent if topic == mine]
+
+    @property
+    def told(self) -> list[str]:
+        """The notices' changes, in order."""
+        return [decode_notice(payload).change for topic, payload in self.broker.sent if "/alert/" in topic]
+
+
+def act(site: Site, alert: str, kind: ActionKind, name: str = "act-1") -> None:
+    """A person does something; the worker finds it at its next look."""
+    site.alerts.add_action(Action(name, alert, kind, "li", "seen to", site.clock.now()))
