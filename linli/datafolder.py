@@ -62,7 +62,7 @@ class DataFolder:
             for folder in (self.root, self.rules, self.agents, self.broker, self.logs, self.run):
                 folder.mkdir(parents=True, exist_ok=True)
             self.secrets.mkdir(mode=0o700, exist_ok=True)
-            self._check_layout()
+            self._mark_layout()
         except OSError as error:
             said = error.strerror or str(error)
             raise DataFolderError(
@@ -72,12 +72,20 @@ class DataFolder:
                 )
             ) from None
 
-    def _check_layout(self) -> None:
+        self.check_layout()
+
+    def _mark_layout(self) -> None:
         file = self.root / "VERSION"
         if not file.exists():
             fresh = file.with_name("VERSION.new")
             fresh.write_text(f"{LAYOUT}\n")
             fresh.replace(file)  # never seen empty, whenever the process is killed
+
+    def check_layout(self) -> None:
+        """DataFolderError if the folder is of a layout that this Linli does not know. Reads one file, writes nothing."""
+        file = self.root / "VERSION"
+        if not file.exists():
+            return
         said = file.read_text(errors="replace").strip()
         if not said.isdecimal() or int(said) > LAYOUT:
             raise DataFolderError(

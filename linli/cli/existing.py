@@ -40,9 +40,11 @@ def existing(data: Path | None) -> Iterator[tuple["Settings", "Database"]]:
 
 
 def open_existing(settings: "Settings") -> "Database":
-    """The database of a data folder that was prepared before; DataFolderError if there is none yet."""
+    """The database of a data folder that was prepared before; DataFolderError if there is none yet, or a newer one."""
+    from linli.datafolder import DataFolder
     from linli.db.database import open_database
 
+    DataFolder(settings.data).check_layout()
     if settings.database_url is None and not (settings.data / "linli.db").exists():
         raise DataFolderError(
             Text(

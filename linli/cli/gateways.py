@@ -39,7 +39,7 @@ def add(
     from linli.cli.stack import ensure_broker_users
 
     with existing(data) as (settings, database):
-        _register(database, gateway, community, Text(name_zh or gateway, name_en or gateway))
+        _register(database, gateway, community, Text(name_zh, name_en))
         ensure_broker_users(settings, database)
     typer.echo(agent_config(settings, gateway, community))
     said = _how_it_is_reached(settings)
@@ -102,7 +102,9 @@ def _register(database: "Database", gateway: str, community: str, name: Text) ->
                     f"gateway {gateway} is registered in compound {there.community}",
                 )
             )
-        registry.save(connection, [Gateway(gateway, community, name)])
+        old = there.name if there is not None else Text(gateway, gateway)
+        kept = Text(name.zh or old.zh, name.en or old.en)
+        registry.save(connection, [Gateway(gateway, community, kept)])
 
 
 def agent_config(settings: "Settings", gateway: str, community: str) -> str:

@@ -28,6 +28,7 @@ from linli.errors import BrokerError, PortTaken
 from linli.i18n import Text
 from linli.model import Role
 from linli.settings import PREFIX, Settings
+from rules.load import load_rules
 
 _log = logging.getLogger(__name__)
 
@@ -164,6 +165,8 @@ class Stack:
     def check(self) -> None:
         """Find out what would keep it from starting, before `prepare` makes anything. Raises as `start` does."""
         self._lock.require_free()
+        if "rules" in self._names:
+            load_rules(self.settings.rules)
         if "broker" in self._names:
             find_program(self.settings)
         self._require_ports()

@@ -1,5 +1,6 @@
 """`linli status`: how Linli is, in words."""
 
+from psutil import pid_exists
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from api.words import SEVERITIES
@@ -50,7 +51,7 @@ def _status(settings: Settings, database: Database) -> tuple[list[Text], bool]:
     for name in PARTS[1:]:
         if name == "simulator" and not settings.simulator:
             continue
-        line, fine = _worker(name, told.get(name), now)
+        line, fine = _worker(name, told.get(name), now, here=settings.database_url is None)
         lines.append(line)
         well = well and fine
     lines.append(_alerts(database))
@@ -65,12 +66,14 @@ def _broker(host: str, port: int) -> tuple[Text, bool]:
     return Text(f"{name.zh}：{host}:{port} 连接不上", f"{name.en}: not reachable at {host}:{port}"), False
 
 
-def _worker(name: str, report: WorkerReport | None, now: int) -> tuple[Text, bool]:
+def _worker(name: str, report: WorkerReport | None, now: int, *, here: bool) -> tuple[Text, bool]:
     part = part_name(name)
     if report is None:
         return Text(f"{part.zh}：从未运行", f"{part.en}: has never run"), False
     if report.state == "stopped":
         return Text(f"{part.zh}：已停止", f"{part.en}: stopped"), False
+    if here and not pid_exists(report.pid):
+        return Text(f"{part.zh}：进程 {report.pid} 已不在", f"{part.en}: its process {report.pid} is gone"), False
     if not report.alive(now):
         quiet = duration((now - report.seen_at) / SECOND)
         return Text(f"{part.zh}：已 {quiet.zh}没有报告", f"{part.en}: silent for {quiet.en}"), False

@@ -128,7 +128,7 @@ def test_the_first_run_prints_address_accounts_and_how_to_stop(running: Up) -> N
         assert re.search(rf"{role} +{name} +[a-z0-9]{{5}}(-[a-z0-9]{{5}}){{2}}\n", text), text
     assert "Ctrl-C" in text
     assert "\x1b[" not in text, "no colours or cursor moves where the output is no terminal"
-    assert "5 of 5 parts running" in text
+    assert "5 of 5 parts well" in text
 
 
 @pytest.mark.parametrize("name", PARTS)

@@ -16,7 +16,7 @@ from linli.cli.stack import FirstRun, Stack, page_address, prepare
 from linli.datafolder import DataFolder
 from linli.db import schema
 from linli.db.database import open_database
-from linli.errors import BrokerError, DataFolderError
+from linli.errors import BrokerError, ConfigError, DataFolderError
 from linli.model import Role
 from linli.settings import Settings, load_settings
 
@@ -208,3 +208,38 @@ def test_a_gateway_that_cannot_be(
     monkeypatch.setenv("LINLI_LANGUAGE", "en")
     assert command(monkeypatch, "gateway", "add", *arguments) == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_faulty_rule_is_told_before_anything_starts(tmp_path: Path) -> None:
+    """A rules process that cannot start would be started again for ever."""
+    (tmp_path / "bad.yaml").write_text("id: x\ntitel: {zh: 甲, en: A}\n", encoding="utf-8")
+    own = load_settings(data=tmp_path / "data", rules=tmp_path)
+    with pytest.raises(ConfigError) as fault:
+        Stack(own).check()
+    assert "bad.yaml" in str(fault.value)
+    assert not (tmp_path / "data").exists()
+
+
+def test_registering_again_keeps_the_names(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`gateway add` of a gateway that a registry file named gives it credentials, no new name."""
+    prepare(settings)
+    monkeypatch.setenv("LINLI_DATA", str(settings.data))
+    assert command(monkeypatch, "gateway", "add", "gw-c001", "--community", "c001", "--name-en", "Gate") == 0
+    database = open_database(settings.app_database_url)
+    with database.read() as connection:
+        row = connection.execute(select(schema.gateways).where(schema.gateways.c.id == "gw-c001")).one()
+    database.close()
+    assert row.name_en == "Gate"
+    assert row.name_zh not in ("", "gw-c001")
+
+
+def test_a_newer_folder_is_not_looked_into(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a newer Linli wrote might be misread, or written to."""
+    prepare(settings)
+    (settings.data / "VERSION").write_text("99\n")
+    monkeypatch.setenv("LINLI_DATA", str(settings.data))
+    for words in (("status",), ("user", "list"), ("user", "reset", "admin"), ("deadletters",)):
+        assert command(monkeypatch, *words) == 2
+        assert "99" in capsys.readouterr().err

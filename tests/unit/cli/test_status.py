@@ -1,6 +1,8 @@
 """`linli status`: it looks at the Linli that runs on the folder, whatever this shell's own settings are."""
 
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +12,9 @@ from linli.cli.lock import FolderLock
 from linli.cli.stack import prepare
 from linli.cli.status import say_status
 from linli.datafolder import DataFolder
+from linli.db.database import open_database
+from linli.db.workers import WorkerReport, report
+from linli.runtime import WELL
 from linli.settings import Settings, load_settings
 from tests.support import free_port
 
@@ -51,3 +56,16 @@ def test_without_one_the_settings_say_where(settings: Settings, capsys: pytest.C
     said = capsys.readouterr().out
     assert f"not reachable at 127.0.0.1:{settings.broker_endpoint[1]}" in said
     assert "linli up" in said
+
+
+def test_a_process_that_is_gone_is_not_called_ok(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its last report may be seconds old; its pid says more."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    database = open_database(settings.app_database_url)
+    now = settings.clock().now()
+    report(database, WorkerReport("rules", ended.pid, now, now, "ok", WELL, {}))
+    database.close()
+    assert say_status(settings) == 1
+    said = capsys.readouterr().out
+    assert f"rules: its process {ended.pid} is gone" in said
