@@ -18,10 +18,13 @@ from api.console import texts
 from api.console.rows import Row, push_code, row
 from api.console.visit import Visit
 from api.live import Resync, Subscription
+from api.scope import Operation, may
 from api.services import Services
 from api.views import AlertChange, HealthView
+from linli.db.people import Person
 from linli.errors import LinliError
 from linli.i18n import Text
+from linli.vocabulary import part_name
 
 BEAT_S = 4.0
 """How often each console hears that it is still connected; `live.js` says that it is not after 13 s without."""
@@ -35,6 +38,8 @@ PARTING_S = 1.0
 _RELOAD = "window.location.reload()"
 _KEPT_ROWS = 512
 _NOT_THERE = ("silent", "stopped")
+_FEED = ("rules", "broker", "api")
+"""Parts by which an alert comes to a page."""
 
 _log = logging.getLogger(__name__)
 
@@ -176,13 +181,17 @@ class Consoles:
 
     async def _beat_once(self, beats: int) -> None:
         self.health = await asyncio.to_thread(self._services.health)
-        codes = {language: self._beat_code(self.health, language) for language in ("zh", "en")}
+        codes: dict[tuple[str, bool], str] = {}
         for console in list(self._open.values()):
             if console.outdated:
                 console.client.run_javascript(_RELOAD)
                 self._part(console)
-            else:
-                console.client.run_javascript(codes[console.visit.language])
+                continue
+            person, language = console.subscription.person, console.visit.language
+            key = (language, may(person, Operation.SEE_PLATFORM))
+            if key not in codes:
+                codes[key] = self._beat_code(self.health, language, person)
+            console.client.run_javascript(codes[key])
         if beats % RECHECK_BEATS == 0:
             tokens = {console.visit.token for console in self._open.values()}
             for token in await asyncio.to_thread(self._ended, tokens):
@@ -191,8 +200,8 @@ class Consoles:
     def _ended(self, tokens: set[str]) -> list[str]:
         return [token for token in tokens if self._services.people.by_session(token) is None]
 
-    def _beat_code(self, health: HealthView, language: str) -> str:
-        line, dot = health_line(health)
+    def _beat_code(self, health: HealthView, language: str, person: Person) -> str:
+        line, dot = health_line(health, person)
         state = {
             "now": self._services.clock.now() / 1000,
             "feed": feed_fault(health).of(language),
@@ -208,18 +217,34 @@ async def _delete_soon(client: Client) -> None:
         client.delete()
 
 
-def health_line(health: HealthView | None) -> tuple[Text, str]:
-    """The footer's words on Linli itself, and the class of the dot before them."""
+def health_line(health: HealthView | None, person: Person) -> tuple[Text, str]:
+    """The footer's words on Linli itself, and the class of the dot before them.
+
+    Who may see the platform reads every reason; everybody else which parts are not well, and whom to tell.
+    """
     if health is None:
         return texts.HEALTH_UNKNOWN, "unsure"
     if health.state == "ok":
         return texts.ALL_RUNNING, ""
-    reasons = health.reasons or (Text(health.state, health.state),)
-    joined = Text("；".join(reason.zh for reason in reasons), "; ".join(reason.en for reason in reasons))
+    if not may(person, Operation.SEE_PLATFORM):
+        return texts.TELL_AN_ADMINISTRATOR.format(parts=_parts(health.ailing)), "bad"
+    joined = Text(
+        texts.LIST_SEMICOLON.zh.join(r.zh for r in health.reasons),
+        texts.LIST_SEMICOLON.en.join(r.en for r in health.reasons),
+    )
     return texts.NOT_RUNNING.format(parts=joined), "bad"
 
 
 def feed_fault(health: HealthView) -> Text:
-    """What keeps new alerts from appearing, for the banner; empty if nothing does."""
-    rules_run = any(worker.name == "rules" and worker.state not in _NOT_THERE for worker in health.workers)
-    return Text("", "") if rules_run else texts.FEED_STOPPED
+    """What keeps new alerts from appearing, or may, for the banner; empty if nothing does."""
+    if not any(worker.name == "rules" and worker.state not in _NOT_THERE for worker in health.workers):
+        return texts.FEED_STOPPED
+    ailing = [part for part in health.ailing if part in _FEED]
+    return texts.FEED_DOUBTFUL.format(parts=_parts(ailing)) if ailing else Text("", "")
+
+
+def _parts(names: Sequence[str]) -> Text:
+    shown = [part_name(name) for name in names]
+    return Text(
+        texts.LIST_PAUSE.zh.join(name.zh for name in shown), texts.LIST_PAUSE.en.join(name.en for name in shown)
+    )

@@ -156,7 +156,7 @@ def _sign_out(language: str) -> None:
 
 def _footer(console: Console) -> None:
     language = console.visit.language
-    line, dot = health_line(console.health)
+    line, dot = health_line(console.health, console.visit.person)
     with Node("footer", classes="foot"):
         Node("span", classes=f"health-dot {dot}", aria_hidden="true")
         Node("span", line.of(language), data_health="")

@@ -36,7 +36,7 @@ NOTHING_OPEN_MORE = Text("有新告警会立刻出现在这里，并发出声音
 NOTHING_MATCHES = Text("没有符合筛选条件的告警", "No alert matches the filter")
 ACKNOWLEDGE = Text("确认", "Acknowledge")
 ACKNOWLEDGE_TITLE = Text("确认告警", "Acknowledge alert")
-ACKNOWLEDGE_HELP = Text("确认表示由你来处理。", "Acknowledging means that you take care of it.")
+ACKNOWLEDGE_HELP = Text("确认表示由您来处理。", "Acknowledging means that you take care of it.")
 COMMENT = Text("备注（可不填）", "Comment (optional)")
 DETAILS = Text("详情", "Details")
 CANCEL = Text("取消", "Cancel")
@@ -65,6 +65,8 @@ DEVICE = Text("设备", "Device")
 OBSERVATION = Text("观测", "Observation")
 VALUE = Text("数值", "Value")
 LIST_COMMA = Text("，", ", ")
+LIST_PAUSE = Text("、", ", ")
+LIST_SEMICOLON = Text("；", "; ")
 COLON = Text("：", ": ")
 YES = Text("是", "yes")
 NO = Text("否", "no")
@@ -83,7 +85,7 @@ CLOSE = Text("关闭告警", "Close alert")
 CLOSE_HELP = Text("说明怎么处理的、结果如何；这条记录会保留。", "Say what was done and how it ended; this is kept.")
 REASON = Text("关闭原因（必填）", "Reason (required)")
 REASON_MISSING = Text("请填写关闭原因", "Please give a reason")
-NO_SUCH_ALERT = Text("没有这条告警，或你无权查看。", "There is no such alert, or you may not see it.")
+NO_SUCH_ALERT = Text("没有这条告警，或您无权查看。", "There is no such alert, or you may not see it.")
 
 
 # --- facilities -----------------------------------------------------------------------------------------------------
@@ -91,9 +93,9 @@ NO_SUCH_ALERT = Text("没有这条告警，或你无权查看。", "There is no 
 SINCE = Text("自 {when} 起", "since {when}")
 AND_MORE = Text("另有 {n} 条", "and {n} more")
 SHOW_ALERT = Text("查看告警", "Show the alert")
-NO_FACILITIES = Text("没有你可以查看的设施", "There are no facilities that you may see")
+NO_FACILITIES = Text("没有您可以查看的设施", "There are no facilities that you may see")
 BACK_TO_FACILITIES = Text("返回设施", "Back to facilities")
-NO_SUCH_FACILITY = Text("没有这个设施，或你无权查看。", "There is no such facility, or you may not see it.")
+NO_SUCH_FACILITY = Text("没有这个设施，或您无权查看。", "There is no such facility, or you may not see it.")
 LATEST_VALUES = Text("最新数值", "Latest values")
 LAST_24_HOURS = Text("最近 24 小时", "Last 24 hours")
 QUANTITY = Text("项目", "Quantity")
@@ -113,7 +115,10 @@ CONNECTION_LOST = Text(
     "The connection to the server is lost; reconnecting. What you see may be out of date.",
 )
 FEED_STOPPED = Text(
-    "规则没有在运行，新告警暂时不会出现。", "The rules are not running: new alerts do not appear for now."
+    "规则引擎没有在运行，新告警暂时不会出现。", "The rules are not running: new alerts do not appear for now."
+)
+FEED_DOUBTFUL = Text(
+    "{parts}运行异常，新告警可能晚到或不出现。", "Not running well: {parts}. New alerts may come late, or not at all."
 )
 SOUND_ON = Text("声音已开", "Sound on")
 SOUND_OFF = Text("已静音", "Muted")
@@ -123,6 +128,9 @@ SOUND_BLOCKED = Text(
 )
 ALL_RUNNING = Text("各部分运行正常", "All parts running")
 NOT_RUNNING = Text("运行异常：{parts}", "Not running well: {parts}")
+TELL_AN_ADMINISTRATOR = Text(
+    "{parts}运行异常，请通知管理员。", "Not running well: {parts}. Please tell an administrator."
+)
 HEALTH_UNKNOWN = Text("运行状态未知", "Health unknown")
 TRY_AGAIN = Text("暂时做不到，请再试一次。", "That did not work. Please try again.")
 

@@ -89,24 +89,35 @@ def test_what_is_no_small_form_is_refused(body: bytes, headers: dict[str, str], 
     assert refusal.value.status_code == status
 
 
-def _health(*workers: tuple[str, str], reasons: tuple[Text, ...] = ()) -> HealthView:
+GUARD = Person("p1", "guard", "Guard", Role.SECURITY, frozenset({"c001"}))
+ROOT = Person("p2", "root", "Root", Role.ADMINISTRATOR, None)
+
+
+def _health(*workers: tuple[str, str], reasons: tuple[Text, ...] = (), ailing: tuple[str, ...] = ()) -> HealthView:
     views = tuple(WorkerView(name, state, Text("", ""), 1, 0, 0, {}) for name, state in workers)
-    return HealthView("degraded" if reasons else "ok", 0, "1", reasons, views, {})
+    return HealthView("degraded" if reasons else "ok", 0, "1", reasons, views, {}, ailing)
 
 
 def test_the_health_line_says_what_does_not_run() -> None:
-    """All well in a few words, else every reason, in both languages; before anything is known, that."""
-    assert health_line(_health()) == (Text("各部分运行正常", "All parts running"), "")
-    line, dot = health_line(_health(reasons=(Text("甲", "one"), Text("乙", "two"))))
+    """All well in a few words, else to an administrator every reason; before anything is known, that."""
+    assert health_line(_health(), ROOT) == (Text("各部分运行正常", "All parts running"), "")
+    line, dot = health_line(_health(reasons=(Text("甲", "one"), Text("乙", "two"))), ROOT)
     assert (line.zh, line.en, dot) == ("运行异常：甲；乙", "Not running well: one; two", "bad")
-    assert health_line(None)[1] == "unsure"
+    assert health_line(None, ROOT)[1] == "unsure"
+
+
+def test_the_health_line_spares_a_guard_the_reasons() -> None:
+    """Which parts, in words, and whom to tell; not what an exception said."""
+    line, dot = health_line(_health(reasons=(Text("甲", "errno 5"),), ailing=("rules", "ingest")), GUARD)
+    assert line.zh == "规则引擎、数据接入运行异常，请通知管理员。"
+    assert line.en == "Not running well: rules, ingest. Please tell an administrator."
+    assert dot == "bad"
 
 
 @pytest.mark.parametrize(
     ("workers", "stopped"),
     [
         ([("rules", "ok")], False),
-        ([("rules", "degraded")], False),
         ([("rules", "silent")], True),
         ([("rules", "stopped"), ("ingest", "ok")], True),
         ([], True),
@@ -115,3 +126,13 @@ def test_the_health_line_says_what_does_not_run() -> None:
 def test_without_rules_the_page_says_that_no_alert_will_come(workers: list[tuple[str, str]], stopped: bool) -> None:
     """A quiet list must not look like a quiet night."""
     assert bool(feed_fault(_health(*workers)).en) is stopped
+
+
+@pytest.mark.parametrize(
+    ("ailing", "said"),
+    [(("rules",), "规则引擎"), (("broker",), "消息服务器"), (("api",), "接口与页面"), (("simulator", "ingest"), "")],
+)
+def test_what_an_alert_comes_by_is_in_the_banner_when_it_ails(ailing: tuple[str, ...], said: str) -> None:
+    """Rules that are not well, no broker, a hub that stands still: each may keep an alert from the page."""
+    fault = feed_fault(_health(("rules", "degraded"), reasons=(Text("甲", "one"),), ailing=ailing))
+    assert fault.zh == (f"{said}运行异常，新告警可能晚到或不出现。" if said else "")
