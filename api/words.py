@@ -34,7 +34,7 @@ CHANGES: dict[str, Text] = {
     "opened": Text("产生", "Opened"),
     "occurred": Text("再次发生", "Occurred again"),
     "escalated": Text("升级", "Escalated"),
-    "confirmed": Text("得到印证", "Confirmed"),
+    "confirmed": Text("已证实", "Confirmed"),
     "resolved": Text("恢复", "Resolved"),
     "acknowledged": Text("确认", "Acknowledged"),
     "commented": Text("备注", "Commented"),
@@ -44,7 +44,7 @@ CHANGES: dict[str, Text] = {
 FACILITY_STATES: dict[FacilityStatus, Text] = {
     FacilityStatus.OK: Text("正常", "OK"),
     FacilityStatus.DEGRADED: Text("异常", "Degraded"),
-    FacilityStatus.FAULT: Text("故障", "Fault"),
+    FacilityStatus.FAULT: Text("告警", "Alarm"),
     FacilityStatus.UNKNOWN: Text("未知", "Unknown"),
 }
 

@@ -9,6 +9,7 @@ import pytest
 
 from api import words
 from api.console import texts
+from api.views import FacilityStatus
 from linli.i18n import Text
 
 CONSOLE = Path(texts.__file__).parent
@@ -87,3 +88,11 @@ def test_no_page_sets_html_from_data() -> None:
         code = file.read_text(encoding="utf-8")
         assert not re.search(r"ui\.(html|markdown)\(|add_body_html", code), file.name
         assert file.name == "mount.py" or "add_head_html" not in code, file.name
+
+
+def test_one_thing_has_one_word() -> None:
+    """People are 您; what a second sensor bears out is 已证实 in the mark and in the history; and a facility in alarm is not
+    called 故障, which at a fire panel is another lamp than 火警."""
+    assert [name for name, text in _texts() if "你" in text.zh] == []
+    assert words.CHANGES["confirmed"] == texts.CONFIRMED_MARK
+    assert words.FACILITY_STATES[FacilityStatus.FAULT] == Text("告警", "Alarm")
