@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="edge",
         description=str(Text("邻里边缘代理：在设备旁运行", "The Linli edge agent: run it beside the devices")),
     )
-    parser.add_argument("config", type=Path, help=str(Text("代理的 YAML 文件", "the agent's YAML file")))
+    parser.add_argument("config", type=Path, help=str(Text("边缘代理的 YAML 文件", "the agent's YAML file")))
     options = parser.parse_args(arguments)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

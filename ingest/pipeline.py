@@ -114,7 +114,7 @@ class Pipeline:
 
     def _one(self, arrival: Arrival, batch: Batch) -> None:
         try:
-            message = _decode(arrival)
+            message = _decode(arrival, self._limits.max_clock_error)
         except Exception as error:  # noqa: BLE001  (the boundary of one message: nothing a sender makes ends the worker)
             self._refuse(arrival, _refused(error, arrival), batch)
             return
@@ -185,11 +185,11 @@ class Pipeline:
         batch.letters.append(letter(arrival, refused, key))
 
 
-def _decode(arrival: Arrival) -> Message:
+def _decode(arrival: Arrival, hopeless: float) -> Message:
     topic = topics.parse(arrival.topic)
     if not isinstance(topic, topics.GatewayTopic):
         raise Refused("bad_topic", f"{topic} is not a lane")
-    return settle(codec.decode(topic, arrival.payload), arrival.received_at)
+    return settle(codec.decode(topic, arrival.payload), arrival.received_at, hopeless)
 
 
 def _refused(error: Exception, arrival: Arrival) -> Refused:

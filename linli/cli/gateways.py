@@ -23,7 +23,7 @@ _DATA = typer.Option("--data", help=str(Text("数据目录（设置 data）", "d
     "add",
     help=str(
         Text(
-            "登记一个网关，给它在消息代理上的用户，并显示一次它的配置。",
+            "登记一个网关，给它在消息服务器上的用户，并显示一次它的配置。",
             "Register a gateway, give it a user at the broker, and show its configuration once.",
         )
     ),
@@ -72,7 +72,7 @@ def _how_it_is_reached(settings: "Settings") -> Text | None:
     if settings.broker_is_external or not is_loopback(settings.broker_bind):
         return exposure(settings)
     return Text(
-        "内嵌代理目前只在本机监听；代理在别的机器上时，请设 LINLI_BROKER_BIND 并重新启动"
+        "内嵌消息服务器目前只在本机监听；边缘代理在别的机器上时，请设 LINLI_BROKER_BIND 并重新启动"
         "（还不支持 TLS：只在可信网络中，或经隧道连接）。",
         "The embedded broker listens on this machine only; for an agent elsewhere set LINLI_BROKER_BIND and start again "
         "(it has no TLS yet: on a trusted network only, or behind a tunnel).",
@@ -158,7 +158,7 @@ def _rights(gateway: str, community: str) -> str:
 
     access = gateway_access(community, gateway)
     lines = _comment(
-        "请在你的代理上为它建一个用户，权限如下：", "At your broker, make a user for it with these rights:"
+        "请在您的消息服务器上为它建一个用户，权限如下：", "At your broker, make a user for it with these rights:"
     )
     lines += "".join(f"#   publish {topic}\n" for topic in access.publish)
     lines += "".join(f"#   subscribe {topic}\n" for topic in access.subscribe)

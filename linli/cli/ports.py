@@ -21,7 +21,7 @@ class Use:
 
 API = Use(Text("网页与接口", "page and API"), Text("用 --port 换一个端口", "choose another with --port"), page=True)
 BROKER = Use(
-    Text("MQTT 代理", "MQTT broker"),
+    Text("MQTT 消息服务器", "MQTT broker"),
     Text("用环境变量 LINLI_BROKER_PORT 换一个端口", "choose another with LINLI_BROKER_PORT"),
 )
 

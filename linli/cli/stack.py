@@ -173,7 +173,7 @@ class Stack:
 
     def start(self) -> None:
         """Start every part. Raises DataFolderError (in use), PortTaken, ConfigError or BrokerError, with nothing started."""
-        self._lock.take(page_address(self.settings) if "api" in self._names else "")
+        self._lock.take(page_address(self.settings) if "api" in self._names else "", self.settings.broker_endpoint)
         try:
             self._require_ports()
             if "broker" in self._names:
@@ -224,7 +224,7 @@ class Stack:
         host, port = self.settings.broker_endpoint
         if name == "broker":
             if self._broker is None:
-                raise BrokerError(Text("没有内嵌代理", "there is no embedded broker"))
+                raise BrokerError(Text("没有内嵌消息服务器", "there is no embedded broker"))
             return Part(
                 name,
                 self._broker.command,

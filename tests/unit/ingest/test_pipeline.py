@@ -227,7 +227,7 @@ def test_a_device_clock_ahead_does_not_make_the_rest_late() -> None:
     assert [taken.received.late for taken in batch.taken] == [False, False]
 
 
-@pytest.mark.parametrize("clock", [90 * SECOND, NOW + 10**14, NOW + 10**16 // 2])
+@pytest.mark.parametrize("clock", [90 * SECOND, NOW + 10**14, NOW + 2 * 10**14])
 def test_a_gateway_whose_clock_is_wrong_is_stored_at_the_receive_time(clock: int) -> None:
     """Unset (1970) it would be dead letters, ahead it would be the newest value for years. The lane goes on as usual once
     the clock is set."""

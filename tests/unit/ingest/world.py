@@ -100,6 +100,8 @@ def hostile() -> list[tuple[str, str, bytes]]:
         ("foreign_device", lane, codec.encode(event(subject="door-2"))),
         ("time_out_of_range", lane, codec.encode(event(time=NOW - ten_years))),
         ("time_out_of_range", bulk, codec.encode(packet(1, reading(time=NOW - ten_years)))),
+        ("time_out_of_range", lane, codec.encode(event(time=NOW + ten_years))),
+        ("time_out_of_range", bulk, codec.encode(packet(1, reading(time=NOW + ten_years)))),
         ("not_json", lane, good[:-10]),
         ("not_json", lane, b""),
         ("not_json", lane, b"\xff\xfe\x00"),

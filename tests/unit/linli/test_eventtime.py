@@ -81,8 +81,15 @@ def test_all_is_sane_afterwards_and_settling_twice_changes_nothing(
 ) -> None:
     """Whatever the clocks say."""
     for message in (event(time, agent_time), packet(agent_time, time)):
-        settled = settle(message, received_at)
+        settled = settle(message, received_at, hopeless=2**62)
         assert is_sane(settled.time, received_at)
         assert is_sane(settled.agent_time, received_at)
         assert all(is_sane(reading.time, received_at) for reading in settled.readings)
-        assert settle(settled, received_at) is settled
+        assert settle(settled, received_at, hopeless=2**62) is settled
+
+
+def test_what_is_years_ahead_is_left_to_be_refused() -> None:
+    """A time ten years off is no clock's drift: it becomes a dead letter, and is not made up."""
+    message = event(NOW + 10 * YEAR, NOW)
+    assert settle(message, NOW).time == NOW + 10 * YEAR
+    assert settle(message, NOW, hopeless=11 * YEAR).time == NOW
