@@ -14,6 +14,7 @@ from api.console.dialogs import ActDialog, acknowledging, closing
 from api.console.layout import MAX_KNOWN, Node, back_link, frame, grade, known_alerts
 from api.console.rows import full_moment, handled_by, moment, to_do, where
 from api.console.steps import steps
+from api.console.units import number_with_unit
 from api.console.visit import Visit, enter, person_now
 from api.services import Services
 from api.views import AlertChange, AlertDetail, ChangeView, EvidenceView
@@ -147,9 +148,10 @@ def _value(seen: EvidenceView, language: str) -> str:
     """What was observed: a flag's word, a number with its unit, or the event's own data."""
     if seen.words is not None:
         return seen.words.of(language)
-    if isinstance(seen.value, bool | int | float | str):
-        number = f"{seen.value:g}" if isinstance(seen.value, float) else str(seen.value)
-        return f"{number} {seen.symbol}".strip()
+    if isinstance(seen.value, int | float) and not isinstance(seen.value, bool):
+        return number_with_unit(seen.what, seen.symbol, seen.value)
+    if isinstance(seen.value, bool | str):
+        return f"{seen.value} {seen.symbol}".strip()
     return texts.LIST_COMMA.of(language).join(_fact(name, fact, language) for name, fact in seen.data.items())
 
 

@@ -14,6 +14,7 @@ from api.console.consoles import Console, Consoles
 from api.console.facilities_page import reason_lines, state_line
 from api.console.layout import MAX_KNOWN, Node, back_link, frame, known_alerts
 from api.console.rows import ago
+from api.console.units import number_with_unit, scaled
 from api.console.visit import Visit, enter, person_now
 from api.services import Services
 from api.views import AlertChange, FacilityDetail, ValueView
@@ -92,8 +93,9 @@ class _FacilityPage:
         name = f"{value.device_name.of(language)} · {value.quantity_name.of(language)}"
         self._chart_title.set_text(f"{name} · {texts.LAST_24_HOURS.of(language)}")
         self._chart.options.clear()
+        shown, value = scaled(buckets, value)
         self._chart.options.update(
-            chart_options(buckets, value, self._visit.zone(self._detail.view.community), language, now)
+            chart_options(shown, value, self._visit.zone(self._detail.view.community), language, now)
         )
         self._chart.update()
 
@@ -178,11 +180,10 @@ Choose = Callable[[tuple[str, str]], Awaitable[None]]
 
 
 def shown_value(value: ValueView, language: str) -> str:
-    """A flag's word, or the number in at most four digits with its unit."""
+    """A flag's word, or the number with its unit."""
     if value.words is not None:
         return value.words.of(language)
-    number = f"{value.value:,.0f}" if abs(value.value) >= 1000 else f"{value.value:.4g}"
-    return f"{number} {value.symbol}".strip()
+    return number_with_unit(value.quantity, value.symbol, value.value)
 
 
 def _write(node: Node, text: str) -> None:
