@@ -25,7 +25,7 @@ from linli.errors import (
     StoreError,
     TooMany,
 )
-from linli.i18n import Text
+from linli.i18n import Text, preferred_language
 
 MEDIA_TYPE = "application/problem+json"
 PREFIX = "urn:linli:problem:"
@@ -110,24 +110,9 @@ def kind_of(error: LinliError) -> Kind:
 
 def language_of(request: Request) -> str:
     """The language to answer in: what Accept-Language prefers, else the person's, else the installation's."""
-    asked = _preferred(request.headers.get("accept-language", ""))
+    asked = preferred_language(request.headers.get("accept-language", ""))
     person = getattr(request.state, "person", None)
     return asked or (person.language if person else None) or request.app.state.language
-
-
-def _preferred(header: str) -> str | None:
-    best, weight = None, 0.0
-    for part in header.lower().split(",")[:20]:
-        tag, _, parameter = part.strip().partition(";")
-        name, _, value = parameter.strip().partition("=")
-        try:
-            quality = float(value) if name.strip() == "q" else 1.0
-        except ValueError:
-            continue
-        language = tag.strip()[:2]
-        if language in ("zh", "en") and quality > weight:
-            best, weight = language, quality
-    return best
 
 
 def problem(

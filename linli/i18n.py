@@ -48,3 +48,19 @@ def shell_language(environ: Mapping[str, str] | None = None) -> Language:
         if value:
             return Language.ZH if value.startswith("zh") else Language.EN
     return Language.EN
+
+
+def preferred_language(header: str) -> str | None:
+    """What an Accept-Language header (RFC 9110, 12.5.4) prefers of the two languages; None if it names neither."""
+    best, weight = None, 0.0
+    for part in header.lower().split(",")[:20]:
+        tag, _, parameter = part.strip().partition(";")
+        name, _, value = parameter.strip().partition("=")
+        try:
+            quality = float(value) if name.strip() == "q" else 1.0
+        except ValueError:
+            continue
+        language = tag.strip()[:2]
+        if language in ("zh", "en") and quality > weight:
+            best, weight = language, quality
+    return best

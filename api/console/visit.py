@@ -13,7 +13,7 @@ from api.console import texts
 from api.services import Services
 from linli.db.people import Person
 from linli.errors import NotSignedIn
-from linli.i18n import Language
+from linli.i18n import Language, preferred_language
 from linli.model import Role
 
 SESSION_COOKIE = "linli_session"
@@ -62,11 +62,13 @@ def person_now(services: Services, visit: Visit) -> Person:
 
 
 def language_of(services: Services, request: Request, person: Person | None) -> str:
-    """The person's language, else what this browser last chose, else the installation's."""
+    """The person's language, else what this browser last chose, else what it prefers, else the installation's."""
     if person is not None and person.language in set(Language):
         return str(person.language)
     chosen = request.cookies.get(LANGUAGE_COOKIE)
-    return chosen if chosen in set(Language) else services.settings.language.value
+    if chosen in set(Language):
+        return str(chosen)
+    return preferred_language(request.headers.get("accept-language", "")) or services.settings.language.value
 
 
 def home(person: Person) -> str:

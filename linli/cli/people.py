@@ -130,6 +130,23 @@ def reset(
         _show_password(password, made=not ask)
 
 
+@user_app.command("assign", help=_t("指定账号所属的小区", "Say which communities an account belongs to"))
+def assign(
+    name: Name,
+    communities: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="COMMUNITY...", help=_t("小区编号；未列出的不再属于", "Ids; it leaves what is not named")
+        ),
+    ],
+    data: Data = None,
+) -> None:
+    """Set the communities of an account."""
+    with _opened(data) as people:
+        belongs = ", ".join(sorted(people.set_communities(name, communities)))
+        typer.echo(_t(f"{name} 现在属于：{belongs}", f"{name} now belongs to: {belongs}"))
+
+
 @user_app.command("disable", help=_t("停用账号", "Forbid an account to sign in"))
 def disable(name: Name, data: Data = None) -> None:
     """Disable an account."""

@@ -99,7 +99,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """A browser profile of a desk: wide, empty."""
-    made = browser.new_context(viewport=WIDE)
+    made = browser.new_context(viewport=WIDE, locale="zh-CN")
     made.set_default_timeout(20_000)
     yield made
     made.close()
@@ -108,7 +108,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 @pytest.fixture
 def phone(browser: Browser) -> Iterator[BrowserContext]:
     """A browser profile of a phone."""
-    made = browser.new_context(viewport=PHONE, has_touch=True, is_mobile=True)
+    made = browser.new_context(viewport=PHONE, has_touch=True, is_mobile=True, locale="zh-CN")
     made.set_default_timeout(20_000)
     yield made
     made.close()

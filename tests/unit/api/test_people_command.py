@@ -139,3 +139,16 @@ def test_help_loads_nothing_heavy() -> None:
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
     )
+
+
+def test_an_account_moves_to_another_community(folder: Path, people: People) -> None:
+    """A compound registered later is nobody's until somebody is assigned to it; an administrator needs no such thing."""
+    run(user_app, folder, "add", "guard", "--role", "security", "--community", "c001")
+    run(user_app, folder, "assign", "guard", "c001", "c002")
+    assert people.get("guard").communities == frozenset({"c001", "c002"})
+    run(user_app, folder, "assign", "guard", "c002")
+    assert people.get("guard").communities == frozenset({"c002"})
+    assert "c003" in run(user_app, folder, "assign", "guard", "c003", status=2)
+    assert people.get("guard").communities == frozenset({"c002"})
+    run(user_app, folder, "add", "boss", "--role", "administrator")
+    assert "all" in run(user_app, folder, "assign", "boss", "c001", status=2)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from linli import errors, ids, vocabulary
 from linli.errors import ConfigError, LinliError, MalformedMessage, PortTaken, Refused, StoreError, StoreUnavailable
-from linli.i18n import Language, Text, shell_language
+from linli.i18n import Language, Text, preferred_language, shell_language
 from linli.logs import set_up_logging
 from linli.model import Severity
 from tests.unit.linli.strategies import event_types
@@ -223,3 +223,21 @@ def test_severities_sort_worst_first() -> None:
     """The rank is what lists are ordered by."""
     assert sorted(Severity, key=lambda severity: severity.rank)[0] is Severity.CRITICAL
     assert [severity.rank for severity in Severity] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        ("", None),
+        ("zh-CN,zh;q=0.9,en;q=0.8", "zh"),
+        ("en-GB,en;q=0.9,zh;q=0.8", "en"),
+        ("fr;q=0.9,en;q=0.1,zh;q=0.2", "zh"),
+        ("de,fr", None),
+        ("zh;q=0,en;q=0.1", "en"),
+        ("zh;q=much", None),
+        ("*", None),
+    ],
+)
+def test_the_language_a_browser_prefers(header: str, language: str | None) -> None:
+    """The heavier of the two; what cannot be read counts for nothing."""
+    assert preferred_language(header) == language
