@@ -1,5 +1,6 @@
 """The mapping and the agent's file: names to devices, and faults that say where and what instead."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ from edge.config import load_site
 from edge.mapping import Mapper, Target, load_mapping
 from edge.sources import EventSeen, Rejected
 from linli.errors import ConfigError
+from linli.model import Device
+from linli.registryfile import load_registry
 
 NOW = 1_772_352_000_000_000
 EXAMPLES = Path(__file__).resolve().parents[3] / "edge" / "examples"
@@ -75,7 +78,7 @@ def test_topics_of_no_source_are_ignored(mapper: Mapper) -> None:
 def test_the_examples_load() -> None:
     """They are what an installer begins with."""
     site = load_site(EXAMPLES / "agent.yaml")
-    assert site.agent.gateway == "gw-c001"
+    assert site.agent.gateway == "gw-c101"
     assert site.broker.password == "change-me"
     assert "change-me" not in repr(site)
     assert site.agent.outbox == EXAMPLES / "outbox"
@@ -132,3 +135,12 @@ def test_faults_of_a_mapping_name_line_and_remedy(
         load_site(agent)
     assert said in caught.value.text.en
     assert (caught.value.file, caught.value.line) == (mapping, line)
+
+
+def test_the_examples_fit_each_other() -> None:
+    """Every device of the mapping is registered by the registry file, behind the agent file's gateway."""
+    site = load_site(EXAMPLES / "agent.yaml")
+    registered = {item.id: item for item in load_registry(EXAMPLES / "registry.yaml") if isinstance(item, Device)}
+    mapped = set(re.findall(r"c101-[a-z]+-\d\d", (EXAMPLES / "mapping.yaml").read_text(encoding="utf-8")))
+    assert mapped == registered.keys()
+    assert {device.gateway for device in registered.values()} == {site.agent.gateway}

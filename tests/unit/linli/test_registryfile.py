@@ -22,11 +22,11 @@ def changed(tmp_path: Path, old: str, new: str) -> Path:
 def test_the_example_is_read_whole() -> None:
     """Every item of the example is there, with its names."""
     items = {item.id: item for item in load_registry(EXAMPLE)}
-    assert len(items) == 7
+    assert len(items) == 12
     device = items["c101-water-01"]
     assert isinstance(device, Device)
     assert (device.gateway, device.place, device.facility) == ("gw-c101", "c101-b1-pump", "c101-pumps")
-    assert device.name.zh == "水泵房水浸探头"
+    assert device.name.zh == "泵坑水浸探头"
 
 
 def test_places_come_after_their_parents(tmp_path: Path) -> None:
