@@ -26,9 +26,10 @@ STALE_INTERVALS = 3
 DEFAULT_STALE_S = 180.0
 """For a device that promises no interval."""
 
-_NO_STORE = Text(
+NO_STORE = Text(
     "读数库没有应答，无法得知当前数值", "the store of readings does not answer: current values are not known"
 )
+"""A reason: nothing is wrong with the devices that is known, nor right."""
 _FAULT = (Severity.CRITICAL, Severity.HIGH)
 
 
@@ -91,7 +92,7 @@ def decide(
     silent = [device for device in devices if _silent(device, now)]
     told = tuple(alert.title for alert in standing)
     worst = tuple(alert.id for alert in standing)
-    silence = _silence(devices, silent) if store_answers or not devices else (_NO_STORE,)
+    silence = _silence(devices, silent) if store_answers or not devices else (NO_STORE,)
     bad = [alert.opened_at for alert in standing if alert.severity in _FAULT]
     if bad:
         return FacilityState(FacilityStatus.FAULT, min(bad), told + silence, worst)

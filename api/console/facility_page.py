@@ -16,6 +16,7 @@ from api.console.layout import MAX_KNOWN, Node, back_link, frame, known_alerts
 from api.console.rows import ago
 from api.console.units import number_with_unit, scaled
 from api.console.visit import Visit, enter, person_now
+from api.facility_state import NO_STORE
 from api.services import Services
 from api.views import AlertChange, FacilityDetail, ValueView
 from linli.clock import DAY, SECOND
@@ -57,7 +58,7 @@ class _FacilityPage:
         self._services = services
         self._visit = console.visit
         self._detail = detail
-        self._chosen = (detail.values[0].device, detail.values[0].quantity) if detail.values else None
+        self._chosen = _first(detail)
         self._tiles: dict[tuple[str, str], _Tile] = {}
         language = self._visit.language
         with Node("div", classes="stack", data_test="facility"):
@@ -75,6 +76,10 @@ class _FacilityPage:
         ui.timer(CHART_EVERY_S, self.show_chart, immediate=False)
         console.on_change = self._look
 
+    @property
+    def _blind(self) -> bool:
+        return NO_STORE in self._detail.view.reasons
+
     async def show_chart(self) -> None:
         """Read the chosen series and draw it."""
         value = next((v for v in self._detail.values if (v.device, v.quantity) == self._chosen), None)
@@ -85,6 +90,8 @@ class _FacilityPage:
                 buckets = await asyncio.to_thread(_read_day, self._services, self._visit, value, now)
             except (LinliError, SQLAlchemyError):
                 buckets = []
+        nothing = texts.UNREADABLE if self._blind else texts.NO_READINGS
+        self._no_readings.set_text(nothing.of(self._visit.language))
         self._no_readings.set_visibility(not buckets)
         self._chart.set_visibility(bool(buckets))
         if value is None or not buckets:
@@ -109,8 +116,11 @@ class _FacilityPage:
         before, self._detail = self._detail, detail
         if detail.view != before.view:
             self._draw_head()
-        if {(v.device, v.quantity) for v in detail.values} != self._tiles.keys():
+        if not self._tiles or {(v.device, v.quantity) for v in detail.values} != self._tiles.keys():
             self._draw_values()
+            if self._chosen is None:
+                self._chosen = _first(detail)
+                await self.show_chart()
         else:
             for value in detail.values:
                 self._tiles[value.device, value.quantity].show(value)
@@ -132,7 +142,7 @@ class _FacilityPage:
         self._tiles = {}
         with self._values:
             if not self._detail.values:
-                Node("p", texts.NEVER.of(self._visit.language), "muted")
+                Node("p", (texts.UNREADABLE if self._blind else texts.NEVER).of(self._visit.language), "muted")
             for value in self._detail.values:
                 key = (value.device, value.quantity)
                 tile = _Tile(value, self._visit.language, self._choose)
@@ -189,6 +199,10 @@ def shown_value(value: ValueView, language: str) -> str:
 def _write(node: Node, text: str) -> None:
     if node.text != text:
         node.set_text(text)
+
+
+def _first(detail: FacilityDetail) -> tuple[str, str] | None:
+    return next(((value.device, value.quantity) for value in detail.values), None)
 
 
 def _read(services: Services, visit: Visit, facility_id: str) -> FacilityDetail | None:
