@@ -44,7 +44,7 @@ def row(view: AlertView, language: str, zone: ZoneInfo, now: int, several: bool 
         "open": alert.open,
         "live": not alert.historic,
         "todo": to_do(view),
-        "tags": _tags(view, language),
+        "tags": _tags(view, language, zone, now),
     }
 
 
@@ -102,11 +102,11 @@ def push_code(rows: Iterable[Row]) -> str:
     return f"window.linli?.push({orjson.dumps(list(rows)).decode()})"
 
 
-def _tags(view: AlertView, language: str) -> list[str]:
+def _tags(view: AlertView, language: str, zone: ZoneInfo, now: int) -> list[str]:
     alert = view.alert
     tags = []
     if alert.occurrences > 1:
-        tags.append(texts.TIMES.format(n=alert.occurrences))
+        tags.append(texts.TIMES.format(n=alert.occurrences, when=moment(alert.last_seen, zone, now)))
     if alert.confirmed:
         tags.append(texts.CONFIRMED_MARK)
     if alert.historic:

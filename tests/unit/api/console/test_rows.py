@@ -42,6 +42,13 @@ def test_a_row_says_all_in_the_readers_language() -> None:
     assert rows.row(view(world.forced_door(NOW)), "zh", SHANGHAI, NOW)["severity_word"] == "重要"
 
 
+def test_what_happened_again_says_when_last() -> None:
+    """A break-in ten minutes ago that was repeated just now must not look ten minutes old."""
+    alert = replace(world.forced_door(NOW - 10 * MINUTE), occurrences=3, last_seen=NOW)
+    assert rows.row(view(alert), "en", SHANGHAI, NOW)["tags"] == ["3 times, last 00:30:00"]
+    assert rows.row(view(replace(alert, occurrences=1)), "en", SHANGHAI, NOW)["tags"] == []
+
+
 def test_where_names_the_community_only_to_who_sees_several() -> None:
     """A guard of one compound knows which it is."""
     seen = view(world.forced_door(NOW))
