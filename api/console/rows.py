@@ -14,12 +14,12 @@ from linli.model import Handling
 
 Row = dict[str, str | int | bool | list[str]]
 
-_TODO = (Handling.UNACKNOWLEDGED, Handling.RETURNED_UNACKNOWLEDGED)
+_UNHANDLED = (Handling.UNACKNOWLEDGED, Handling.RETURNED_UNACKNOWLEDGED)
 
 
 def to_do(view: AlertView) -> bool:
     """Whether somebody has yet to acknowledge it."""
-    return view.alert.handling in _TODO
+    return view.alert.handling in _UNHANDLED
 
 
 def row(view: AlertView, language: str, zone: ZoneInfo, now: int, several: bool = False) -> Row:
