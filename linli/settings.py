@@ -182,7 +182,7 @@ class Settings(BaseSettings):
         return out
 
 
-_OTHER_VARIABLES = {PREFIX + "CONFIG", PREFIX + "LEASH", PREFIX + "TEST_REQUIRE_ALL"}
+_OTHER_VARIABLES = {PREFIX + "CONFIG", PREFIX + "LEASH", PREFIX + "TEST_REQUIRE_ALL", PREFIX + "FAILPOINT"}
 
 
 def load_settings(**options: Any) -> Settings:

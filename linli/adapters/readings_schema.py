@@ -6,7 +6,7 @@ from pathlib import Path
 from linli.errors import DataFolderError
 from linli.i18n import Text
 
-HEAD = "0001"
+HEAD = "0003"
 """The revision that this version of Linli reads and writes (a test holds it to the newest script)."""
 
 MIGRATIONS = Path(__file__).parent / "readings_migrations"
