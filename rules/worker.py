@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
-from linli import topics
+from linli import failpoints, topics
 from linli.clock import SECOND, Clock
 from linli.codec import Ack, Envelope, decode, encode_ack, encode_notice, envelope, notice_of
 from linli.db.alerts import Change, Effects, SqlAlerts
@@ -140,16 +140,26 @@ class Worker:
         arrivals = self._inbox.take(wait_s)
         answers: set[LaneKey] = set()
         listens = self._listens()
+        if arrivals:
+            failpoints.reach("rules.received")
         accepted = self._accept(arrivals, answers)
+        if accepted:
+            failpoints.reach("rules.decoded")
         entries = [*listens, *self._registry_changes(), *accepted, *self._actions(), *self._ticks()]
         positions = self._keep(entries)
         if positions is None:
             return
+        if entries:
+            failpoints.reach("rules.written")
         if listens:
             answers.update(self._positions.known())
         self._answer((key, self._positions.upto(key)) for key in sorted(answers, key=str))
+        if answers:
+            failpoints.reach("rules.acknowledged")
         for position, entry in zip(positions, entries, strict=True):
             self._failed += not apply_one(self.engine, self._waiting, position, entry)
+        if entries:
+            failpoints.reach("rules.applied")
         self._write()
         if self._since_snapshot >= self._outside.snapshot_every:
             self.snapshot_now()
@@ -291,6 +301,8 @@ class Worker:
             return
         self._troubles.clear("database")
         self._waiting.written(count)
+        if changes:
+            failpoints.reach("rules.told")
         self._tell(changes)
 
     def _written(self, effects: list[Effects]) -> list[Change]:

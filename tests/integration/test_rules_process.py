@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from linli import topics
+from linli import failpoints, topics
 from linli.adapters.mqtt import MqttConfig, PahoClient
 from linli.clock import SystemClock
 from linli.codec import AlertNotice, decode_ack, decode_notice, encode_body, with_oldest
@@ -125,17 +125,18 @@ class Rules:
         }
         self.process = self.start()
 
-    def start(self) -> "subprocess.Popen[bytes]":
-        """A new process."""
+    def start(self, failpoint: str = "") -> "subprocess.Popen[bytes]":
+        """A new process, which kills itself at `failpoint`."""
         log = (self.folder / "rules.log").open("ab")
+        environment = self._environment | {"LINLI_FAILPOINT": failpoint}
         with log:
-            return subprocess.Popen([sys.executable, "-m", "rules"], env=self._environment, stderr=log)
+            return subprocess.Popen([sys.executable, "-m", "rules"], env=environment, stderr=log)
 
-    def kill(self) -> None:
+    def kill(self, failpoint: str = "") -> None:
         """End it with -9, and start another."""
         self.process.kill()
         self.process.wait()
-        self.process = self.start()
+        self.process = self.start(failpoint)
 
     def end(self) -> int:
         """Ask it to stop; its exit status."""
@@ -226,6 +227,29 @@ def test_killed_again_and_again_every_event_counts_once(rules: Rules, agent: Age
     (alert,) = rules.alerts.find()
     kinds = [change.kind for change in rules.alerts.changes(alert.id)]
     assert kinds == ["opened"] + ["occurred"] * (19 + 4)
+
+
+POINTS = [point for point in failpoints.POINTS if point.startswith("rules.")]
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_killed_at_a_named_point_every_event_counts_once(rules: Rules, agent: Agent, point: str) -> None:
+    """Whatever is written or said by then: one alert, each occurrence told of once."""
+    rules.kill(point)
+    agent.take("fire.alarm.raised", "smoke")
+
+    def died() -> bool:
+        agent.send_again()
+        return rules.process.poll() is not None
+
+    eventually(died, 20, f"died at {point}")
+    assert rules.process.returncode == -signal.SIGKILL
+    rules.process = rules.start()
+    agent.take("fire.alarm.raised", "smoke")
+    settled(agent)
+    eventually(lambda: [alert.occurrences for alert in rules.alerts.find()] == [2])
+    (alert,) = rules.alerts.find()
+    assert [change.kind for change in rules.alerts.changes(alert.id)] == ["opened", "occurred"]
 
 
 def test_a_wrong_rule_file_is_told_and_nothing_starts(tmp_path: Path) -> None:
