@@ -84,15 +84,24 @@ class Agent:
         self._tidied = 0.0
         self._restored_at: float | None = None
         self._linked: bool | None = None
+        self._on_command: Callable[[bytes], None] | None = None
+        self._command_topic = str(topics.GatewayTopic(config.community, config.gateway, topics.Leaf.COMMAND))
 
     # --- life ---
 
-    def start(self) -> None:
-        """Open the outbox (OutboxError if it cannot be) and begin to connect and send."""
+    def start(self, on_command: Callable[[bytes], None] | None = None) -> None:
+        """Open the outbox (OutboxError if it cannot be) and begin to connect and send.
+
+        With `on_command` the agent hears commands: it is called with each payload, on the connection's thread, and must
+        return at once. A retained command is passed over: nobody knows how old it is.
+        """
         self._outbox.open()
         self._begin_delivery()
         self._stopping = False
+        self._on_command = on_command
         self._mqtt.subscribe([topics.ack_topic(self._config.community, self._config.gateway, "+")], self._config.qos)
+        if on_command is not None:
+            self._mqtt.subscribe([self._command_topic], 1)
         self._thread = threading.Thread(target=self._run, name=f"agent-{self._config.gateway}", daemon=True)
         self._thread.start()
         self._mqtt.start(self._message_came, self._connected, self._disconnected)
@@ -114,6 +123,11 @@ class Agent:
         except OutboxError as error:
             _log.error("%s", error)
         self._outbox.close()
+
+    def reply(self, payload: bytes) -> bool:
+        """Publish the answer to a command, from any thread; False if there is no connection, and then nothing was sent."""
+        topic = topics.GatewayTopic(self._config.community, self._config.gateway, topics.Leaf.REPLY)
+        return self._mqtt.publish(str(topic), payload, qos=1)
 
     @property
     def bootid(self) -> str:
@@ -279,7 +293,11 @@ class Agent:
             _log.warning("%s has no connection: %s", self._config.gateway, reason)
         self._linked = False
 
-    def _message_came(self, topic: str, payload: bytes, _retained: bool) -> None:
+    def _message_came(self, topic: str, payload: bytes, retained: bool) -> None:
+        if topic == self._command_topic:
+            if self._on_command is not None and not retained:
+                self._on_command(payload)
+            return
         try:
             parsed = topics.parse(topic)
             ack = decode_ack(payload)

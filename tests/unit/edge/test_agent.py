@@ -269,6 +269,27 @@ def test_bad_acknowledgements_are_passed_over(world: World) -> None:
     eventually(lambda: world.numbers(world.rules) == [1])
 
 
+# --- commands -------------------------------------------------------------------------------------------------------
+
+
+def test_a_command_reaches_the_handler_and_its_reply_the_broker(world: World) -> None:
+    """Only while it is fresh: a retained one may be a year old. And only if there is a handler."""
+    world.agent.stop()
+    server, replies, heard = world.broker.client(), [], []  # type: ignore[var-annotated]
+    server.subscribe([topics.any_gateway(topics.Leaf.REPLY)], 1)
+    server.start(lambda topic, payload, _retained: replies.append((topic, payload)), lambda: None, lambda _reason: None)
+    command = str(topics.GatewayTopic("c001", "gw-c001", topics.Leaf.COMMAND))
+    server.publish(command, b"old", 1, retain=True)
+    world.agent, world.client = world.make()
+    world.agent.start(heard.append)
+    server.publish(command, b"open", 1)
+    assert heard == [b"open"]
+    assert world.agent.reply(b"done")
+    assert replies == [(str(topics.GatewayTopic("c001", "gw-c001", topics.Leaf.REPLY)), b"done")]
+    world.client.cut()
+    assert not world.agent.reply(b"too late")
+
+
 # --- an outbox that went back in time -------------------------------------------------------------------------------
 
 
