@@ -295,11 +295,16 @@ def _time_source(word: object) -> TimeSource:
 
 @dataclass(frozen=True, slots=True)
 class Ack:
-    """A consumer's cumulative answer: it has all of `lane` of `bootid` up to and including `upto` for good."""
+    """A consumer's cumulative answer: it has all of `lane` of `bootid` up to and including `upto` for good.
+
+    `at`: the server's clock when it was sent, in microseconds since 1970 UTC, by which an agent knows how far off its own
+    is; None from a server that does not say.
+    """
 
     bootid: str
     lane: Lane
     upto: int
+    at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,8 +334,11 @@ class AlertNotice:
 
 
 def encode_ack(ack: Ack) -> bytes:
-    """`{"bootid": ..., "lane": ..., "upto": 17}`."""
-    return dumps({"bootid": ack.bootid, "lane": ack.lane.value, "upto": ack.upto})
+    """`{"bootid": ..., "lane": ..., "upto": 17, "at": 1763872790123456}`."""
+    document: dict[str, JsonValue] = {"bootid": ack.bootid, "lane": ack.lane.value, "upto": ack.upto}
+    if ack.at is not None:
+        document["at"] = ack.at
+    return dumps(document)
 
 
 def decode_ack(payload: bytes) -> Ack:
@@ -341,7 +349,10 @@ def decode_ack(payload: bytes) -> Ack:
         raise MalformedMessage("bad_ack", "bootid or lane is wrong")
     if isinstance(upto, bool) or not isinstance(upto, int) or not 0 <= upto <= _MAX_SEQUENCE:
         raise MalformedMessage("bad_ack", f"upto {upto!r:.40} is not a sequence")
-    return Ack(str(bootid), Lane(lane), upto)
+    at = document.get("at")
+    if at is not None and (isinstance(at, bool) or not isinstance(at, int) or at not in _TIME_RANGE):
+        raise MalformedMessage("bad_ack", f"at {at!r:.40} is not a time")
+    return Ack(str(bootid), Lane(lane), upto, at)
 
 
 def encode_status(status: Status) -> bytes:

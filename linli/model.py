@@ -7,6 +7,7 @@ Frozen dataclasses without behaviour beyond what their own fields decide. Times 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from linli.i18n import Text
 
@@ -120,6 +121,25 @@ class LaneKey:
     gateway: str
     bootid: str
     lane: Lane
+
+
+class TallyKey(NamedTuple):
+    """What is counted apart, so that both ends can be compared: one outbox, one UTC day of `agent_time`.
+
+    `day` counts days since 1970.
+    """
+
+    community: str
+    gateway: str
+    bootid: str
+    day: int
+
+
+class Tally(NamedTuple):
+    """What became of the observations of a TallyKey (an event is one, a packet as many as it has readings)."""
+
+    stored: int
+    dead: int
 
 
 @dataclass(frozen=True, slots=True)
