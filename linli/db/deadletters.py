@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -30,10 +31,16 @@ _GATEWAY = re.compile(r"linli/v1/[^/]+/gateway/([^/]+)/|([a-z0-9][a-z0-9_-]{0,63
 
 @dataclass(frozen=True, slots=True)
 class KeptLetter:
-    """A dead letter with the number under which it can be shown."""
+    """A dead letter with the number under which it can be shown.
+
+    `replay_requested_at`: somebody wants it tried again, and ingest has not done so yet. `replay_outcome`: why it was
+    refused again, last time; "" if it was never tried again.
+    """
 
     id: int
     letter: DeadLetter
+    replay_requested_at: int | None = None
+    replay_outcome: str = ""
 
 
 class SqlDeadLetters:
@@ -139,6 +146,6 @@ def _share(wanted: Iterable[int], total: int) -> int:
     return total
 
 
-def _kept(row: dict[str, object]) -> KeptLetter:
-    number = row.pop("id")
-    return KeptLetter(int(str(number)), DeadLetter(**row))  # type: ignore[arg-type]
+def _kept(row: dict[str, Any]) -> KeptLetter:
+    number, requested, outcome = row.pop("id"), row.pop("replay_requested_at"), row.pop("replay_outcome")
+    return KeptLetter(number, DeadLetter(**row), requested, outcome or "")

@@ -240,8 +240,12 @@ dead_letters = Table(
     Column("detail", Text, nullable=False),
     Column("payload", LargeBinary, nullable=False),
     Column("size", BigInteger, nullable=False),
+    Column("replay_requested_at", BigInteger, index=True),
+    Column("replay_outcome", Text),
     UniqueConstraint("consumer", "key"),
 )
+"""`replay_requested_at`: a person wants ingest to try it again; `replay_outcome`: why it was refused again when it did. A
+letter that is accepted is deleted."""
 
 workers = Table(
     "workers",
@@ -268,3 +272,52 @@ gateway_status = Table(
     Column("bootid", String(64), nullable=False),
 )
 """The last status of each gateway, as ingest heard it."""
+
+gateway_heartbeats = Table(
+    "gateway_heartbeats",
+    metadata,
+    _id("gateway_id", primary_key=True),
+    _id("community_id", nullable=False),
+    Column("bootid", String(64), nullable=False),
+    Column("time", BigInteger, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("version", String(64), nullable=False),
+    Column("clock_offset_ms", Float),
+    Column("queue_urgent", BigInteger),
+    Column("queue_bulk", BigInteger),
+    Column("queue_bytes", BigInteger),
+    Column("dropped_urgent", BigInteger),
+    Column("dropped_bulk", BigInteger),
+    Column("dropped", BigInteger),
+    Column("refused", BigInteger),
+    Column("positions", JSON(none_as_null=True)),
+    Column("next", JSON(none_as_null=True)),
+    Column("days", JSON(none_as_null=True)),
+)
+"""What each gateway last said of itself. NULL: an agent that does not say it. `time` is the agent's clock."""
+
+gateway_days = Table(
+    "gateway_days",
+    metadata,
+    _id("community_id", primary_key=True),
+    _id("gateway_id", primary_key=True),
+    _id("bootid", primary_key=True),
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("taken", BigInteger, nullable=False),
+    Column("dropped", BigInteger, nullable=False),
+    Column("told_at", BigInteger, nullable=False),
+)
+"""What each agent says that it took and dropped, in observations, for each UTC day (days since 1970) of its outbox.
+`told_at`: its clock when it said so last."""
+
+rules_tallies = Table(
+    "rules_tallies",
+    metadata,
+    _id("community_id", primary_key=True),
+    _id("gateway_id", primary_key=True),
+    _id("bootid", primary_key=True),
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("evaluated", BigInteger, nullable=False),
+    Column("refused", BigInteger, nullable=False),
+)
+"""What rules made of the same observations, written in the transaction of its effects."""
