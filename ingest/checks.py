@@ -3,7 +3,7 @@
 The wire format has been checked by the codec; this is what only the registry and the clock can tell. No I/O.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from linli.clock import DAY, format_time
@@ -64,7 +64,7 @@ def check_event(registry: Registry, limits: Limits, message: Message, received_a
 
 def sort_readings(
     registry: Registry, limits: Limits, message: Message, received_at: int
-) -> tuple[tuple[Reading, ...], Refused | None]:
+) -> tuple[Sequence[Reading], Refused | None]:
     """The readings of a packet that may be stored, and one refusal for all the others (None if there are none).
 
     The refusal has the reason of the first and names up to five.

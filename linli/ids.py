@@ -3,6 +3,7 @@
 import hashlib
 import re
 import secrets
+from functools import lru_cache
 
 from linli.errors import Refused
 
@@ -11,21 +12,40 @@ _ID = re.compile(ID_PATTERN)
 _TYPE = re.compile(r"[a-z0-9_]{1,32}(?:\.[a-z0-9_]{1,32}){1,5}")
 
 
+_MEMORY = 100_000
+"""How many names are remembered to match: the same few come with every message."""
+
+
+@lru_cache(_MEMORY)
+def _matches_id(text: str) -> bool:
+    return _ID.fullmatch(text) is not None
+
+
+@lru_cache(1000)
+def _matches_type(text: str) -> bool:
+    return _TYPE.fullmatch(text) is not None
+
+
 def is_id(value: object) -> bool:
     """Whether `value` is a str that matches ID_PATTERN as a whole."""
-    return isinstance(value, str) and _ID.fullmatch(value) is not None
+    return isinstance(value, str) and _matches_id(value)
 
 
 def check_id(value: object, what: str) -> str:
     """`value` itself if it is an id, else Refused 'bad_id' naming `what` it should have been."""
-    if not isinstance(value, str) or _ID.fullmatch(value) is None:
+    if not isinstance(value, str) or not _matches_id(value):
         raise Refused("bad_id", f"{what} {value!r:.80} does not match {ID_PATTERN}")
     return value
 
 
+def is_type(value: object) -> bool:
+    """Whether `value` is a dotted event type such as 'access.door.forced'."""
+    return isinstance(value, str) and _matches_type(value)
+
+
 def check_type(value: object) -> str:
     """`value` itself if it is a dotted event type such as 'access.door.forced', else Refused 'bad_type'."""
-    if not isinstance(value, str) or _TYPE.fullmatch(value) is None:
+    if not isinstance(value, str) or not _matches_type(value):
         raise Refused("bad_type", f"{value!r:.80} is not a dotted event type of 2 to 6 lower-case words")
     return value
 

@@ -4,10 +4,10 @@ Frozen dataclasses without behaviour beyond what their own fields decide. Times 
 (`linli.clock`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 from linli.i18n import Text
 
@@ -20,6 +20,8 @@ class Lane(StrEnum):
 
     URGENT = "urgent"
     BULK = "bulk"
+
+    __hash__ = str.__hash__  # an enum's own is written in Python, and a lane is part of many keys
 
 
 class Consumer(StrEnum):
@@ -73,6 +75,90 @@ class Reading:
     unit: str | None = None
 
 
+class Readings(Sequence[Reading]):
+    """Readings as columns of equal length, not to be changed: what a packet of hundreds is handled as.
+
+    `names` are 'device/quantity', `times` microseconds since 1970 UTC, `values` finite, `units` SenML units or None.
+    `earliest` and `latest` are the least and the greatest time (0 of none). As a sequence it gives each as a Reading, and
+    is equal to any sequence of the same readings.
+    """
+
+    __slots__ = ("earliest", "latest", "names", "times", "units", "values")
+
+    def __init__(
+        self, names: Sequence[str], times: Sequence[int], values: Sequence[float], units: Sequence[str | None]
+    ) -> None:
+        self.names = names
+        self.times = times
+        self.values = values
+        self.units = units
+        self.earliest = min(times, default=0)
+        self.latest = max(times, default=0)
+
+    @classmethod
+    def of(cls, readings: Iterable[Reading]) -> "Readings":
+        """The same readings as columns; `readings` itself if it has them already."""
+        if isinstance(readings, Readings):
+            return readings
+        listed = list(readings)
+        return cls(
+            [f"{reading.device}/{reading.quantity}" for reading in listed],
+            [reading.time for reading in listed],
+            [reading.value for reading in listed],
+            [reading.unit for reading in listed],
+        )
+
+    def pick(self, numbers: Iterable[int]) -> "Readings":
+        """Those at `numbers`, in that order."""
+        chosen = list(numbers)
+        return Readings(
+            [self.names[number] for number in chosen],
+            [self.times[number] for number in chosen],
+            [self.values[number] for number in chosen],
+            [self.units[number] for number in chosen],
+        )
+
+    def at(self, times: Sequence[int]) -> "Readings":
+        """The same readings at other times."""
+        return Readings(self.names, times, self.values, self.units)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @overload
+    def __getitem__(self, index: int) -> Reading: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Readings": ...
+    def __getitem__(self, index: int | slice) -> "Reading | Readings":
+        if isinstance(index, slice):
+            return Readings(self.names[index], self.times[index], self.values[index], self.units[index])
+        return _reading(self.names[index], self.times[index], self.values[index], self.units[index])
+
+    def __iter__(self) -> Iterator[Reading]:
+        return map(_reading, self.names, self.times, self.values, self.units)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Readings):
+            return self._columns() == other._columns()
+        if isinstance(other, tuple | list):
+            return len(self) == len(other) and all(mine == theirs for mine, theirs in zip(self, other, strict=True))
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        return f"Readings.of({list(self)!r})"
+
+    def _columns(self) -> tuple[list[str], list[int], list[float], list[str | None]]:
+        return list(self.names), list(self.times), list(self.values), list(self.units)
+
+
+def _reading(name: str, time: int, value: float, unit: str | None) -> Reading:
+    device, _, quantity = name.partition("/")
+    return Reading(device, quantity, time, value, unit)
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """What an agent has taken and sends on one of its lanes: one discrete event, or a packet of readings.
@@ -97,7 +183,7 @@ class Message:
     time_source: TimeSource = TimeSource.AGENT
     historic: bool = False
     data: Mapping[str, JsonValue] = field(default_factory=dict)
-    readings: tuple[Reading, ...] = ()
+    readings: Sequence[Reading] = ()
 
 
 READINGS_TYPE = "linli.readings"
@@ -113,8 +199,7 @@ DEVICE_HEARTBEAT_TYPE = "device.heartbeat"
 """A device told or showed that it is alive."""
 
 
-@dataclass(frozen=True, slots=True)
-class LaneKey:
+class LaneKey(NamedTuple):
     """Names one sequence: positions are kept, and repeats are found, by it."""
 
     community: str
