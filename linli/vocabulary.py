@@ -80,6 +80,8 @@ EVENT_TYPES: dict[str, Text] = {
     "access.door.forced": Text("门被强行打开", "Door forced"),
     "access.lock.locked": Text("门锁上锁", "Lock locked"),
     "access.lock.unlocked": Text("门锁开锁", "Lock unlocked"),
+    "facility.siren.started": Text("警号鸣响", "Siren started"),
+    "facility.siren.stopped": Text("警号停止", "Siren stopped"),
     "camera.person.detected": Text("发现人员", "Person detected"),
     "camera.object.detected": Text("发现目标", "Object detected"),
     "camera.motion.started": Text("画面有动静", "Motion started"),
@@ -163,6 +165,8 @@ DEVICE_KINDS: dict[str, Text] = {
     "water_meter": Text("水表", "Water meter"),
     "air_sensor": Text("空气传感器", "Air sensor"),
     "sensor": Text("传感器", "Sensor"),
+    "siren": Text("警号", "Siren"),
+    "relay": Text("继电器", "Relay"),
 }
 
 

@@ -240,6 +240,45 @@ dead_letters = Table(
     Column("detail", Text, nullable=False),
     Column("payload", LargeBinary, nullable=False),
     Column("size", BigInteger, nullable=False),
+# --- commands -------------------------------------------------------------------------------------------------------
+
+commands = Table(
+    "commands",
+    metadata,
+    _id("id", primary_key=True),
+    _id("community_id", nullable=False),
+    _id("device_id", nullable=False),
+    _id("gateway_id", nullable=False),
+    Column("kind", String(32), nullable=False),
+    _id("name", nullable=False),
+    Column("arguments", JSON, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("actor", String(100), nullable=False),
+    Column("asked_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False, index=True),
+    Column("code", String(64), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("settled_at", BigInteger),
+    Index("ix_commands_device_asked", "device_id", "asked_at"),
+    Index("ix_commands_actor_asked", "actor", "asked_at"),
+)
+"""What devices were told to do, by whom and why, and how it ended. `kind` is the device's at that time."""
+
+command_changes = Table(
+    "command_changes",
+    metadata,
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    _id("command_id", ForeignKey("commands.id"), nullable=False, index=True),
+    _id("community_id", nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("actor", String(100)),
+    Column("code", String(64), nullable=False),
+    Column("detail", Text, nullable=False),
+)
+"""Each step of each command, appended in the transaction that took it. `actor`: who asked; NULL for what came after."""
+
     Column("replay_requested_at", BigInteger, index=True),
     Column("replay_outcome", Text),
     UniqueConstraint("consumer", "key"),

@@ -7,6 +7,8 @@ import pytest
 
 from linli import codec, strictjson
 from linli.codec import decode, decode_ack, decode_notice, decode_status
+from linli.commandkinds import COMMANDS
+from linli.commands import decode_command, decode_reply
 from linli.settings import PREFIX, Settings
 from linli.topics import GatewayTopic, Leaf
 from linli.vocabulary import EVENT_TYPES, QUANTITIES
@@ -83,10 +85,23 @@ def test_the_examples_of_messages_are_messages(lane: str) -> None:
 
 
 def test_the_other_examples_decode() -> None:
-    """Acknowledgement, status and notice."""
+    """Acknowledgement, status, notice, command and reply."""
     assert [decode_ack(payload).upto for payload in examples("ack")] == [4021]
     assert [decode_status(payload).online for payload in examples("status")] == [True]
     assert [decode_notice(payload).change for payload in examples("notice")] == ["opened"]
+    assert [decode_command(payload).command for payload in examples("command")] == ["unlock"]
+    assert [decode_reply(payload).reason for payload in examples("reply")] == ["expired"]
+
+
+def test_the_commands_on_the_page_are_those_of_the_table() -> None:
+    """Each command of each kind of device, with its arguments and their bounds."""
+    section = page("wire.md").split("| kind of device | command |")[1].split("\n\n")[0]
+    found = {(row[0].strip("`"), row[1].strip("`")): row[2] for row in rows(section)}
+    assert list(found) == [(kind, name) for kind, known in COMMANDS.items() for name in known]
+    for (kind, name), said in found.items():
+        arguments = COMMANDS[kind][name].arguments
+        assert bool(arguments) == ("`" in said)
+        assert all(f"`{key}`: {bound.least} to {bound.most}" in said for key, bound in arguments.items())
 
 
 def test_the_attributes_on_the_page_are_those_of_the_codec() -> None:
