@@ -31,8 +31,10 @@ _TABLES = (
     "CREATE INDEX ix_rollups_due_hour ON rollups_due (hour)",
     # Before `horizon`, rows of this class have been thinned out.
     "CREATE TABLE retention (class TEXT PRIMARY KEY, horizon INTEGER NOT NULL) WITHOUT ROWID",
-    "INSERT INTO rollups_due (series, hour, touched)"
-    " SELECT DISTINCT series, time / 3600000000 * 3600000000, 0 FROM readings",
+    (
+        "INSERT INTO rollups_due (series, hour, touched)"
+        " SELECT DISTINCT series, time / 3600000000 * 3600000000, 0 FROM readings"
+    ),
 )
 
 
