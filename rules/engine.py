@@ -11,6 +11,7 @@ device by its own time; the message; and then what else is due. Decided on arriv
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 from linli.clock import DAY, MINUTE
@@ -21,11 +22,13 @@ from linli.model import (
     HEARTBEAT_TYPE,
     READINGS_TYPE,
     ActionKind,
+    Condition,
     Device,
     Evidence,
     Lane,
     LaneKey,
     Message,
+    Readings,
 )
 from rules.book import About, ActionDone, AlertBook, Record, Transition
 from rules.conditions import Seen, Sign, Signal, Watch
@@ -33,13 +36,15 @@ from rules.evidence import evidence_data
 from rules.inputs import ActionIn, AdoptIn, Input, ListenIn, MessageIn, PassedIn, RegistryIn, RulesIn, Tick
 from rules.lanes import LaneClock, Listening, sane
 from rules.model import MissingClause, Rule
-from rules.scope import Ref, Scope
+from rules.scope import Heard, Plan, Ref, Scope
 from rules.sentences import sentence, with_age, zone_of
 from rules.timers import Key, Timers
 
 HISTORIC_AFTER = DAY
 """What is older than this when it arrives is history: it alarms nobody, whatever its sender says. What is younger and called
 historic by its sender counts for life safety alone."""
+
+_GOING_ON = (Condition.PENDING, Condition.FIRING)
 
 TOLD_LATE = 5 * MINUTE
 """An alert that comes so long after what it tells of says so."""
@@ -78,7 +83,7 @@ class Engine:
         """Everything that `entry` changes, in order."""
         match entry:
             case MessageIn(message, received_at):
-                outputs = list(self._message(message, received_at))
+                outputs = self._message(message, received_at)
             case PassedIn(lane, sequence):
                 self._take(lane, sequence)
                 outputs = []
@@ -99,28 +104,33 @@ class Engine:
                 for alert in alerts:
                     self.book.put(Record(alert, life_safety=self._life_safety(alert.rule)))
                 outputs = []
-        self.counters.transitions += sum(isinstance(output, Transition) for output in outputs)
+        if outputs:
+            self.counters.transitions += sum(isinstance(output, Transition) for output in outputs)
         return outputs
 
     # --- messages ---------------------------------------------------------------------------------------------------
 
-    def _message(self, message: Message, received_at: int) -> Iterator[Output]:
+    def _message(self, message: Message, received_at: int) -> list[Output]:
         self.counters.messages += 1
         self._take(key_of(message), message.sequence)
         gateway = self.scope.registry.gateways.get(message.gateway)
         if gateway is None or gateway.community != message.community:
             self._refuse("unregistered_gateway")
-            return
+            return []
         lane = (message.gateway, message.lane)
         agent_time = sane(message.agent_time, received_at)
         clock = self._advance_lane(lane, agent_time, received_at)
         self._arm(lane, clock)
-        observations = list(self._observations(message, received_at, clock.delivered))
-        yield from self._expire(lane, clock, besides={device.id for device, _ in observations})
+        observations = self._observations(message, received_at, clock.delivered)
+        outputs: list[Output] = []
+        if self._is_due(lane, clock):
+            outputs += self._expire(lane, clock, besides={device.id for device, _ in observations})
         for device, seen in observations:
-            yield from self._own_time(device, seen, clock.delivered)
-            yield from self._observe(device, seen)
-        yield from self._expire(lane, clock)
+            outputs += self._own_time(device, seen, clock.delivered)
+            outputs += self._observe(device, seen)
+        if self._is_due(lane, clock):
+            outputs += self._expire(lane, clock)
+        return outputs
 
     def _take(self, key: LaneKey, sequence: int) -> None:
         self.positions[key] = max(self.positions.get(key, 0), sequence)
@@ -139,27 +149,68 @@ class Engine:
                 self.timers.set((*lane, True), watch.deadline, key)
         return clock
 
-    def _observations(self, message: Message, received_at: int, base: int) -> Iterator[tuple[Device, Seen]]:
-        """What the message says of registered devices, as the rules take it: oldest first, history left out."""
+    def _observations(self, message: Message, received_at: int, base: int) -> list[tuple[Device, Seen]]:
+        """What the message says of registered devices, as the rules take it: oldest first, history left out, and without
+        readings that nothing can come of."""
+        if message.type == READINGS_TYPE:
+            return self._packet(message, received_at, base)
         if message.type in (HEARTBEAT_TYPE, DROPPED_TYPE):
-            return
+            return []
+        device = self._device(message.subject, message)
+        if device is None or self._history(message, self.scope.plan(device), message.time, received_at):
+            return []
         start = f"{message.bootid}/{message.lane}/{message.sequence}"
-        if message.type != READINGS_TYPE:
-            device = self._device(message.subject, message)
-            if device is not None and not self._history(message, device, message.time, received_at):
-                time = sane(message.time, received_at)
-                evidence = Evidence(time, device.id, message.type, data=evidence_data(message.data))
-                yield device, self._seen(message, device, message.type, time, base, start, evidence)
-            return
-        numbered = sorted(enumerate(message.readings), key=lambda item: item[1].time)
-        for number, reading in numbered:
-            device = self._device(reading.device, message)
-            if device is not None and not self._history(message, device, reading.time, received_at):
-                time = sane(reading.time, received_at)
-                evidence = Evidence(time, device.id, reading.quantity, reading.value, reading.unit)
-                seen = self._seen(message, device, READINGS_TYPE, time, base, f"{start}/{number}", evidence)
-                seen.value, seen.unit, seen.quantity = reading.value, reading.unit, reading.quantity
-                yield device, seen
+        time = sane(message.time, received_at)
+        evidence = Evidence(time, device.id, message.type, data=evidence_data(message.data))
+        return [(device, self._seen(message, device, message.type, time, base, start, evidence))]
+
+    def _packet(self, message: Message, received_at: int, base: int) -> list[tuple[Device, Seen]]:
+        """What may come of one reading of a device concerns them all: they are taken together or not at all."""
+        readings = Readings.of(message.readings)
+        judged: list[tuple[int, int, Heard]] = []
+        stirred: set[str] = set()
+        for number, name in enumerate(readings.names):
+            heard = self.scope.heard(name)
+            if heard is None or heard.gateway != message.gateway or heard.community != message.community:
+                if name.partition("/")[0] != message.gateway:
+                    self._refuse("unregistered_device")
+                continue
+            time = readings.times[number]
+            if self._history(message, heard.plan, time, received_at):
+                continue
+            judged.append((time, number, heard))
+            if self._matters(heard, readings.values[number]):
+                stirred.add(heard.device.id)
+        if not stirred:
+            self.counters.evaluations += sum(len(heard.readings) for _, _, heard in judged)
+            return []
+        start = f"{message.bootid}/{message.lane}/{message.sequence}"
+        observations = []
+        for time, number, heard in sorted(judged, key=itemgetter(0)):
+            if heard.device.id not in stirred:
+                self.counters.evaluations += len(heard.readings)
+                continue
+            at, value, unit = sane(time, received_at), readings.values[number], readings.units[number]
+            evidence = Evidence(at, heard.device.id, heard.quantity, value, unit)
+            seen = self._seen(message, heard.device, READINGS_TYPE, at, base, f"{start}/{number}", evidence)
+            seen.value, seen.unit, seen.quantity = value, unit, heard.quantity
+            observations.append((heard.device, seen))
+        return observations
+
+    def _matters(self, heard: Heard, value: float) -> bool:
+        """Whether anything can come of the reading: a clause that it begins, goes on or ends, or a timer of its device."""
+        if heard.plan.anything:
+            return True
+        watches = self.watches.get(heard.device.id)
+        if watches and any(watch.deadline is not None for watch in watches.values()):
+            return True
+        for ref, part in heard.readings:
+            if part.beyond(value):
+                return True
+            watch = watches.get(ref) if watches else None
+            if watch is not None and watch.state in _GOING_ON:
+                return True
+        return False
 
     def _seen(
         self, message: Message, device: Device, kind: str, time: int, base: int, key: str, evidence: Evidence
@@ -177,8 +228,8 @@ class Engine:
             return None
         return device
 
-    def _history(self, message: Message, device: Device, time: int, received_at: int) -> bool:
-        over = message.historic and not self.scope.plan(device).life_safety
+    def _history(self, message: Message, plan: Plan, time: int, received_at: int) -> bool:
+        over = message.historic and not plan.life_safety
         if over or received_at - time > HISTORIC_AFTER:
             self._refuse("historic")
             return True
@@ -205,6 +256,9 @@ class Engine:
             running = [item for item in running if item[0] in self.scope.plan(device).life_safety]
         for ref, watch in sorted(running, key=lambda item: (item[1].deadline, item[0])):
             yield from self._run(device, ref, watch, watch.own_time(self.scope.clause(ref), seen.time, agent_time))
+
+    def _is_due(self, lane: LaneName, clock: LaneClock) -> bool:
+        return self.timers.is_due((*lane, False), clock.time) or self.timers.is_due((*lane, True), clock.delivered)
 
     def _expire(self, lane: LaneName, clock: LaneClock, besides: Container[str] = ()) -> Iterator[Output]:
         for by_delivery, upto in ((False, clock.time), (True, clock.delivered)):

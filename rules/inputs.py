@@ -1,24 +1,25 @@
 """All that can change a result, in one order: what the engine applies and the journal keeps. Nothing else is read.
 
-In the journal an input is one letter for its kind and then JSON.
+In the journal an input is one letter for its kind and then JSON; a message is what came over the wire, with its receive time.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
 
 from linli.db.registry import RegistrySnapshot
-from linli.model import Action, Alert, Evidence, Lane, LaneKey, Message, Reading, TimeSource
+from linli.model import Action, Alert, Evidence, Lane, LaneKey, Message, Reading, Readings, TimeSource
 from rules.model import Rule
 
 
 @dataclass(frozen=True, slots=True)
 class MessageIn:
-    """A message that is next on its lane."""
+    """A message that is next on its lane. `wire`: the topic and payload that it was read from, where it was."""
 
     message: Message
     received_at: int
+    wire: tuple[str, bytes] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class PassedIn:
 
     lane: LaneKey
     sequence: int
+    received_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,31 @@ class _MessageRecord(msgspec.Struct, array_like=True):
     readings: tuple[Reading, ...]
 
 
+class LaneName(msgspec.Struct):
+    """A LaneKey as journal and snapshot write it: an object with names."""
+
+    community: str
+    gateway: str
+    bootid: str
+    lane: Lane
+
+    @classmethod
+    def of(cls, key: LaneKey) -> "LaneName":
+        """The key's."""
+        return cls(key.community, key.gateway, key.bootid, key.lane)
+
+    @property
+    def key(self) -> LaneKey:
+        """The inverse."""
+        return LaneKey(self.community, self.gateway, self.bootid, self.lane)
+
+
+class _PassedRecord(msgspec.Struct):
+    lane: LaneName
+    sequence: int
+    received_at: int = 0
+
+
 _MESSAGE_FIELDS = tuple(name for name in _MessageRecord.__struct_fields__ if name != "received_at")
 
 _message_decoder = msgspec.json.Decoder(_MessageRecord)
@@ -102,11 +129,13 @@ _message_decoder = msgspec.json.Decoder(_MessageRecord)
 def encode_input(entry: Input) -> bytes:
     """The input as the journal keeps it."""
     match entry:
+        case MessageIn(_, received_at, (topic, payload)):
+            return b"W%d %b %b" % (received_at, topic.encode(), payload)
         case MessageIn(message, received_at):
             record = _MessageRecord(received_at, *(getattr(message, name) for name in _MESSAGE_FIELDS))
             return b"M" + msgspec.json.encode(record)
-        case PassedIn():
-            return b"P" + msgspec.json.encode(entry)
+        case PassedIn(lane, sequence, received_at):
+            return b"P" + msgspec.json.encode(_PassedRecord(LaneName.of(lane), sequence, received_at))
         case ListenIn(now):
             return b"L%d" % now
         case Tick(now):
@@ -122,13 +151,15 @@ def encode_input(entry: Input) -> bytes:
 
 
 def decode_input(body: bytes) -> Input:
-    """The inverse of `encode_input`. Raises ValueError for anything else."""
+    """The inverse of `encode_input`, but for what came over the wire (see `wire_of`). Raises ValueError for anything else."""
     kind, rest = body[:1], body[1:]
     if kind == b"M":
         record = _message_decoder.decode(rest)
-        return MessageIn(Message(*(getattr(record, name) for name in _MESSAGE_FIELDS)), record.received_at)
+        message = Message(*(getattr(record, name) for name in _MESSAGE_FIELDS))
+        return MessageIn(replace(message, readings=Readings.of(record.readings)), record.received_at)
     if kind == b"P":
-        return msgspec.json.decode(rest, type=PassedIn)
+        passed = msgspec.json.decode(rest, type=_PassedRecord)
+        return PassedIn(passed.lane.key, passed.sequence, passed.received_at)
     if kind == b"L":
         return ListenIn(int(rest))
     if kind == b"T":
@@ -142,6 +173,14 @@ def decode_input(body: bytes) -> Input:
     if kind == b"O":
         return AdoptIn(tuple(alert_from(document) for document in msgspec.json.decode(rest)))
     raise ValueError(f"{kind!r} is no kind of input")
+
+
+def wire_of(body: bytes) -> tuple[str, bytes, int] | None:
+    """Topic, payload and receive time of a message as it came over the wire; None if the body is not one."""
+    if body[:1] != b"W":
+        return None
+    received_at, topic, payload = body[1:].split(b" ", 2)
+    return topic.decode(), payload, int(received_at)
 
 
 def evidence_from(document: dict[str, Any]) -> Evidence:

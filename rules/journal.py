@@ -13,9 +13,13 @@ from pathlib import Path
 
 from linli.errors import DataFolderError
 from linli.i18n import Text
-from rules.inputs import Input, decode_input, encode_input
+from rules import wire
+from rules.inputs import Input, decode_input, encode_input, wire_of
 
-FORMAT = 1
+FORMAT = 2
+"""2 keeps messages as they came over the wire. 1, which held them anew as JSON, is read too, and becomes 2."""
+
+_READ_TOO = (1,)
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS format (version INTEGER NOT NULL);
@@ -67,6 +71,8 @@ class Journal:
         row = self._database.execute("SELECT version FROM format").fetchone()
         if row is None:
             self._database.execute("INSERT INTO format VALUES (?)", (FORMAT,))
+        elif row[0] in _READ_TOO:
+            self._database.execute("UPDATE format SET version = ?", (FORMAT,))
         elif row[0] != FORMAT:
             raise DataFolderError(
                 Text(
@@ -105,7 +111,7 @@ class Journal:
             if zlib.crc32(body) != crc:
                 raise self._damaged(f"input {here}")
             try:
-                entry = decode_input(body)
+                entry = _decoded(body)
             except (ValueError, TypeError) as error:
                 raise self._damaged(f"input {here}: {error}") from None
             yield here, entry
@@ -174,3 +180,13 @@ class Journal:
                 "alerts come back from the database, conditions that were being timed begin anew",
             )
         )
+
+
+def _decoded(body: bytes) -> Input:
+    came = wire_of(body)
+    if came is None:
+        return decode_input(body)
+    read = wire.read(*came)
+    if read is None:
+        raise ValueError("a message that has no place on a lane")
+    return read[1]

@@ -24,6 +24,30 @@ class Plan:
     life_safety: set[Ref] = field(default_factory=set)
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What one series, named 'device/quantity', is to the rules: its device, and the reading clauses that look at it."""
+
+    device: Device
+    quantity: str
+    plan: Plan
+    readings: tuple[tuple[Ref, ReadingClause], ...]
+
+    @property
+    def gateway(self) -> str:
+        """The gateway that may speak of it."""
+        return self.device.gateway
+
+    @property
+    def community(self) -> str:
+        """The community of its device."""
+        return self.device.community
+
+
+MOST_SERIES = 1_000_000
+"""Series remembered; more are forgotten all at once, and asked for again. What an agent names is not bounded otherwise."""
+
+
 class Scope:
     """Rules and registry together. Plans are made when a device is first asked for."""
 
@@ -31,6 +55,7 @@ class Scope:
         self.rules = {rule.id: rule for rule in sorted(rules, key=lambda rule: rule.id)}
         self.registry = registry or RegistrySnapshot()
         self._plans: dict[str, Plan] = {}
+        self._heard: dict[str, Heard] = {}
         self._of_gateway: dict[str, list[Device]] = {}
         for device in sorted(self.registry.devices.values(), key=lambda device: device.id):
             self._of_gateway.setdefault(device.gateway, []).append(device)
@@ -49,6 +74,22 @@ class Scope:
         if plan is None:
             plan = self._plans[device.id] = self._make(device)
         return plan
+
+    def heard(self, series: str) -> Heard | None:
+        """What 'device/quantity' is to the rules; None if the device is not registered."""
+        known = self._heard.get(series)
+        if known is None:
+            name, _, quantity = series.partition("/")
+            device = self.registry.devices.get(name)
+            if device is None:
+                return None
+            plan = self.plan(device)
+            refs = plan.readings.get(quantity, ())
+            clauses = tuple((ref, part) for ref in refs if isinstance(part := self.clause(ref).part, ReadingClause))
+            if len(self._heard) >= MOST_SERIES:
+                self._heard.clear()
+            known = self._heard[series] = Heard(device, quantity, plan, clauses)
+        return known
 
     def watches(self, rule: Rule, device: Device) -> bool:
         """Whether the rule applies to the device."""

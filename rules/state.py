@@ -9,7 +9,7 @@ from linli.model import Condition, Lane, LaneKey
 from rules.book import Record
 from rules.conditions import Watch
 from rules.engine import Engine
-from rules.inputs import alert_from, evidence_from
+from rules.inputs import LaneName, alert_from, evidence_from
 from rules.lanes import LaneClock, Listening
 from rules.model import Rule
 from rules.scope import Scope
@@ -28,7 +28,7 @@ class _Lane(msgspec.Struct, array_like=True):
 
 
 class _Position(msgspec.Struct, array_like=True):
-    key: LaneKey
+    key: LaneName
     upto: int
 
 
@@ -80,7 +80,7 @@ def dump(engine: Engine) -> bytes:
         registry=engine.scope.registry,
         listening=engine.listening,
         lanes=[_Lane(*name, clock) for name, clock in sorted(engine.lanes.items())],
-        positions=[_Position(key, upto) for key, upto in sorted(engine.positions.items(), key=_by_lane)],
+        positions=[_Position(LaneName.of(key), upto) for key, upto in sorted(engine.positions.items(), key=_by_lane)],
         watches=[
             _watch_record(device, rule, clause, watch)
             for device, watches in sorted(engine.watches.items())
@@ -108,7 +108,7 @@ def _engine(read: _State) -> Engine:
     engine.scope = Scope(read.rules, read.registry)
     engine.listening = read.listening
     engine.lanes = {(item.gateway, item.lane): item.clock for item in read.lanes}
-    engine.positions = {item.key: item.upto for item in read.positions}
+    engine.positions = {item.key.key: item.upto for item in read.positions}
     for item in read.watches:
         values = {name: getattr(item, name) for name in _WATCH_FIELDS}
         values["evidence"] = [evidence_from(document) for document in item.evidence]

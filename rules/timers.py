@@ -33,6 +33,11 @@ class Timers(Generic[C]):
         """Forget the key's deadline, if it has one."""
         self._set.pop(key, None)
 
+    def is_due(self, clock: C, upto: int) -> bool:
+        """Whether anything may be due on `clock` at `upto`: False is certain."""
+        heap = self._heaps.get(clock)
+        return heap is not None and len(heap) > 0 and heap[0][0] <= upto
+
     def pop_due(self, clock: C, upto: int, besides: Container[str] = ()) -> Key | None:
         """Take out the first key that is due on `clock` at `upto` (inclusive), leaving out those of devices in `besides`."""
         heap = self._heaps.get(clock)

@@ -10,7 +10,6 @@ taken or acknowledged: agents keep it.
 """
 
 import logging
-import queue
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,41 +18,34 @@ from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from linli import failpoints, topics
 from linli.clock import SECOND, Clock
-from linli.codec import Ack, Envelope, decode, encode_ack, encode_notice, envelope, notice_of
+from linli.codec import Ack, encode_ack, encode_notice, notice_of
 from linli.db.alerts import Change, Effects, SqlAlerts
 from linli.db.registry import RegistrySnapshot, SqlRegistry
-from linli.delivery import Positions, Verdict, key_of
-from linli.errors import Refused
-from linli.eventtime import settle
+from linli.delivery import Positions, Verdict
 from linli.i18n import Text
 from linli.model import Consumer, LaneKey
 from linli.ports import MqttClient
 from linli.runtime import Health, Troubles, no_broker
+from rules import wire
 from rules.book import ActionDone
 from rules.effects import Waiting
 from rules.engine import Engine
-from rules.inputs import ActionIn, Input, ListenIn, MessageIn, PassedIn, RegistryIn, Tick
+from rules.inbox import Arrival, Inbox
+from rules.inputs import ActionIn, Input, ListenIn, PassedIn, RegistryIn, Tick
 from rules.journal import Journal, JournalUnavailable, Snapshot
 from rules.state import dump
 
 _log = logging.getLogger(__name__)
 
-INBOX = 20_000
-BATCH = 2_000
 POLL_S = 0.05
 REFRESH_S = 1.0
 RETRY_S = 0.5
 SNAPSHOT_EVERY = 20_000
-"""Inputs between two snapshots."""
+"""Inputs between two snapshots, at least; more while a snapshot would take over SNAPSHOT_SHARE of the time, at most
+SNAPSHOT_LATEST times as many."""
 
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """Bytes as they came."""
-
-    topic: str
-    payload: bytes
-    received_at: int
+SNAPSHOT_SHARE = 0.05
+SNAPSHOT_LATEST = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,32 +63,6 @@ class Outside:
     snapshot_every: int = SNAPSHOT_EVERY
 
 
-class Inbox:
-    """What the MQTT thread hands over; bounded: what does not fit is dropped and counted, and its agent sends it again."""
-
-    def __init__(self, size: int = INBOX) -> None:
-        self._queue: queue.Queue[Arrival] = queue.Queue(size)
-        self.dropped = 0
-
-    def put(self, arrival: Arrival) -> None:
-        """Keep it, if there is room."""
-        try:
-            self._queue.put_nowait(arrival)
-        except queue.Full:
-            self.dropped += 1
-
-    def take(self, wait_s: float) -> list[Arrival]:
-        """What is there, at most BATCH; waits up to `wait_s` for the first."""
-        taken: list[Arrival] = []
-        try:
-            taken.append(self._queue.get(timeout=wait_s))
-            while len(taken) < BATCH:
-                taken.append(self._queue.get_nowait())
-        except queue.Empty:
-            pass
-        return taken
-
-
 class Worker:
     """Runs from `run` until its event is set; `engine` and `waiting` are as `rules.start` brought them back."""
 
@@ -111,6 +77,7 @@ class Worker:
         self.pause = threading.Event()
         self._next_tick = self._next_refresh = self._next_poll = self._next_write = float("-inf")
         self._since_snapshot = 0
+        self._next_snapshot = float("-inf")
         self._compared: RegistrySnapshot | None = None
         self._refused = self._gaps = self._repeats = self._failed = self._refused_effects = 0
         self._troubles = Troubles()
@@ -138,22 +105,23 @@ class Worker:
     def step(self, wait_s: float = POLL_S) -> None:
         """One batch: take what has arrived within `wait_s` and what is due, journal, acknowledge, apply, write, tell."""
         arrivals = self._inbox.take(wait_s)
-        answers: set[LaneKey] = set()
+        answers: dict[LaneKey, None] = {}
+        taken: dict[LaneKey, int] = {}
         listens = self._listens()
         if arrivals:
             failpoints.reach("rules.received")
-        accepted = self._accept(arrivals, answers)
+        accepted = self._accept(arrivals, answers, taken)
         if accepted:
             failpoints.reach("rules.decoded")
         entries = [*listens, *self._registry_changes(), *accepted, *self._actions(), *self._ticks()]
-        positions = self._keep(entries)
+        positions = self._keep(entries, taken)
         if positions is None:
             return
         if entries:
             failpoints.reach("rules.written")
         if listens:
-            answers.update(self._positions.known())
-        self._answer((key, self._positions.upto(key)) for key in sorted(answers, key=str))
+            answers.update(dict.fromkeys(self._positions.known()))
+        self._answer((key, self._positions.upto(key)) for key in answers)
         if answers:
             failpoints.reach("rules.acknowledged")
         for position, entry in zip(positions, entries, strict=True):
@@ -161,7 +129,7 @@ class Worker:
         if entries:
             failpoints.reach("rules.applied")
         self._write()
-        if self._since_snapshot >= self._outside.snapshot_every:
+        if self._snapshot_is_due():
             self.snapshot_now()
 
     def health(self) -> Health:
@@ -185,19 +153,23 @@ class Worker:
 
     # --- what comes in ----------------------------------------------------------------------------------------------
 
-    def _accept(self, arrivals: list[Arrival], answers: set[LaneKey]) -> list[Input]:
-        """The messages that are next on their lanes; `answers` gets every lane that is owed its `upto`."""
+    def _accept(self, arrivals: list[Arrival], answers: dict[LaneKey, None], taken: dict[LaneKey, int]) -> list[Input]:
+        """The messages that are next on their lanes. `answers` gets every lane that is owed its `upto`, `taken` how far each
+        has come."""
         accepted: list[Input] = []
+        judge = self._positions.judge
         for arrival in arrivals:
-            read = _read(arrival)
+            read = wire.read(*arrival)
             if read is None:
                 self._refused += 1
                 continue
             place, entry = read
-            answers.add(place.lane)
-            verdict = self._positions.judge(place.lane, place.sequence, place.oldest).verdict
+            lane = place.lane
+            verdict = judge(lane, place.sequence, place.oldest).verdict
+            answers[lane] = None
             if verdict is Verdict.ACCEPT:
                 accepted.append(entry)
+                taken[lane] = place.sequence
                 self._refused += isinstance(entry, PassedIn)
             elif verdict is Verdict.REPEAT:
                 self._repeats += 1
@@ -262,7 +234,7 @@ class Worker:
 
     # --- what becomes of it -----------------------------------------------------------------------------------------
 
-    def _keep(self, entries: list[Input]) -> list[int] | None:
+    def _keep(self, entries: list[Input], taken: dict[LaneKey, int]) -> list[int] | None:
         """Journal them: their positions. None if that cannot be done now: then nothing was taken."""
         if not entries:
             return []
@@ -277,7 +249,7 @@ class Worker:
             self.pause.wait(RETRY_S)
             return None
         self._troubles.clear("journal")
-        self._positions.commit(self._positions.pending())
+        self._positions.commit(taken)
         self._since_snapshot += len(entries)
         return positions
 
@@ -327,16 +299,26 @@ class Worker:
             topic = topics.ack_topic(key.community, key.gateway, Consumer.RULES)
             self._outside.client.publish(topic, encode_ack(Ack(key.bootid, key.lane, upto)), self._outside.qos)
 
+    def _snapshot_is_due(self) -> bool:
+        every = self._outside.snapshot_every
+        if self._since_snapshot < every:
+            return False
+        now = self._outside.clock.monotonic()
+        return now >= self._next_snapshot or self._since_snapshot >= every * SNAPSHOT_LATEST
+
     def snapshot_now(self) -> None:
         """Write the state down, unless effects wait: they are to be found in the journal until the database has them."""
         if self._since_snapshot == 0 or self._waiting:
             return
-        journal = self._outside.journal
+        journal, clock = self._outside.journal, self._outside.clock
+        begun = clock.monotonic()
         try:
             journal.keep(Snapshot(journal.position, self._waiting.told, dump(self.engine)))
         except JournalUnavailable as error:
             _log.warning("no snapshot: %s", error)
             return
+        ended = clock.monotonic()
+        self._next_snapshot = ended + (ended - begun) / SNAPSHOT_SHARE
         self._since_snapshot = 0
 
     def _database_fails(self, error: SQLAlchemyError) -> None:
@@ -361,23 +343,6 @@ class Worker:
     def _disconnected(self, reason: str) -> None:
         self._heard_from = None
         self._troubles.set("broker", no_broker(reason))
-
-
-def _read(arrival: Arrival) -> tuple[Envelope, MessageIn | PassedIn] | None:
-    """What came and where it stands; None for what has no place on a lane. Ingest keeps the dead letter."""
-    try:
-        topic = topics.parse(arrival.topic)
-    except Refused:
-        return None
-    if not isinstance(topic, topics.GatewayTopic):
-        return None
-    try:
-        message = settle(decode(topic, arrival.payload), arrival.received_at)
-        return Envelope(key_of(message), message.sequence, message.oldest), MessageIn(message, arrival.received_at)
-    except Exception as error:  # noqa: BLE001  (the boundary of one message: nothing a sender makes ends the worker)
-        _log.debug("refused on %s: %s", arrival.topic, error)
-    place = envelope(topic, arrival.payload)
-    return None if place is None else (place, PassedIn(place.lane, place.sequence))
 
 
 def apply_one(engine: Engine, waiting: Waiting, position: int, entry: Input) -> bool:

@@ -1,14 +1,20 @@
 """The journal: what was appended comes back, snapshots replace it, and damage is told."""
 
 import sqlite3
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from linli import topics
+from linli.codec import encode
+from linli.delivery import key_of
 from linli.errors import DataFolderError
-from rules.inputs import Tick
-from rules.journal import Journal, JournalUnavailable, Snapshot
+from linli.model import Lane, LaneKey
+from rules.inputs import MessageIn, PassedIn, Tick
+from rules.journal import FORMAT, Journal, JournalUnavailable, Snapshot
+from tests.unit.rules.world import Feed
 
 
 def alter(folder: Path, *statements: str) -> None:
@@ -86,6 +92,42 @@ def test_a_torn_file_is_told(tmp_path: Path, damage: Callable[[Path], None]) -> 
     damage(tmp_path / "journal.db")
     with pytest.raises(DataFolderError, match="damaged"):
         Journal(tmp_path)
+
+
+def test_a_message_is_kept_as_it_came_and_read_anew(tmp_path: Path) -> None:
+    """Topic, payload and receive time; what a later Linli can no longer read is passed over as it would be on arrival."""
+    made = Feed().event(1, "door", "access.door.opened", {"by": "key"})
+    payload = encode(made.message)
+    topic = topics.lane_topic("c1", "gw", Lane.URGENT)
+    entry = MessageIn(made.message, made.received_at, (topic, payload))
+    strange = MessageIn(made.message, made.received_at, (topic, payload.replace(b'"subject"', b'"later":1,"subject"')))
+    journal = Journal(tmp_path)
+    journal.append([entry, strange])
+    passed = PassedIn(key_of(made.message), 1, made.received_at)
+    assert [kept for _, kept in journal.after(0)] == [entry, passed]
+    journal.close()
+
+
+def test_a_journal_of_the_first_format_is_read_and_becomes_one_of_ours(tmp_path: Path) -> None:
+    """With messages and lanes as it wrote them; an older Linli then leaves it alone."""
+    message = Feed().reading(1, "cable", "temperature", 71.5, unit="Cel")
+    journal = Journal(tmp_path)
+    journal.append([message, Tick(5)])
+    journal.close()
+    lane = '{"community":"c1","gateway":"gw","bootid":"boot","lane":"urgent"}'
+    body = b'P{"lane":%b,"sequence":7}' % lane.encode()
+    alter(
+        tmp_path,
+        f"INSERT INTO journal VALUES (3, {zlib.crc32(body)}, X'{body.hex()}')",
+        "UPDATE format SET version = 1",
+    )
+    again = Journal(tmp_path)
+    passed = PassedIn(LaneKey("c1", "gw", "boot", Lane.URGENT), 7)
+    assert [entry for _, entry in again.after(0)] == [message, Tick(5), passed]
+    again.close()
+    with sqlite3.connect(tmp_path / "journal.db") as database:
+        assert database.execute("SELECT version FROM format").fetchall() == [(FORMAT,)]
+    database.close()
 
 
 def test_a_newer_journal_is_not_touched(tmp_path: Path) -> None:

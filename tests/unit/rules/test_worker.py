@@ -13,11 +13,12 @@ from linli.errors import DataFolderError
 from linli.model import ActionKind, Handling, Lane
 from rules.effects import Waiting
 from rules.engine import Engine, Output
+from rules.inbox import Arrival, Inbox
 from rules.inputs import ActionIn, Input
 from rules.journal import Snapshot
 from rules.load import load_rules
 from rules.start import bring_back
-from rules.worker import Arrival, Inbox, Outside, Worker, tick_behind, tick_interval
+from rules.worker import Outside, Worker, tick_behind, tick_interval
 from tests.unit.rules.site import Site, act
 
 OPENED = "access.door.opened"
