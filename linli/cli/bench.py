@@ -11,6 +11,8 @@ import typer
 from linli.i18n import Text
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from linli.cli.benches.measured import Measured
     from linli.settings import Settings
 
@@ -18,6 +20,7 @@ ALL = "all"
 
 BENCHES: Mapping[str, Text] = {
     "latency": Text("从设备事件到值班页面的时间", "from a device's event to the page of the person on duty"),
+    "ingest": Text("从边缘代理到存储的吞吐与开销", "from the agent to the store: how much, and at what cost"),
 }
 """Every bench: the module of its name in `linli.cli.benches` measures it."""
 
@@ -88,5 +91,20 @@ def _show(name: str, measured: "Measured") -> None:
         table.add_row(metric, f"{value:.3f}".rstrip("0").rstrip("."))
     console = Console(highlight=False)
     console.print(table)
+    for what, processes in measured.costs.items():
+        console.print(_costs(what, processes))
     for note in measured.notes:
         console.print(str(note))
+
+
+def _costs(what: str, processes: "Mapping[str, Mapping[str, float]]") -> "Table":
+    """The table of what each process used."""
+    from rich.table import Table
+
+    table = Table(_t("进程", "Process"), title=what, title_justify="left")
+    columns = list(dict.fromkeys(column for used in processes.values() for column in used))
+    for column in columns:
+        table.add_column(column, justify="right")
+    for process, used in processes.items():
+        table.add_row(process, *(f"{used[column]:.2f}" if column in used else "" for column in columns))
+    return table

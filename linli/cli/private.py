@@ -5,7 +5,7 @@ import os
 import socket
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,16 +45,20 @@ def private_linli(
     speed: float = 1.0,
     origin: int | None = None,
     before_start: Callable[[Settings], None] = lambda _settings: None,
+    own: Mapping[str, object] | None = None,
+    within: Path | None = None,
 ) -> Iterator[PrivateLinli]:
     """Run `parts` until the end of the block, then leave nothing behind.
 
     `base` gives rules, seed and the like; its databases and broker are not touched. With `origin` (microseconds since 1970
-    UTC) the clock begins there and runs at `speed`. `before_start` is called when the data folder is prepared. LinliError if it does not come up.
+    UTC) the clock begins there and runs at `speed`. `before_start` is called when the data folder is prepared. `own`: settings to have another value than
+    `base` and what a private Linli sets. `within`: where the temporary folder is made (none: where the system makes them).
+    LinliError if it does not come up.
     """
     before = Path.cwd()
     logging.basicConfig(level=logging.ERROR, format="%(message)s")  # a lost connection at the end is no news
-    with tempfile.TemporaryDirectory(prefix="linli-") as folder:
-        settings = _settings(base, Path(folder) / "data", speed, origin)
+    with tempfile.TemporaryDirectory(prefix="linli-", dir=within) as folder:
+        settings = _settings(base, Path(folder) / "data", speed, origin).model_copy(update=dict(own or {}))
         os.chdir(folder)  # the processes are to find neither .env nor linli.toml
         stack: Stack | None = None
         try:
@@ -72,7 +76,7 @@ def private_linli(
 
 
 def _settings(base: Settings, data: Path, speed: float, origin: int | None) -> Settings:
-    page, broker = _free_ports(2)
+    page, broker = free_ports(2)
     scaled: dict[str, object] = {}
     if origin is not None:
         real = SystemClock().now() + round(_HEAD_START_S * SECOND)
@@ -93,7 +97,8 @@ def _settings(base: Settings, data: Path, speed: float, origin: int | None) -> S
     return base.model_copy(update=own | scaled)
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """TCP ports on loopback that nobody listens on now, all different."""
     probes = [socket.socket() for _ in range(count)]
     try:
         for probe in probes:

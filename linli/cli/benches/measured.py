@@ -21,13 +21,14 @@ class Measured:
     """Metrics by name, in the unit that the name ends in; and what a reader should know of how they were measured.
 
     `setting`: the same for programs, as words beside the metrics. `lost`: how much of what was sent never arrived; anything
-    but 0 and the metrics do not count.
+    but 0 and the metrics do not count. `costs`: what was measured -> process -> what that process used, by name.
     """
 
     metrics: Mapping[str, float]
     notes: tuple[Text, ...] = ()
     setting: Mapping[str, str] = field(default_factory=dict)
     lost: int = 0
+    costs: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
@@ -39,7 +40,8 @@ def percentile(values: Sequence[float], percent: float) -> float:
 def document(bench: str, measured: Measured) -> dict[str, object]:
     """The bench's result as it is written to a file."""
     head: dict[str, object] = {"bench": bench, "commit": commit(), "machine": machine()}
-    return head | dict(measured.setting) | {"metrics": dict(measured.metrics)}
+    costs = {"costs": measured.costs} if measured.costs else {}
+    return head | dict(measured.setting) | {"metrics": dict(measured.metrics)} | costs
 
 
 def commit() -> str:

@@ -1,0 +1,114 @@
+"""From the agent to the store: how much goes through, and what it costs.
+
+Broker, ingest and rules are the processes that run in production; the load comes from one lean process that stands for
+many agents (`generator`). Everything shares this machine, so the CPU-seconds of each process say more than the rates.
+"""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from linli.cli.benches import influxd, lanes
+from linli.cli.benches.disk import disk_folder, file_system
+from linli.cli.benches.lanes import Load, Outcome, Phase
+from linli.cli.benches.measured import Measured
+from linli.i18n import Text
+from linli.settings import Settings
+
+_SINGLE = Load(messages=350_000, paced=200_000, rate=10_000)
+_QUICK_SINGLE = Load(messages=110_000, paced=60_000, rate=10_000)
+_PACKED = Load(messages=20_000, per_message=100, rate=1_500, consumers=("ingest",))
+_QUICK_PACKED = replace(_PACKED, messages=6_000)
+
+
+class _Report:
+    """What has been measured so far."""
+
+    def __init__(self) -> None:
+        self.metrics: dict[str, float] = {}
+        self.notes: list[Text] = []
+        self.costs: dict[str, dict[str, dict[str, float]]] = {}
+        self.lost = 0
+
+    def take(self, name: str, outcome: Outcome) -> None:
+        """Costs and notes of a run; the metrics are the caller's."""
+        self.lost += outcome.lost
+        for phase, measured in outcome.phases.items():
+            title = f"{name}_{phase}"
+            self.costs[title] = {process: dict(used) for process, used in measured.costs.items()}
+            self.notes += _notes(title, measured)
+        if outcome.lost:
+            self.notes.append(Text(f"{name}：丢失 {outcome.lost} 条读数", f"{name}: {outcome.lost} readings were lost"))
+        if outcome.resent:
+            self.notes.append(
+                Text(f"{name}：重发 {outcome.resent} 条", f"{name}: {outcome.resent} messages sent again")
+            )
+
+
+def measure(settings: Settings, quick: bool) -> Measured:
+    """The metrics of bench 'ingest'. LinliError if Linli does not come up."""
+    report = _Report()
+    with tempfile.TemporaryDirectory(prefix="linli-bench-", dir=disk_folder()) as name:
+        folder = Path(name)
+        for step in (_single, _packed_sqlite, _packed_influx):
+            _in_folder(step, report, settings, folder, quick)
+        report.notes.append(Text(f"文件系统：{file_system(folder)}", f"file system: {file_system(folder)}"))
+    setting = {"file_system": file_system(Path(name).parent)}
+    return Measured(report.metrics, tuple(report.notes), setting, report.lost, report.costs)
+
+
+_Step = Callable[[_Report, Settings, Path, bool], None]
+
+
+def _in_folder(step: _Step, report: _Report, settings: Settings, folder: Path, quick: bool) -> None:
+    with tempfile.TemporaryDirectory(prefix=step.__name__.strip("_") + "-", dir=folder) as own:
+        step(report, settings, Path(own), quick)
+
+
+def _single(report: _Report, settings: Settings, folder: Path, quick: bool) -> None:
+    outcome = lanes.run(settings, _QUICK_SINGLE if quick else _SINGLE, folder)
+    report.take("single", outcome)
+    report.metrics["single_events_per_s"] = outcome.phases["full"].rate
+    report.metrics["cpu_s_per_million_single"] = outcome.phases["paced"].costs["ingest"]["cpu_s_per_million"]
+
+
+def _packed_sqlite(report: _Report, settings: Settings, folder: Path, quick: bool) -> None:
+    outcome = lanes.run(settings, _QUICK_PACKED if quick else _PACKED, folder)
+    report.take("packed_sqlite", outcome)
+    report.metrics["packed_sqlite_readings_per_s"] = outcome.phases["full"].rate
+
+
+def _packed_influx(report: _Report, settings: Settings, folder: Path, quick: bool) -> None:
+    if influxd.find() is None:
+        report.notes.append(
+            Text(
+                "PATH 中没有 influxd（Debian：apt install influxdb），写入 InfluxDB 的部分没有测",
+                "no influxd is on the PATH (Debian: apt install influxdb): writing into InfluxDB was not measured",
+            )
+        )
+        return
+    outcome = lanes.run(settings, replace(_QUICK_PACKED if quick else _PACKED, influx=True), folder)
+    report.take("packed_influx", outcome)
+    report.metrics["packed_influx_readings_per_s"] = outcome.phases["full"].rate
+    report.metrics["cpu_s_per_million_packed"] = outcome.phases["full"].costs["ingest"]["cpu_s_per_million"]
+
+
+def _notes(title: str, phase: Phase) -> list[Text]:
+    rate = f"{phase.rate:,.0f}"
+    if phase.generator_was_the_limit:
+        return [
+            Text(
+                f"{title}：每秒 {rate} 条，发生器是瓶颈，不是被测者",
+                f"{title}: {rate} readings a second, limited by the generator and not by what was measured",
+            )
+        ]
+    if phase.behind and phase.offered is not None:
+        offered = f"{phase.offered:,.0f}"
+        return [
+            Text(
+                f"{title}：要求每秒 {offered} 条，只到 {rate}",
+                f"{title}: {offered} readings a second were offered, {rate} got through",
+            )
+        ]
+    return [Text(f"{title}：每秒 {rate} 条", f"{title}: {rate} readings a second")]
