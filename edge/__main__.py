@@ -8,7 +8,9 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from edge.actuators import MappedActuator
 from edge.agent import Agent, last_will
+from edge.commands import CommandHandler
 from edge.config import Broker, Site, load_site
 from edge.devices import DeviceLink
 from edge.mapping import Mapper
@@ -44,16 +46,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(site: Site, stop: threading.Event) -> None:
-    """Run the agent of `site` until `stop`. OutboxError if its outbox cannot be used."""
+    """Run the agent of `site` until `stop`. OutboxError or CommandLogError if its files cannot be used."""
     clock = SystemClock()
     name = site.agent.gateway
     uplink = PahoClient(_mqtt(site.broker), f"gateway-{name}", last_will(site.agent, clock))
     agent = Agent(site.agent, uplink, clock)
     link = None
+    actuators = []
     if site.device_broker is not None:
         downlink = PahoClient(_mqtt(site.device_broker), f"devices-{name}")
         link = DeviceLink(Mapper(site.sources), agent, downlink, clock, site.device_broker.topics)
-    agent.start()
+        actuators = [MappedActuator(site.sources, downlink)]
+    commands = CommandHandler(site.agent.outbox, actuators, agent, clock)
+    commands.start()
+    agent.start(commands.take)
     _log.info("agent %s runs, outbox %s, %s", name, agent.bootid, site.broker)
     try:
         if link is not None:
@@ -61,6 +67,7 @@ def run(site: Site, stop: threading.Event) -> None:
         while not stop.wait(_REPORT_EVERY_S):
             _log.info("%s %s", agent.stats(), link.counts() if link else "")
     finally:
+        commands.stop()
         if link is not None:
             link.stop()
         agent.stop()

@@ -13,6 +13,8 @@
     rules.received, rules.decoded, rules.written (to the journal), rules.acknowledged   likewise
     rules.applied        the engine has changed, and the database does not know it yet
     rules.told           alerts and position are in the database, and no notice went out
+    command.begun        the agent has noted a command, and nothing was done
+    command.executed     it was done, and neither noted nor answered
 """
 
 import os
@@ -34,6 +36,8 @@ POINTS = (
     "rules.acknowledged",
     "rules.applied",
     "rules.told",
+    "command.begun",
+    "command.executed",
 )
 
 
