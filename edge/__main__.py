@@ -52,7 +52,7 @@ def run(site: Site, stop: threading.Event) -> None:
     uplink = PahoClient(_mqtt(site.broker), f"gateway-{name}", last_will(site.agent, clock))
     agent = Agent(site.agent, uplink, clock)
     link = None
-    actuators = []
+    actuators: list[MappedActuator] = []
     if site.device_broker is not None:
         downlink = PahoClient(_mqtt(site.device_broker), f"devices-{name}")
         link = DeviceLink(Mapper(site.sources), agent, downlink, clock, site.device_broker.topics)
