@@ -14,11 +14,12 @@ horizon are the exception: their rows are thinned out already, so nothing recomp
 they are.
 """
 
-from collections.abc import Collection, Hashable, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from linli.clock import HOUR, MINUTE
+from linli.ports import Bucket, Resolution
 
 K = TypeVar("K", bound=Hashable)
 
@@ -108,3 +109,51 @@ def segments(start: int, end: int, unsummed: Collection[int]) -> list[Segment]:
     if at < end:
         parts.append(Segment(at, end, summed=True))
     return parts
+
+
+def grid(start: int, end: int, max_points: int, resolution: Resolution) -> tuple[int, int, int]:
+    """Start, end and width of the buckets that answer for [start, end): moved out to whole rows of the resolution."""
+    unit = resolution.width
+    first, after = start - start % unit, -(-end // unit) * unit
+    width = max(1, -(-(after - first) // max_points))
+    return first, after, -(-width // unit) * unit
+
+
+def merged(buckets: Sequence[Bucket]) -> list[Bucket]:
+    """Buckets in order of time, those that begin at the same time made one: parts of it came from different sources."""
+    found: list[Bucket] = []
+    for bucket in buckets:
+        same = bool(found) and found[-1].start == bucket.start
+        found.append(_one(found.pop(), bucket) if same else bucket)
+    return found
+
+
+def _one(earlier: Bucket, later: Bucket) -> Bucket:
+    count = earlier.count + later.count
+    share = later.count / count
+    return Bucket(
+        earlier.start,
+        count,
+        min(earlier.minimum, later.minimum),
+        earlier.mean * (1 - share) + later.mean * share,
+        max(earlier.maximum, later.maximum),
+        later.last,
+    )
+
+
+def choose(start: int, end: int, points: int, kept_from: Mapping[Resolution, int]) -> Resolution:
+    """What to answer [start, end) from: the coarsest that still has a row for each of the points wanted.
+
+    `kept_from`: since when each resolution is kept. Where the choice is not kept as far back as `start`, the next coarser
+    one that is kept longer is taken.
+    """
+    span = end - start
+    wanted = next((r for r in (Resolution.HOUR, Resolution.MINUTE) if span // r.width >= points), Resolution.RAW)
+    order = list(Resolution)
+    best = wanted
+    for coarser in order[order.index(wanted) + 1 :]:
+        if kept_from.get(best, 0) <= start:
+            break
+        if kept_from.get(coarser, 0) < kept_from.get(best, 0):
+            best = coarser
+    return best

@@ -1,0 +1,92 @@
+"""Rollups in InfluxDB: marks of hours to sum up as points of `linli_due`, sums in buckets of their own.
+
+A mark is one point for each community and hour with a `touched` drawn anew at each marking and a `rolled` that the keeper
+sets to the `touched` it has summed up: unequal means due. It is written before the rows that it stands for. Sums go out as
+line protocol like any point (what 1.x alone can do, SELECT INTO, 2.x and 3 cannot), and replace themselves.
+"""
+
+import secrets
+import threading
+from collections.abc import Iterable, Sequence
+
+from linli.adapters import influxql
+from linli.adapters.influx_http import InfluxHttp
+from linli.clock import HOUR, MINUTE
+from linli.ports import Due, Resolution
+from linli.rollups import DueMarks
+
+TABLES = {Resolution.MINUTE: "readings_1m", Resolution.HOUR: "readings_1h"}
+SUFFIXES = {Resolution.RAW: "", Resolution.MINUTE: "_1m", Resolution.HOUR: "_1h"}
+"""What the bucket of each resolution is called behind the name that the settings give."""
+
+_WINDOW = 10 * MINUTE
+"""How much of a community's hour is asked for at once: an answer stays within some thousand rows."""
+
+_FIELDS = ("min", "mean", "max", "last", "sum")
+
+
+class InfluxRollups:
+    """Marks and sums of one store. `mark` is the writer's; the rest is the keeper's, on any thread."""
+
+    def __init__(self, http: InfluxHttp, bucket: str) -> None:
+        self._http = http
+        self._bucket = bucket
+        self._marks = DueMarks[str]()
+        self._lock = threading.Lock()
+
+    def mark(self, stretches: Iterable[tuple[str, Sequence[int], int, int]]) -> None:
+        """Before rows are written: (community, times, earliest, latest) of each packet of them."""
+        with self._lock:
+            fresh = [
+                mark
+                for community, times, earliest, latest in stretches
+                for mark in self._marks.touch((community,), times, earliest, latest)
+            ]
+            if fresh:
+                try:
+                    self._http.write("\n".join(_mark(hour, community) for hour, community in fresh).encode())
+                except BaseException:
+                    self._marks.clear()
+                    raise
+
+    def due(self, before: int, after: Due | None, limit: int) -> list[Due]:
+        """By hour and community."""
+        found = [_due(row) for row in self._http.query(influxql.due(before - HOUR + 1))]
+        behind = (-1, "") if after is None else (after.hour, after.key)
+        return sorted((mark for mark in found if (mark.hour, mark.key) > behind), key=lambda m: (m.hour, m.key))[:limit]
+
+    def roll(self, due: Sequence[Due], writing: threading.Lock) -> None:
+        """Sum up these hours. `writing` is held by a writer from `mark` until its rows are stored."""
+        with writing, self._lock:
+            self._marks.forget((mark.hour, mark.community) for mark in due)
+        for mark in due:
+            for start in range(mark.hour, mark.hour + HOUR, _WINDOW):
+                self._sum_up(mark.community, start, start + _WINDOW, Resolution.MINUTE)
+            self._sum_up(mark.community, mark.hour, mark.hour + HOUR, Resolution.HOUR)
+            done = f"{influxql.DUE},community={mark.community} rolled={mark.touched}i {mark.hour}000"
+            self._http.write(done.encode())
+
+    def unsummed(self, community: str, start: int, end: int) -> list[int]:
+        """The hours in [start, end) whose sums are not to be relied on. A mark lies in the bucket of the raw rows: as long
+        as those are kept, it is."""
+        return [row["time"] // 1000 for row in self._http.query(influxql.unsummed(community, start, end))]
+
+    def _sum_up(self, community: str, start: int, end: int, resolution: Resolution) -> None:
+        rows = self._http.query(influxql.community_buckets(community, start, end, resolution.width))
+        if rows:
+            lines = [_sums(TABLES[resolution], community, row) for row in rows]
+            self._http.write("\n".join(lines).encode(), self._bucket + SUFFIXES[resolution])
+
+
+def _mark(hour: int, community: str) -> str:
+    return f"{influxql.DUE},community={community} touched={1 + secrets.randbits(52)}i,rolled=0i {hour}000"
+
+
+def _due(row: influxql.Row) -> Due:
+    return Due(row["time"] // 1000, row["community"], row["community"], int(row["touched"]))
+
+
+def _sums(table: str, community: str, row: influxql.Row) -> str:
+    fields = ",".join(f"{field}={float(row[field])!r}" for field in _FIELDS)
+    head = f"{table},community={community},device={row['device']},quantity={row['quantity']}"
+    return f"{head} count={int(row['count'])}i,{fields} {row['time']}"

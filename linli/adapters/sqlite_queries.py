@@ -1,0 +1,150 @@
+"""What is asked of the SQLite file of readings: statements to rows. Each takes a connection of its own moment."""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import orjson
+
+from linli.clock import HOUR
+from linli.ports import Bucket, EventKey, Latest, Point, Resolution, RowClass, StoredEvent
+from linli.rollups import Segment, merged, segments
+
+LATEST = """
+    SELECT s.device, s.quantity, r.time, r.value, r.unit, r.received_at
+    FROM series s JOIN readings r
+        ON r.series = s.id AND r.time = (SELECT max(time) FROM readings WHERE series = s.id)
+    WHERE s.community = ?
+"""
+_SERIES_ID = "SELECT id FROM series WHERE community = ? AND device = ? AND quantity = ?"
+_RAW = "SELECT time, value FROM readings WHERE series = ? AND time >= ? AND time < ? ORDER BY time LIMIT ?"
+
+FINITE_MEAN = """min(max(coalesce({mean}, min({low}) / 2 + max({high}) / 2), min({low})), max({high}))"""
+"""A mean that lies within its readings even where their sum does not fit a float."""
+
+_RAW_MEAN = FINITE_MEAN.format(mean="avg(value)", low="value", high="value")
+_BUCKETS = f"""
+    SELECT g.bucket, g.count, g.low, g.mean, g.high, r.value
+    FROM (
+        SELECT (time - :origin) / :width AS bucket, count(*) AS count, min(value) AS low, {_RAW_MEAN} AS mean,
+            max(value) AS high, max(time) AS last
+        FROM readings WHERE series = :series AND time >= :start AND time < :end GROUP BY 1
+    ) g JOIN readings r ON r.series = :series AND r.time = g.last
+    ORDER BY g.bucket
+"""  # noqa: S608  (no value is put in)
+_SUMMED_MEAN = FINITE_MEAN.format(mean="sum(mean * count) / sum(count)", low="low", high="high")
+_SUMMED_BUCKETS = f"""
+    SELECT g.bucket, g.count, g.low, g.mean, g.high, r.last
+    FROM (
+        SELECT (time - :origin) / :width AS bucket, sum(count) AS count, min(low) AS low, {_SUMMED_MEAN} AS mean,
+            max(high) AS high, max(time) AS final
+        FROM {{table}} WHERE series = :series AND time >= :start AND time < :end GROUP BY 1
+    ) g JOIN {{table}} r ON r.series = :series AND r.time = g.final
+    ORDER BY g.bucket
+"""  # noqa: S608
+TABLES = {Resolution.MINUTE: "rollups_1m", Resolution.HOUR: "rollups_1h"}
+_SOURCES = {Resolution.RAW: _BUCKETS} | {
+    resolution: _SUMMED_BUCKETS.format(table=table) for resolution, table in TABLES.items()
+}
+_UNSUMMED = "SELECT hour FROM rollups_due WHERE series = ? AND hour >= ? AND hour < ?"
+_HORIZON = "SELECT horizon FROM retention WHERE class = ?"
+
+_EVENTS = """
+    SELECT e.community, e.device, l.gateway, e.type, e.time, e.received_at, e.time_source, e.historic, e.late, l.bootid,
+        l.lane, e.sequence, e.data
+    FROM events e JOIN lanes l ON l.id = e.lane
+    WHERE e.community = :community AND e.time >= :start AND e.time < :end
+"""
+_NEWEST_FIRST = " ORDER BY e.time DESC, e.sequence DESC, l.gateway DESC, l.bootid DESC, l.lane DESC LIMIT :limit"
+_BEFORE = """
+    AND e.time <= :before_time
+    AND (e.time, e.sequence, l.gateway, l.bootid, l.lane)
+        < (:before_time, :before_sequence, :before_gateway, :before_bootid, :before_lane)
+"""
+
+
+def latest(connection: sqlite3.Connection, community: str) -> list[Latest]:
+    """One look into the key for each series of the community, however many readings it has."""
+    return [Latest(*row) for row in connection.execute(LATEST, (community,))]
+
+
+def series_id(connection: sqlite3.Connection, community: str, device: str, quantity: str) -> int | None:
+    """The number of a series; None if nothing was ever written to it."""
+    row = connection.execute(_SERIES_ID, (community, device, quantity)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def raw(connection: sqlite3.Connection, series: int, start: int, end: int, limit: int) -> list[Point]:
+    """The readings of a series as they came."""
+    return [Point(*row) for row in connection.execute(_RAW, (series, start, end, limit))]
+
+
+def buckets(
+    connection: sqlite3.Connection, series: int, start: int, end: int, width: int, resolution: Resolution
+) -> list[Bucket]:
+    """[start, end) in buckets of `width`, summed up by SQLite: from rollups as far as these can be relied on."""
+    stretches: Iterable[Segment] = [Segment(start, end, summed=False)]
+    if resolution is not Resolution.RAW:
+        stretches = segments(start, end, _unsummed(connection, series, start, end))
+    found = []
+    for stretch in stretches:
+        facts = {"series": series, "origin": start, "width": width, "start": stretch.start, "end": stretch.end}
+        source = _SOURCES[resolution if stretch.summed else Resolution.RAW]
+        found += [Bucket(start + number * width, *values) for number, *values in connection.execute(source, facts)]
+    return merged(found)
+
+
+def horizon(connection: sqlite3.Connection, rows: RowClass) -> int:
+    """Before this time rows of the class have been thinned out; 0 if none ever were."""
+    row = connection.execute(_HORIZON, (rows.value,)).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def _unsummed(connection: sqlite3.Connection, series: int, start: int, end: int) -> list[int]:
+    first = max(start - start % HOUR, horizon(connection, RowClass.RAW))
+    return [hour for (hour,) in connection.execute(_UNSUMMED, (series, first, end))]
+
+
+def events(
+    connection: sqlite3.Connection,
+    community: str,
+    start: int,
+    end: int,
+    types: Sequence[str],
+    device: str | None,
+    limit: int,
+    before: EventKey | None,
+) -> list[StoredEvent]:
+    """Newest first; the indexes serve each of the filters."""
+    facts: dict[str, object] = {"community": community, "start": start, "end": end, "limit": limit}
+    query = _EVENTS
+    if types:
+        names = {f"type{number}": kind for number, kind in enumerate(types)}
+        query += f" AND e.type IN ({', '.join(':' + name for name in names)})"
+        facts |= names
+    if device is not None:
+        query += " AND e.device = :device"
+        facts["device"] = device
+    if before is not None:
+        query += _BEFORE
+        facts |= {f"before_{name}": value for name, value in before._asdict().items()}
+    return [_event(row) for row in connection.execute(query + _NEWEST_FIRST, facts)]
+
+
+def _event(row: Sequence[Any]) -> StoredEvent:
+    community, device, gateway, kind, time, received_at, source, historic, late, bootid, lane, sequence, data = row
+    return StoredEvent(
+        community=community,
+        device=device,
+        gateway=gateway,
+        type=kind,
+        time=time,
+        received_at=received_at,
+        time_source=source,
+        historic=bool(historic),
+        late=bool(late),
+        bootid=bootid,
+        lane=lane,
+        sequence=sequence,
+        data=orjson.loads(data),
+    )
