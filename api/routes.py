@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response, StreamingResponse
 
-from api import bodies
+from api import bodies, enrolment
 from api.bodies import When
 from api.metrics import CONTENT_TYPE, Metrics
 from api.scope import Operation, demand, may
@@ -19,7 +19,9 @@ from linli.model import Severity
 
 COOKIE = "linli_session"
 PREFIX = "/api/v1"
-ANONYMOUS = frozenset({("POST", f"{PREFIX}/sessions"), ("GET", f"{PREFIX}/health")})
+ANONYMOUS = frozenset(
+    {("POST", f"{PREFIX}/sessions"), ("GET", f"{PREFIX}/health"), ("POST", f"{PREFIX}/enrolments/redeem")}
+)
 """The only operations that answer somebody who has not signed in. (The OpenAPI document itself is public too.)"""
 
 MAX_STREAMS = 2000
@@ -63,6 +65,7 @@ def build_router(services: Services, metrics: Metrics) -> APIRouter:
     _add_registry(router, services, Signed)
     _add_store(router, services, Signed)
     _add_platform(router, services, metrics, Signed)
+    enrolment.add_routes(router, services, Signed, caller)
     return router
 
 

@@ -17,10 +17,12 @@ class Operation(StrEnum):
     """Acknowledge and close alerts of one's communities."""
     SEE_PLATFORM = "see_platform"
     """How Linli itself is: each process, its counters, the metrics of all communities together."""
+    ENROL = "enrol"
+    """Invite a gateway: who has the code gets the gateway's credentials."""
 
 
 RIGHTS: dict[Role, frozenset[Operation]] = {
-    Role.ADMINISTRATOR: frozenset((Operation.SEE, Operation.HANDLE_ALERTS, Operation.SEE_PLATFORM)),
+    Role.ADMINISTRATOR: frozenset((Operation.SEE, Operation.HANDLE_ALERTS, Operation.SEE_PLATFORM, Operation.ENROL)),
     Role.SECURITY: frozenset((Operation.SEE, Operation.HANDLE_ALERTS)),
     Role.PROPERTY: frozenset((Operation.SEE, Operation.HANDLE_ALERTS)),
 }

@@ -75,7 +75,16 @@ def run(site: Site, stop: threading.Event) -> None:
 
 
 def _mqtt(broker: Broker) -> MqttConfig:
-    return MqttConfig(broker.host, broker.port, broker.username, broker.password, broker.tls, broker.ca)
+    return MqttConfig(
+        broker.host,
+        broker.port,
+        broker.username,
+        broker.password,
+        broker.tls,
+        broker.ca,
+        broker.certificate,
+        broker.key,
+    )
 
 
 if __name__ == "__main__":

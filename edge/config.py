@@ -38,7 +38,10 @@ class AgentConfig:
 
 
 class BrokerEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where a broker is and how to sign in. `topics` is for the devices' broker only; empty: what the sources need."""
+    """Where a broker is and how to sign in. `topics` is for the devices' broker only; empty: what the sources need.
+
+    With `tls`: `ca`, certificates to trust (None: the system's); `certificate` and `key`, what to show if it asks.
+    """
 
     host: str
     port: int = 1883
@@ -47,16 +50,22 @@ class BrokerEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     password_file: str | None = None
     tls: bool = False
     ca: str | None = None
+    certificate: str | None = None
+    key: str | None = None
     topics: list[str] = []
 
 
 class AgentFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The agent's file as it is written. Paths are relative to the file's folder."""
+    """The agent's file as it is written. Paths are relative to the file's folder.
+
+    `server` is the address of Linli's page, which only `linli agent check` asks (for the time).
+    """
 
     community: str
     gateway: str
     outbox: str
     broker: BrokerEntry
+    server: str | None = None
     device_broker: BrokerEntry | None = None
     mappings: list[str] = []
     sources: list[SourceEntry] = []
@@ -76,6 +85,8 @@ class Broker:
     password: str | None = field(repr=False)
     tls: bool
     ca: Path | None
+    certificate: Path | None = None
+    key: Path | None = None
     topics: tuple[str, ...] = ()
 
 
@@ -88,6 +99,7 @@ class Site:
     device_broker: Broker | None
     sources: tuple[SourceEntry, ...]
     log_level: str
+    server: str | None = None
 
 
 def load_site(file: Path) -> Site:
@@ -113,6 +125,7 @@ def load_site(file: Path) -> Site:
         None if devices is None else _broker(devices, "device_broker", folder, source),
         tuple(sources),
         written.log_level,
+        written.server,
     )
 
 
@@ -179,5 +192,22 @@ def _broker(entry: BrokerEntry, key: str, folder: Path, source: yamlfile.Source)
                 key,
                 "password_file",
             ) from None
-    ca = None if entry.ca is None else folder / entry.ca
-    return Broker(entry.host, entry.port, entry.username, password, entry.tls, ca, tuple(entry.topics))
+    _check_tls(entry, key, source)
+    ca, certificate, private = (_path(folder, name) for name in (entry.ca, entry.certificate, entry.key))
+    return Broker(
+        entry.host, entry.port, entry.username, password, entry.tls, ca, certificate, private, tuple(entry.topics)
+    )
+
+
+def _path(folder: Path, name: str | None) -> Path | None:
+    return None if name is None else folder / name
+
+
+def _check_tls(entry: BrokerEntry, key: str, source: yamlfile.Source) -> None:
+    for name, value in (("ca", entry.ca), ("certificate", entry.certificate), ("key", entry.key)):
+        if value is not None and not entry.tls:
+            raise source.fault(Text(f"有 {name} 却没有 tls: true", f"there is {name} but no tls: true"), key, name)
+    if entry.key is not None and entry.certificate is None:
+        raise source.fault(
+            Text("有 key 却没有它的 certificate", "there is a key but no certificate that it belongs to"), key, "key"
+        )

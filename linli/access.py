@@ -115,6 +115,27 @@ class BrokerUsers:
             kept = {name: user for name, user in have.items() if name in named or not name.startswith(_GATEWAY)}
             return self._change(have, kept, named)
 
+    def renew(self, name: str, access: Access) -> BrokerUser:
+        """The user with a password made now, so that who has the old one is no longer let in; BrokerError without a table.
+
+        A table that is not there is not made here: it would lack the services, and the broker would throw them out.
+        """
+        gone = BrokerError(
+            Text(
+                f"{self.file} 不存在：请在服务器上运行 linli up",
+                f"{self.file} is not there: run linli up on the server",
+            )
+        )
+        if not self.file.exists():
+            raise gone
+        with self._alone():
+            users = self.all()
+            if not users:
+                raise gone
+            user = users[name] = BrokerUser(name, new_secret(), access)
+            self._replace(users)
+            return user
+
     def _change(
         self, have: Mapping[str, BrokerUser], kept: Mapping[str, BrokerUser], wanted: Mapping[str, Access]
     ) -> bool:
@@ -148,7 +169,7 @@ def write_secret(file: Path, text: str) -> None:
     """Replace `file` by `text` in one step, readable by its owner alone. Of two at once, one is there in the end, whole."""
     handle, fresh = tempfile.mkstemp(prefix=f"{file.name}.", suffix=".new", dir=file.parent)  # its mode is 600
     try:
-        with os.fdopen(handle, "w") as out:
+        with os.fdopen(handle, "w", encoding="utf-8") as out:
             out.write(text)
             out.flush()
             os.fsync(out.fileno())

@@ -73,7 +73,24 @@ class Settings(BaseSettings):
     broker_username: str | None = Field(None, description="User of Linli's services at a broker of your own.")
     broker_password: SecretStr | None = Field(None, description="Its password.")
     broker_tls: bool = Field(False, description="Speak TLS to a broker of your own.")
-    broker_ca: Path | None = Field(None, description="Certificates to trust for it; none: the system's.")
+    broker_ca: Path | None = Field(
+        None,
+        description="Certificates to trust for the broker; none: the system's. Agents are given them when they enrol.",
+    )
+    broker_certificate: Path | None = Field(
+        None, description="Client certificate of Linli's services, where the broker demands one."
+    )
+    broker_key: Path | None = Field(None, description="Its private key, without a passphrase.")
+    broker_tls_certificate: Path | None = Field(
+        None, description="Certificate of the embedded broker, with those between it and the CA; with it it speaks TLS."
+    )
+    broker_tls_key: Path | None = Field(None, description="Its private key, without a passphrase.")
+    broker_tls_client_ca: Path | None = Field(
+        None, description="CA of client certificates; with it the embedded broker lets in only who shows one."
+    )
+    broker_public_host: str | None = Field(
+        None, description="Host under which agents reach the broker. None: broker_host, else that at which they enrol."
+    )
     qos: int = Field(  # not Literal[0, 1]: a variable is text, and pydantic compares a Literal without converting
         0,
         ge=0,
@@ -161,6 +178,11 @@ class Settings(BaseSettings):
     def app_database_url(self) -> str:
         """SQLAlchemy URL of alerts, registry and people."""
         return self.database_url or f"sqlite:///{(self.data / 'linli.db').resolve()}"
+
+    @property
+    def broker_speaks_tls(self) -> bool:
+        """Whether connections to the broker, embedded or not, are TLS."""
+        return self.broker_tls if self.broker_is_external else self.broker_tls_certificate is not None
 
     @property
     def readings_path(self) -> Path:

@@ -21,7 +21,16 @@ def gateway_client(settings: Settings, gateway: str, will: Will) -> PahoClient:
 def _config(settings: Settings, user: str) -> MqttConfig:
     host, port = settings.broker_endpoint
     if not settings.broker_is_external:
-        return MqttConfig(host, port, user, BrokerUsers(DataFolder(settings.data).secrets).get(user).password)
+        return MqttConfig(
+            host,
+            port,
+            user,
+            BrokerUsers(DataFolder(settings.data).secrets).get(user).password,
+            tls=settings.broker_speaks_tls,
+            certificate=settings.broker_certificate,
+            key=settings.broker_key,
+            pin=settings.broker_tls_certificate,  # its name is that of the server, and we are on loopback
+        )
     password = settings.broker_password
     return MqttConfig(
         host,
@@ -30,4 +39,6 @@ def _config(settings: Settings, user: str) -> MqttConfig:
         password.get_secret_value() if password else None,
         settings.broker_tls,
         settings.broker_ca,
+        settings.broker_certificate,
+        settings.broker_key,
     )

@@ -14,10 +14,9 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 
-from linli.errors import ConfigError
-from linli.i18n import Text
 from linli.ids import new_secret
 from linli.ports import Will
+from linli.tls import client_context
 
 _log = logging.getLogger(__name__)
 
@@ -29,7 +28,7 @@ _FIRST_DELAY_S, _LAST_DELAY_S = 0.2, 5.0
 
 @dataclass(frozen=True, slots=True)
 class MqttConfig:
-    """Where a broker is and how to sign in. `ca` is a file of certificates; None trusts the system's."""
+    """Where a broker is and how to sign in. `ca`, `certificate`, `key` and `pin` are those of `tls.client_context`."""
 
     host: str
     port: int = 1883
@@ -37,6 +36,9 @@ class MqttConfig:
     password: str | None = None
     tls: bool = False
     ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+    pin: Path | None = None
 
     def __repr__(self) -> str:
         return f"MqttConfig({self.host}:{self.port}, user {self.username})"
@@ -70,6 +72,8 @@ class PahoClient:
             self._client.username_pw_set(config.username, config.password)
         if config.tls:
             self._client.tls_set_context(_tls_context(config))
+            if config.pin is not None:
+                self._client.tls_insecure_set(True)  # else paho compares the name; the certificate itself is checked
         if will is not None:
             self._client.will_set(will.topic, will.payload, qos=1, retain=True)
         self._client.on_connect = self._connect_answered
@@ -206,10 +210,4 @@ def _leave_to_loop(_client: paho.Client, _data: Any, _socket: Any) -> None:
 
 
 def _tls_context(config: MqttConfig) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=config.ca)
-    except OSError as error:
-        said = error.strerror or str(error)
-        raise ConfigError(
-            Text(f"MQTT 的证书文件读不了：{said}", f"the certificates for MQTT cannot be read: {said}"), file=config.ca
-        ) from None
+    return client_context(config.ca, config.certificate, config.key, config.pin)

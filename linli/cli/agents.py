@@ -1,20 +1,118 @@
-"""`linli agent`: the edge agent, run beside the devices."""
+"""`linli agent`: the edge agent, enrolled, checked and run beside the devices."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from linli.i18n import Text
 
+if TYPE_CHECKING:
+    from edge.enrol import Enrolled
+
 agent_app = typer.Typer(
     no_args_is_help=True, help=str(Text("边缘代理：在设备旁运行。", "The edge agent: run it beside the devices."))
 )
+_CONFIG = typer.Argument(metavar="CONFIG", help=str(Text("边缘代理的 YAML 文件", "the agent's YAML file")))
 
 
-@agent_app.callback()
-def _agent() -> None:
-    """Make `run` a command of its own: typer runs a lone one without its name."""
+@agent_app.command(
+    "enroll",
+    help=str(
+        Text(
+            "用管理员给的一次性注册码（linli gateway invite）换取网关的账号，写成配置文件。",
+            "Exchange the one-time code of an administrator (linli gateway invite) for the gateway's credentials, and write "
+            "the agent's files.",
+        )
+    ),
+)
+def enroll(
+    server: Annotated[
+        str,
+        typer.Argument(
+            metavar="SERVER",
+            help=str(
+                Text(
+                    "邻里页面的地址，如 https://linli.example:8480",
+                    "address of Linli's page, as https://linli.example:8480",
+                )
+            ),
+        ),
+    ],
+    code: Annotated[str, typer.Argument(metavar="CODE", help=str(Text("一次性注册码", "the one-time code")))],
+    config: Annotated[Path, typer.Option("--config", help=str(Text("要写的文件", "the file to write")))] = Path(
+        "agent.yaml"
+    ),
+    ca: Annotated[
+        Path | None,
+        typer.Option(
+            "--ca", help=str(Text("为 SERVER 信任的 CA 证书（PEM）", "certificates to trust for SERVER (PEM)"))
+        ),
+    ] = None,
+    allow_http: Annotated[
+        bool,
+        typer.Option(
+            "--allow-http",
+            help=str(Text("允许明文 http://（仅限可信网络）", "allow http://, in clear (on a trusted network only)")),
+        ),
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help=str(Text("覆盖已有的文件", "overwrite files")))] = False,
+) -> None:
+    """Enrol this machine's agent; exit status 2 when it was not."""
+    from edge.enrol import enrol
+    from linli.clock import SystemClock
+    from linli.errors import LinliError
+
+    try:
+        done = enrol(server, code, config, SystemClock(), ca=ca, allow_http=allow_http, force=force)
+    except LinliError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    _say_enrolled(done)
+
+
+def _say_enrolled(done: "Enrolled") -> None:
+    from edge.enrol import CLOCK_LIMIT, clock_words
+
+    given, config = done.given, done.files.config
+    typer.echo(
+        str(
+            Text(
+                f"网关 {given.gateway}（小区 {given.community}）已注册，配置写在 {config}。",
+                f"Gateway {given.gateway} of compound {given.community} is enrolled; its configuration is {config}.",
+            )
+        )
+    )
+    if abs(done.clock_offset) > CLOCK_LIMIT:
+        typer.echo(str(clock_words(done.clock_offset)), err=True)
+    if given.broker.client_certificate:
+        typer.echo(
+            str(
+                Text(
+                    f"消息服务器要求客户端证书：请在 {config} 中写明 certificate 与 key。",
+                    f"The broker demands a client certificate: give certificate and key in {config}.",
+                )
+            )
+        )
+    if given.broker.username is None:
+        typer.echo(
+            str(
+                Text(
+                    f"消息服务器的账号由其管理员建立：所需权限见 {config}，填入用户名与密码文件。",
+                    f"The broker's administrator makes its user there: {config} says with which rights; fill in username and "
+                    "password file.",
+                )
+            )
+        )
+    typer.echo(
+        str(
+            Text(
+                f"接下来：在 {config} 中写明设备消息的来源，执行 linli agent check {config}，然后 linli agent run {config}",
+                f"Next: say in {config} where the devices publish, then linli agent check {config}, then "
+                f"linli agent run {config}",
+            )
+        )
+    )
 
 
 @agent_app.command(
@@ -26,11 +124,7 @@ def _agent() -> None:
         )
     ),
 )
-def run(
-    config: Annotated[
-        Path, typer.Argument(metavar="CONFIG", help=str(Text("边缘代理的 YAML 文件", "the agent's YAML file")))
-    ],
-) -> None:
+def run(config: Annotated[Path, _CONFIG]) -> None:
     """Run the agent in the foreground; its exit status is the command's."""
     from edge.__main__ import main
 

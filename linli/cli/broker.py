@@ -11,6 +11,7 @@ import json
 import logging
 import secrets
 import shutil
+import ssl
 import sys
 import sysconfig
 import threading
@@ -21,10 +22,11 @@ from pathlib import Path
 from linli.access import Access, BrokerUser, BrokerUsers, write_secret
 from linli.codec import MAX_MESSAGE_BYTES
 from linli.datafolder import DataFolder
-from linli.errors import BrokerError
+from linli.errors import BrokerError, ConfigError
 from linli.i18n import Text
 from linli.ids import new_secret
 from linli.settings import Settings
+from linli.tls import client_context, show_certificate
 from linli.topics import as_subject
 
 _log = logging.getLogger(__name__)
@@ -85,14 +87,67 @@ def _nothing_to_start(kind: str) -> Text:
 
 def exposure(settings: Settings) -> Text | None:
     """What to tell who has the embedded broker listen beyond this machine; None if it does not, or is not ours."""
-    if settings.broker_is_external or is_loopback(settings.broker_bind):
+    if settings.broker_is_external or settings.broker_speaks_tls or is_loopback(settings.broker_bind):
         return None
     return Text(
-        f"注意：内嵌消息服务器监听 {settings.broker_bind}，还不支持 TLS，密码与数据以明文传输：只在可信网络中使用，"
-        "或经隧道（VPN、SSH）连接；否则请用 LINLI_BROKER_HOST 指定支持 TLS 的消息服务器。",
-        f"Mind: the embedded broker listens on {settings.broker_bind} and has no TLS yet; passwords and data go in clear. "
-        "Keep it on a trusted network or behind a tunnel (VPN, SSH), or name a broker with TLS in LINLI_BROKER_HOST.",
+        f"注意：内嵌消息服务器监听 {settings.broker_bind} 而没有 TLS，密码与数据以明文传输。请用 LINLI_BROKER_TLS_CERTIFICATE "
+        "与 LINLI_BROKER_TLS_KEY 给它证书和私钥（见 docs/agent.zh-CN.md）；否则只在可信网络中使用，或经隧道（VPN、SSH）连接。",
+        f"Mind: the embedded broker listens on {settings.broker_bind} without TLS; passwords and data go in clear. Give it a "
+        "certificate and its key with LINLI_BROKER_TLS_CERTIFICATE and LINLI_BROKER_TLS_KEY (see docs/agent.md), or keep "
+        "it on a trusted network or behind a tunnel (VPN, SSH).",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerTls:
+    """The embedded broker's own certificate and key; with `client_ca` it demands certificates of who connects."""
+
+    certificate: Path
+    key: Path
+    client_ca: Path | None = None
+
+
+def broker_tls(settings: Settings) -> BrokerTls | None:
+    """How the embedded broker speaks TLS; None if it does not. Reads no file."""
+    certificate, key = settings.broker_tls_certificate, settings.broker_tls_key
+    if certificate is None or key is None or settings.broker_is_external:
+        return None
+    client_ca = settings.broker_tls_client_ca
+    return BrokerTls(certificate.resolve(), key.resolve(), client_ca and client_ca.resolve())
+
+
+def check_certificates(settings: Settings) -> None:
+    """Find out, before anything starts, what would keep the embedded broker or Linli's services from speaking TLS.
+
+    ConfigError naming the setting or the file, and what is wrong with it.
+    """
+    if settings.broker_is_external:
+        return
+    certificate, key, client_ca = (
+        settings.broker_tls_certificate,
+        settings.broker_tls_key,
+        settings.broker_tls_client_ca,
+    )
+    if (certificate is None) != (key is None):
+        raise ConfigError(
+            Text(
+                "broker_tls_certificate 与 broker_tls_key 须同时设置",
+                "broker_tls_certificate and broker_tls_key go together: set both",
+            )
+        )
+    if client_ca is not None and (certificate is None or settings.broker_certificate is None):
+        raise ConfigError(
+            Text(
+                "设了 broker_tls_client_ca，还须设 broker_tls_certificate 与 broker_tls_key，"
+                "并用 broker_certificate 与 broker_key 给邻里各进程一份客户端证书",
+                "with broker_tls_client_ca, broker_tls_certificate and broker_tls_key are needed, too, and a client "
+                "certificate for Linli's own services, in broker_certificate and broker_key",
+            )
+        )
+    if certificate is not None and key is not None:
+        show_certificate(ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), certificate, key)
+        client_context(settings.broker_ca, settings.broker_certificate, settings.broker_key)
+        client_context(client_ca, pin=certificate)
 
 
 def is_loopback(address: str) -> bool:
@@ -111,6 +166,7 @@ class EmbeddedBroker:
         self.program = program
         self._bind = settings.broker_bind
         self._port = settings.broker_endpoint[1]
+        self._tls = broker_tls(settings)
         self._folder = folder.broker
         self._log = folder.logs / f"{program.kind}.log"
         self._users = BrokerUsers(folder.secrets)
@@ -161,14 +217,15 @@ class EmbeddedBroker:
 
     def _write(self, users: Mapping[str, BrokerUser]) -> None:
         if self.program.kind == "nats":
-            write_secret(self.config, nats_config(users, self._bind, self._port, self._folder / "nats", self._log))
+            text = nats_config(users, self._bind, self._port, self._folder / "nats", self._log, self._tls)
+            write_secret(self.config, text)
             return
         passwords, acl = self._folder / "mosquitto.passwords", self._folder / "mosquitto.acl"
         store = self._folder / "mosquitto"
         store.mkdir(exist_ok=True)
         write_secret(passwords, mosquitto_passwords(users))
         write_secret(acl, mosquitto_acl(users))
-        write_secret(self.config, mosquitto_config(self._bind, self._port, passwords, acl, store, self._log))
+        write_secret(self.config, mosquitto_config(self._bind, self._port, passwords, acl, store, self._log, self._tls))
 
     def _nobody(self) -> Text:
         file = self._users.file
@@ -179,7 +236,9 @@ class EmbeddedBroker:
         )
 
 
-def nats_config(users: Mapping[str, BrokerUser], bind: str, port: int, store: Path, log: Path) -> str:
+def nats_config(
+    users: Mapping[str, BrokerUser], bind: str, port: int, store: Path, log: Path, tls: BrokerTls | None = None
+) -> str:
     """nats-server's configuration. Its JSON form: every string is quoted, so that nothing in one is taken for syntax.
 
     The listener for NATS' own protocol cannot be turned off; it gets a free port on loopback and refuses every user.
@@ -199,10 +258,19 @@ def nats_config(users: Mapping[str, BrokerUser], bind: str, port: int, store: Pa
             "max_memory_store": 64 * 1024**2,
             "max_file_store": _MAX_STORE_BYTES,
         },
-        "mqtt": {"host": bind, "port": port},
+        "mqtt": {"host": bind, "port": port} | _nats_tls(tls),
         "authorization": {"users": [_nats_user(user) for user in (*users.values(), nobody)]},
     }
     return json.dumps(document, indent=1)
+
+
+def _nats_tls(tls: BrokerTls | None) -> dict[str, object]:
+    if tls is None:
+        return {}
+    block: dict[str, object] = {"cert_file": str(tls.certificate), "key_file": str(tls.key), "timeout": 5}
+    if tls.client_ca is not None:
+        block |= {"ca_file": str(tls.client_ca), "verify": True}
+    return {"tls": block}
 
 
 def _nats_user(user: BrokerUser) -> dict[str, object]:
@@ -222,11 +290,13 @@ def _nats_subjects(topics: Sequence[str]) -> dict[str, list[str]]:
     return {"allow": [as_subject(topic) for topic in topics]} if topics else {"deny": [">"]}
 
 
-def mosquitto_config(bind: str, port: int, passwords: Path, acl: Path, store: Path, log: Path) -> str:
+def mosquitto_config(
+    bind: str, port: int, passwords: Path, acl: Path, store: Path, log: Path, tls: BrokerTls | None = None
+) -> str:
     """mosquitto.conf. `user root` keeps a root's files readable to it; for anybody else it has no effect."""
     return f"""per_listener_settings false
 listener {port} {bind}
-allow_anonymous false
+{_mosquitto_tls(tls)}allow_anonymous false
 password_file {passwords}
 acl_file {acl}
 user root
@@ -240,6 +310,13 @@ log_dest file {log}
 log_timestamp_format %Y-%m-%dT%H:%M:%S
 connection_messages false
 """
+
+
+def _mosquitto_tls(tls: BrokerTls | None) -> str:
+    if tls is None:
+        return ""
+    lines = f"certfile {tls.certificate}\nkeyfile {tls.key}\n"
+    return lines if tls.client_ca is None else f"{lines}cafile {tls.client_ca}\nrequire_certificate true\n"
 
 
 def mosquitto_acl(users: Mapping[str, BrokerUser]) -> str:

@@ -47,6 +47,54 @@ def add(
         typer.echo(said.of(settings.language), err=True)
 
 
+@gateway_app.command(
+    "invite",
+    help=str(
+        Text(
+            "给已登记的网关一个一次性注册码，在网关的机器上用 linli agent enroll 换取账号。",
+            "Make a one-time code for a registered gateway; its agent exchanges it with linli agent enroll.",
+        )
+    ),
+)
+def invite(
+    gateway: Annotated[str, typer.Argument(metavar="ID", help=str(Text("网关编号", "the gateway's id")))],
+    hours: Annotated[
+        int, typer.Option("--hours", min=1, max=168, help=str(Text("有效小时数", "for how many hours it is good")))
+    ] = 24,
+    data: Annotated[Path | None, _DATA] = None,
+) -> None:
+    """Print the code, how long it is good, and what to do with it."""
+    from linli.clock import HOUR
+    from linli.db.enrolments import SqlEnrolments
+
+    with existing(data) as (settings, database):
+        made = SqlEnrolments(database, settings.clock()).invite(gateway, "linli gateway invite", hours * HOUR)
+    said = Text(
+        f"网关 {gateway} 的注册码（{hours} 小时内有效，只能用一次；此前发出的已作废）：",
+        f"The code of gateway {gateway} (good for {hours} h, once; any made before is no longer good):",
+    )
+    typer.echo(said.of(settings.language))
+    typer.echo(f"\n    {made.code}\n")
+    address = _page(settings)
+    said = Text(
+        f"在网关的机器上执行：linli agent enroll {address.zh} {made.code} --config agent.yaml",
+        f"On the gateway's machine: linli agent enroll {address.en} {made.code} --config agent.yaml",
+    )
+    typer.echo(said.of(settings.language))
+    told = _how_it_is_reached(settings)
+    if told is not None:
+        typer.echo(told.of(settings.language), err=True)
+
+
+def _page(settings: "Settings") -> Text:
+    """The address to enrol at, as far as this machine can know it."""
+    from linli.cli.broker import is_loopback
+
+    if is_loopback(settings.host) or settings.host in ("0.0.0.0", "::", ""):
+        return Text("https://邻里页面的地址", "https://ADDRESS-OF-LINLIS-PAGE")
+    return Text(f"http://{settings.host}:{settings.port}", f"http://{settings.host}:{settings.port}")
+
+
 @gateway_app.command("list", help=str(Text("列出网关及其状态。", "List gateways and how they are.")))
 def list_gateways(data: Annotated[Path | None, _DATA] = None) -> None:
     """One line for each gateway: id, compound, name, online or not."""
@@ -72,10 +120,10 @@ def _how_it_is_reached(settings: "Settings") -> Text | None:
     if settings.broker_is_external or not is_loopback(settings.broker_bind):
         return exposure(settings)
     return Text(
-        "内嵌消息服务器目前只在本机监听；边缘代理在别的机器上时，请设 LINLI_BROKER_BIND 并重新启动"
-        "（还不支持 TLS：只在可信网络中，或经隧道连接）。",
-        "The embedded broker listens on this machine only; for an agent elsewhere set LINLI_BROKER_BIND and start again "
-        "(it has no TLS yet: on a trusted network only, or behind a tunnel).",
+        "内嵌消息服务器目前只在本机监听；边缘代理在别的机器上时，请设 LINLI_BROKER_BIND，以及 TLS 证书 "
+        "LINLI_BROKER_TLS_CERTIFICATE 与 LINLI_BROKER_TLS_KEY，并重新启动（见 docs/agent.zh-CN.md）。",
+        "The embedded broker listens on this machine only; for an agent elsewhere set LINLI_BROKER_BIND, and for TLS "
+        "LINLI_BROKER_TLS_CERTIFICATE and LINLI_BROKER_TLS_KEY, and start again (see docs/agent.md).",
     )
 
 
@@ -123,7 +171,7 @@ def agent_config(settings: "Settings", gateway: str, community: str) -> str:
         )
         + f"community: {community}\ngateway: {gateway}\noutbox: outbox\n"
         + f"broker:\n  host: {host}\n  port: {port}\n{sign_in}"
-        + ("  tls: true\n" if settings.broker_is_external and settings.broker_tls else "")
+        + ("  tls: true\n" if settings.broker_speaks_tls else "")
         + (f"qos: {settings.qos}\n" if settings.qos else "")
         + _comment("设备消息来自哪里，见 edge/examples", "Where the devices publish: see edge/examples")
         + "# device_broker:\n#   host: 127.0.0.1\n# mappings: [devices.yaml]"

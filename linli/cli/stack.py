@@ -16,7 +16,7 @@ from time import monotonic
 from linli.access import SERVICES, Access, BrokerUsers, gateway_access, gateway_user, service_user
 from linli.adapters.store import build_store
 from linli.cli import ports
-from linli.cli.broker import EmbeddedBroker, find_program
+from linli.cli.broker import EmbeddedBroker, check_certificates, find_program
 from linli.cli.lock import FolderLock
 from linli.cli.probes import broker_probe, http_probe, worker_probe
 from linli.cli.supervisor import Part, PartStatus, Supervisor
@@ -169,6 +169,7 @@ class Stack:
             load_rules(self.settings.rules)
         if "broker" in self._names:
             find_program(self.settings)
+            check_certificates(self.settings)
         self._require_ports()
 
     def start(self) -> None:

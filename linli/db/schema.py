@@ -145,6 +145,20 @@ api_tokens = Table(
     Column("revoked_at", BigInteger),
 )
 
+enrolments = Table(
+    "enrolments",
+    metadata,
+    Column("code_hash", String(64), primary_key=True),
+    _id("gateway_id", ForeignKey("gateways.id"), nullable=False, index=True),
+    Column("created_by", String(64), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("redeemed_at", BigInteger),
+    Column("redeemed_from", String(64)),
+    Column("attempt_hash", String(64)),
+)
+"""One-time codes for a gateway's agent: who made each, and where it was redeemed. Only the SHA-256 of a code is kept."""
+
 # --- alerts ---------------------------------------------------------------------------------------------------------
 
 alerts = Table(

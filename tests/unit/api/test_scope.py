@@ -11,9 +11,9 @@ from linli.model import Role
 @pytest.mark.parametrize("role", Role)
 @pytest.mark.parametrize("operation", Operation)
 def test_every_role_and_operation(role: Role, operation: Operation) -> None:
-    """All see and handle what is theirs; only an administrator sees the platform."""
+    """All see and handle what is theirs; only an administrator sees the platform and invites gateways."""
     person = Person("p1", "x", "x", role, frozenset())
-    allowed = operation is not Operation.SEE_PLATFORM or role is Role.ADMINISTRATOR
+    allowed = operation not in (Operation.SEE_PLATFORM, Operation.ENROL) or role is Role.ADMINISTRATOR
     assert may(person, operation) is allowed
     if allowed:
         demand(person, operation)

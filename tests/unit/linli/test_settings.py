@@ -168,6 +168,12 @@ def test_settings_reach_a_child_process_whole(elsewhere: Path, monkeypatch: pyte
         broker_password="p w'\"\\",
         broker_tls=True,
         broker_ca=Path("ca.pem"),
+        broker_certificate=Path("own.pem"),
+        broker_key=Path("own.key"),
+        broker_tls_certificate=Path("broker.pem"),
+        broker_tls_key=Path("broker.key"),
+        broker_tls_client_ca=Path("clients.pem"),
+        broker_public_host="mq.example",
         qos=1,
         database_url="postgresql+psycopg://u:p@h/d",
         influx_url="http://i",
@@ -194,9 +200,19 @@ def test_settings_reach_a_child_process_whole(elsewhere: Path, monkeypatch: pyte
         monkeypatch.setenv(name, value)
     monkeypatch.chdir("/")
     again = load_settings()
-    paths = {"data", "broker_ca", "rules"}
+    files = {
+        "data": "d",
+        "rules": "r",
+        "broker_ca": "ca.pem",
+        "broker_certificate": "own.pem",
+        "broker_key": "own.key",
+        "broker_tls_certificate": "broker.pem",
+        "broker_tls_key": "broker.key",
+        "broker_tls_client_ca": "clients.pem",
+    }
+    paths = set(files)
     assert again.model_dump(exclude=paths) == settings.model_dump(exclude=paths)
-    assert [getattr(again, name) for name in sorted(paths)] == [elsewhere / name for name in ("ca.pem", "d", "r")]
+    assert {name: getattr(again, name) for name in files} == {name: elsewhere / file for name, file in files.items()}
 
 
 def test_the_defaults_reach_a_child_process_too(monkeypatch: pytest.MonkeyPatch) -> None:
