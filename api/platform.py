@@ -9,6 +9,7 @@ from linli.db.database import Database
 from linli.db.workers import WorkerReport, reports
 from linli.i18n import Text
 from linli.runtime import no_broker
+from linli.shards import service_of, shards_of
 from linli.vocabulary import part_name
 
 NEEDED = ("ingest", "rules")
@@ -58,7 +59,13 @@ def _ails(worker: WorkerView) -> bool:
 def _missing(workers: Sequence[WorkerView]) -> list[tuple[str, Text]]:
     """The needed workers that were stopped, or have never run."""
     there = {worker.name for worker in workers if worker.state != "stopped"}
-    names = ((name, part_name(name)) for name in NEEDED if name not in there)
+    running = [service_of(name) for name in there]
+    needed = [
+        shard.worker(service)
+        for service in NEEDED
+        for shard in shards_of(max((shard.count for name, shard in running if name == service), default=1))
+    ]
+    names = ((name, part_name(name)) for name in needed if name not in there)
     return [(name, Text(f"{shown.zh}没有运行", f"{shown.en} is not running")) for name, shown in names]
 
 

@@ -1,4 +1,4 @@
-"""`python -m ingest`: the ingest worker as a process of its own."""
+"""`python -m ingest`: the ingest worker as a process of its own; one of several with `--shard 2/8`."""
 
 import sys
 import threading
@@ -20,28 +20,31 @@ from linli.settings import Settings, load_settings
 def main() -> int:
     """Run until told to stop: 0 then, 2 for a wrong setting or data folder."""
     try:
-        settings = load_settings()
-        stop = runtime.begin("ingest", settings)
-        return _run(settings, stop)
+        settings = load_settings(shard=runtime.shard_option("ingest"))
+        name = settings.own_shard.worker("ingest")
+        stop = runtime.begin(name, settings)
+        with runtime.only_one(name, settings):
+            return _run(name, settings, stop)
     except LinliError as error:
         sys.stderr.write(f"{error}\n")
         return 2
 
 
-def _run(settings: Settings, stop: threading.Event) -> int:
+def _run(name: str, settings: Settings, stop: threading.Event) -> int:
     clock = settings.clock()
     database = open_database(settings.app_database_url)
     store = build_store(settings)
     outside = Outside(
-        client=service_client(settings, "ingest"),
+        client=service_client(settings, "ingest", name),
         store=store,
         registry=SqlRegistry(database),
         letters=SqlDeadLetters(database),
         statuses=SqlGatewayStatuses(database),
         clock=clock,
+        shard=settings.own_shard,
     )
     worker = Worker(outside, Limits.of_years(settings.max_clock_error_years), late_after(settings.late_s), settings.qos)
-    reporter = runtime.Reporter("ingest", database, clock, worker.health)
+    reporter = runtime.Reporter(name, database, clock, worker.health)
     reporter.start()
     try:
         worker.run(stop)

@@ -31,6 +31,7 @@ from linli.i18n import Text
 from linli.model import Consumer, LaneKey
 from linli.ports import DeadLetterBox, MqttClient, ReadingStore, Registry
 from linli.runtime import Health, Troubles, no_broker
+from linli.shards import WHOLE, Shard
 
 _log = logging.getLogger(__name__)
 
@@ -74,6 +75,7 @@ class Outside:
     letters: DeadLetterBox
     statuses: GatewayStatuses
     clock: Clock
+    shard: Shard = WHOLE
 
 
 class Worker:
@@ -90,9 +92,10 @@ class Worker:
         self._inbox = Inbox()
         self._pipeline = Pipeline(outside.registry, limits, late, {})
         self._greet = threading.Event()
+        self._heard: set[str] = set()
         self._statuses: dict[str, Arrival] = {}
         self._refreshed = float("-inf")
-        self._total = Tally()
+        self._total = Counts()
         self._write_failures = 0
         self._troubles = Troubles()
         self._troubles.set("start", Text("启动中", "starting"))
@@ -115,9 +118,17 @@ class Worker:
         self._troubles.clear("start")
         client = self._outside.client
         client.start(self._message_came, self._connected, self._disconnected)
-        client.subscribe([topics.any_gateway(topics.Leaf.URGENT), topics.any_gateway(topics.Leaf.BULK)], self._qos)
-        client.subscribe([topics.any_gateway(topics.Leaf.STATUS)], 1)
+        self._subscribe()
         return True
+
+    def _subscribe(self) -> None:
+        """Hear the shard's communities: those that are new since the last time."""
+        shard, communities = self._outside.shard, self._outside.registry.communities()
+        for leaves, qos in (((topics.Leaf.URGENT, topics.Leaf.BULK), self._qos), ((topics.Leaf.STATUS,), 1)):
+            fresh = [topic for topic in shard.filters(leaves, communities) if topic not in self._heard]
+            if fresh:
+                self._heard.update(fresh)
+                self._outside.client.subscribe(fresh, qos)
 
     def step(self, stop: threading.Event, wait: float = _IDLE_S) -> None:
         """Handle what has arrived; waits up to `wait` seconds for it. Returns early, with nothing done, at `stop`."""
@@ -200,9 +211,9 @@ class Worker:
         self._troubles.set(what, _told(error))
         _log.warning("cannot read or write, will try again: %s", _one_line(error))
 
-    def _count(self, tally: Tally) -> None:
-        for field in dataclasses.fields(Tally):
-            setattr(self._total, field.name, getattr(self._total, field.name) + getattr(tally, field.name))
+    def _count(self, counts: Counts) -> None:
+        for field in dataclasses.fields(Counts):
+            setattr(self._total, field.name, getattr(self._total, field.name) + getattr(counts, field.name))
 
     def _answer(self, uptos: Iterable[tuple[LaneKey, int]]) -> None:
         """One acknowledgement for each lane. One that is lost is given again at the next repeat, gap or connect."""
@@ -214,8 +225,11 @@ class Worker:
 
     def _load(self) -> None:
         self._outside.registry.refresh()
-        positions = self._outside.store.positions()
-        self._pipeline = Pipeline(self._outside.registry, self._limits, self._late, positions)
+        covers = self._outside.shard.covers
+        store = self._outside.store
+        positions = {key: upto for key, upto in store.positions().items() if covers(key.community)}
+        tallies = {key: tally for key, tally in store.tallies().items() if covers(key.community)}
+        self._pipeline = Pipeline(self._outside.registry, self._limits, self._late, positions, tallies)
 
     def _refresh(self) -> bool:
         """Whether the registry had changed. One that cannot be read now is used as it was."""
@@ -225,6 +239,9 @@ class Worker:
             self._troubles.set("registry", _told(error))
             return False
         self._troubles.clear("registry")
+        if changed:
+            self._pipeline.registry_changed()
+            self._subscribe()
         return changed
 
     # --- on the MQTT thread -----------------------------------------------------------------------------------------

@@ -4,10 +4,13 @@ All are synchronous: each worker is one loop over batches in a process of its ow
 pool. One contract suite (`tests/contract`) runs against the fake and every real adapter.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from enum import StrEnum
+from types import MappingProxyType
+from typing import NamedTuple, Protocol
 
+from linli.clock import HOUR, MINUTE
 from linli.model import (
     DeadLetter,
     Device,
@@ -113,6 +116,9 @@ class Registry(Protocol):
 
     def refresh(self) -> bool:
         """Read it again if it has changed; whether it had."""
+
+    def communities(self) -> Collection[str]:
+        """The ids of all communities."""
 
     def gateway(self, gateway: str) -> Gateway | None:
         """The gateway, or None if it is not registered."""

@@ -1,12 +1,15 @@
 """What every server process does around its own work: stop when told, end with its supervisor, report how it is."""
 
+import argparse
+import fcntl
 import logging
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import IO
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -14,6 +17,7 @@ from linli.clock import Clock
 from linli.datafolder import DataFolder
 from linli.db.database import Database
 from linli.db.workers import REPORT_EVERY_S, WorkerReport, report
+from linli.errors import DataFolderError
 from linli.i18n import Text
 from linli.logs import set_up_logging
 from linli.settings import Settings
@@ -56,6 +60,42 @@ def _watch_leash() -> None:
         pass
     _log.warning("the supervisor is gone; ending")
     os._exit(0)
+
+
+def shard_option(service: str, arguments: Sequence[str] | None = None) -> str | None:
+    """What `--shard` of `python -m <service>` says; None if it is not given. Ends the process for any other option."""
+    parser = argparse.ArgumentParser(f"python -m {service}")
+    told = Text("负责哪个分片，如 2/8（设置 shard）", "which shard it serves, such as 2/8 (setting shard)")
+    parser.add_argument("--shard", help=str(told))
+    shard: str | None = parser.parse_args(arguments).shard
+    return shard
+
+
+def only_one(name: str, settings: Settings) -> IO[str]:
+    """Hold, until the file is closed or the process has ended, that no other worker `name` runs on this data folder.
+
+    DataFolderError, saying which process does.
+    """
+    path = DataFolder(settings.data).run / f"{name}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = path.open("a+")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.seek(0)
+        pid = file.read().strip() or "?"
+        file.close()
+        raise DataFolderError(
+            Text(
+                f"数据目录 {settings.data} 上已有 {name} 在运行（进程 {pid}）：每个分片只能有一个进程，请先停止它",
+                f"{name} runs on the data folder {settings.data} already (process {pid}): one process for each shard; stop that "
+                "one first",
+            )
+        ) from None
+    file.truncate(0)
+    file.write(f"{os.getpid()}\n")
+    file.flush()
+    return file
 
 
 def no_broker(reason: str = "") -> Text:

@@ -9,6 +9,7 @@ The edge agent does not use this: it runs on another machine, and has its own sm
 
 import difflib
 import os
+import socket
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +30,7 @@ from pydantic_settings import (
 from linli.clock import Clock, ScaledClock, SystemClock
 from linli.errors import ConfigError
 from linli.i18n import Language, Text, shell_language
+from linli.shards import MOST, Shard
 
 PREFIX = "LINLI_"
 BrokerKind = Literal["auto", "nats", "mosquitto", "external"]
@@ -120,6 +122,20 @@ class Settings(BaseSettings):
         9.0, gt=0, description="A message whose time is further from now than this many years is a dead letter."
     )
     late_s: float = Field(60.0, gt=0, description="A message this many seconds behind its own lane is marked late.")
+    store_down_s: float = Field(
+        60.0,
+        gt=0,
+        description="Seconds for which ingest cannot write, or says nothing, until that is an alert.",
+    )
+
+    shard: str = Field(
+        "0/1",
+        description="Which communities an ingest or rules worker serves: 2/8 is number 2 of 8 (0 to 7); auto/8 takes the number "
+        "from the end of the host's name. --shard of the command says the same.",
+    )
+    shards: int = Field(
+        1, ge=1, le=MOST, description="How many ingest and how many rules workers `linli up` runs, a shard each."
+    )
 
     simulator: bool = Field(True, description="Whether `linli up` runs the simulated compound.")
     seed: int = Field(1, description="Seed of the simulated compound.")
@@ -155,6 +171,17 @@ class Settings(BaseSettings):
         except (OSError, ValueError, LookupError):  # a folder's name, an absolute path, no such zone
             raise ValueError("no such time zone; one is named like Asia/Shanghai") from None
         return name
+
+    @field_validator("shard")
+    @classmethod
+    def _known_shard(cls, text: str) -> str:
+        Shard.parse(text, socket.gethostname())
+        return text
+
+    @property
+    def own_shard(self) -> Shard:
+        """The shard that `shard` names, on this host."""
+        return Shard.parse(self.shard, socket.gethostname())
 
     def clock(self) -> Clock:
         """The clock that every process of this installation goes by."""

@@ -1,11 +1,25 @@
 """Fakes of the ports, for tests: in memory, by hand, and held to the same contract suite as the real adapters."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
+from linli.clock import HOUR
 from linli.errors import StoreError
-from linli.model import DEAD_LETTER_BYTES, DeadLetter, Device, Gateway, LaneKey, Received
-from linli.ports import Bucket, Latest, StoredEvent, Will
+from linli.model import DEAD_LETTER_BYTES, DeadLetter, Device, Gateway, LaneKey, Received, Tally, TallyKey
+from linli.ports import (
+    NO_TALLIES,
+    Bucket,
+    Due,
+    EventKey,
+    Latest,
+    Point,
+    Resolution,
+    RowClass,
+    StoredEvent,
+    Will,
+)
+from linli.rollups import grid, merged, segments
 
 
 class ManualClock:
@@ -55,6 +69,10 @@ class MemoryRegistry:
     def refresh(self) -> bool:
         """Never changes by itself."""
         return False
+
+    def communities(self) -> Collection[str]:
+        """Those of its gateways."""
+        return sorted({gateway.community for gateway in self._gateways.values()})
 
     def gateway(self, gateway: str) -> Gateway | None:
         """The gateway, or None."""

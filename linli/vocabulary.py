@@ -7,6 +7,7 @@ Units are SenML's (RFC 8428 section 12.1 and RFC 8798).
 from dataclasses import dataclass
 
 from linli.i18n import Text
+from linli.shards import service_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,5 +196,7 @@ def kind_name(kinds: dict[str, Text], kind: str) -> Text:
 
 
 def part_name(name: str) -> Text:
-    """What a part of Linli (a process) is called, or its own name."""
-    return PART_NAMES.get(name, Text(name, name))
+    """What a part of Linli (a process) is called, with its shard if it has one of several, or its own name."""
+    service, shard = service_of(name)
+    part = PART_NAMES.get(service, Text(service, service))
+    return part if shard.whole else Text(f"{part.zh} {shard}", f"{part.en} {shard}")

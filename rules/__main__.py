@@ -1,9 +1,10 @@
-"""The rules process: `python -m rules`."""
+"""The rules process: `python -m rules`, for one shard of several `python -m rules --shard 2/8`."""
 
 import logging
 import sys
 import threading
 from collections.abc import Callable
+from typing import TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -12,54 +13,63 @@ from linli.datafolder import DataFolder
 from linli.db.alerts import SqlAlerts
 from linli.db.database import open_database
 from linli.db.registry import SqlRegistry
+from linli.db.shards import claim
 from linli.errors import LinliError
 from linli.model import Consumer
-from linli.runtime import Reporter, begin
-from linli.settings import load_settings
-from rules.effects import Waiting
-from rules.engine import Engine
+from linli.runtime import Reporter, begin, only_one, shard_option
+from linli.settings import Settings, load_settings
 from rules.journal import Journal, JournalUnavailable
 from rules.load import load_rules
 from rules.start import bring_back
 from rules.worker import RETRY_S, Outside, Worker, tick_behind, tick_interval
 
+T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
 def main() -> int:
     """Run until told to stop. 2 if it cannot start: the reason is on stderr."""
     try:
-        settings = load_settings()
-        stop = begin("rules", settings)
-        clock = settings.clock()
-        database = open_database(settings.app_database_url)
-        alerts = SqlAlerts(database)
-        rules = load_rules(settings.rules)
-        journal = Journal(DataFolder(settings.data).rules)
-        back = _when_it_can(stop, lambda: bring_back(journal, alerts, rules))
-        if back is None:
-            return 0
-        engine, waiting = back
-        client = service_client(settings, Consumer.RULES)
-        speed = settings.clock_speed if settings.clock_origin is not None else 1.0
-        pace = (tick_interval(speed), tick_behind(speed))
-        outside = Outside(client, alerts, SqlRegistry(database), journal, clock, settings.qos, *pace)
-        worker = Worker(outside, engine, waiting)
-        reporter = Reporter("rules", database, clock, worker.health)
-        reporter.start()
-        try:
-            worker.run(stop)
-        finally:
-            reporter.stop()
-            journal.close()
-            database.close()
+        settings = load_settings(shard=shard_option("rules"))
+        name = settings.own_shard.worker("rules")
+        stop = begin(name, settings)
+        with only_one(name, settings):
+            _run(name, settings, stop)
     except LinliError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 2
     return 0
 
 
-def _when_it_can(stop: threading.Event, act: Callable[[], tuple[Engine, Waiting]]) -> tuple[Engine, Waiting] | None:
+def _run(name: str, settings: Settings, stop: threading.Event) -> None:
+    shard = settings.own_shard
+    clock = settings.clock()
+    database = open_database(settings.app_database_url)
+    alerts = SqlAlerts(database, shard)
+    rules = load_rules(settings.rules)
+    if _when_it_can(stop, lambda: claim(database, shard)) is None:
+        return
+    journal = Journal(shard.folder(DataFolder(settings.data).rules))
+    back = _when_it_can(stop, lambda: bring_back(journal, alerts, rules))
+    if back is None:
+        return
+    engine, waiting = back
+    client = service_client(settings, Consumer.RULES, name)
+    speed = settings.clock_speed if settings.clock_origin is not None else 1.0
+    pace = (tick_interval(speed), tick_behind(speed))
+    outside = Outside(client, alerts, SqlRegistry(database), journal, clock, settings.qos, *pace, shard=shard)
+    worker = Worker(outside, engine, waiting)
+    reporter = Reporter(name, database, clock, worker.health)
+    reporter.start()
+    try:
+        worker.run(stop)
+    finally:
+        reporter.stop()
+        journal.close()
+        database.close()
+
+
+def _when_it_can(stop: threading.Event, act: Callable[[], T]) -> T | None:
     """What `act` gives once database and disk let it; None if stopped first."""
     while not stop.is_set():
         try:

@@ -33,7 +33,8 @@ def bring_back(journal: Journal, alerts: SqlAlerts, rules: tuple[Rule, ...]) -> 
     engine = _replay(journal, alerts, waiting, written)
     if journal.position < written:
         _catch_up(journal, alerts, engine, waiting, written)
-    stray = [alert for alert in alerts.open_alerts() if not _knows(engine, alert)]
+    ours = [alert for alert in alerts.open_alerts() if alerts.shard.covers(alert.community)]
+    stray = [alert for alert in ours if not _knows(engine, alert)]
     if tuple(engine.scope.rules.values()) != rules:
         _enter(journal, engine, waiting, RulesIn(rules))
     if stray:

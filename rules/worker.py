@@ -26,6 +26,7 @@ from linli.i18n import Text
 from linli.model import Consumer, LaneKey
 from linli.ports import MqttClient
 from linli.runtime import Health, Troubles, no_broker
+from linli.shards import WHOLE, Shard
 from rules import wire
 from rules.book import ActionDone
 from rules.effects import Waiting
@@ -61,6 +62,7 @@ class Outside:
     tick_s: float = 1.0
     tick_behind: int = 0
     snapshot_every: int = SNAPSHOT_EVERY
+    shard: Shard = WHOLE
 
 
 class Worker:
@@ -72,6 +74,7 @@ class Worker:
         self._waiting = waiting
         self._positions = Positions(dict(engine.positions))
         self._inbox = Inbox()
+        self._heard: set[str] = set()
         self._heard_from: ListenIn | None = None
         self._told_from: ListenIn | None = None
         self.pause = threading.Event()
@@ -98,9 +101,18 @@ class Worker:
         """Begin to take messages in."""
         client = self._outside.client
         client.start(self._message_came, self._connected, self._disconnected)
-        client.subscribe(
-            [topics.any_gateway(topics.Leaf.URGENT), topics.any_gateway(topics.Leaf.BULK)], self._outside.qos
-        )
+        self._subscribe(self.engine.scope.registry)
+
+    def _subscribe(self, registry: RegistrySnapshot) -> None:
+        """Hear the shard's communities: those that are new since the last time. One that is gone may still have senders,
+        who want an answer."""
+        leaves = (topics.Leaf.URGENT, topics.Leaf.BULK)
+        fresh = [
+            topic for topic in self._outside.shard.filters(leaves, registry.communities) if topic not in self._heard
+        ]
+        if fresh:
+            self._heard.update(fresh)
+            self._outside.client.subscribe(fresh, self._outside.qos)
 
     def step(self, wait_s: float = POLL_S) -> None:
         """One batch: take what has arrived within `wait_s` and what is due, journal, acknowledge, apply, write, tell."""
@@ -221,9 +233,9 @@ class Worker:
         if registry.snapshot is self._compared:
             return []
         self._compared = registry.snapshot
-        if registry.snapshot == self.engine.scope.registry:
-            return []
-        return [RegistryIn(registry.snapshot)]
+        ours = registry.snapshot.within(self._outside.shard)
+        self._subscribe(ours)
+        return [] if ours == self.engine.scope.registry else [RegistryIn(ours)]
 
     def _due(self, name: str, every_s: float) -> bool:
         now = self._outside.clock.monotonic()

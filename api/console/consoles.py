@@ -24,6 +24,7 @@ from api.views import AlertChange, HealthView
 from linli.db.people import Person
 from linli.errors import LinliError
 from linli.i18n import Text
+from linli.shards import service_of
 from linli.vocabulary import part_name
 
 BEAT_S = 4.0
@@ -237,9 +238,9 @@ def health_line(health: HealthView | None, person: Person) -> tuple[Text, str]:
 
 def feed_fault(health: HealthView) -> Text:
     """What keeps new alerts from appearing, or may, for the banner; empty if nothing does."""
-    if not any(worker.name == "rules" and worker.state not in _NOT_THERE for worker in health.workers):
+    if not any(service_of(worker.name)[0] == "rules" and worker.state not in _NOT_THERE for worker in health.workers):
         return texts.FEED_STOPPED
-    ailing = [part for part in health.ailing if part in _FEED]
+    ailing = [part for part in health.ailing if service_of(part)[0] in _FEED]
     return texts.FEED_DOUBTFUL.format(parts=_parts(ailing)) if ailing else Text("", "")
 
 

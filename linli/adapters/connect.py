@@ -7,10 +7,10 @@ from linli.ports import Will
 from linli.settings import Settings
 
 
-def service_client(settings: Settings, service: str) -> PahoClient:
-    """A connection to the broker as one of Linli's services ('ingest', 'rules', 'api', 'tester'). Does no I/O but reading
-    the password; BrokerError or NotFound if there is none."""
-    return PahoClient(_config(settings, service_user(service)), name=f"linli-{service}")
+def service_client(settings: Settings, service: str, worker: str | None = None) -> PahoClient:
+    """A connection to the broker as one of Linli's services ('ingest', 'rules', 'api', 'tester'), named after the `worker`
+    where a service has several. Does no I/O but reading the password; BrokerError or NotFound if there is none."""
+    return PahoClient(_config(settings, service_user(service)), name=f"linli-{worker or service}")
 
 
 def gateway_client(settings: Settings, gateway: str, will: Will) -> PahoClient:

@@ -14,9 +14,7 @@ from linli.db import schema
 from linli.db.database import Database
 from linli.i18n import Text
 from linli.model import Action, ActionKind, Alert, Condition, Evidence, Handling, Severity
-
-SHARD = "1/1"
-"""The only shard there is so far: all communities."""
+from linli.shards import WHOLE, Shard
 
 OUTCOME_DONE = "done"
 
@@ -75,17 +73,18 @@ class PendingAction:
 
 
 class SqlAlerts:
-    """Alerts, their history and the acts on them."""
+    """Alerts, their history and the acts on them. `shard` concerns the rules: whose position, and which acts."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, shard: Shard = WHOLE) -> None:
         self._database = database
+        self.shard = shard
 
     # --- rules writes ---------------------------------------------------------------------------------------------
 
     def position(self) -> int:
         """The journal position whose effects are all here; 0 at first."""
         with self._database.read() as connection:
-            return _position(connection)
+            return _position(connection, self.shard)
 
     def apply(self, effects: Sequence[Effects]) -> list[Change]:
         """Write effects, in the order of their positions, and the last position, in one transaction.
@@ -96,14 +95,14 @@ class SqlAlerts:
         if not effects:
             return []
         with self._database.write() as connection:
-            here = _position(connection)
+            here = _position(connection, self.shard)
             fresh = [effect for effect in effects if effect.position > here]
             changes = [change for effect in fresh for change in effect.changes]
             _write_alerts(connection, changes)
             for outcome in (outcome for effect in fresh for outcome in effect.outcomes):
                 _write_outcome(connection, outcome)
             if fresh:
-                _write_position(connection, fresh[-1].position)
+                _write_position(connection, self.shard, fresh[-1].position)
         return changes
 
     def restore(self, alerts: Iterable[Alert], position: int) -> None:
@@ -114,19 +113,42 @@ class SqlAlerts:
         with self._database.write() as connection:
             for alert in alerts:
                 _upsert(connection, alert)
-            _write_position(connection, position)
+            _write_position(connection, self.shard, position)
 
     def pending_actions(self, after: int = 0, limit: int = 500) -> list[PendingAction]:
-        """The acts not applied yet with a number above `after`, oldest first."""
-        table = schema.actions
-        query = select(table).where(table.c.applied_at.is_(None), table.c.seq > after).order_by(table.c.seq)
+        """The acts of this shard not applied yet with a number above `after`, oldest first.
+
+        An act is the shard's of its alert's community; on an alert that there is not, of the shard that covers its id.
+        """
+        found: list[PendingAction] = []
+        while len(found) < limit:
+            page = self._pending(after, limit)
+            found += [act for act, community in page if self.shard.covers(community or act.action.alert)]
+            if len(page) < limit:
+                break
+            after = page[-1][0].seq
+        return found[:limit]
+
+    def _pending(self, after: int, limit: int) -> list[tuple[PendingAction, str | None]]:
+        table, alerts = schema.actions, schema.alerts
+        query = (
+            select(table, alerts.c.community_id)
+            .select_from(table.outerjoin(alerts, alerts.c.id == table.c.alert_id))
+            .where(table.c.applied_at.is_(None), table.c.seq > after)
+            .order_by(table.c.seq)
+            .limit(limit)
+        )
         with self._database.read() as connection:
-            return [
+            rows = connection.execute(query).all()
+        return [
+            (
                 PendingAction(
                     row.seq, Action(row.id, row.alert_id, ActionKind(row.kind), row.actor, row.comment, row.at)
-                )
-                for row in connection.execute(query.limit(limit))
-            ]
+                ),
+                row.community_id,
+            )
+            for row in rows
+        ]
 
     # --- the API writes -------------------------------------------------------------------------------------------
 
@@ -273,16 +295,16 @@ def _within(query: Select[Any], communities: frozenset[str] | None) -> Select[An
     return query.where(schema.alerts.c.community_id.in_(sorted(communities)))
 
 
-def _position(connection: Connection) -> int:
+def _position(connection: Connection, shard: Shard) -> int:
     table = schema.rules_positions
-    return connection.execute(select(table.c.position).where(table.c.shard == SHARD)).scalar() or 0
+    return connection.execute(select(table.c.position).where(table.c.shard == str(shard))).scalar() or 0
 
 
-def _write_position(connection: Connection, position: int) -> None:
+def _write_position(connection: Connection, shard: Shard, position: int) -> None:
     table = schema.rules_positions
-    changed = connection.execute(update(table).where(table.c.shard == SHARD).values(position=position))
+    changed = connection.execute(update(table).where(table.c.shard == str(shard)).values(position=position))
     if changed.rowcount == 0:
-        connection.execute(insert(table).values(shard=SHARD, position=position))
+        connection.execute(insert(table).values(shard=str(shard), position=position))
 
 
 def _write_alerts(connection: Connection, changes: Sequence[Change]) -> None:

@@ -1,6 +1,6 @@
 """The registry in the database: who and what there is. Reading whole for ingest and rules, writing in one transaction."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Row, Table, delete, insert, select, update
@@ -10,6 +10,7 @@ from linli.db.database import Database
 from linli.i18n import Text
 from linli.ids import check_id
 from linli.model import Community, Device, Facility, Gateway, Place
+from linli.shards import Shard
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,19 @@ class RegistrySnapshot:
     gateways: dict[str, Gateway] = field(default_factory=dict)
     facilities: dict[str, Facility] = field(default_factory=dict)
     devices: dict[str, Device] = field(default_factory=dict)
+
+    def within(self, shard: Shard) -> "RegistrySnapshot":
+        """What of it belongs to the shard's communities; itself for the whole."""
+        if shard.whole:
+            return self
+        return RegistrySnapshot(
+            self.version,
+            {key: item for key, item in self.communities.items() if shard.covers(key)},
+            {key: item for key, item in self.places.items() if shard.covers(item.community)},
+            {key: item for key, item in self.gateways.items() if shard.covers(item.community)},
+            {key: item for key, item in self.facilities.items() if shard.covers(item.community)},
+            {key: item for key, item in self.devices.items() if shard.covers(item.community)},
+        )
 
     def items(self) -> list[Community | Place | Gateway | Facility | Device]:
         """All of it, each after what it names but for places within places."""
@@ -48,6 +62,10 @@ class SqlRegistry:
                 return False
             self.snapshot = read_registry(connection)
             return True
+
+    def communities(self) -> Collection[str]:
+        """The ids of all communities."""
+        return self.snapshot.communities.keys()
 
     def gateway(self, gateway: str) -> Gateway | None:
         """The gateway, or None."""
