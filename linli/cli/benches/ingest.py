@@ -9,10 +9,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from linli.cli.benches import influxd, lanes
+from linli.cli.benches import agents, influxd, lanes
 from linli.cli.benches.disk import disk_folder, file_system
 from linli.cli.benches.lanes import Load, Outcome, Phase
 from linli.cli.benches.measured import Measured
+from linli.cli.benches.meter import Costs
 from linli.i18n import Text
 from linli.settings import Settings
 
@@ -20,6 +21,7 @@ _SINGLE = Load(messages=350_000, paced=200_000, rate=10_000)
 _QUICK_SINGLE = Load(messages=110_000, paced=60_000, rate=10_000)
 _PACKED = Load(messages=20_000, per_message=100, rate=1_500, consumers=("ingest",))
 _QUICK_PACKED = replace(_PACKED, messages=6_000)
+_EVENTS, _QUICK_EVENTS = 60_000, 20_000
 
 
 class _Report:
@@ -28,7 +30,7 @@ class _Report:
     def __init__(self) -> None:
         self.metrics: dict[str, float] = {}
         self.notes: list[Text] = []
-        self.costs: dict[str, dict[str, dict[str, float]]] = {}
+        self.costs: dict[str, Costs] = {}
         self.lost = 0
 
     def take(self, name: str, outcome: Outcome) -> None:
@@ -36,7 +38,7 @@ class _Report:
         self.lost += outcome.lost
         for phase, measured in outcome.phases.items():
             title = f"{name}_{phase}"
-            self.costs[title] = {process: dict(used) for process, used in measured.costs.items()}
+            self.costs[title] = measured.costs
             self.notes += _notes(title, measured)
         if outcome.lost:
             self.notes.append(Text(f"{name}：丢失 {outcome.lost} 条读数", f"{name}: {outcome.lost} readings were lost"))
@@ -51,7 +53,7 @@ def measure(settings: Settings, quick: bool) -> Measured:
     report = _Report()
     with tempfile.TemporaryDirectory(prefix="linli-bench-", dir=disk_folder()) as name:
         folder = Path(name)
-        for step in (_single, _packed_sqlite, _packed_influx):
+        for step in (_agent, _single, _packed_sqlite, _packed_influx):
             _in_folder(step, report, settings, folder, quick)
         report.notes.append(Text(f"文件系统：{file_system(folder)}", f"file system: {file_system(folder)}"))
     setting = {"file_system": file_system(Path(name).parent)}
@@ -64,6 +66,15 @@ _Step = Callable[[_Report, Settings, Path, bool], None]
 def _in_folder(step: _Step, report: _Report, settings: Settings, folder: Path, quick: bool) -> None:
     with tempfile.TemporaryDirectory(prefix=step.__name__.strip("_") + "-", dir=folder) as own:
         step(report, settings, Path(own), quick)
+
+
+def _agent(report: _Report, settings: Settings, folder: Path, quick: bool) -> None:
+    outcome = agents.run(settings, _QUICK_EVENTS if quick else _EVENTS, folder)
+    report.metrics["agent_drain_per_s"] = outcome.drained_per_s
+    report.metrics["agent_intake_fsync_per_s"] = outcome.taken_per_s
+    report.metrics["agent_rss_mb"] = outcome.rss_mb
+    report.costs |= outcome.costs
+    report.lost += outcome.left
 
 
 def _single(report: _Report, settings: Settings, folder: Path, quick: bool) -> None:
