@@ -6,6 +6,7 @@ import threading
 from zoneinfo import ZoneInfo
 
 from edge.agent import Agent, last_will
+from edge.commands import CommandHandler
 from edge.config import AgentConfig
 from edge.outbox import OutboxError
 from linli import runtime
@@ -19,6 +20,7 @@ from linli.i18n import Text
 from linli.model import Device
 from linli.settings import Settings, load_settings
 from simulators import compound, scenario
+from simulators.actuator import SimulatedActuator
 from simulators.day import Day
 from simulators.player import Play, Player
 from simulators.requests import RequestFolder
@@ -53,12 +55,21 @@ def registered_devices(snapshot: RegistrySnapshot) -> list[Device]:
 class Simulator:
     """One player, fed by the rotation and by requests."""
 
-    def __init__(self, player: Player, agent: Agent, rotation: Rotation, requests: RequestFolder, clock: Clock) -> None:
+    def __init__(
+        self,
+        player: Player,
+        agent: Agent,
+        rotation: Rotation,
+        requests: RequestFolder,
+        clock: Clock,
+        orders: SimulatedActuator | None = None,
+    ) -> None:
         self._player = player
         self._agent = agent
         self._rotation = rotation
         self._requests = requests
         self._clock = clock
+        self._orders = orders
         self._asked: dict[str, Play] = {}
         self._looked = 0.0
         self._fault = runtime.WELL
@@ -74,6 +85,8 @@ class Simulator:
             if due is not None:
                 _log.info("scenario: %s", due.title.en)
                 self._player.request(due, now)
+            if self._orders is not None:
+                self._orders.carry_out(self._player.day, now)
             self._tick(now)
             stop.wait(min(max((self._player.day.due - now) / 1e6, 0.002), _LONGEST_PAUSE_S))
 
@@ -111,8 +124,10 @@ class Simulator:
                 self._requests.refuse(name, refusal.text)
 
 
-def build_simulator(settings: Settings, database: Database, clock: Clock, agent: Agent) -> Simulator:
-    """The simulator over the registry as it is now."""
+def build_simulator(
+    settings: Settings, database: Database, clock: Clock, agent: Agent
+) -> tuple[Simulator, CommandHandler]:
+    """The simulator over the registry as it is now, and what hears commands to its devices; neither is started."""
     registry = SqlRegistry(database)
     registry.refresh()
     devices = registered_devices(registry.snapshot)
@@ -121,7 +136,9 @@ def build_simulator(settings: Settings, database: Database, clock: Clock, agent:
     day = Day(devices, settings.seed, zone, now)
     scenarios = {name: scenario.load(file) for name, file in scenario.known().items()}
     requests = RequestFolder(DataFolder(settings.data).run / "scenarios")
-    return Simulator(Player(day, agent), agent, Rotation(scenarios, zone, now), requests, clock)
+    orders = SimulatedActuator(devices)
+    commands = CommandHandler(DataFolder(settings.data).agents / compound.GATEWAY, [orders], agent, clock)
+    return Simulator(Player(day, agent), agent, Rotation(scenarios, zone, now), requests, clock, orders), commands
 
 
 def main() -> int:
@@ -132,13 +149,15 @@ def main() -> int:
         clock = settings.clock()
         database = open_database(settings.app_database_url)
         agent = build_agent(settings, clock)
-        simulator = build_simulator(settings, database, clock, agent)
+        simulator, commands = build_simulator(settings, database, clock, agent)
         reporter = runtime.Reporter("simulator", database, clock, simulator.health)
-        agent.start()
+        commands.start()
+        agent.start(commands.take)
         reporter.start()
         try:
             simulator.run(stop)
         finally:
+            commands.stop()
             agent.stop()
             reporter.stop()
             database.close()

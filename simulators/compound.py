@@ -1,6 +1,6 @@
 """The simulated compound as registry items: 望湖苑 / Lakeview Court, with three buildings, a garage and a pump room.
 
-12 cameras, 8 doors and 40 facility sensors behind one gateway. The rule catalogue, the console and the scenarios go by
+12 cameras, 8 doors, 40 facility sensors and a siren behind one gateway. The rule catalogue, the console and the scenarios go by
 these ids.
 """
 
@@ -35,6 +35,7 @@ INTERVALS = {
     "residual_current_sensor": 30.0,
     "water_meter": 60.0,
     "air_sensor": 60.0,
+    "siren": 60.0,
 }
 """Seconds between two reports of a device of each kind."""
 
@@ -107,6 +108,7 @@ def _cameras() -> Iterator[Item]:
 def _doors() -> Iterator[Item]:
     for number, (place, zh, en) in enumerate(_DOORS, 1):
         yield _device(f"c001-door-{number:02}", "door", Text(zh, en), place, "c001-access")
+    yield _device("c001-siren-01", "siren", Text("东大门警号", "East gate siren"), GATE, "c001-access")
 
 
 def _pump_room() -> Iterator[Item]:

@@ -1,7 +1,7 @@
 """The day of a whole compound: all models on one time line, and what a scenario lays over them. No I/O, no clock."""
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -63,6 +63,22 @@ class Day:
         """Let an event happen that no model planned, at its time."""
         self._count += 1
         heapq.heappush(self._forced, (occurrence.time, self._count, occurrence))
+
+    def tell(self, device: str, command: str, arguments: Mapping[str, int], now: int) -> None:
+        """Let a device that is known do something from `now` on. Refused if it cannot.
+
+        What an earlier command of this device has still to bring is called off.
+        """
+        model = self._models[device]
+        follows = model.obey(command, arguments, now)
+        self._forced = [
+            planned
+            for planned in self._forced
+            if planned[0] <= now or planned[2].device != device or planned[2].type not in model.settled_by_command
+        ]
+        heapq.heapify(self._forced)
+        for occurrence in follows:
+            self.occur(occurrence)
 
     def hold(self, device: str, quantity: str, value: float, start: int, end: int) -> None:
         """Let the device measure `value` from `start` until before `end`; it says so at once, then on its beat."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from linli.clock import HOUR, SECOND
+from linli.errors import Refused
 from linli.model import DEVICE_HEARTBEAT_TYPE, Device, JsonValue, Reading
 from linli.vocabulary import quantity_of
 
@@ -49,6 +50,9 @@ class DeviceModel:
 
     rate_per_hour = 0.0
     """How many activities an hour begin at the busiest time of day; 0: none ever."""
+
+    settled_by_command: frozenset[str] = frozenset()
+    """Types of events that an earlier command has planned and a later one calls off."""
 
     def __init__(self, device: Device, seed: int, zone: ZoneInfo, start: int) -> None:
         self.device = device
@@ -92,6 +96,13 @@ class DeviceModel:
 
     def apply(self, occurrence: Occurrence) -> None:
         """Let it happen to the device: its readings follow."""
+
+    def obey(self, command: str, arguments: Mapping[str, int], time: int) -> list[Occurrence]:
+        """What follows when it is told to do something at `time` (`linli.commandkinds`). Refused if it cannot.
+
+        Draws nothing at random: the day goes on as it would have.
+        """
+        raise Refused("unknown_command", f"a simulated {self.device.kind} takes no commands")
 
     def measure(self, time: int) -> Iterator[tuple[str, float]]:
         """What it measures at `time`."""

@@ -1,15 +1,20 @@
 """The model of each kind of device in the demo compound."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from zoneinfo import ZoneInfo
 
+from linli.clock import SECOND
 from linli.model import DEVICE_HEARTBEAT_TYPE, Device
 from simulators import curves
 from simulators.compound import FLOORS, GARAGE, GATE, PUMP_ROOM
 from simulators.devices import DeviceModel, ModelMaker, Observation, Occurrence
 
 _OPENED, _CLOSED, _FORCED = "access.door.opened", "access.door.closed", "access.door.forced"
+_LOCKED, _UNLOCKED = "access.lock.locked", "access.lock.unlocked"
+_SIREN_ON, _SIREN_OFF = "facility.siren.started", "facility.siren.stopped"
 _MOVING, _STOPPED = "facility.lift.moving", "facility.lift.stopped"
+_PASSAGE_S = (2, 8)
+"""Somebody waits at a door that is opened from afar: seconds from unlocking until they open it, and until it is shut."""
 _FLOOR_S = 2.5
 """Seconds a lift takes for one storey."""
 
@@ -64,6 +69,19 @@ class Door(DeviceModel):
             return [self.event(time, "access.exit.requested"), *passage]
         return [self.event(time, "access.granted", credential=card), *passage]
 
+    settled_by_command = frozenset((_LOCKED, _UNLOCKED))
+
+    def obey(self, command: str, arguments: Mapping[str, int], time: int) -> list[Occurrence]:
+        """Unlocked for `seconds`; if that is long enough, whoever waits there goes in and lets the door fall shut."""
+        if command == "lock":
+            return [self.event(time, _LOCKED)]
+        seconds = arguments["seconds"]
+        follows = [self.event(time, _UNLOCKED, seconds=seconds), self.event(time + seconds * SECOND, _LOCKED)]
+        opens, shuts = _PASSAGE_S
+        if seconds > opens and not self._open:
+            follows += [self.event(time + opens * SECOND, _OPENED), self.event(time + shuts * SECOND, _CLOSED)]
+        return follows
+
     def apply(self, occurrence: Occurrence) -> None:
         """It stands open from an opening to a closing."""
         if occurrence.type in (_OPENED, _FORCED):
@@ -74,6 +92,32 @@ class Door(DeviceModel):
     def measure(self, time: int) -> Iterator[tuple[str, float]]:
         """1 while it stands open."""
         yield "open", float(self._open)
+
+
+class Siren(DeviceModel):
+    """Silent, until it is told otherwise."""
+
+    settled_by_command = frozenset((_SIREN_ON, _SIREN_OFF))
+
+    def __init__(self, device: Device, seed: int, zone: ZoneInfo, start: int) -> None:
+        super().__init__(device, seed, zone, start)
+        self._sounds = False
+
+    def obey(self, command: str, arguments: Mapping[str, int], time: int) -> list[Occurrence]:
+        """It sounds for `seconds`, or until it is told to stop."""
+        if command == "off":
+            return [self.event(time, _SIREN_OFF)]
+        seconds = arguments["seconds"]
+        return [self.event(time, _SIREN_ON, seconds=seconds), self.event(time + seconds * SECOND, _SIREN_OFF)]
+
+    def apply(self, occurrence: Occurrence) -> None:
+        """It sounds from started to stopped."""
+        if occurrence.type in self.settled_by_command:
+            self._sounds = occurrence.type == _SIREN_ON
+
+    def measure(self, time: int) -> Iterator[tuple[str, float]]:
+        """1 while it sounds."""
+        yield "on", float(self._sounds)
 
 
 class Lift(DeviceModel):
@@ -241,6 +285,7 @@ MODELS: dict[str, ModelMaker] = {
     "camera": Camera,
     "door": Door,
     "lift": Lift,
+    "siren": Siren,
     "water_probe": WaterProbe,
     "level_sensor": LevelSensor,
     "pressure_sensor": PressureSensor,

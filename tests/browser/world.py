@@ -48,6 +48,7 @@ _CURVES: dict[str, tuple[tuple[str, float, float], ...]] = {
     # by kind of device: (quantity, middle, swing over the day)
     "camera": (("frame_rate", 25, 0.5),),
     "door": (("open", 0, 0),),
+    "siren": (("on", 0, 0),),
     "lift": (("position", 9, 8), ("running", 1, 0)),
     "water_probe": (("water_leak", 0, 0),),
     "level_sensor": (("water_level", 2.1, 0.35),),

@@ -48,9 +48,9 @@ def hour(one: Observation) -> float:
 
 
 def test_compound_has_what_was_asked_for() -> None:
-    """12 cameras, 8 doors and 40 facility sensors, each facility sensor in a facility."""
+    """12 cameras, 8 doors, 40 facility sensors and a siren, each in a facility."""
     kinds = [device.kind for device in demo_devices()]
-    assert (kinds.count("camera"), kinds.count("door"), len(kinds)) == (12, 8, 60)
+    assert (kinds.count("camera"), kinds.count("door"), kinds.count("siren"), len(kinds)) == (12, 8, 1, 61)
     assert all(device.facility for device in demo_devices())
 
 
