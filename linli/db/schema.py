@@ -240,20 +240,6 @@ rules_positions = Table(
 )
 """The journal position whose effects the alerts table has, written in the transaction of those effects."""
 
-# --- running --------------------------------------------------------------------------------------------------------
-
-dead_letters = Table(
-    "dead_letters",
-    metadata,
-    Column("id", _Serial, primary_key=True, autoincrement=True),
-    Column("key", String(300), nullable=False),
-    Column("consumer", String(32), nullable=False),
-    Column("received_at", BigInteger, nullable=False, index=True),
-    Column("topic", Text, nullable=False),
-    Column("reason", String(64), nullable=False),
-    Column("detail", Text, nullable=False),
-    Column("payload", LargeBinary, nullable=False),
-    Column("size", BigInteger, nullable=False),
 # --- commands -------------------------------------------------------------------------------------------------------
 
 commands = Table(
@@ -293,6 +279,20 @@ command_changes = Table(
 )
 """Each step of each command, appended in the transaction that took it. `actor`: who asked; NULL for what came after."""
 
+# --- running --------------------------------------------------------------------------------------------------------
+
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("key", String(300), nullable=False),
+    Column("consumer", String(32), nullable=False),
+    Column("received_at", BigInteger, nullable=False, index=True),
+    Column("topic", Text, nullable=False),
+    Column("reason", String(64), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Column("size", BigInteger, nullable=False),
     Column("replay_requested_at", BigInteger, index=True),
     Column("replay_outcome", Text),
     UniqueConstraint("consumer", "key"),
