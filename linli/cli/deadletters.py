@@ -1,19 +1,18 @@
 """`linli deadletters`: what was refused, and why. Reads the database directly, whether Linli runs or not."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from linli.cli import letteracts
 from linli.cli.columns import print_columns
-from linli.cli.existing import existing
+from linli.cli.letters import ConsumerName, Data, GatewayId, Reason, Since, choice_of, opened, printable
 from linli.errors import NotFound
 from linli.i18n import Text
 
 if TYPE_CHECKING:
-    from linli.db.deadletters import KeptLetter, SqlDeadLetters
+    from linli.db.deadletters import KeptLetter
     from linli.settings import Settings
 
 
@@ -23,8 +22,9 @@ def _t(zh: str, en: str) -> str:
 
 app = typer.Typer(
     help=_t(
-        "死信：没有被接受的输入及其原因。不带子命令时列出最新的。",
-        "Dead letters: inputs that were refused, and why. Without a subcommand, lists the newest.",
+        "死信：没有被接受的输入及其原因；改正原因后可以重放。不带子命令时列出最新的。",
+        "Dead letters: inputs that were refused, and why; replay them once the cause is mended. Without a subcommand, "
+        "lists the newest.",
     ),
     invoke_without_command=True,
 )
@@ -53,33 +53,52 @@ REASONS: dict[str, Text] = {
 }
 """What a reason means, where the code alone does not say what to do."""
 
-Data = Annotated[
-    Path | None,
-    typer.Option("--data", help=_t("数据目录（默认按设置）", "Data folder (default: as set)"), show_default=False),
-]
+Limit = Annotated[int, typer.Option("--limit", min=1, max=100_000, help=_t("最多几封", "at most this many"))]
 
 
 @app.callback()
-def newest(
-    context: typer.Context,
-    reason: Annotated[
-        str | None, typer.Option("--reason", help=_t("只列出此原因的", "Only those of this reason"), show_default=False)
-    ] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=100_000, help=_t("最多几封", "At most this many"))] = 50,
-    data: Data = None,
-) -> None:
+def newest(context: typer.Context, reason: Reason = None, limit: Limit = 50, data: Data = None) -> None:
     """List the newest letters, the newest last, next to the prompt."""
     context.obj = data
-    if context.invoked_subcommand is not None:
-        return
-    with _opened(data) as (settings, box):
-        letters = box.newest(limit, reason)
+    if context.invoked_subcommand is None:
+        _list(data, limit, reason=reason)
+
+
+@app.command("list", help=_t("列出最新的死信", "List the newest dead letters"))
+def list_letters(
+    context: typer.Context,
+    reason: Reason = None,
+    consumer: ConsumerName = None,
+    gateway: GatewayId = None,
+    since: Since = None,
+    limit: Limit = 50,
+    data: Data = None,
+) -> None:
+    """List those to which all of the options apply, the newest last."""
+    _list(data or context.obj, limit, reason=reason, consumer=consumer, gateway=gateway, since=since)
+
+
+def _list(
+    data: Path | None,
+    limit: int,
+    *,
+    reason: str | None = None,
+    consumer: str | None = None,
+    gateway: str | None = None,
+    since: str | None = None,
+) -> None:
+    with opened(data) as (settings, box):
+        choice = choice_of(settings, reason=reason, consumer=consumer, gateway=gateway, since=since)
+        letters = box.newest(limit, choice)
+        whole = sum(box.count_by_reason(choice).values())
         rows = [_row(kept, settings) for kept in reversed(letters)]
     if not rows:
         typer.echo(_t("没有死信", "no dead letters"))
         return
     heads = (_t("编号", "ID"), _t("时间", "TIME"), _t("原因", "REASON"), _t("来自", "FROM"), _t("细节", "DETAIL"))
     print_columns(heads, rows)
+    if whole > len(rows):
+        typer.echo(_t(f"共 {whole} 封，以上是最新的 {len(rows)} 封", f"the newest {len(rows)} of {whole}"))
     typer.echo(_t("看其中一封：linli deadletters show 编号", "to see one: linli deadletters show ID"))
 
 
@@ -92,7 +111,7 @@ def show(
     """Show one letter. The payload is a stranger's: what could steer the terminal is shown as an escape."""
     from rich.cells import cell_len, set_cell_size
 
-    with _opened(data or context.obj) as (settings, box):
+    with opened(data or context.obj) as (settings, box):
         kept = box.get(number)
         if kept is None:
             raise NotFound(Text(f"没有编号为 {number} 的死信", f"there is no dead letter {number}"))
@@ -106,6 +125,7 @@ def show(
         (_t("主题", "topic"), letter.topic),
         (_t("拒收者", "refused by"), letter.consumer),
         (_t("大小", "size"), _t(f"{letter.size} 字节", f"{letter.size} bytes")),
+        (_t("重放", "replay"), str(_replay(kept))),
     )
     width = max(cell_len(name) for name, _ in facts)
     for name, value in facts:
@@ -116,33 +136,30 @@ def show(
     typer.echo(printable(letter.payload.decode("utf-8", "backslashreplace"), newlines=True))
 
 
+def _replay(kept: "KeptLetter") -> Text:
+    from linli.db.deadletters import hindrance
+
+    letter = kept.letter
+    why = hindrance(letter.consumer, letter.topic, cut=letter.size > len(letter.payload))
+    if why is not None:
+        return Text(f"不能：{why.zh}", f"cannot be: {why.en}")
+    if kept.replay_requested_at is not None:
+        return Text("已请求，等待入库进程", "asked for; waits for ingest")
+    if kept.replay_outcome:
+        return Text(f"已试过，仍被拒收：{kept.replay_outcome}", f"tried, and refused again: {kept.replay_outcome}")
+    number = kept.id
+    return Text(f"linli deadletters replay {number}", f"linli deadletters replay {number}")
+
+
 @app.command("count", help=_t("各原因的数量", "How many there are of each reason"))
 def count(context: typer.Context, data: Data = None) -> None:
     """Count by reason, the most frequent first."""
-    with _opened(data or context.obj) as (_settings, box):
+    with opened(data or context.obj) as (_settings, box):
         counts = box.count_by_reason()
     for reason, number in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
         meaning = REASONS.get(reason)
         typer.echo(f"{number:>8}  {printable(reason)}" + (f"  ({meaning})" if meaning else ""))
     typer.echo(f"{sum(counts.values()):>8}  " + _t("合计", "in all"))
-
-
-def printable(text: str, *, newlines: bool = False) -> str:
-    """`text` with every character that is no visible one (control, escape, direction marks) written as its escape."""
-    return "".join(
-        letter
-        if letter.isprintable() or (newlines and letter == "\n")
-        else letter.encode("unicode_escape", "surrogatepass").decode()
-        for letter in text
-    )
-
-
-@contextmanager
-def _opened(data: Path | None) -> Iterator[tuple["Settings", "SqlDeadLetters"]]:
-    from linli.db.deadletters import SqlDeadLetters
-
-    with existing(data) as (settings, database):
-        yield settings, SqlDeadLetters(database)
 
 
 def _row(kept: "KeptLetter", settings: "Settings") -> tuple[str, ...]:
@@ -158,3 +175,7 @@ def _time(us: int, settings: "Settings") -> str:
     from linli.clock import local_time
 
     return local_time(us, ZoneInfo(settings.timezone)).strftime("%Y-%m-%d %H:%M:%S")
+
+
+app.command("replay", help=letteracts.REPLAY_HELP)(letteracts.replay)
+app.command("purge", help=letteracts.PURGE_HELP)(letteracts.purge)

@@ -2,16 +2,19 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import ColumnElement, Connection, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from linli import topics
 from linli.db import schema
 from linli.db.database import Database
-from linli.model import DEAD_LETTER_BYTES, DeadLetter
+from linli.errors import Refused
+from linli.i18n import Text
+from linli.model import DEAD_LETTER_BYTES, Consumer, DeadLetter
 
 KEEP = 100_000
 KEEP_BYTES = 200_000_000
@@ -24,7 +27,7 @@ _SLACK = 20
 _ROW_BYTES = 300
 """About what a letter has beside payload and detail."""
 
-_DELETE_AT_ONCE = 500
+_AT_ONCE = 500
 _GATEWAY = re.compile(r"linli/v1/[^/]+/gateway/([^/]+)/|([a-z0-9][a-z0-9_-]{0,63}): ")
 """As the topics of letters of ingest and of an agent begin."""
 
@@ -41,6 +44,69 @@ class KeptLetter:
     letter: DeadLetter
     replay_requested_at: int | None = None
     replay_outcome: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which letters are meant: those to which all of it applies. `since`, `before`: by receive time, microseconds."""
+
+    number: int | None = None
+    reason: str | None = None
+    consumer: str | None = None
+    gateway: str | None = None
+    since: int | None = None
+    before: int | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """The same for SQL."""
+        table = schema.dead_letters
+        found: list[ColumnElement[bool]] = []
+        if self.number is not None:
+            found.append(table.c.id == self.number)
+        if self.reason is not None:
+            found.append(table.c.reason == self.reason)
+        if self.consumer is not None:
+            found.append(table.c.consumer == self.consumer)
+        if self.gateway is not None:
+            inside = table.c.topic.contains(f"/gateway/{self.gateway}/", autoescape=True)
+            found.append(or_(inside, table.c.topic.startswith(f"{self.gateway}: ", autoescape=True)))
+        if self.since is not None:
+            found.append(table.c.received_at >= self.since)
+        if self.before is not None:
+            found.append(table.c.received_at < self.before)
+        return found
+
+
+EVERY = Choice()
+
+
+def hindrance(consumer: str, topic: str, *, cut: bool) -> Text | None:
+    """Why a letter cannot be replayed, whatever is changed; None if it can be tried. `cut`: not all of it was kept."""
+    if consumer != Consumer.INGEST:
+        return Text(
+            f"由 {consumer} 拒收，不在服务器上：改好网关的映射后，设备的下一条消息会被接受",
+            f"{consumer} refused it, not the server: correct the gateway's mapping, and the device's next message is taken",
+        )
+    try:
+        parsed = topics.parse(topic)
+    except Refused:
+        parsed = None
+    if not isinstance(parsed, topics.GatewayTopic) or parsed.lane is None:
+        return Text("不是事件或读数：没有可入库的内容", "it is no event or reading: there is nothing to store")
+    if cut:
+        return Text(
+            f"超过 {DEAD_LETTER_BYTES // 1024} KB，只保留了开头",
+            f"it is over {DEAD_LETTER_BYTES // 1024} KB, and only its beginning was kept",
+        )
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """What asking for a replay came to: the letters that ingest will try, and how many cannot be replayed and why."""
+
+    numbers: tuple[int, ...]
+    hindered: tuple[tuple[Text, int], ...]
 
 
 class SqlDeadLetters:
@@ -77,12 +143,10 @@ class SqlDeadLetters:
                 _trim(connection)
                 self._letters_to_go, self._bytes_to_go = KEEP // _SLACK, KEEP_BYTES // _SLACK
 
-    def newest(self, limit: int = 50, reason: str | None = None) -> list[KeptLetter]:
-        """The newest letters first, of one reason or of all."""
+    def newest(self, limit: int = 50, choice: Choice = EVERY) -> list[KeptLetter]:
+        """The newest letters first, of those chosen."""
         table = schema.dead_letters
-        query = select(table).order_by(table.c.id.desc()).limit(limit)
-        if reason is not None:
-            query = query.where(table.c.reason == reason)
+        query = select(table).where(*choice.conditions()).order_by(table.c.id.desc()).limit(limit)
         with self._database.read() as connection:
             return [_kept(row._asdict()) for row in connection.execute(query)]
 
@@ -94,12 +158,74 @@ class SqlDeadLetters:
             ).one_or_none()
         return None if row is None else _kept(row._asdict())
 
-    def count_by_reason(self) -> dict[str, int]:
-        """How many are kept, by reason."""
+    def count_by_reason(self, choice: Choice = EVERY) -> dict[str, int]:
+        """How many of those chosen are kept, by reason."""
         table = schema.dead_letters
+        query = select(table.c.reason, func.count()).where(*choice.conditions()).group_by(table.c.reason)
         with self._database.read() as connection:
-            rows = connection.execute(select(table.c.reason, func.count()).group_by(table.c.reason)).all()
+            rows = connection.execute(query).all()
         return {row.reason: row[1] for row in rows}
+
+    def purge(self, choice: Choice) -> int:
+        """Delete those chosen for good; how many there were."""
+        with self._database.write() as connection:
+            return connection.execute(delete(schema.dead_letters).where(*choice.conditions())).rowcount
+
+    # --- replay ---
+
+    def request_replay(self, choice: Choice, now: int) -> Requested:
+        """Ask ingest to try those chosen again, in one transaction. Asking again before it has changes nothing."""
+        table = schema.dead_letters
+        cut = (table.c.size > func.length(table.c.payload)).label("cut")
+        query = (
+            select(table.c.id, table.c.consumer, table.c.topic, cut).where(*choice.conditions()).order_by(table.c.id)
+        )
+        numbers: list[int] = []
+        hindered: Counter[Text] = Counter()
+        with self._database.write() as connection:
+            for row in connection.execute(query).all():
+                why = hindrance(row.consumer, row.topic, cut=bool(row.cut))
+                if why is None:
+                    numbers.append(row.id)
+                else:
+                    hindered[why] += 1
+            for some in _chunks(numbers):
+                asked = update(table).where(table.c.id.in_(some))
+                connection.execute(asked.values(replay_requested_at=now, replay_outcome=None))
+        return Requested(tuple(numbers), tuple(hindered.items()))
+
+    def requested(self, limit: int, after: int = 0) -> list[KeptLetter]:
+        """Letters to be tried again with a number above `after`, the oldest first, at most `limit`."""
+        table = schema.dead_letters
+        wanted = select(table).where(table.c.replay_requested_at.is_not(None), table.c.id > after)
+        with self._database.read() as connection:
+            rows = connection.execute(wanted.order_by(table.c.id).limit(limit)).all()
+        return [_kept(row._asdict()) for row in rows]
+
+    def replayed(self, accepted: Sequence[int], refused: Mapping[int, str]) -> None:
+        """What became of letters that were tried again: those accepted go, the others keep why not. One transaction."""
+        table = schema.dead_letters
+        with self._database.write() as connection:
+            for some in _chunks(accepted):
+                connection.execute(delete(table).where(table.c.id.in_(some)))
+            for number, why in refused.items():
+                again = update(table).where(table.c.id == number)
+                connection.execute(again.values(replay_requested_at=None, replay_outcome=why))
+
+    def outcomes(self, numbers: Sequence[int]) -> tuple[int, dict[str, int]]:
+        """Of these letters, for which a replay was requested: how many ingest has not tried yet; and how many were refused
+        again, by outcome. The rest was accepted."""
+        table = schema.dead_letters
+        waiting, refused = 0, Counter[str]()
+        with self._database.read() as connection:
+            for some in _chunks(numbers):
+                query = select(table.c.replay_requested_at, table.c.replay_outcome).where(table.c.id.in_(some))
+                for row in connection.execute(query):
+                    if row.replay_requested_at is not None:
+                        waiting += 1
+                    else:
+                        refused[row.replay_outcome or ""] += 1
+        return waiting, dict(refused)
 
 
 def _trim(connection: Connection) -> None:
@@ -124,8 +250,13 @@ def _trim(connection: Connection) -> None:
         sizes[sender] += length
         if letters[sender] > most or sizes[sender] > largest:
             gone.append(number)
-    for start in range(0, len(gone), _DELETE_AT_ONCE):
-        connection.execute(delete(table).where(table.c.id.in_(gone[start : start + _DELETE_AT_ONCE])))
+    for some in _chunks(gone):
+        connection.execute(delete(table).where(table.c.id.in_(some)))
+
+
+def _chunks(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
+    for start in range(0, len(numbers), _AT_ONCE):
+        yield numbers[start : start + _AT_ONCE]
 
 
 def _sender(topic: str) -> str:

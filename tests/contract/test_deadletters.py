@@ -8,7 +8,7 @@ import pytest
 
 from linli.db import deadletters
 from linli.db.database import open_database
-from linli.db.deadletters import SqlDeadLetters
+from linli.db.deadletters import Choice, SqlDeadLetters
 from linli.db.migrate import upgrade
 from linli.model import DEAD_LETTER_BYTES, DeadLetter
 from linli.ports import DeadLetterBox
@@ -146,7 +146,7 @@ def test_looking_at_them(table: SqlDeadLetters) -> None:
     """By reason, by number, counted; a number that is not there is None."""
     table.put(_letters(*range(5)))
     assert [kept.letter.key for kept in table.newest(2)] == ["k4", "k3"]
-    assert [kept.letter.key for kept in table.newest(reason="r1")] == ["k3", "k1"]
+    assert [kept.letter.key for kept in table.newest(choice=Choice(reason="r1"))] == ["k3", "k1"]
     assert table.count_by_reason() == {"r0": 3, "r1": 2}
     newest = table.newest(1)[0]
     assert table.get(newest.id) == newest
