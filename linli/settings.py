@@ -122,6 +122,7 @@ class Settings(BaseSettings):
         9.0, gt=0, description="A message whose time is further from now than this many years is a dead letter."
     )
     late_s: float = Field(60.0, gt=0, description="A message this many seconds behind its own lane is marked late.")
+    deadletters_days: float = Field(90.0, gt=0, description="Dead letters older than this many days are deleted.")
     store_down_s: float = Field(
         60.0,
         gt=0,

@@ -186,6 +186,7 @@ def test_settings_reach_a_child_process_whole(elsewhere: Path, monkeypatch: pyte
         rules=Path("r"),
         max_clock_error_years=1.5,
         late_s=2.5,
+        deadletters_days=30,
         store_down_s=3.5,
         shard="2/8",
         shards=8,
