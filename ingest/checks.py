@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from linli.clock import DAY, format_time
 from linli.errors import Refused
-from linli.model import Message, Reading
+from linli.model import Message, Reading, Readings
 from linli.ports import Registry
 
 YEAR = 365.25 * DAY
 _MAX_NAMED = 5
+_MAX_KNOWN = 1_000_000
 
 REGISTRY_REASONS = frozenset(("unknown_gateway", "wrong_community", "unregistered_device", "foreign_device"))
 """Refusals that a change of the registry can turn into acceptance."""
@@ -62,29 +63,66 @@ def check_event(registry: Registry, limits: Limits, message: Message, received_a
     check_time(limits, message.time, received_at)
 
 
+class KnownSeries:
+    """The series that each gateway was found to report rightly, so that a packet of them is one look into a set.
+
+    `clear` it when the registry has changed.
+    """
+
+    def __init__(self) -> None:
+        self._of: dict[str, set[str]] = {}
+        self._count = 0
+
+    def all_known(self, gateway: str, names: Sequence[str]) -> bool:
+        """Whether the gateway may report all of these."""
+        known = self._of.get(gateway)
+        return known is not None and known.issuperset(names)
+
+    def learn(self, gateway: str, names: Sequence[str]) -> None:
+        """The gateway may report these."""
+        if self._count > _MAX_KNOWN:
+            self.clear()
+        known = self._of.setdefault(gateway, set())
+        before = len(known)
+        known.update(names)
+        self._count += len(known) - before
+
+    def clear(self) -> None:
+        """Know nothing any more."""
+        self._of.clear()
+        self._count = 0
+
+
 def sort_readings(
-    registry: Registry, limits: Limits, message: Message, received_at: int
-) -> tuple[Sequence[Reading], Refused | None]:
+    registry: Registry, limits: Limits, message: Message, received_at: int, known: KnownSeries | None = None
+) -> tuple[Readings, Refused | None]:
     """The readings of a packet that may be stored, and one refusal for all the others (None if there are none).
 
     The refusal has the reason of the first and names up to five.
     """
+    readings = Readings.of(message.readings)
+    apart = limits.max_clock_error
+    in_time = readings.earliest >= received_at - apart and readings.latest <= received_at + apart
+    if in_time and known is not None and known.all_known(message.gateway, readings.names):
+        return readings, None
     faults: list[Refused] = []
     names: list[str] = []
-    good: list[Reading] = []
+    good: list[int] = []
     devices: dict[str, Refused | None] = {}
-    for reading in message.readings:
+    for number, reading in enumerate(readings):
         if reading.device not in devices:
             devices[reading.device] = _refusal(registry, message.gateway, reading.device)
         fault = devices[reading.device]
-        if fault is None and abs(reading.time - received_at) <= limits.max_clock_error:
-            good.append(reading)
+        if fault is None and abs(reading.time - received_at) <= apart:
+            good.append(number)
             continue
         faults.append(fault or _time_refusal(limits, reading, received_at))
         names.append(f"{reading.device}/{reading.quantity}")
     if not faults:
-        return message.readings, None
-    return tuple(good), Refused(faults[0].reason, _summary(faults, names, len(message.readings)))
+        if known is not None:
+            known.learn(message.gateway, readings.names)
+        return readings, None
+    return readings.pick(good), Refused(faults[0].reason, _summary(faults, names, len(readings)))
 
 
 def _refusal(registry: Registry, gateway: str, device: str) -> Refused | None:

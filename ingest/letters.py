@@ -1,7 +1,7 @@
 """Dead letters as ingest writes them: under a key by which a message sent again is the same letter."""
 
 import hashlib
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from linli.codec import MAX_MESSAGE_BYTES
 from linli.delivery import key_of
@@ -12,8 +12,7 @@ EDGE = "edge"
 """Consumer of a letter that the agent wrote: what a device sent it, and it could not take."""
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """What came over MQTT, and when (server's time, microseconds since 1970 UTC).
 
     `size` is what it had on the wire: a payload over the limit is cut to just above it, which is enough to refuse it.

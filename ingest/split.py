@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ingest.letters import letter, sequence_key
 from ingest.pipeline import Taken
@@ -19,8 +20,16 @@ class _Piece:
     received: Received
 
 
-def write_apart(store: ReadingStore, batch: Sequence[Taken]) -> list[DeadLetter]:
-    """Store all that the store takes, without positions; a letter, with what the store said, for each other message.
+class Unstored(NamedTuple):
+    """A message of which the store will never take so many `observations` (an event is one), and the letter that says why."""
+
+    taken: Taken
+    observations: int
+    letter: DeadLetter
+
+
+def write_apart(store: ReadingStore, batch: Sequence[Taken]) -> list[Unstored]:
+    """Store all that the store takes, without positions; what it refuses, message by message, with what it said.
 
     Takes about log2 of the batch's size in writes for each bad point. StoreUnavailable passes through: some is stored
     then, and doing it all again is harmless.
@@ -41,7 +50,10 @@ def write_apart(store: ReadingStore, batch: Sequence[Taken]) -> list[DeadLetter]
 
     if batch:
         write([_Piece(taken, taken.received) for taken in batch])
-    return [_letter(messages[number], errors) for number, errors in refusals.items()]
+    return [
+        Unstored(messages[number], len(errors), _letter(messages[number], errors))
+        for number, errors in refusals.items()
+    ]
 
 
 def _halves(pieces: Sequence[_Piece]) -> tuple[Sequence[_Piece], Sequence[_Piece]]:

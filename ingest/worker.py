@@ -19,10 +19,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from ingest.checks import Limits
 from ingest.inbox import Inbox
 from ingest.letters import Arrival
-from ingest.pipeline import Batch, Pipeline, Tally
+from ingest.pipeline import Batch, Counts, Pipeline, tallies_without
 from ingest.split import write_apart
 from ingest.status import sort_statuses
-from linli import topics
+from linli import failpoints, topics
 from linli.clock import Clock
 from linli.codec import Ack, encode_ack
 from linli.db.gateways import GatewayStatus
@@ -154,28 +154,40 @@ class Worker:
     # --- one batch --------------------------------------------------------------------------------------------------
 
     def _handle(self, arrivals: list[Arrival], stop: threading.Event) -> None:
+        failpoints.reach("ingest.received")
         batch = self._pipeline.decide(arrivals)
         if batch.registry_doubt and self._refresh():
             self._pipeline.roll_back()
             batch = self._pipeline.decide(arrivals)
+        failpoints.reach("ingest.decoded")
         if batch.durable and not self._persist(lambda: self._keep(batch), stop):
             self._pipeline.roll_back()
             return
-        self._count(batch.tally)
+        self._count(batch.counts)
+        failpoints.reach("ingest.written")
         self._answer(self._pipeline.commit(batch).items())
+        failpoints.reach("ingest.acknowledged")
 
     def _keep(self, batch: Batch) -> None:
         """Letters first: once the positions are written, nobody sends the refused messages again."""
         outside = self._outside
         outside.letters.put(batch.letters)
         try:
-            outside.store.write([taken.received for taken in batch.taken], batch.positions)
+            outside.store.write([taken.received for taken in batch.taken], batch.positions, batch.tallies)
         except StoreRefused as error:
             _log.warning("the store refuses a batch of %d messages: %s", len(batch.taken), error)
-            refused = write_apart(outside.store, batch.taken)
-            outside.letters.put(refused)
-            outside.store.write([], batch.positions)
-            batch.tally.dead_letters = len(batch.letters) + len(refused)
+            self._keep_apart(batch)
+
+    def _keep_apart(self, batch: Batch) -> None:
+        """Store what the store takes of a batch that it refused. Tallies change only once all is done: it may be done
+        again."""
+        outside = self._outside
+        refused = write_apart(outside.store, batch.taken)
+        outside.letters.put([one.letter for one in refused])
+        tallies = tallies_without(batch, [(one.taken.tally, one.observations) for one in refused if one.taken.tally])
+        outside.store.write([], batch.positions, tallies)
+        batch.tallies = tallies
+        batch.counts.dead_letters = len(batch.letters) + len(refused)
 
     def _save_statuses(self) -> None:
         """Keep what gateways said of themselves. What cannot be kept now waits, and holds up no lane meanwhile."""
@@ -219,7 +231,8 @@ class Worker:
         """One acknowledgement for each lane. One that is lost is given again at the next repeat, gap or connect."""
         for key, upto in uptos:
             topic = topics.ack_topic(key.community, key.gateway, Consumer.INGEST)
-            self._outside.client.publish(topic, encode_ack(Ack(key.bootid, key.lane, upto)), self._qos)
+            ack = Ack(key.bootid, key.lane, upto, self._outside.clock.now())
+            self._outside.client.publish(topic, encode_ack(ack), self._qos)
 
     # --- registry ---------------------------------------------------------------------------------------------------
 

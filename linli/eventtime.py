@@ -18,7 +18,7 @@ two keeps such a message twice.
 from dataclasses import replace
 
 from linli.clock import DAY, MINUTE
-from linli.model import Message, TimeSource
+from linli.model import Message, Readings, TimeSource
 
 CLOCK_UNSET = 10_957 * DAY
 """2000-01-01: a clock before it was never set."""
@@ -40,8 +40,9 @@ def is_sane(time: int, received_at: int) -> bool:
 def settle(message: Message, received_at: int, hopeless: float = HOPELESS) -> Message:
     """The message with every time sane; itself if all are. A time more than `hopeless` microseconds ahead stays."""
     agent_is_sane = is_sane(message.agent_time, received_at)
-    times_are_sane = is_sane(message.time, received_at) and all(
-        CLOCK_UNSET <= reading.time <= received_at + AHEAD for reading in message.readings
+    readings = Readings.of(message.readings) if message.readings else None
+    times_are_sane = is_sane(message.time, received_at) and (
+        readings is None or (readings.earliest >= CLOCK_UNSET and readings.latest <= received_at + AHEAD)
     )
     if agent_is_sane and times_are_sane:
         return message
@@ -53,11 +54,13 @@ def settle(message: Message, received_at: int, hopeless: float = HOPELESS) -> Me
         time=time,
         time_source=source,
         agent_time=message.agent_time if agent_is_sane else received_at,
-        readings=tuple(
-            replace(reading, time=_settled(reading.time, message, received_at))
-            if _to_settle(reading.time, received_at, hopeless)
-            else reading
-            for reading in message.readings
+        readings=()
+        if readings is None
+        else readings.at(
+            [
+                _settled(at, message, received_at) if _to_settle(at, received_at, hopeless) else at
+                for at in readings.times
+            ]
         ),
     )
 

@@ -18,6 +18,8 @@ from linli.model import (
     JsonValue,
     LaneKey,
     Received,
+    Tally,
+    TallyKey,
 )
 
 
@@ -33,6 +35,26 @@ class Latest:
     received_at: int
 
 
+class Resolution(StrEnum):
+    """What a question about a series is answered from: the rows themselves, or their rollups."""
+
+    RAW = "raw"
+    MINUTE = "1m"
+    HOUR = "1h"
+
+    @property
+    def width(self) -> int:
+        """Microseconds that one of its rows stands for; 1 for RAW."""
+        return {"raw": 1, "1m": MINUTE, "1h": HOUR}[self.value]
+
+
+class Point(NamedTuple):
+    """One reading of a known series."""
+
+    time: int
+    value: float
+
+
 @dataclass(frozen=True, slots=True)
 class Bucket:
     """A stretch of a downsampled series: `start` is its first microsecond; `mean` over its `count` readings."""
@@ -43,6 +65,16 @@ class Bucket:
     mean: float
     maximum: float
     last: float
+
+
+class EventKey(NamedTuple):
+    """The place of an event among all of a community, which never changes: newest first is by this, descending."""
+
+    time: int
+    sequence: int
+    gateway: str
+    bootid: str
+    lane: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +95,14 @@ class StoredEvent:
     sequence: int
     data: Mapping[str, JsonValue]
 
+    @property
+    def key(self) -> EventKey:
+        """Its place, to go on from."""
+        return EventKey(self.time, self.sequence, self.gateway, self.bootid, self.lane)
+
+
+NO_TALLIES: Mapping[TallyKey, Tally] = MappingProxyType({})
+
 
 class ReadingStore(Protocol):
     """The store of readings and events. Writing the same batch again changes nothing."""
@@ -70,8 +110,13 @@ class ReadingStore(Protocol):
     def check(self) -> str:
         """Who answers and in which version, for people; StoreUnavailable, or StoreRefused with what to do."""
 
-    def write(self, batch: Sequence[Received], positions: Mapping[LaneKey, int]) -> None:
-        """Make the batch and then the positions durable.
+    def write(
+        self,
+        batch: Sequence[Received],
+        positions: Mapping[LaneKey, int],
+        tallies: Mapping[TallyKey, Tally] = NO_TALLIES,
+    ) -> None:
+        """Make the batch and then the positions durable, and with the positions the tallies, which are totals.
 
         Raises StoreUnavailable (write the same again later) or StoreRefused (it never will take this). After either,
         some of the batch may be stored, and no position is.
@@ -80,13 +125,30 @@ class ReadingStore(Protocol):
     def positions(self) -> dict[LaneKey, int]:
         """The position last written for every lane."""
 
+    def tallies(self) -> dict[TallyKey, Tally]:
+        """What was last written for each key, of the last days at least."""
+
     def latest(self, community: str) -> list[Latest]:
         """The newest value of each series of the community, in no order."""
 
+    def raw(self, community: str, device: str, quantity: str, start: int, end: int, limit: int) -> list[Point]:
+        """The readings of the series in [start, end) as they came, oldest first, at most `limit` of them."""
+
     def readings(
-        self, community: str, device: str, quantity: str, start: int, end: int, max_points: int
+        self,
+        community: str,
+        device: str,
+        quantity: str,
+        start: int,
+        end: int,
+        max_points: int,
+        resolution: Resolution = Resolution.RAW,
     ) -> list[Bucket]:
-        """The series in [start, end), oldest first, in equal buckets, at most `max_points`; empty buckets left out."""
+        """The series in [start, end), oldest first, in equal buckets, at most `max_points`; empty buckets left out.
+
+        From rollups, `start` and `end` are moved out to whole rows of theirs, and the width up to a multiple of one. The
+        answer is the same as from raw rows, as far back as those are kept.
+        """
 
     def events(
         self,
@@ -97,11 +159,64 @@ class ReadingStore(Protocol):
         types: Sequence[str] = (),
         device: str | None = None,
         limit: int = 100,
+        before: EventKey | None = None,
     ) -> list[StoredEvent]:
-        """Events of the community in [start, end), newest first."""
+        """Events of the community in [start, end), newest first (`EventKey`, descending).
+
+        `before`: only what comes after this key in that order. So pages neither repeat nor leave out an event that was
+        there when the first was read, whatever is stored meanwhile.
+        """
 
     def close(self) -> None:
         """Give everything back. Closing twice is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """An hour of raw readings to sum up (again). `key` is the store's own; `touched` changes with each marking."""
+
+    hour: int
+    community: str
+    key: str
+    touched: int
+
+
+class RowClass(StrEnum):
+    """What is kept for a time of its own (settings retention_*_days)."""
+
+    RAW = "raw"
+    MINUTE = "minute"
+    HOUR = "hour"
+    EVENTS = "events"
+
+
+class StoreKeeper(Protocol):
+    """The upkeep of a store of readings: rollups and retention. Methods may be called while others write and read.
+
+    Everything raises as `ReadingStore` does, and may be done again after an error or a kill at any point.
+    """
+
+    def due(self, before: int, after: Due | None, limit: int) -> list[Due]:
+        """Marks of hours that ended by `before`, in an order of their own, from behind `after`, at most `limit`."""
+
+    def roll(self, due: Sequence[Due]) -> None:
+        """Sum up these hours from their raw rows, and take away the marks that nobody has renewed meanwhile.
+
+        Hours before the horizon of RAW are left as they are, and only lose their mark.
+        """
+
+    def thin(self, horizons: Mapping[RowClass, int]) -> int:
+        """Delete some of what is older than the horizon of its class: how many rows, 0 when nothing is left to delete.
+
+        A horizon that is given once holds for ever. Raw rows go only once no hour before the horizon is due.
+        """
+
+    def refresh(self, now: int) -> None:
+        """Whatever a store must write again now and then lest retention take it; at most a few times a day."""
+
+
+class KeptStore(ReadingStore, StoreKeeper, Protocol):
+    """A store of readings with its upkeep: what every adapter is."""
 
 
 class DeadLetterBox(Protocol):
@@ -158,6 +273,9 @@ class MqttClient(Protocol):
 
     def publish(self, topic: str, payload: bytes, qos: int = 0, retain: bool = False) -> bool:
         """Hand one message to the connection; False if it is down or its queue is full, and then nothing was sent."""
+
+    def publish_many(self, topic: str, payloads: Sequence[bytes], qos: int = 0) -> int:
+        """Hand over several messages of one topic, in order; how many were taken, from the first on."""
 
     @property
     def connected(self) -> bool:

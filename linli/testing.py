@@ -84,11 +84,15 @@ class MemoryRegistry:
 
 
 class MemoryStore:
-    """`ports.ReadingStore` in dicts. Put an error into `failing` and every write raises it."""
+    """`ports.ReadingStore` and `ports.StoreKeeper` in dicts. Put an error into `failing` and every write raises it."""
 
     def __init__(self) -> None:
         self.failing: StoreError | None = None
+        self._due: dict[tuple[int, str], int] = {}
+        self._sums: dict[Resolution, dict[str, dict[int, Bucket]]] = {Resolution.MINUTE: {}, Resolution.HOUR: {}}
+        self._horizons: dict[RowClass, int] = {}
         self._positions: dict[LaneKey, int] = {}
+        self._tallies: dict[TallyKey, Tally] = {}
         self._series: dict[tuple[str, str, str], dict[int, Latest]] = {}
         self._events: dict[tuple[LaneKey, int], StoredEvent] = {}
 
@@ -98,8 +102,13 @@ class MemoryStore:
             raise self.failing
         return "memory"
 
-    def write(self, batch: Sequence[Received], positions: Mapping[LaneKey, int]) -> None:
-        """Keep the batch, by key; then the positions."""
+    def write(
+        self,
+        batch: Sequence[Received],
+        positions: Mapping[LaneKey, int],
+        tallies: Mapping[TallyKey, Tally] = NO_TALLIES,
+    ) -> None:
+        """Keep the batch, by key; then the positions and tallies."""
         if self.failing is not None:
             raise self.failing
         for received in batch:
@@ -107,32 +116,54 @@ class MemoryStore:
             for r in message.readings:
                 series = self._series.setdefault((message.community, r.device, r.quantity), {})
                 series[r.time] = Latest(r.device, r.quantity, r.time, r.value, r.unit, received.received_at)
+                mark = r.time - r.time % HOUR, "/".join((message.community, r.device, r.quantity))
+                self._due[mark] = self._due.get(mark, 0) + 1
             if not message.readings:
                 key = LaneKey(message.community, message.gateway, message.bootid, message.lane)
                 self._events[key, message.sequence] = _event(received)
         self._positions.update(positions)
+        self._tallies.update(tallies)
 
     def positions(self) -> dict[LaneKey, int]:
         """What was last written for each lane."""
         return dict(self._positions)
 
+    def tallies(self) -> dict[TallyKey, Tally]:
+        """What was last written for each key."""
+        return dict(self._tallies)
+
     def latest(self, community: str) -> list[Latest]:
         """The newest value of each series."""
-        return [series[max(series)] for (place, _, _), series in self._series.items() if place == community]
+        return [series[max(series)] for (place, _, _), series in self._series.items() if place == community and series]
+
+    def raw(self, community: str, device: str, quantity: str, start: int, end: int, limit: int) -> list[Point]:
+        """The readings as they came."""
+        series = self._series.get((community, device, quantity), {})
+        return [Point(time, series[time].value) for time in sorted(series) if start <= time < end][:limit]
 
     def readings(
-        self, community: str, device: str, quantity: str, start: int, end: int, max_points: int
+        self,
+        community: str,
+        device: str,
+        quantity: str,
+        start: int,
+        end: int,
+        max_points: int,
+        resolution: Resolution = Resolution.RAW,
     ) -> list[Bucket]:
-        """Equal buckets over [start, end)."""
-        width = max(1, -(-(end - start) // max_points))
-        buckets: dict[int, list[float]] = {}
-        for time, reading in sorted(self._series.get((community, device, quantity), {}).items()):
-            if start <= time < end:
-                buckets.setdefault((time - start) // width, []).append(reading.value)
-        return [
-            Bucket(start + number * width, len(v), min(v), sum(v) / len(v), max(v), v[-1])
-            for number, v in buckets.items()
-        ]
+        """Equal buckets over [start, end), from sums where there are any to rely on."""
+        start, end, width = grid(start, end, max_points, resolution)
+        key = "/".join((community, device, quantity))
+        due = {hour for hour, owner in self._due if owner == key and hour >= self._horizons.get(RowClass.RAW, 0)}
+        rows: list[Bucket] = []
+        for part in segments(start, end, due):
+            if part.summed and resolution is not Resolution.RAW:
+                sums = self._sums[resolution].get(key, {})
+                rows += [sums[time] for time in sorted(sums) if part.start <= time < part.end]
+            else:
+                points = self.raw(community, device, quantity, part.start, part.end, 10**9)
+                rows += [Bucket(time, 1, value, value, value, value) for time, value in points]
+        return merged([replace(row, start=row.start - (row.start - start) % width) for row in rows])
 
     def events(
         self,
@@ -143,6 +174,7 @@ class MemoryStore:
         types: Sequence[str] = (),
         device: str | None = None,
         limit: int = 100,
+        before: EventKey | None = None,
     ) -> list[StoredEvent]:
         """Newest first."""
         found = [
@@ -152,8 +184,50 @@ class MemoryStore:
             and start <= event.time < end
             and (not types or event.type in types)
             and device in (None, event.device)
+            and (before is None or event.key < before)
         ]
-        return sorted(found, key=lambda event: (event.time, event.sequence), reverse=True)[:limit]
+        return sorted(found, key=lambda event: event.key, reverse=True)[:limit]
+
+    def due(self, before: int, after: Due | None, limit: int) -> list[Due]:
+        """By hour and series."""
+        behind = (-1, "") if after is None else (after.hour, after.key)
+        marks = sorted(mark for mark in self._due if mark > behind and mark[0] + HOUR <= before)[:limit]
+        return [Due(hour, key.partition("/")[0], key, self._due[hour, key]) for hour, key in marks]
+
+    def roll(self, due: Sequence[Due]) -> None:
+        """From the raw rows."""
+        for mark in due:
+            community, device, quantity = mark.key.split("/")
+            if mark.hour >= self._horizons.get(RowClass.RAW, 0):
+                for resolution, sums in self._sums.items():
+                    rows = self.readings(community, device, quantity, mark.hour, mark.hour + HOUR, HOUR)
+                    width = resolution.width
+                    found = merged([replace(row, start=row.start - row.start % width) for row in rows])
+                    sums.setdefault(mark.key, {}).update({row.start: row for row in found})
+            if self._due.get((mark.hour, mark.key)) == mark.touched:
+                del self._due[mark.hour, mark.key]
+
+    def thin(self, horizons: Mapping[RowClass, int]) -> int:
+        """All at once, the second time nothing."""
+        raw_from = horizons.get(RowClass.RAW, 0)
+        if any(self._horizons.get(RowClass.RAW, 0) <= hour < raw_from for hour, _ in self._due):
+            horizons = {kind: horizon for kind, horizon in horizons.items() if kind is not RowClass.RAW}
+        self._horizons |= horizons
+        gone = 0
+        tables: list[tuple[RowClass, dict[int, Any]]] = [(RowClass.RAW, rows) for rows in self._series.values()]
+        tables += [(RowClass.MINUTE, rows) for rows in self._sums[Resolution.MINUTE].values()]
+        tables += [(RowClass.HOUR, rows) for rows in self._sums[Resolution.HOUR].values()]
+        for kind, rows in tables:
+            for time in [time for time in rows if time < horizons.get(kind, 0)]:
+                del rows[time]
+                gone += 1
+        for key in [key for key, event in self._events.items() if event.time < horizons.get(RowClass.EVENTS, 0)]:
+            del self._events[key]
+            gone += 1
+        return gone
+
+    def refresh(self, now: int) -> None:
+        """Nothing fades here."""
 
     def close(self) -> None:
         """Nothing to give back."""
@@ -266,6 +340,10 @@ class FakeClient:
         if self._connected:
             self._broker.route(topic, payload, retain)
         return self._connected
+
+    def publish_many(self, topic: str, payloads: Sequence[bytes], qos: int = 0) -> int:
+        """Route them, as far as it is connected."""
+        return next((n for n, payload in enumerate(payloads) if not self.publish(topic, payload, qos)), len(payloads))
 
     def deliver(self, topic: str, payload: bytes, retained: bool) -> None:
         """Called by the broker."""

@@ -10,6 +10,7 @@ with dots.
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from linli.errors import MalformedMessage
 from linli.ids import is_id
@@ -92,6 +93,7 @@ def as_subject(topic: str) -> str:
     return topic.replace("/", ".").replace("+", "*")
 
 
+@lru_cache(10_000)
 def parse(topic: str) -> GatewayTopic | AlertTopic:
     """The topic's parts; MalformedMessage 'bad_topic' for any string that is not one of ours."""
     parts = topic.split("/")

@@ -1,19 +1,35 @@
 """`ports.ReadingStore` in an InfluxDB of any generation: line protocol in, InfluxQL out."""
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 
 import orjson
 
 from linli.adapters import influxql
 from linli.adapters.influx_http import AccessDenied, InfluxConfig, InfluxHttp
-from linli.adapters.line_protocol import LineWriter, position_lines
-from linli.clock import Clock
+from linli.adapters.line_protocol import READINGS, LineWriter, position_lines, tally_lines
+from linli.adapters.rollups_influx import SUFFIXES, TABLES, InfluxRollups
+from linli.clock import DAY, HOUR, Clock
 from linli.errors import StoreRefused
-from linli.model import Lane, LaneKey, Received
-from linli.ports import Bucket, Latest, StoredEvent
+from linli.model import Lane, LaneKey, Readings, Received, Tally, TallyKey
+from linli.ports import (
+    NO_TALLIES,
+    Bucket,
+    Due,
+    EventKey,
+    Latest,
+    Point,
+    Resolution,
+    RowClass,
+    StoredEvent,
+)
+from linli.rollups import Segment, grid, merged, segments
 
 LATEST_WITHIN_3 = "3d"
 """InfluxDB 3 Core opens no more files in a query than about three days have."""
+
+REFRESH_AFTER = DAY
+"""A position that is this old is written again."""
 
 
 class InfluxStore:
@@ -23,6 +39,8 @@ class InfluxStore:
     def __init__(self, config: InfluxConfig, clock: Clock) -> None:
         self._config = config
         self._http = InfluxHttp(config)
+        self._rollups = InfluxRollups(self._http, config.bucket)
+        self._writing = threading.Lock()
         self._lines = LineWriter()
         self._clock = clock
 
@@ -35,19 +53,33 @@ class InfluxStore:
             raise StoreRefused(error.text) from error
         return f"InfluxDB {server.version}, {self._config.url}, {self._config.bucket}"
 
-    def write(self, batch: Sequence[Received], positions: Mapping[LaneKey, int]) -> None:
-        """Two requests; a wrong setting (sign-in, bucket) is StoreUnavailable: the data is not to blame."""
+    def write(
+        self,
+        batch: Sequence[Received],
+        positions: Mapping[LaneKey, int],
+        tallies: Mapping[TallyKey, Tally] = NO_TALLIES,
+    ) -> None:
+        """Two requests, and one before them when an hour begins; a wrong setting (sign-in, bucket) is StoreUnavailable: the data is not to blame."""
         if batch:
-            self._http.write(self._lines.batch(batch))
-        if positions:
-            self._http.write(position_lines(positions, self._clock.now()))
+            with self._writing:
+                self._rollups.mark(_stretches(batch))
+                self._http.write(self._lines.batch(batch))
+        reached = [lines for lines in (position_lines(positions, self._clock.now()), tally_lines(tallies)) if lines]
+        if reached:
+            self._http.write(b"\n".join(reached))
+
+    def tallies(self) -> dict[TallyKey, Tally]:
+        """What was last written for each key, as far back as the bucket keeps points."""
+        return {
+            TallyKey(row["community"], row["gateway"], row["bootid"], row["time"] // 1000 // DAY): Tally(
+                int(row["stored"]), int(row["dead"])
+            )
+            for row in self._http.query(influxql.tallies())
+        }
 
     def positions(self) -> dict[LaneKey, int]:
         """The position last written for every lane, as far back as the bucket keeps points."""
-        return {
-            LaneKey(row["community"], row["gateway"], row["bootid"], Lane(row["lane"])): int(row["upto"])
-            for row in self._http.query(influxql.positions())
-        }
+        return {_lane(row): int(row["upto"]) for row in self._http.query(influxql.positions())}
 
     def latest(self, community: str) -> list[Latest]:
         """One query. On InfluxDB 3, what is older than LATEST_WITHIN_3 is not found."""
@@ -64,22 +96,41 @@ class InfluxStore:
             for row in self._http.query(influxql.latest(community, since))
         ]
 
+    def raw(self, community: str, device: str, quantity: str, start: int, end: int, limit: int) -> list[Point]:
+        """One query."""
+        rows = self._http.query(influxql.raw(community, device, quantity, start, end, limit))
+        return [Point(row["time"] // 1000, float(row["value"])) for row in rows]
+
     def readings(
-        self, community: str, device: str, quantity: str, start: int, end: int, max_points: int
+        self,
+        community: str,
+        device: str,
+        quantity: str,
+        start: int,
+        end: int,
+        max_points: int,
+        resolution: Resolution = Resolution.RAW,
     ) -> list[Bucket]:
-        """Buckets of equal width from `start` on, summed up by the server."""
-        width = max(1, -(-(end - start) // max_points))
-        return [
-            Bucket(
-                start=row["time"] // 1000,
-                count=int(row["count"]),
-                minimum=float(row["min"]),
-                mean=float(row["mean"]),
-                maximum=float(row["max"]),
-                last=float(row["last"]),
-            )
-            for row in self._http.query(influxql.buckets(community, device, quantity, start, end, width))
-        ]
+        """Buckets of equal width from `start` on, summed up by the server: one query of raw rows, and from rollups one of
+        what is due and one of sums."""
+        start, end, width = grid(start, end, max_points, resolution)
+        parts = [Segment(start, end, summed=False)]
+        if resolution is not Resolution.RAW:
+            parts = segments(start, end, self._rollups.unsummed(community, start - start % HOUR, end))
+        found: list[Bucket] = []
+        for summed, table, suffix in (
+            (False, READINGS, ""),
+            (True, TABLES.get(resolution, ""), SUFFIXES[resolution]),
+        ):
+            statements = [
+                influxql.buckets(community, device, quantity, part.start, part.end, width, start, table)
+                for part in parts
+                if part.summed is summed
+            ]
+            if statements:
+                rows = self._http.query("; ".join(statements), self._config.bucket + suffix)
+                found += [_bucket(row) for row in rows]
+        return merged(sorted(found, key=lambda bucket: bucket.start))
 
     def events(
         self,
@@ -90,14 +141,70 @@ class InfluxStore:
         types: Sequence[str] = (),
         device: str | None = None,
         limit: int = 100,
+        before: EventKey | None = None,
     ) -> list[StoredEvent]:
-        """Newest first."""
-        rows = self._http.query(influxql.events(community, start, end, types, device, limit))
-        return sorted((_event(row) for row in rows), key=lambda event: (event.time, event.sequence), reverse=True)
+        """Newest first. The server orders by time alone, so what shares the microsecond of either end is read whole."""
+        if before is not None:
+            end = min(end, before.time + 1)
+
+        def ask(first: int, after: int, at_most: int) -> list[StoredEvent]:
+            rows = self._http.query(influxql.events(community, first, after, types, device, at_most))
+            return [_event(row) for row in rows]
+
+        found = []
+        if before is not None and start <= before.time < end:
+            found = [event for event in ask(before.time, end, 0) if event.key < before]
+            end = before.time
+        older = ask(start, end, limit) if end > start else []
+        if len(older) == limit:
+            last = min(event.time for event in older)
+            older = [event for event in older if event.time > last] + ask(last, last + 1, 0)
+        return sorted(found + older, key=lambda event: event.key, reverse=True)[:limit]
+
+    # --- upkeep -------------------------------------------------------------------------------------------------------
+
+    def due(self, before: int, after: Due | None, limit: int) -> list[Due]:
+        """By hour and community."""
+        return self._rollups.due(before, after, limit)
+
+    def roll(self, due: Sequence[Due]) -> None:
+        """The server sums up; the sums come here and go back."""
+        self._rollups.roll(due, self._writing)
+
+    def thin(self, horizons: Mapping[RowClass, int]) -> int:
+        """Nothing: the server deletes by the retention of its buckets."""
+        return 0
+
+    def refresh(self, now: int) -> None:
+        """Write the positions of quiet lanes again, under the last full hour: retention would take them otherwise.
+
+        A lane that moves meanwhile writes under a later hour, which counts.
+        """
+        rows = self._http.query(influxql.positions())
+        old = {_lane(row): int(row["upto"]) for row in rows if row["time"] // 1000 < now - REFRESH_AFTER}
+        if old:
+            self._http.write(position_lines(old, now - HOUR))
 
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+
+
+def _stretches(batch: Sequence[Received]) -> Iterator[tuple[str, Sequence[int], int, int]]:
+    for received in batch:
+        if received.message.readings:
+            readings = Readings.of(received.message.readings)
+            yield received.message.community, readings.times, readings.earliest, readings.latest
+
+
+def _lane(row: influxql.Row) -> LaneKey:
+    return LaneKey(row["community"], row["gateway"], row["bootid"], Lane(row["lane"]))
+
+
+def _bucket(row: influxql.Row) -> Bucket:
+    count, low, high = int(row["count"]), float(row["min"]), float(row["max"])
+    mean = float(row["mean"] if "mean" in row else row["sum"] / count)
+    return Bucket(row["time"] // 1000, count, low, mean, high, float(row["last"]))
 
 
 def _event(row: influxql.Row) -> StoredEvent:

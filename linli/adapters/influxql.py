@@ -3,10 +3,17 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from linli.adapters.line_protocol import EVENTS, POSITIONS, READINGS
+from linli.adapters.line_protocol import EVENTS, POSITIONS, READINGS, TALLIES
 
 EVENT_FIELDS = ("bootid", "data", "gateway", "historic", "lane", "late", "received", "sequence", "time_source")
+DUE = "linli_due"
 Row = Mapping[str, Any]
+
+_CALLS = ", ".join(f'{call}("value") AS "{call}"' for call in ("count", "min", "mean", "max", "last", "sum"))
+_SUMMED_CALLS = ", ".join(
+    f'{call}("{field}") AS "{field}"'
+    for call, field in (("sum", "count"), ("min", "min"), ("sum", "sum"), ("max", "max"), ("last", "last"))
+)
 
 
 class Answered(Exception):
@@ -35,30 +42,63 @@ def latest(community: str, since: str | None = None) -> str:
     )
 
 
-def buckets(community: str, device: str, quantity: str, start: int, end: int, width: int) -> str:
-    """A series in [start, end) in buckets of `width` (all microseconds).
+def raw(community: str, device: str, quantity: str, start: int, end: int, limit: int) -> str:
+    """The readings of a series in [start, end), oldest first."""
+    where = _between({"community": community, "device": device, "quantity": quantity}, start, end)
+    return f'SELECT "value" FROM "{READINGS}"{where} ORDER BY time LIMIT {limit}'  # noqa: S608  (quoted)
 
-    GROUP BY time aligns to multiples of the width since 1970, plus the offset: start modulo width makes the first bucket
-    begin at start.
+
+def buckets(
+    community: str, device: str, quantity: str, start: int, end: int, width: int, origin: int, table: str = READINGS
+) -> str:
+    """A series in [start, end) in buckets of `width`, one of which begins at `origin` (all microseconds).
+
+    GROUP BY time aligns to multiples of the width since 1970, plus the offset: origin modulo width.
     """
     where = _between({"community": community, "device": device, "quantity": quantity}, start, end)
-    calls = ", ".join(f'{call}("value") AS "{call}"' for call in ("count", "min", "mean", "max", "last"))
-    return f'SELECT {calls} FROM "{READINGS}"{where} GROUP BY time({width}u, {start % width}u) fill(none)'  # noqa: S608
+    calls = _CALLS if table == READINGS else _SUMMED_CALLS
+    return f'SELECT {calls} FROM "{table}"{where} GROUP BY time({width}u, {origin % width}u) fill(none)'  # noqa: S608
+
+
+def community_buckets(community: str, start: int, end: int, width: int) -> str:
+    """Every series of a community in [start, end) in buckets of `width`, as rollups are made of."""
+    where = _between({"community": community}, start, end)
+    return f'SELECT {_CALLS} FROM "{READINGS}"{where} GROUP BY time({width}u), "device", "quantity" fill(none)'  # noqa: S608
+
+
+def due(before: int) -> str:
+    """The marks of hours that began before `before` and are not summed up as last marked."""
+    return (
+        f'SELECT "touched", "rolled", "community" FROM "{DUE}"'  # noqa: S608
+        f' WHERE time < {before * 1000} AND "touched" != "rolled"'
+    )
+
+
+def unsummed(community: str, start: int, end: int) -> str:
+    """The same of one community in [start, end)."""
+    where = _between({"community": community}, start, end)
+    return f'SELECT "touched", "rolled" FROM "{DUE}"{where} AND "touched" != "rolled"'  # noqa: S608
 
 
 def events(community: str, start: int, end: int, types: Sequence[str], device: str | None, limit: int) -> str:
-    """Events of a community in [start, end), newest first."""
+    """Events of a community in [start, end), newest first. `limit` 0: all."""
     tags = {"community": community} | ({} if device is None else {"device": device})
     where = _between(tags, start, end)
     if types:
         where += " AND (" + " OR ".join(f'"type" = {literal(kind)}' for kind in types) + ")"
     fields = ", ".join(f'"{field}"' for field in (*EVENT_FIELDS, "community", "device", "type"))
-    return f'SELECT {fields} FROM "{EVENTS}"{where} ORDER BY time DESC LIMIT {limit}'  # noqa: S608
+    cut = f" LIMIT {limit}" if limit else ""
+    return f'SELECT {fields} FROM "{EVENTS}"{where} ORDER BY time DESC{cut}'  # noqa: S608
 
 
 def positions() -> str:
     """The last position of each lane."""
     return f'SELECT last("upto") AS "upto" FROM "{POSITIONS}" GROUP BY "bootid", "community", "gateway", "lane"'  # noqa: S608
+
+
+def tallies() -> str:
+    """What was last written of each outbox and day."""
+    return f'SELECT "dead", "stored" FROM "{TALLIES}" GROUP BY "bootid", "community", "gateway"'  # noqa: S608
 
 
 def rows(answer: object) -> Iterator[Row]:

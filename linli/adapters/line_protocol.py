@@ -1,59 +1,83 @@
 """InfluxDB line protocol: a batch to bytes, all at once.
 
-Three measurements. `readings` has tags community, device, quantity and fields value, received, unit. `events` has tags
+Four measurements. `readings` has tags community, device, quantity and fields value, received, unit. `events` has tags
 community, device, type and the rest as fields; its timestamp carries the sequence in the three digits below the
 microsecond, so that two swipes of one coarse clock's second stay two. `linli_positions` has one point for each lane and
-hour (a point written again replaces the old one), so that it stays small without ever leaving a bucket's retention.
+hour (a point written again replaces the old one), so that it stays small without ever leaving a bucket's retention;
+`linli_tallies` one for each outbox and day.
 
 Ids hold nothing that a tag would have to escape (`linli.ids`); string fields are escaped. What the server adds is never a
 tag: writing a message again gives the same points.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import orjson
 
-from linli.clock import HOUR
-from linli.model import LaneKey, Received
+from linli.clock import DAY, HOUR
+from linli.model import LaneKey, Readings, Received, Tally, TallyKey
 
 READINGS = "readings"
 EVENTS = "events"
 POSITIONS = "linli_positions"
+TALLIES = "linli_tallies"
 
-_MAX_PREFIXES = 200_000
+_MAX_BEGINNINGS = 500_000
 
 
 class LineWriter:
-    """Makes lines. Keeps the beginning of each series' line, which is most of it and always the same."""
+    """Makes lines, a packet at once: the columns of its readings become columns of text, woven into lines by slices.
+
+    Keeps the beginning of each series' line, which is most of it and always the same.
+    """
 
     def __init__(self) -> None:
-        self._prefixes: dict[tuple[str, str, str, str | None], tuple[str, str]] = {}
+        self._beginnings: dict[str, dict[str, str]] = {}
+        self._kept = 0
 
     def batch(self, batch: Sequence[Received]) -> bytes:
         """The lines of all readings and events, each with a nanosecond timestamp."""
         lines: list[str] = []
         for received in batch:
             if received.message.readings:
-                self._add_readings(lines, received)
+                lines.append(self._reading_lines(received))
             else:
                 lines.append(event_line(received))
         return "\n".join(lines).encode()
 
-    def _add_readings(self, lines: list[str], received: Received) -> None:
-        community = received.message.community
-        prefixes = self._prefixes
-        for r in received.message.readings:
-            key = (community, r.device, r.quantity, r.unit)
-            parts = prefixes.get(key) or self._prefix(*key)
-            lines.append(f"{parts[0]}{r.value!r}{parts[1]},received={received.received_at}i {r.time}000")
+    def _reading_lines(self, received: Received) -> str:
+        readings = Readings.of(received.message.readings)
+        beginnings = self._beginnings.get(received.message.community, {})
+        try:
+            series = [beginnings[name] for name in readings.names]
+        except KeyError:
+            beginnings = self._learn(received.message.community, readings.names)
+            series = [beginnings[name] for name in readings.names]
+        rest = f",received={received.received_at}i "
+        ends = {unit: rest if unit is None else f",unit={string_field(unit)}{rest}" for unit in set(readings.units)}
+        woven = [""] * (5 * len(series))
+        woven[0::5] = series
+        woven[1::5] = _numbers(readings.values)
+        woven[2::5] = [ends[unit] for unit in readings.units]
+        woven[3::5] = _numbers(readings.times)
+        woven[4::5] = ["000\n"] * len(series)
+        return "".join(woven)[:-1]
 
-    def _prefix(self, community: str, device: str, quantity: str, unit: str | None) -> tuple[str, str]:
-        if len(self._prefixes) >= _MAX_PREFIXES:
-            self._prefixes.clear()
-        before = f"{READINGS},community={community},device={device},quantity={quantity} value="
-        after = "" if unit is None else f",unit={string_field(unit)}"
-        self._prefixes[community, device, quantity, unit] = (before, after)
-        return before, after
+    def _learn(self, community: str, names: Iterable[str]) -> dict[str, str]:
+        if self._kept > _MAX_BEGINNINGS:
+            self._beginnings.clear()
+            self._kept = 0
+        known = self._beginnings.setdefault(community, {})
+        for name in set(names) - known.keys():
+            device, _, quantity = name.partition("/")
+            known[name] = f"{READINGS},community={community},device={device},quantity={quantity} value="
+            self._kept += 1
+        return known
+
+
+def _numbers(column: Sequence[float]) -> list[str]:
+    """Each as orjson writes it: the shortest text that gives the same number back. A float has a point or an exponent."""
+    return orjson.dumps(list(column)).decode()[1:-1].split(",")
 
 
 def event_line(received: Received) -> str:
@@ -80,6 +104,15 @@ def position_lines(positions: Mapping[LaneKey, int], now: int) -> bytes:
         f"{POSITIONS},bootid={key.bootid},community={key.community},gateway={key.gateway},lane={key.lane.value}"
         f" upto={upto}i {ns}"
         for key, upto in positions.items()
+    ).encode()
+
+
+def tally_lines(tallies: Mapping[TallyKey, Tally]) -> bytes:
+    """A line for each key, at the beginning of its day: written again it replaces itself."""
+    return "\n".join(
+        f"{TALLIES},bootid={key.bootid},community={key.community},gateway={key.gateway}"
+        f" dead={tally.dead}i,stored={tally.stored}i {key.day * DAY * 1000}"
+        for key, tally in tallies.items()
     ).encode()
 
 

@@ -5,48 +5,26 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import orjson
 from sqlalchemy.exc import SQLAlchemyError
 
 from linli.adapters import readings_schema
+from linli.adapters import sqlite_queries as queries
+from linli.adapters.rollups_sqlite import SqliteKeeper
+from linli.adapters.sqlite_writer import RowWriter
 from linli.errors import StoreRefused, StoreUnavailable
 from linli.i18n import Text
-from linli.model import Lane, LaneKey, Received
-from linli.ports import Bucket, Latest, StoredEvent
+from linli.model import Lane, LaneKey, Received, Tally, TallyKey
+from linli.ports import NO_TALLIES, Bucket, Due, EventKey, Latest, Point, Resolution, RowClass, StoredEvent
+from linli.rollups import grid
 
 _BUSY_S = 15.0
 _MAX_IDLE_READERS = 8
 
-_SERIES_ID = "SELECT id FROM series WHERE community = ? AND device = ? AND quantity = ?"
-_LANE_ID = "SELECT id FROM lanes WHERE community = ? AND gateway = ? AND bootid = ? AND lane = ?"
-_PUT_READING = "INSERT OR REPLACE INTO readings (series, time, value, unit, received_at) VALUES (?, ?, ?, ?, ?)"
-_PUT_EVENT = (
-    "INSERT OR REPLACE INTO events (lane, sequence, community, device, type, time, received_at, time_source, historic,"
-    " late, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
-_LATEST = """
-    SELECT s.device, s.quantity, r.time, r.value, r.unit, r.received_at
-    FROM series s JOIN readings r
-        ON r.series = s.id AND r.time = (SELECT max(time) FROM readings WHERE series = s.id)
-    WHERE s.community = ?
-"""
-_BUCKETS = """
-    SELECT g.bucket, g.count, g.low, g.mean, g.high, r.value
-    FROM (
-        SELECT (time - :start) / :width AS bucket, count(*) AS count, min(value) AS low, avg(value) AS mean,
-            max(value) AS high, max(time) AS last
-        FROM readings WHERE series = :series AND time >= :start AND time < :end GROUP BY 1
-    ) g JOIN readings r ON r.series = :series AND r.time = g.last
-    ORDER BY g.bucket
-"""
-_EVENTS = """
-    SELECT e.community, e.device, l.gateway, e.type, e.time, e.received_at, e.time_source, e.historic, e.late, l.bootid,
-        l.lane, e.sequence, e.data
-    FROM events e JOIN lanes l ON l.id = e.lane
-    WHERE e.community = :community AND e.time >= :start AND e.time < :end
-"""
+_PAGES_UNTIL_CHECKPOINT = 8000
+"""About 32 MB of WAL: fewer, larger checkpoints write a page that changes often only once."""
+
+_CACHE_KIB = 64_000
 
 
 class SqliteStore:
@@ -63,8 +41,8 @@ class SqliteStore:
         self._writer: sqlite3.Connection | None = None
         self._idle: list[sqlite3.Connection] = []
         self._idle_lock = threading.Lock()
-        self._series: dict[tuple[str, str, str], int] = {}
-        self._lanes: dict[LaneKey, int] = {}
+        self._rows = RowWriter()
+        self._keeper = SqliteKeeper(lambda: self._reading(one_moment=True), self._writing, self._lock, self._rows.due)
 
     def check(self) -> str:
         """Open the file, migrating it if need be, and say what answers."""
@@ -72,20 +50,21 @@ class SqliteStore:
             connection.execute("SELECT count(*) FROM lanes").fetchone()
         return f"SQLite {sqlite3.sqlite_version}, {self._path}"
 
-    def write(self, batch: Sequence[Received], positions: Mapping[LaneKey, int]) -> None:
+    def write(
+        self,
+        batch: Sequence[Received],
+        positions: Mapping[LaneKey, int],
+        tallies: Mapping[TallyKey, Tally] = NO_TALLIES,
+    ) -> None:
         """One transaction for all of it, so that a kill leaves all or nothing."""
         with self._writing() as connection:
-            readings: list[tuple[object, ...]] = []
-            events: list[tuple[object, ...]] = []
-            for received in batch:
-                if received.message.readings:
-                    readings += self._reading_rows(connection, received)
-                else:
-                    events.append(self._event_row(connection, received))
-            connection.executemany(_PUT_READING, readings)
-            connection.executemany(_PUT_EVENT, events)
-            reached = [(upto, self._lane_id(connection, key)) for key, upto in positions.items()]
-            connection.executemany("UPDATE lanes SET upto = ? WHERE id = ?", reached)
+            self._rows.write(connection, batch, positions, tallies)
+
+    def tallies(self) -> dict[TallyKey, Tally]:
+        """Every tally there is."""
+        with self._reading() as connection:
+            rows = connection.execute("SELECT community, gateway, bootid, day, stored, dead FROM tallies").fetchall()
+        return {TallyKey(*row[:4]): Tally(*row[4:]) for row in rows}
 
     def positions(self) -> dict[LaneKey, int]:
         """The position last written for every lane."""
@@ -100,20 +79,29 @@ class SqliteStore:
     def latest(self, community: str) -> list[Latest]:
         """One look into the key for each series of the community, however many readings it has."""
         with self._reading() as connection:
-            return [Latest(*row) for row in connection.execute(_LATEST, (community,))]
+            return queries.latest(connection, community)
+
+    def raw(self, community: str, device: str, quantity: str, start: int, end: int, limit: int) -> list[Point]:
+        """A stretch of the key."""
+        with self._reading() as connection:
+            series = queries.series_id(connection, community, device, quantity)
+            return [] if series is None else queries.raw(connection, series, start, end, limit)
 
     def readings(
-        self, community: str, device: str, quantity: str, start: int, end: int, max_points: int
+        self,
+        community: str,
+        device: str,
+        quantity: str,
+        start: int,
+        end: int,
+        max_points: int,
+        resolution: Resolution = Resolution.RAW,
     ) -> list[Bucket]:
         """Buckets of equal width from `start` on, summed up by SQLite."""
-        width = max(1, -(-(end - start) // max_points))
-        with self._reading() as connection:
-            series = connection.execute(_SERIES_ID, (community, device, quantity)).fetchone()
-            if series is None:
-                return []
-            facts = {"series": series[0], "start": start, "end": end, "width": width}
-            rows = connection.execute(_BUCKETS, facts).fetchall()
-        return [Bucket(start + number * width, *values) for number, *values in rows]
+        start, end, width = grid(start, end, max_points, resolution)
+        with self._reading(one_moment=True) as connection:
+            series = queries.series_id(connection, community, device, quantity)
+            return [] if series is None else queries.buckets(connection, series, start, end, width, resolution)
 
     def events(
         self,
@@ -124,20 +112,26 @@ class SqliteStore:
         types: Sequence[str] = (),
         device: str | None = None,
         limit: int = 100,
+        before: EventKey | None = None,
     ) -> list[StoredEvent]:
         """Newest first; the indexes serve each of the filters."""
-        facts: dict[str, object] = {"community": community, "start": start, "end": end, "limit": limit}
-        query = _EVENTS
-        if types:
-            names = {f"type{number}": kind for number, kind in enumerate(types)}
-            query += f" AND e.type IN ({', '.join(':' + name for name in names)})"
-            facts |= names
-        if device is not None:
-            query += " AND e.device = :device"
-            facts["device"] = device
-        query += " ORDER BY e.time DESC, e.sequence DESC LIMIT :limit"
         with self._reading() as connection:
-            return [_event(row) for row in connection.execute(query, facts)]
+            return queries.events(connection, community, start, end, types, device, limit, before)
+
+    def due(self, before: int, after: Due | None, limit: int) -> list[Due]:
+        """By hour and series."""
+        return self._keeper.due(before, after, limit)
+
+    def roll(self, due: Sequence[Due]) -> None:
+        """In one short transaction, after reading without one."""
+        self._keeper.roll(due)
+
+    def thin(self, horizons: Mapping[RowClass, int]) -> int:
+        """Some thousand rows in a short transaction."""
+        return self._keeper.thin(horizons)
+
+    def refresh(self, now: int) -> None:
+        """Nothing: positions are rows that no retention takes."""
 
     def close(self) -> None:
         """Close every connection."""
@@ -149,54 +143,12 @@ class SqliteStore:
 
     # --- writing ----------------------------------------------------------------------------------------------------
 
-    def _reading_rows(self, connection: sqlite3.Connection, received: Received) -> list[tuple[object, ...]]:
-        message = received.message
-        return [
-            (self._series_id(connection, message.community, r.device, r.quantity), r.time, r.value, r.unit, at)
-            for at in (received.received_at,)
-            for r in message.readings
-        ]
-
-    def _event_row(self, connection: sqlite3.Connection, received: Received) -> tuple[object, ...]:
-        message = received.message
-        return (
-            self._lane_id(connection, LaneKey(message.community, message.gateway, message.bootid, message.lane)),
-            message.sequence,
-            message.community,
-            message.subject,
-            message.type,
-            message.time,
-            received.received_at,
-            message.time_source.value,
-            message.historic,
-            received.late,
-            orjson.dumps(message.data).decode(),
-        )
-
-    def _series_id(self, connection: sqlite3.Connection, community: str, device: str, quantity: str) -> int:
-        key = (community, device, quantity)
-        number = self._series.get(key)
-        if number is None:
-            connection.execute("INSERT OR IGNORE INTO series (community, device, quantity) VALUES (?, ?, ?)", key)
-            number = self._series[key] = connection.execute(_SERIES_ID, key).fetchone()[0]
-        return number
-
-    def _lane_id(self, connection: sqlite3.Connection, key: LaneKey) -> int:
-        number = self._lanes.get(key)
-        if number is None:
-            names = (key.community, key.gateway, key.bootid, key.lane.value)
-            connection.execute(
-                "INSERT OR IGNORE INTO lanes (community, gateway, bootid, lane) VALUES (?, ?, ?, ?)", names
-            )
-            number = self._lanes[key] = connection.execute(_LANE_ID, names).fetchone()[0]
-        return number
-
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction of the one writing connection. A failed one is given up with its connection: the next write
         opens the file anew, which is what helps after a full disk or an I/O error."""
         with self._lock, self._told():
-            connection = self._writer or self._open()
+            connection = self._writer or self._open_to_write()
             self._writer = connection
             try:
                 connection.execute("BEGIN IMMEDIATE")
@@ -208,8 +160,7 @@ class SqliteStore:
 
     def _drop_writer(self) -> None:
         """Close without committing. The numbers of series and lanes made in the transaction are gone with it."""
-        self._series.clear()
-        self._lanes.clear()
+        self._rows.forget()
         if self._writer is not None:
             self._writer.close()
             self._writer = None
@@ -217,14 +168,18 @@ class SqliteStore:
     # --- connections ------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection for one query, kept for the next unless it failed."""
+    def _reading(self, *, one_moment: bool = False) -> Iterator[sqlite3.Connection]:
+        """A connection for one query, or for several that see the file as it is at `one_moment`; kept for the next unless
+        it failed."""
         with self._told():
             with self._idle_lock:
                 connection = self._idle.pop() if self._idle else None
             connection = connection or self._open()
             try:
+                if one_moment:
+                    connection.execute("BEGIN")
                 yield connection
+                connection.rollback()
             except BaseException:
                 connection.close()
                 raise
@@ -233,6 +188,12 @@ class SqliteStore:
                     self._idle.append(connection)
                     return
             connection.close()
+
+    def _open_to_write(self) -> sqlite3.Connection:
+        connection = self._open()
+        connection.execute(f"PRAGMA wal_autocheckpoint={_PAGES_UNTIL_CHECKPOINT}")
+        connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
+        return connection
 
     def _open(self) -> sqlite3.Connection:
         if not self._ready:
@@ -257,22 +218,3 @@ class SqliteStore:
                     f"{self._path} cannot be read or written: {error}. Check disk space and the folder's permissions",
                 )
             ) from error
-
-
-def _event(row: Sequence[Any]) -> StoredEvent:
-    community, device, gateway, kind, time, received_at, source, historic, late, bootid, lane, sequence, data = row
-    return StoredEvent(
-        community=community,
-        device=device,
-        gateway=gateway,
-        type=kind,
-        time=time,
-        received_at=received_at,
-        time_source=source,
-        historic=bool(historic),
-        late=bool(late),
-        bootid=bootid,
-        lane=lane,
-        sequence=sequence,
-        data=orjson.loads(data),
-    )

@@ -46,10 +46,10 @@ def test_a_gateway_reports_for_itself() -> None:
 
 
 def test_a_packet_without_fault_is_left_whole() -> None:
-    """The same tuple comes back, and no refusal."""
+    """The same readings come back, and no refusal."""
     message = packet(1, reading(), reading(value=3))
     good, refused = sort_readings(registry(), LIMITS, message, NOW)
-    assert good is message.readings
+    assert good == message.readings
     assert refused is None
 
 

@@ -1,16 +1,14 @@
 """The decisions of ingest, without I/O."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.letters import Arrival
-from ingest.pipeline import Pipeline
+from ingest.pipeline import Pipeline, tallies_without
 from linli import codec
-from linli.clock import MINUTE, SECOND
-from linli.model import DEAD_LETTER_BYTES, Device, TimeSource
+from linli.clock import DAY, MINUTE, SECOND
+from linli.model import DEAD_LETTER_BYTES, Device, Tally, TallyKey, TimeSource
 from linli.testing import MemoryRegistry
 from tests.unit.ingest.world import (
     BULK,
@@ -25,6 +23,7 @@ from tests.unit.ingest.world import (
     pipeline,
     raw,
     reading,
+    registry,
 )
 
 
@@ -36,7 +35,7 @@ def test_a_good_batch_is_taken_in_order() -> None:
     assert [taken.received.received_at for taken in batch.taken] == [NOW, NOW + 1, NOW + 2]
     assert batch.positions == {URGENT: 2, BULK: 1}
     assert not batch.letters
-    assert (batch.tally.messages, batch.tally.events, batch.tally.readings) == (3, 2, 1)
+    assert (batch.counts.messages, batch.counts.events, batch.counts.readings) == (3, 2, 1)
 
 
 def test_only_what_is_committed_is_answered() -> None:
@@ -53,7 +52,7 @@ def test_a_repeat_has_no_effect_but_an_answer() -> None:
     decisions = pipeline({URGENT: 5})
     batch = decisions.decide([arrival(event(n)) for n in (4, 5, 5)])
     assert not batch.durable
-    assert batch.tally.repeats == 3
+    assert batch.counts.repeats == 3
     assert decisions.commit(batch) == {URGENT: 5}
 
 
@@ -62,7 +61,7 @@ def test_a_gap_is_not_taken_and_answered_with_where_we_are() -> None:
     decisions = pipeline({URGENT: 5})
     batch = decisions.decide([arrival(event(n)) for n in (7, 8, 9)])
     assert not batch.durable
-    assert batch.tally.gaps == 3
+    assert batch.counts.gaps == 3
     assert decisions.commit(batch) == {URGENT: 5}
 
 
@@ -71,7 +70,7 @@ def test_a_gap_that_its_agent_dropped_is_skipped_and_counted() -> None:
     decisions = pipeline({URGENT: 5})
     batch = decisions.decide([arrival(event(9, oldest=9))])
     assert batch.positions == {URGENT: 9}
-    assert batch.tally.skipped == 3
+    assert batch.counts.skipped == 3
 
 
 def test_a_rolled_back_batch_can_be_decided_again() -> None:
@@ -101,7 +100,7 @@ def test_bad_input_becomes_a_dead_letter_with_its_reason(reason: str, topic: str
     assert letter.size == len(payload)
     assert letter.payload == payload[:DEAD_LETTER_BYTES]
     assert [taken.received.message for taken in batch.taken] == [good]
-    assert batch.tally.dead_letters == 1
+    assert batch.counts.dead_letters == 1
 
 
 def test_the_same_bad_input_again_is_the_same_letter() -> None:
@@ -124,7 +123,7 @@ def test_a_refused_message_counts_as_taken() -> None:
     batch = decisions.decide([arrival(event(1, subject="door-x")), arrival(event(2))])
     assert batch.positions == {URGENT: 2}
     assert decisions.commit(batch) == {URGENT: 2}
-    assert decisions.decide([arrival(event(1, subject="door-x"))]).tally.repeats == 1
+    assert decisions.decide([arrival(event(1, subject="door-x"))]).counts.repeats == 1
 
 
 def test_a_message_of_a_newer_agent_does_not_block_its_lane() -> None:
@@ -156,7 +155,7 @@ def test_good_readings_of_a_packet_are_stored_and_bad_ones_are_one_letter() -> N
     assert letter.reason == "unregistered_device"
     assert "1 of 3 readings" in letter.detail
     assert batch.positions == {BULK: 1}
-    assert batch.tally.readings == 2
+    assert batch.counts.readings == 2
 
 
 def test_a_packet_without_a_good_reading_is_only_a_letter() -> None:
@@ -211,7 +210,7 @@ def test_late_is_what_is_behind_its_own_lane() -> None:
     messages = [event(n, time=NOW + t * SECOND, agent_time=NOW + 200 * SECOND) for n, t in enumerate(times, 1)]
     batch = pipeline().decide([arrival(m, NOW + 200 * SECOND) for m in [*messages, packet(1)]])
     assert [taken.received.late for taken in batch.taken] == [False, False, False, True, False, False]
-    assert batch.tally.late == 1
+    assert batch.counts.late == 1
 
 
 def test_a_backlog_in_order_is_not_late() -> None:
@@ -290,4 +289,52 @@ def test_a_large_payload_is_cut_on_arrival() -> None:
     huge = Arrival.of("t", b"x" * 5_000_000, NOW)
     assert len(huge.payload) == codec.MAX_MESSAGE_BYTES + 1
     assert huge.size == 5_000_000
-    assert replace(huge, payload=b"").size == 5_000_000
+
+
+def test_what_becomes_of_each_observation_is_counted_for_its_day() -> None:
+    """An event is one, a packet as many as it has readings; the day is that of the agent's own clock, whatever it says."""
+    decisions = pipeline()
+    today, unset = NOW // DAY, 3
+    first = decisions.decide(
+        [
+            arrival(event(1)),
+            arrival(packet(1, reading(), reading("t-x"), reading(value=1))),
+            arrival(event(2, subject="door-x")),
+            arrival(event(3, time=3 * DAY, agent_time=3 * DAY)),
+        ]
+    )
+    assert first.tallies == {
+        TallyKey("c001", "gw-1", "b1", today): Tally(3, 2),
+        TallyKey("c001", "gw-1", "b1", unset): Tally(1, 0),
+    }
+    assert first.counts.settled == 1
+    decisions.commit(first)
+    again = decisions.decide([arrival(event(1)), arrival(event(4))])
+    assert again.tallies == {TallyKey("c001", "gw-1", "b1", today): Tally(4, 2)}
+
+
+def test_what_was_rolled_back_is_not_counted_twice() -> None:
+    """The same batch decided again gives the same totals."""
+    decisions = pipeline()
+    batch = decisions.decide([arrival(event(1))])
+    decisions.roll_back()
+    assert decisions.decide([arrival(event(1))]).tallies == batch.tallies
+
+
+def test_what_the_store_refuses_is_counted_as_dead() -> None:
+    """Observations move from stored to dead; their sum is what the agent has sent."""
+    batch = pipeline().decide([arrival(packet(1, reading(), reading(value=1), reading(value=2)))])
+    ((key, before),) = batch.tallies.items()
+    after = tallies_without(batch, [(key, 2)])
+    assert (before, after[key]) == (Tally(3, 0), Tally(1, 2))
+
+
+def test_a_device_taken_out_of_the_registry_is_refused_from_then_on() -> None:
+    """What was found right once is not believed for ever."""
+    here = registry()
+    decisions = Pipeline(here, LIMITS, LATE, {})
+    decisions.commit(decisions.decide([arrival(packet(1))]))
+    del here._devices["t-1"]
+    decisions.registry_changed()
+    batch = decisions.decide([arrival(packet(2))])
+    assert [one.reason for one in batch.letters] == ["unregistered_device"]

@@ -8,7 +8,8 @@ from ingest.pipeline import Taken
 from ingest.split import write_apart
 from linli.errors import StoreRefused, StoreUnavailable
 from linli.i18n import Text
-from linli.model import LaneKey, Message, Received
+from linli.model import LaneKey, Message, Received, Tally, TallyKey
+from linli.ports import NO_TALLIES
 from linli.testing import MemoryStore
 from tests.unit.ingest.world import NOW, arrival, event, packet, reading
 
@@ -21,7 +22,12 @@ class PickyStore(MemoryStore):
         self.writes = 0
         self.down_after = down_after
 
-    def write(self, batch: Sequence[Received], positions: Mapping[LaneKey, int]) -> None:
+    def write(
+        self,
+        batch: Sequence[Received],
+        positions: Mapping[LaneKey, int],
+        tallies: Mapping[TallyKey, Tally] = NO_TALLIES,
+    ) -> None:
         self.writes += 1
         if self.writes > self.down_after:
             raise StoreUnavailable(Text("不在", "gone"))
@@ -29,7 +35,7 @@ class PickyStore(MemoryStore):
             m = received.message
             if m.subject == "door-bad" or any(r.value > 1000 for r in m.readings):
                 raise StoreRefused(Text("值不对", "field type conflict: value"))
-        super().write(batch, positions)
+        super().write(batch, positions, tallies)
 
 
 def taken(*messages: Message) -> list[Taken]:
@@ -40,7 +46,8 @@ def test_all_but_the_bad_event_are_stored() -> None:
     """One letter, with the server's words and the message as it came."""
     batch = taken(*[event(n, subject="door-bad" if n == 37 else "door-1", time=NOW + n) for n in range(1, 101)])
     store = PickyStore()
-    (letter,) = write_apart(store, batch)
+    ((_, observations, letter),) = write_apart(store, batch)
+    assert observations == 1
     assert (letter.reason, letter.payload) == ("store_refused", batch[36].arrival.payload)
     assert "field type conflict" in letter.detail
     assert {e.sequence for e in store.events("c001", 0, NOW + 200, limit=200)} == set(range(1, 101)) - {37}
@@ -53,7 +60,8 @@ def test_the_bad_readings_of_a_packet_are_one_letter_and_the_others_stored() -> 
     bad = {3, 500}
     readings = [reading(time=NOW + n, value=5000.0 if n in bad else float(n % 7)) for n in range(600)]
     store = PickyStore()
-    (letter,) = write_apart(store, taken(packet(1, *readings), packet(2)))
+    ((_, observations, letter),) = write_apart(store, taken(packet(1, *readings), packet(2)))
+    assert observations == 2
     assert letter.detail.startswith("2 of 600 readings: ")
     (bucket,) = store.readings("c001", "t-1", "temperature", NOW, NOW + 600, 1)
     assert bucket.count == 598
@@ -68,7 +76,7 @@ def test_everything_refused_is_a_letter_each() -> None:
 
 def test_letters_have_keys_of_their_own() -> None:
     """The same message may have had a letter for its unregistered readings already."""
-    (letter,) = write_apart(PickyStore(), taken(packet(5, reading(value=2000))))
+    ((_, _, letter),) = write_apart(PickyStore(), taken(packet(5, reading(value=2000))))
     assert letter.key == "c001/gw-1/b1/bulk/5/store"
 
 
