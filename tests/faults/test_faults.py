@@ -1,0 +1,32 @@
+"""The promise, short: over the embedded broker and SQLite, after each fault nothing is lost, doubled or made up."""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.catalogue import FAULTS, SHORT
+from tests.faults.worlds import Layout, World, keep_logs
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(170)]
+
+BROKER, STORE = "nats", "sqlite"
+NAMES = [name for name, fault in FAULTS.items() if BROKER in fault.brokers and STORE in fault.stores]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """One world for all of them: what one has done wrong, the next would still find."""
+    with World(tmp_path_factory.mktemp("world"), Layout(BROKER, STORE)) as world:
+        yield world
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_is_lost_doubled_or_made_up(world: World, name: str) -> None:
+    """Every event since the start is one row and counted once by the rules, whatever has died on the way."""
+    world.flow(urgent=80, bulk=20, packets=20)
+    FAULTS[name].act(world, SHORT, random.Random(1))
+    world.settle()
+    verdict = world.check()
+    assert verdict.clean, f"after {name}: {verdict.faults}; logs in {keep_logs(world, world.folder / 'kept')}"
