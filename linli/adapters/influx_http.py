@@ -78,21 +78,23 @@ class InfluxHttp:
                 self._server = server
             return self._server
 
-    def write(self, lines: bytes) -> None:
-        """Write lines with nanosecond timestamps; what is refused is StoreRefused with the server's reason."""
+    def write(self, lines: bytes, bucket: str | None = None) -> None:
+        """Write lines with nanosecond timestamps, into the bucket of the settings if no other is named.
+
+        What is refused is StoreRefused with the server's reason."""
         if self.server.kind == "influx1":
-            self._call("POST", "/write", {"db": self._config.bucket, "precision": "ns"}, lines)
+            self._call("POST", "/write", {"db": bucket or self._config.bucket, "precision": "ns"}, lines)
             return
-        parameters = {"bucket": self._config.bucket, "precision": "ns"}
+        parameters = {"bucket": bucket or self._config.bucket, "precision": "ns"}
         if self.server.kind == "influx2":
             parameters["org"] = self._config.org
         self._call("POST", "/api/v2/write", parameters, lines)
 
-    def query(self, text: str) -> list[influxql.Row]:
-        """The rows that a SELECT answers, times as nanoseconds."""
+    def query(self, text: str, bucket: str | None = None) -> list[influxql.Row]:
+        """The rows that a SELECT, or several in a row, answer; times as nanoseconds."""
         kind = self.server.kind
         try:
-            answer, _ = self._call("GET", "/query", {"db": self._config.bucket, "q": text, "epoch": "ns"})
+            answer, _ = self._call("GET", "/query", {"db": bucket or self._config.bucket, "q": text, "epoch": "ns"})
             return list(influxql.rows(answer))
         except influxql.Answered as said:
             raise _unavailable(self._config.url, str(said)) from None

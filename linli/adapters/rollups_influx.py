@@ -9,6 +9,7 @@ import secrets
 import threading
 from collections.abc import Iterable, Sequence
 
+from linli import failpoints
 from linli.adapters import influxql
 from linli.adapters.influx_http import InfluxHttp
 from linli.clock import HOUR, MINUTE
@@ -63,6 +64,7 @@ class InfluxRollups:
             for start in range(mark.hour, mark.hour + HOUR, _WINDOW):
                 self._sum_up(mark.community, start, start + _WINDOW, Resolution.MINUTE)
             self._sum_up(mark.community, mark.hour, mark.hour + HOUR, Resolution.HOUR)
+            failpoints.reach("rollups.written")
             done = f"{influxql.DUE},community={mark.community} rolled={mark.touched}i {mark.hour}000"
             self._http.write(done.encode())
 

@@ -1,10 +1,10 @@
 """Which store of readings and events the settings ask for. For composition roots."""
 
-from linli.ports import ReadingStore
+from linli.ports import KeptStore
 from linli.settings import Settings
 
 
-def build_store(settings: Settings) -> ReadingStore:
+def build_store(settings: Settings) -> KeptStore:
     """InfluxDB when `influx_url` is set, else SQLite in the data folder. Does no I/O."""
     if settings.influx_url is None:
         from linli.adapters.sqlite_store import SqliteStore

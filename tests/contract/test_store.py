@@ -1,7 +1,6 @@
 """The contract of `ports.ReadingStore`: the same tests for the fake, SQLite and a real InfluxDB 1.x."""
 
-import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,49 +15,9 @@ from linli.errors import StoreUnavailable
 from linli.model import READINGS_TYPE, JsonValue, Lane, LaneKey, Message, Reading, Received, TimeSource
 from linli.ports import Bucket, ReadingStore, StoredEvent
 from linli.testing import ManualClock, MemoryStore
-from tests.contract import influxd
 from tests.support import free_port
 
 T0 = 1_700_000_000_000_000
-_names = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def influx_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with influxd.running(tmp_path_factory.mktemp("influxd")) as url:
-        yield url
-
-
-KINDS = ["memory", "sqlite", pytest.param("influx1", marks=pytest.mark.integration)]
-
-
-@pytest.fixture(params=KINDS)
-def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], ReadingStore]]:
-    """Opens the store of this test anew each time it is called, on the same data."""
-    opened: list[ReadingStore] = []
-    memory = MemoryStore()
-    bucket = f"test{next(_names)}"
-
-    def open_it() -> ReadingStore:
-        store: ReadingStore
-        if request.param == "memory":
-            store = memory
-        elif request.param == "sqlite":
-            store = SqliteStore(tmp_path / "readings.db")
-        else:
-            url = request.getfixturevalue("influx_url")
-            store = InfluxStore(InfluxConfig(url, bucket), ManualClock(T0))
-        opened.append(store)
-        return store
-
-    yield open_it
-    for store in opened:
-        store.close()
-
-
-@pytest.fixture
-def store(reopen: Callable[[], ReadingStore]) -> ReadingStore:
-    return reopen()
 
 
 def event(sequence: int = 1, *, late: bool = False, received_at: int = T0 + 5 * SECOND, **facts: Any) -> Received:

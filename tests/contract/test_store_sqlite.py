@@ -185,9 +185,9 @@ def test_latest_looks_only_at_the_end_of_each_series(file: Path) -> None:
     store = SqliteStore(file)
     store.write([packet(1, Reading("t-1", "temperature", T0, 1.0))], {})
     with store._reading() as connection:
-        from linli.adapters.sqlite_store import _LATEST
+        from linli.adapters.sqlite_queries import LATEST
 
-        plan = [row[3] for row in connection.execute("EXPLAIN QUERY PLAN " + _LATEST, ("c001",))]
+        plan = [row[3] for row in connection.execute("EXPLAIN QUERY PLAN " + LATEST, ("c001",))]
     assert not [step for step in plan if step.startswith("SCAN")], plan
     store.close()
 
