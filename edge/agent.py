@@ -16,9 +16,9 @@ from edge.delivery import LaneDelivery, Outcome
 from edge.outbox import Draft, Outbox, OutboxError
 from edge.refusals import REFUSED_TYPE, RefusalReport
 from edge.timing import EventTime, Pace, event_time
-from linli import __version__, topics
+from linli import __version__, failpoints, topics
 from linli.clock import SECOND, Clock
-from linli.codec import Ack, Status, decode_ack, encode_status, with_oldest
+from linli.codec import Ack, Status, decode_ack, encode_status, with_oldest_each
 from linli.errors import Refused
 from linli.model import HEARTBEAT_TYPE, READINGS_TYPE, JsonValue, Lane, Reading, TimeSource
 from linli.ports import MqttClient, Will
@@ -26,8 +26,9 @@ from linli.ports import MqttClient, Will
 _log = logging.getLogger(__name__)
 
 HEARTBEAT_EVERY = 10 * SECOND
-_CHUNK = 64
-"""Messages of one lane that are sent before the other lane and the acknowledgements get their turn."""
+_CHUNK = 500
+_CHUNK_BYTES = 256_000
+"""What of one lane is sent before the other lane and the acknowledgements get their turn."""
 _TIDY_EVERY_S = 1.0
 _RETRY_S = 1.0
 _HEAR_ALL_S = 10.0
@@ -141,7 +142,7 @@ class Agent:
             counts = dict(self._counts)
         return Stats(
             **counts,
-            dropped=self._outbox.dropped,
+            dropped=sum(self._outbox.dropped.values()),
             queue_urgent=urgent.count if urgent else 0,
             queue_bulk=bulk.count if bulk else 0,
             connected=self._mqtt.connected,
@@ -358,32 +359,36 @@ class Agent:
         return busy
 
     def _serve(self, lane: Lane, now: float) -> bool:
+        """Send a chunk of the lane; whether more of it could go at once."""
         delivery = self._delivery[lane]
         self._follow(lane)
         delivery.expire(now)
-        budget = _CHUNK
+        left = _CHUNK_BYTES
         for start in delivery.wanted():
-            sent, refused = self._send(lane, start, budget, now)
-            budget -= sent
+            size, refused = self._send(lane, start, left, now)
+            left -= size
             if refused:
                 return False
+            if left <= 0:
+                break
         return bool(delivery.wanted())
 
     def _send(self, lane: Lane, start: int, limit: int, now: float) -> tuple[int, bool]:
-        """Send from `start` on; how many, and whether the connection took no more."""
+        """Send about `limit` bytes from `start` on; how many were sent, and whether the connection took no more."""
         delivery = self._delivery[lane]
-        topic = topics.lane_topic(self._config.community, self._config.gateway, lane)
+        count, room = delivery.room(start)
         oldest = self._outbox.held(lane).first
-        count = 0
-        for sequence, body in self._outbox.read(lane, start, max(limit, 1)):
-            if sequence < oldest or not delivery.wants(sequence):
-                break
-            if not self._mqtt.publish(topic, with_oldest(body, oldest), self._config.qos):
-                return count, True
-            delivery.sent(sequence, len(body), now)
-            count += 1
-        self._count("sent", count)
-        return count, False
+        if not count or start < oldest:
+            return 0, False
+        bodies = self._outbox.read(lane, start, min(count, _CHUNK), min(room, limit))
+        topic = topics.lane_topic(self._config.community, self._config.gateway, lane)
+        taken = self._mqtt.publish_many(topic, with_oldest_each(bodies, oldest), self._config.qos)
+        size = sum(map(len, bodies[:taken]))
+        if taken:
+            failpoints.reach("agent.sent")
+            delivery.sent(start, taken, size, now)
+        self._count("sent", taken)
+        return size, taken < len(bodies)
 
     def _follow(self, lane: Lane) -> None:
         """Tell the outbox what all have acknowledged, and the delivery what is held."""

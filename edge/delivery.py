@@ -13,12 +13,19 @@ So what is in flight is either acknowledged in the end or sent again from acked 
     STREAMING    up to a window of messages and bytes is in flight; it grows by what is acknowledged (slow start)
 
 Any progress opens the window; a silence or a gap closes it. A silent consumer therefore costs one message every few
-seconds, however much waits for it, and no loss can turn into a storm: who loses much gets little at a time. It costs the others nothing: each has its own two
-numbers, and new messages go out for who can take them. Who is in step goes along with a publish that was made for
-another, up to LEAD windows ahead of its answers, since it hears it anyway.
+seconds, however much waits for it, and no loss can turn into a storm: who loses much gets little at a time. It costs the
+others nothing: each has its own two numbers, and new messages go out for who can take them. Who is in step goes along with
+a publish that was made for another, up to LEAD windows ahead of its answers, since it hears it anyway.
+
+The window is kept small in time, not only in bytes: whatever queues on the way to a consumer (in the connection, the
+broker, its inbox) is what an alarm on the other lane must pass. So when an answer takes QUEUE_S longer than the quickest of
+the last minute, more is in flight than the way can carry, and the window shrinks until it no longer does: a slow line
+carries less at a time than a fast one, with the same rate of its own (as LEDBAT does, RFC 6817). Once a minute the window
+is cut to an eighth for a moment, so that the quickest answer is measured anew on an empty way.
 
 Going back happens when
-  - nothing was heard for the retransmit time: 1 s, doubled for each time without progress up to 5 s, spread at random;
+  - nothing was heard for the retransmit time: 1 s, or twice what answers take of late if that is longer, doubled for each
+    time without progress, up to 5 s, spread at random;
   - an acknowledgement repeats `acked`, or says less, while something is in flight that was given PATIENCE_S to arrive:
     the consumer missed something, or has just come (back) and says where it is.
 
@@ -27,17 +34,24 @@ old image was restored): the caller must go on under a new bootid. For this to b
 a probe: no consumer can get ahead of it unnoticed.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-WINDOW_MESSAGES = 1000
-WINDOW_BYTES = 1_000_000
-LEAD = 4
+WINDOW_MESSAGES = 4000
+"""A fifth of a second at 20,000 a second."""
+
+WINDOW_BYTES = 2_000_000
+LEAD = 2
 RETRANSMIT_S = 1.0
 RETRANSMIT_MAX_S = 5.0
 PATIENCE_S = 0.2
+QUEUE_S = 0.2
+QUICKEST_FOR_S = 60.0
+_LEAST_WINDOW = 4
+_SHRINK = 0.7
 
 
 class PeerState(StrEnum):
@@ -75,18 +89,34 @@ class Outcome(StrEnum):
 
 
 @dataclass(slots=True)
+class _Run:
+    """What was sent at one moment: `count` messages of `size` bytes, the last of them `last`."""
+
+    last: int
+    count: int
+    size: int
+    at: float
+
+
+@dataclass(slots=True)
 class _Peer:
     acked: int
     sent: int
     state: PeerState = PeerState.PROBING
-    in_flight: deque[tuple[int, int]] = field(default_factory=deque)
-    """(sequence, bytes), a run from acked + 1 to sent."""
+    in_flight: deque[_Run] = field(default_factory=deque)
+    """From acked + 1 to sent, without a hole."""
     bytes: int = 0
     since: float = 0.0
     """When the waiting for the first in flight began: it was sent, or the one before it was acknowledged."""
     deadline: float = 0.0
     attempts: int = 0
     window: int = 1
+    quickest: float = math.inf
+    """The shortest time from sending to answer since `quickest_from`."""
+    quickest_from: float = -math.inf
+    shrunk_until: float = -math.inf
+    answers_in: float = 0.0
+    """About how long an answer takes, the longest of late."""
     heard: int | None = None
     """What it last said to have, as it said it."""
 
@@ -94,26 +124,67 @@ class _Peer:
         self.state = TRANSITIONS[self.state, event]
 
     @property
-    def room(self) -> bool:
-        if self.state is PeerState.PROBING:
-            return not self.in_flight
-        return len(self.in_flight) < self.window and self.bytes < WINDOW_BYTES
+    def flying(self) -> int:
+        return self.sent - self.acked
 
     @property
-    def may_go_along(self) -> bool:
+    def room(self) -> int:
+        """How many messages it may be sent."""
         if self.state is PeerState.PROBING:
-            return not self.in_flight
-        return len(self.in_flight) < LEAD * WINDOW_MESSAGES
+            return 0 if self.in_flight else 1
+        return max(0, self.window - self.flying) if self.bytes < WINDOW_BYTES else 0
 
-    def trim(self) -> None:
-        while self.in_flight and self.in_flight[0][0] <= self.acked:
-            self.bytes -= self.in_flight.popleft()[1]
+    @property
+    def room_along(self) -> int:
+        if self.state is PeerState.PROBING:
+            return 0 if self.in_flight else 1
+        return max(0, LEAD * WINDOW_MESSAGES - self.flying)
+
+    def fly(self, count: int, size: int, now: float) -> None:
+        self.sent += count
+        self.bytes += size
+        self.in_flight.append(_Run(self.sent, count, size, now))
+
+    def land(self, upto: int) -> float | None:
+        """Everything up to `upto` has arrived (or was dropped); when it was sent, if it was in flight."""
+        self.acked = upto
+        self.sent = max(self.sent, upto)
+        sent_at = None
+        while self.in_flight and self.in_flight[0].last <= upto:
+            run = self.in_flight.popleft()
+            self.bytes -= run.size
+            sent_at = run.at
+        if self.in_flight:
+            run = self.in_flight[0]
+            landed = run.count - (run.last - upto)
+            if landed > 0:
+                size = run.size * landed // run.count
+                run.count, run.size, self.bytes = run.count - landed, run.size - size, self.bytes - size
+                sent_at = run.at
+        return sent_at
 
     def back_to(self, acked: int) -> None:
         self.acked = self.sent = acked
         self.in_flight.clear()
         self.bytes = 0
         self.window = 1
+
+    def adapt(self, flew: int, landed: int, took: float | None, now: float) -> None:
+        """Set the window after `landed` messages of `flew` in flight arrived, the last of them after `took` seconds."""
+        if took is not None:
+            self.answers_in = max(took, 0.9 * self.answers_in)
+            if now - self.quickest_from >= QUICKEST_FOR_S:
+                if self.quickest_from > -math.inf:
+                    self.window = max(_LEAST_WINDOW, self.window // 8)
+                self.quickest, self.quickest_from = math.inf, now
+            self.quickest = min(self.quickest, took)
+            if took > self.quickest + QUEUE_S:
+                if now >= self.shrunk_until:
+                    self.window = max(_LEAST_WINDOW, int(self.window * _SHRINK))
+                    self.shrunk_until = now + took
+                return
+        if 2 * flew >= self.window:  # one that was not used says nothing of what the way can carry
+            self.window = min(WINDOW_MESSAGES, self.window + landed)
 
 
 class LaneDelivery:
@@ -135,30 +206,37 @@ class LaneDelivery:
         self._first, self.last = first, last
         for peer in self._peers.values():
             if peer.acked < first - 1:
-                peer.acked = first - 1
-                peer.sent = max(peer.sent, peer.acked)
-                peer.trim()
+                peer.land(first - 1)
 
     def wanted(self) -> list[int]:
         """The sequences from which on something should be sent now, newest first: a backlog holds up nothing new."""
         starts = {peer.sent + 1 for peer in self._peers.values() if peer.sent < self.last and peer.room}
         return sorted(starts, reverse=True)
 
-    def wants(self, sequence: int) -> bool:
-        """Whether somebody has room for exactly this message next."""
-        return any(peer.sent + 1 == sequence and peer.room for peer in self._peers.values())
+    def room(self, start: int) -> tuple[int, int]:
+        """How many messages, and about how many bytes, should be sent from sequence `start` on: (0, 0) if nobody waits
+        for just this one. A single message may be larger."""
+        rooms = [
+            (min(peer.room, self.last - peer.sent), WINDOW_BYTES - peer.bytes)
+            for peer in self._peers.values()
+            if peer.sent + 1 == start and peer.room
+        ]
+        return max(rooms, default=(0, 0))
 
-    def sent(self, sequence: int, size: int, now: float) -> None:
-        """`sequence` was handed to the connection: counts for everybody who is in step with it."""
-        self._ever_sent = max(self._ever_sent, sequence)
+    def sent(self, start: int, count: int, size: int, now: float) -> None:
+        """`count` messages from `start` on, of `size` bytes, were handed to the connection: counts for everybody who is in
+        step with them."""
+        self._ever_sent = max(self._ever_sent, start + count - 1)
         for peer in self._peers.values():
-            if peer.sent + 1 == sequence and peer.may_go_along:
+            ahead = start + count - 1 - peer.sent
+            if not 1 <= ahead <= count:
+                continue
+            along = min(ahead, max(peer.room, peer.room_along))
+            if along:
                 if not peer.in_flight:
                     peer.since = now
                     peer.deadline = now + self._timeout(peer)
-                peer.in_flight.append((sequence, size))
-                peer.bytes += size
-                peer.sent = sequence
+                peer.fly(along, size * along // count, now)
 
     def acknowledge(self, consumer: str, upto: int, now: float) -> Outcome:
         """`consumer` says that it has everything up to `upto`."""
@@ -167,10 +245,9 @@ class LaneDelivery:
         if upto > self._ever_sent:
             return Outcome.RESTORED
         if upto > peer.acked:
-            peer.window = min(WINDOW_MESSAGES, peer.window + upto - peer.acked)
-            peer.acked = upto
-            peer.sent = max(peer.sent, upto)
-            peer.trim()
+            flew, landed = peer.flying, upto - peer.acked
+            sent_at = peer.land(upto)
+            peer.adapt(flew, landed, None if sent_at is None else now - sent_at, now)
             peer.attempts = 0
             peer.since = now
             peer.deadline = now + self._timeout(peer)
@@ -196,6 +273,7 @@ class LaneDelivery:
         for peer in self._peers.values():
             peer.back_to(peer.acked)
             peer.attempts = 0
+            peer.quickest, peer.quickest_from, peer.answers_in = math.inf, -math.inf, 0.0
             peer.move(PeerEvent.RECONNECTED)
 
     def next_deadline(self) -> float | None:
@@ -231,5 +309,5 @@ class LaneDelivery:
         peer.move(PeerEvent.WENT_BACK)
 
     def _timeout(self, peer: _Peer) -> float:
-        base = min(RETRANSMIT_S * 2.0 ** min(peer.attempts, 10), RETRANSMIT_MAX_S)
+        base = min(max(RETRANSMIT_S, 2 * peer.answers_in) * 2.0 ** min(peer.attempts, 10), RETRANSMIT_MAX_S)
         return base * (0.75 + 0.5 * self._spread())

@@ -1,43 +1,45 @@
 """The agent's durable outbox: what was taken and not yet acknowledged by every consumer, in one SQLite file.
 
 Each lane is a run of sequences without a hole, `first` to `next - 1`: messages are added at one end and leave at the other,
-acknowledged or dropped. So two numbers say what a lane holds, and `first` is the wire format's `oldest`.
+acknowledged or dropped. So two numbers say what a lane holds, and `first` is the wire format's `oldest`. A record that is
+damaged keeps its sequence: an empty event of type DROPPED_TYPE goes out in its place, and it counts as dropped.
 
-Group commit: who calls `take` while another's commit is under way waits, and the next commit carries all that wait. A
-lone caller pays one fsync, a hundred threads share it.
+Everything is counted by the day on which it was taken, in observations (an event is 1, a packet its readings), in the
+transaction that takes or drops it; what was taken under the present bootid is what was dropped and what was sent.
 """
 
 import logging
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum, auto
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import orjson
 
+from edge import outboxfile
+from edge.groupcommit import GroupCommit
+from edge.outboxfile import ROW_BYTES, Record, State, Tallies, is_sound
+from linli import failpoints
+from linli.clock import DAY, format_time
 from linli.codec import encode_body
 from linli.errors import LinliError, Refused
 from linli.i18n import Text
 from linli.ids import new_bootid
-from linli.model import JsonValue, Lane, Message, Reading, TimeSource
+from linli.model import DROPPED_TYPE, JsonValue, Lane, Message, Reading, TimeSource
 
 _log = logging.getLogger(__name__)
 
 DEFAULT_BYTES = 64_000_000
 _RECENT_BYTES = 1_000_000
-_ROW_BYTES = 24
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS outbox (
-    one INTEGER PRIMARY KEY CHECK (one = 1), bootid TEXT NOT NULL,
-    urgent_next INTEGER NOT NULL, bulk_next INTEGER NOT NULL, dropped INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS urgent (sequence INTEGER PRIMARY KEY, body BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS bulk (sequence INTEGER PRIMARY KEY, body BLOB NOT NULL);
-"""
+_READ_BYTES = 4_000_000
+_TOLD_DAYS = 3
 _DROP_ORDER = (Lane.BULK, Lane.URGENT)
+Result = TypeVar("Result")
 
 
 class OutboxError(LinliError):
@@ -46,6 +48,16 @@ class OutboxError(LinliError):
     def __init__(self, text: Text, unkept: "Sequence[Draft]" = ()) -> None:
         super().__init__(text)
         self.unkept = unkept
+
+
+class Fill(Enum):
+    """What the outbox adds to a draft's data as it commits it, so that the numbers are those of this commit."""
+
+    DAYS = auto()
+    """`days`: for each of the last three, what was taken and dropped, this message and all before it included."""
+
+    DROPS = auto()
+    """`urgent`, `bulk`, `since`: the messages dropped and not told of before. They count as told then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +72,8 @@ class Draft:
     time_source: TimeSource = TimeSource.AGENT
     historic: bool = False
     data: Mapping[str, JsonValue] = field(default_factory=dict)
-    readings: tuple[Reading, ...] = ()
+    readings: Sequence[Reading] = ()
+    fill: Fill | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,38 +92,48 @@ class Held:
 
 @dataclass(slots=True)
 class _Lane:
-    """`forgotten`: up to there everybody has it, though it may still lie in the file. `recent` spares reading the file
-    for what has just been taken."""
+    """`size` of what lies in the file; `forgotten`: up to there everybody has it. `recent` spares reading the file for what
+    has just been taken."""
 
-    first: int
-    next: int
     size: int
     forgotten: int
     recent: deque[tuple[int, bytes]] = field(default_factory=deque)
     recent_bytes: int = 0
 
-    def remember(self, rows: Sequence[tuple[int, bytes]]) -> None:
-        self.recent.extend(rows)
-        self.recent_bytes += sum(len(body) for _, body in rows)
-        while self.recent and (self.recent_bytes > _RECENT_BYTES or self.recent[0][0] < self.first):
+    def remember(self, records: Sequence[Record], first: int) -> None:
+        self.recent.extend((record.sequence, record.body) for record in records)
+        self.recent_bytes += sum(len(record.body) for record in records)
+        while self.recent and (self.recent_bytes > _RECENT_BYTES or self.recent[0][0] < first):
             self.recent_bytes -= len(self.recent.popleft()[1])
-
-
-@dataclass(frozen=True, slots=True)
-class _Cut:
-    """What was removed from the old end of a lane: everything up to `upto`, `count` messages, `size` bytes."""
-
-    upto: int
-    count: int
-    size: int
 
 
 @dataclass(slots=True)
 class _Request:
     drafts: Sequence[Draft]
     refused: list[tuple[Draft, Refused]] = field(default_factory=list)
-    done: bool = False
     error: OutboxError | None = None
+
+
+@dataclass(slots=True)
+class _Change:
+    """One transaction in the making: what state and tallies will be, what is added and how many bytes that is."""
+
+    state: State
+    tallies: Tallies
+    fresh: dict[Lane, list[Record]] = field(default_factory=lambda: {lane: [] for lane in Lane})
+    sizes: dict[Lane, int] = field(default_factory=lambda: dict.fromkeys(Lane, 0))
+    days: set[int] = field(default_factory=set)
+    dropped: dict[Lane, int] = field(default_factory=lambda: dict.fromkeys(Lane, 0))
+
+    def count(self, taken_at: int, taken: int = 0, dropped: int = 0) -> None:
+        outboxfile.add(self.tallies, taken_at, taken, dropped)
+        self.days.add(taken_at // DAY)
+
+    def drop(self, lane: Lane, taken_at: int, observations: int) -> None:
+        self.count(taken_at, dropped=observations)
+        self.dropped[lane] += 1
+        self.state.dropped[lane] += 1
+        self.state.dropped_since = self.state.dropped_since or taken_at
 
 
 class Outbox:
@@ -121,38 +144,54 @@ class Outbox:
         self._community = community
         self._gateway = gateway
         self._max_bytes = max_bytes
-        self._commit_lock = threading.Lock()
+        self._file_lock = threading.RLock()
         self._state_lock = threading.Lock()
-        self._waiting: list[_Request] = []
-        self._lanes: dict[Lane, _Lane] = {}
+        self._group: GroupCommit[_Request] = GroupCommit(self._commit)
         self._connection: sqlite3.Connection | None = None
-        self.bootid = ""
-        self.dropped = 0
+        self._state = State("")
+        self._tallies: Tallies = {}
+        self._lanes = {lane: _Lane(0, 0) for lane in Lane}
 
     @property
     def file(self) -> Path:
         """The SQLite file."""
         return self._folder / "outbox.db"
 
+    @property
+    def bootid(self) -> str:
+        """Names the outbox on the wire; empty before it was opened."""
+        return self._state.bootid
+
+    @property
+    def dropped(self) -> Mapping[Lane, int]:
+        """How many messages of each lane were given up since the outbox was made."""
+        return self._state.dropped
+
+    @property
+    def untold(self) -> int:
+        """How many of those no message of `Fill.DROPS` has told yet."""
+        return sum(self._state.dropped.values()) - sum(self._state.told.values())
+
     def open(self) -> None:
-        """Open the file, or make it with a new bootid. A damaged one is put aside, and told; OutboxError if locked."""
+        """Open the file, or make it with a new bootid. OutboxError if it is locked or newer than this program.
+
+        One that is damaged beyond reading is put aside, and told; of another, what can be read goes on.
+        """
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._open()
-        except sqlite3.OperationalError as error:
-            raise self._error(error) from None
-        except sqlite3.DatabaseError as error:
-            aside = self.file.with_name(f"damaged-{new_bootid()}.db")
-            _log.error("the outbox %s is damaged (%s); it is put aside as %s", self.file, error, aside.name)
+            try:
+                self._open()
+            except sqlite3.DatabaseError as error:
+                if not outboxfile.is_damage(error):
+                    raise
+                self._open_damaged(error)
+        except (sqlite3.Error, OSError, outboxfile.TooNew) as error:
             self.close()
-            self.file.replace(aside)
-            self._open()
-        except OSError as error:
             raise self._error(error) from None
 
     def close(self) -> None:
         """Close the file. Closing twice is allowed."""
-        with self._commit_lock:
+        with self._file_lock:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
@@ -165,13 +204,7 @@ class Outbox:
         Either all others are kept, or none and OutboxError is raised.
         """
         request = _Request(drafts)
-        with self._state_lock:
-            self._waiting.append(request)
-        with self._commit_lock:
-            if not request.done:
-                with self._state_lock:
-                    group, self._waiting = self._waiting, []
-                self._commit(group)
+        self._group.join(request)
         if request.error is not None:
             raise request.error
         return request.refused
@@ -179,36 +212,64 @@ class Outbox:
     def _commit(self, group: Sequence[_Request]) -> None:
         error: OutboxError | None = self._error(RuntimeError("interrupted"))
         try:
-            fresh = self._encode(group)
-            with self._transaction() as connection:
-                for lane, rows in fresh.items():
-                    connection.executemany(f"INSERT INTO {lane.value} VALUES (?, ?)", rows)  # noqa: S608  (our own names)
-                gone = self._remove_forgotten(connection)
-                added = sum(_size(rows) for rows in fresh.values()) - sum(cut.size for cut in gone.values())
-                cuts = self._make_room(connection, added)
-                dropped = sum(cut.count for cut in cuts.values())
-                nexts = {lane: state.next + len(fresh[lane]) for lane, state in self._lanes.items()}
-                self._write_state(connection, nexts, self.dropped + dropped)
+            with self._file_lock:
+                self._whole(lambda: self._commit_once(group))
+            failpoints.reach("agent.taken")
             error = None
-            self._account(fresh, gone, cuts)
-        except sqlite3.Error as failure:
+        except (sqlite3.Error, OSError) as failure:
             error = self._error(failure)
         finally:
             for request in group:
                 request.error = error
-                request.done = True
 
-    def _encode(self, group: Sequence[_Request]) -> dict[Lane, list[tuple[int, bytes]]]:
-        fresh: dict[Lane, list[tuple[int, bytes]]] = {lane: [] for lane in Lane}
+    def _commit_once(self, group: Sequence[_Request]) -> None:
+        change = self._change()
         for request in group:
+            request.refused = []
             for draft in request.drafts:
-                rows = fresh[draft.lane]
-                sequence = self._lanes[draft.lane].next + len(rows)
                 try:
-                    rows.append((sequence, encode_body(self._message(draft, sequence))))
+                    self._add(change, draft)
                 except Refused as refusal:
                     request.refused.append((draft, refusal))
-        return fresh
+        with outboxfile.transaction(self._open_connection()) as connection:
+            for lane, records in change.fresh.items():
+                rows = [record.row for record in records]
+                connection.executemany(f"INSERT INTO {lane.value} VALUES (?, ?, ?, ?, ?)", rows)  # noqa: S608  (our own names)
+            self._make_room(connection, change)
+            self._write(connection, change)
+        self._account(change)
+
+    def _add(self, change: _Change, draft: Draft) -> None:
+        """Number one draft, encode it and count it. Refused leaves `change` as it was."""
+        lane, sequence = draft.lane, change.state.next[draft.lane]
+        observations = len(draft.readings) or 1
+        body = encode_body(self._message(self._filled(change, draft, observations), sequence))
+        change.fresh[lane].append(Record(sequence, body, draft.agent_time, observations))
+        change.sizes[lane] += len(body) + ROW_BYTES
+        change.state.next[lane] = sequence + 1
+        change.count(draft.agent_time, taken=observations)
+        if draft.fill is Fill.DROPS:
+            change.state.told = dict(change.state.dropped)
+            change.state.dropped_since = 0
+
+    def _filled(self, change: _Change, draft: Draft, observations: int) -> Draft:
+        if draft.fill is Fill.DAYS:
+            today = draft.agent_time // DAY
+            days: dict[str, JsonValue] = {}
+            for day in range(today - _TOLD_DAYS + 1, today + 1):
+                taken, dropped = change.tallies.get(day, (0, 0))
+                if day == today:
+                    taken += observations
+                if taken or dropped:
+                    days[format_time(day * DAY)[:10]] = [taken, dropped]
+            return replace(draft, data={**draft.data, "days": days})
+        if draft.fill is Fill.DROPS:
+            drops: dict[str, JsonValue] = {
+                str(lane): change.state.dropped[lane] - change.state.told[lane] for lane in Lane
+            }
+            since = format_time(change.state.dropped_since)
+            return replace(draft, data={**draft.data, **drops, "since": since})
+        return draft
 
     def _message(self, draft: Draft, sequence: int) -> Message:
         return Message(
@@ -228,42 +289,61 @@ class Outbox:
             readings=draft.readings,
         )
 
-    def _make_room(self, connection: sqlite3.Connection, added: int) -> dict[Lane, _Cut]:
-        """Drop the oldest of bulk, then of urgent, until all fits."""
-        cuts: dict[Lane, _Cut] = {}
-        excess = sum(state.size for state in self._lanes.values()) + added - self._max_bytes
+    # --- one transaction ---
+
+    def _change(self) -> _Change:
+        return _Change(self._state.copy(), dict(self._tallies))
+
+    def _make_room(self, connection: sqlite3.Connection, change: _Change) -> None:
+        """Remove what was forgotten, then drop the oldest of bulk, then of urgent, until all fits."""
+        excess = sum(state.size + change.sizes[lane] for lane, state in self._lanes.items()) - self._max_bytes
+        if excess > 0:
+            excess -= self._remove_forgotten(connection, change)
         for lane in _DROP_ORDER:
             if excess <= 0:
                 break
-            count = freed = last = 0
-            for sequence, size in connection.execute(
-                f"SELECT sequence, length(body) FROM {lane.value} ORDER BY sequence"  # noqa: S608  (our own names)
+            freed = last = 0
+            for sequence, size, taken_at, observations in connection.execute(
+                f"SELECT sequence, length(body), taken_at, observations FROM {lane.value} ORDER BY sequence"  # noqa: S608
             ):
-                count, freed, last = count + 1, freed + size + _ROW_BYTES, sequence
+                freed, last = freed + size + ROW_BYTES, sequence
+                change.drop(lane, taken_at, observations)
                 if freed >= excess:
                     break
-            if count:
-                connection.execute(f"DELETE FROM {lane.value} WHERE sequence <= ?", (last,))  # noqa: S608
-                cuts[lane] = _Cut(last, count, freed)
+            if last:
+                self._cut(connection, change, lane, last, freed)
                 excess -= freed
-        return cuts
 
-    def _account(
-        self, fresh: Mapping[Lane, list[tuple[int, bytes]]], gone: Mapping[Lane, _Cut], cuts: Mapping[Lane, _Cut]
-    ) -> None:
+    def _remove_forgotten(self, connection: sqlite3.Connection, change: _Change) -> int:
+        """Remove what every consumer has; how many bytes that was."""
+        before = sum(change.sizes.values())
+        for lane, state in self._lanes.items():
+            if state.forgotten >= change.state.first[lane]:
+                (freed,) = connection.execute(
+                    f"SELECT coalesce(sum(length(body) + {ROW_BYTES}), 0) FROM {lane.value} WHERE sequence <= ?",  # noqa: S608
+                    (state.forgotten,),
+                ).fetchone()
+                self._cut(connection, change, lane, state.forgotten, freed)
+        return before - sum(change.sizes.values())
+
+    def _cut(self, connection: sqlite3.Connection, change: _Change, lane: Lane, upto: int, freed: int) -> None:
+        connection.execute(f"DELETE FROM {lane.value} WHERE sequence <= ?", (upto,))  # noqa: S608  (our own names)
+        change.state.first[lane] = upto + 1
+        change.sizes[lane] -= freed
+
+    def _write(self, connection: sqlite3.Connection, change: _Change) -> None:
+        outboxfile.write_state(connection, change.state)
+        outboxfile.write_tallies(connection, {day: change.tallies[day] for day in change.days})
+
+    def _account(self, change: _Change) -> None:
         """Bring what is held in memory up to what has been committed."""
         with self._state_lock:
+            self._state, self._tallies = change.state, change.tallies
             for lane, state in self._lanes.items():
-                rows = fresh.get(lane, [])
-                state.next += len(rows)
-                state.size += _size(rows)
-                for cut in filter(None, (gone.get(lane), cuts.get(lane))):
-                    state.size -= cut.size
-                    state.first = max(state.first, cut.upto + 1)
-                state.remember(rows)
-            self.dropped += sum(cut.count for cut in cuts.values())
-        if cuts:
-            told = ", ".join(f"{cut.count} {lane}" for lane, cut in cuts.items())
+                state.size += change.sizes[lane]
+                state.remember(change.fresh[lane], change.state.first[lane])
+        if any(change.dropped.values()):
+            told = ", ".join(f"{count} {lane}" for lane, count in change.dropped.items() if count)
             _log.warning("the outbox is full: the oldest are dropped: %s", told)
 
     # --- sending ---
@@ -272,125 +352,214 @@ class Outbox:
         """What the lane holds now: what every consumer has is no longer counted, though it may still lie in the file."""
         with self._state_lock:
             state = self._lanes[lane]
-            return Held(max(state.first, state.forgotten + 1), state.next, state.size)
+            return Held(max(self._state.first[lane], state.forgotten + 1), self._state.next[lane], state.size)
 
-    def read(self, lane: Lane, start: int, limit: int) -> list[tuple[int, bytes]]:
-        """Up to `limit` messages from sequence `start` on, as (sequence, body)."""
+    def read(self, lane: Lane, start: int, limit: int, max_bytes: int = _READ_BYTES) -> list[bytes]:
+        """The bodies of up to `limit` messages from sequence `start` on, in order, until about `max_bytes` are reached.
+
+        Empty if `start` is not held. A record that is damaged is replaced first.
+        """
         with self._state_lock:
             recent = self._lanes[lane].recent
             if recent and recent[0][0] <= start:
                 skip = start - recent[0][0]
-                return list(islice(recent, skip, skip + limit))
-        with self._commit_lock:
-            query = f"SELECT sequence, body FROM {lane.value} WHERE sequence >= ? ORDER BY sequence LIMIT ?"  # noqa: S608
+                return _bounded((body for _, body in islice(recent, skip, skip + limit)), max_bytes)
+        with self._file_lock:
             try:
-                return self._open_connection().execute(query, (start, limit)).fetchall()
-            except sqlite3.Error as error:
+                return self._whole(lambda: self._read_whole(lane, start, limit, max_bytes))
+            except (sqlite3.Error, OSError) as error:
                 raise self._error(error) from None
 
+    def _read_whole(self, lane: Lane, start: int, limit: int, max_bytes: int) -> list[bytes]:
+        limit = min(limit, self._state.next[lane] - start)
+        if start < self._state.first[lane] or limit <= 0:
+            return []
+        bodies = self._read_sound(lane, start, limit, max_bytes)
+        if not bodies:
+            self._replace_damaged(lane, start)
+            bodies = self._read_sound(lane, start, limit, max_bytes)
+        return bodies
+
+    def _read_sound(self, lane: Lane, start: int, limit: int, max_bytes: int) -> list[bytes]:
+        """Up to the first record that is missing or damaged."""
+        bodies: list[bytes] = []
+        size = 0
+        query = f"SELECT sequence, body, crc FROM {lane.value} WHERE sequence >= ? ORDER BY sequence LIMIT ?"  # noqa: S608
+        try:
+            for expected, (sequence, body, crc) in enumerate(
+                self._open_connection().execute(query, (start, limit)), start
+            ):
+                if sequence != expected or not is_sound(body, crc):
+                    break
+                bodies.append(body)
+                size += len(body)
+                if size >= max_bytes:
+                    break
+        except sqlite3.DatabaseError as error:
+            if not (bodies and outboxfile.is_damage(error)):
+                raise
+        return bodies
+
     def forget(self, lane: Lane, upto: int) -> None:
-        """Every consumer has everything up to `upto`: it goes with the next commit or `tidy`."""
+        """Every consumer has everything up to `upto`: it goes with the next `tidy`, or when there must be room."""
         with self._state_lock:
             state = self._lanes[lane]
-            state.forgotten = max(state.forgotten, min(upto, state.next - 1))
+            state.forgotten = max(state.forgotten, min(upto, self._state.next[lane] - 1))
 
     def tidy(self) -> None:
         """Remove from the file what was forgotten."""
-        with self._commit_lock:
-            if all(state.forgotten < state.first for state in self._lanes.values()):
+        with self._file_lock:
+            if all(state.forgotten < self._state.first[lane] for lane, state in self._lanes.items()):
                 return
             try:
-                with self._transaction() as connection:
-                    gone = self._remove_forgotten(connection)
-            except sqlite3.Error as error:
+                self._whole(self._tidy_once)
+            except (sqlite3.Error, OSError) as error:
                 raise self._error(error) from None
-            self._account({}, gone, {})
 
-    def _remove_forgotten(self, connection: sqlite3.Connection) -> dict[Lane, _Cut]:
-        gone: dict[Lane, _Cut] = {}
-        for lane, state in self._lanes.items():
-            upto = state.forgotten
-            if upto >= state.first:
-                count, freed = connection.execute(
-                    f"SELECT count(*), coalesce(sum(length(body) + {_ROW_BYTES}), 0) FROM {lane.value}"  # noqa: S608
-                    " WHERE sequence <= ?",
-                    (upto,),
-                ).fetchone()
-                connection.execute(f"DELETE FROM {lane.value} WHERE sequence <= ?", (upto,))  # noqa: S608
-                gone[lane] = _Cut(upto, count, freed)
-        return gone
+    def _tidy_once(self) -> None:
+        change = self._change()
+        with outboxfile.transaction(self._open_connection()) as connection:
+            self._remove_forgotten(connection, change)
+            self._write(connection, change)
+        self._account(change)
 
     def renew(self, keep_above: Mapping[Lane, int]) -> None:
-        """Go on under a new bootid, with what lies above the given sequences, numbered from 1."""
-        with self._commit_lock:
-            old, self.bootid = self.bootid, new_bootid()
+        """Go on under a new bootid, with what lies above the given sequences, numbered and counted from 1."""
+        old = self.bootid
+        with self._file_lock:
             try:
-                with self._transaction() as connection:
-                    nexts = {lane: self._renumber(connection, lane, keep_above.get(lane, 0)) for lane in Lane}
-                    self._write_state(connection, nexts, self.dropped)
-            except sqlite3.Error as error:
-                self.bootid = old
+                self._whole(lambda: self._renew_once(keep_above))
+            except (sqlite3.Error, OSError) as error:
                 raise self._error(error) from None
-            self._load()
         _log.warning("the outbox goes on as %s, no longer as %s", self.bootid, old)
 
-    def _renumber(self, connection: sqlite3.Connection, lane: Lane, above: int) -> int:
+    def _renew_once(self, keep_above: Mapping[Lane, int]) -> None:
+        with outboxfile.transaction(self._open_connection()) as connection:
+            state = self._state.copy()
+            state.bootid = new_bootid()
+            for lane in Lane:
+                self._renumber(connection, state, lane, keep_above.get(lane, 0))
+            outboxfile.write_state(connection, state)
+            connection.execute("DELETE FROM tallies")
+            outboxfile.write_tallies(connection, outboxfile.count(connection))
+        self._load()
+
+    def _renumber(self, connection: sqlite3.Connection, state: State, lane: Lane, above: int) -> None:
         connection.execute(f"DELETE FROM {lane.value} WHERE sequence <= ?", (above,))  # noqa: S608  (our own names)
-        sequence = 0
+        fresh = 0
         # Sequences only fall, and the lowest is moved first, so no new one meets an old one.
         for (old,) in connection.execute(f"SELECT sequence FROM {lane.value} ORDER BY sequence").fetchall():  # noqa: S608
-            sequence += 1
-            (body,) = connection.execute(f"SELECT body FROM {lane.value} WHERE sequence = ?", (old,)).fetchone()  # noqa: S608
+            body, crc = connection.execute(f"SELECT body, crc FROM {lane.value} WHERE sequence = ?", (old,)).fetchone()  # noqa: S608
+            if not is_sound(body, crc):
+                connection.execute(f"DELETE FROM {lane.value} WHERE sequence = ?", (old,))  # noqa: S608
+                state.dropped[lane] += 1
+                continue
+            fresh += 1
+            renamed = Record(fresh, _renamed(body, state.bootid, lane, fresh), 0, 0)
             connection.execute(
-                f"UPDATE {lane.value} SET sequence = ?, body = ? WHERE sequence = ?",  # noqa: S608  (our own names)
-                (sequence, _renamed(body, self.bootid, lane, sequence), old),
+                f"UPDATE {lane.value} SET sequence = ?, body = ?, crc = ? WHERE sequence = ?",  # noqa: S608  (our own names)
+                (*renamed.row[:3], old),
             )
-        return sequence + 1
+        state.first[lane], state.next[lane] = 1, fresh + 1
+
+    # --- damage ---
+
+    def _whole(self, work: Callable[[], Result]) -> Result:
+        """Do `work`; if the file proves damaged, save what can be read of it into a new one, and do it again there."""
+        try:
+            return work()
+        except sqlite3.DatabaseError as error:
+            if not outboxfile.is_damage(error):
+                raise
+            self._save(error)
+            return work()
+
+    def _save(self, error: sqlite3.Error) -> None:
+        damaged = self._open_connection()
+        fresh = self.file.with_name("saved.db")
+        saved = outboxfile.rewrite(damaged, fresh, self._state, self._tallies, self._stand_in)
+        damaged.close()
+        aside = outboxfile.put_aside(self.file)
+        fresh.replace(self.file)
+        said = "the outbox %s is damaged (%s): %d records are lost, the others were saved; the old file is %s"
+        _log.error(said, self.file, error, saved.filled, aside.name)
+        self._open()
+
+    def _open_damaged(self, error: sqlite3.Error) -> None:
+        """What lies in the file may still be readable in part; if not, it is put aside."""
+        try:
+            self._state = outboxfile.read_state(self._open_connection())
+            self._tallies = outboxfile.read_tallies(self._open_connection())
+        except (sqlite3.DatabaseError, TypeError, IndexError):
+            self.close()
+            aside = outboxfile.put_aside(self.file)
+            _log.error("the outbox %s is damaged (%s); it is put aside as %s", self.file, error, aside.name)
+            self._open()
+        else:
+            self._save(error)
+
+    def _replace_damaged(self, lane: Lane, sequence: int) -> None:
+        """Put an empty event in the place of one record that is missing or not as it was written."""
+        change = self._change()
+        with outboxfile.transaction(self._open_connection()) as connection:
+            row = connection.execute(
+                f"SELECT length(body), taken_at, observations FROM {lane.value} WHERE sequence = ?",  # noqa: S608
+                (sequence,),
+            ).fetchone()
+            record = self._stand_in(lane, sequence, None if row is None else row[1])
+            connection.execute(f"REPLACE INTO {lane.value} VALUES (?, ?, ?, ?, ?)", record.row)  # noqa: S608  (our own names)
+            change.sizes[lane] += len(record.body) + ROW_BYTES - (0 if row is None else row[0] + ROW_BYTES)
+            change.count(record.taken_at, taken=1)
+            change.drop(lane, record.taken_at, 1 if row is None else row[2])
+            self._write(connection, change)
+        self._account(change)
+        _log.error(
+            "record %d of %s in the outbox %s is damaged: an empty one goes out for it", sequence, lane, self.file
+        )
+
+    def _stand_in(self, lane: Lane, sequence: int, taken_at: int | None = None) -> Record:
+        """What goes out for a damaged record: at the time of the one before it, if its own is not known, since the time of
+        a lane advances by what it carries."""
+        time = self._time_near(lane, sequence) if taken_at is None else taken_at
+        draft = Draft(lane, DROPPED_TYPE, self._gateway, time, time, data={"reason": "corrupt"})
+        return Record(sequence, encode_body(self._message(draft, sequence)), time, 1)
+
+    def _time_near(self, lane: Lane, sequence: int) -> int:
+        for condition in ("sequence < ? ORDER BY sequence DESC", "sequence > ? ORDER BY sequence"):
+            try:
+                row = (
+                    self._open_connection()
+                    .execute(
+                        f"SELECT taken_at FROM {lane.value} WHERE {condition} LIMIT 1",  # noqa: S608  (our own names)
+                        (sequence,),
+                    )
+                    .fetchone()
+                )
+            except sqlite3.DatabaseError:
+                continue
+            if row is not None:
+                return int(row[0])
+        return max(self._tallies, default=0) * DAY
 
     # --- the file ---
 
     def _open(self) -> None:
-        # Exclusive: a second agent on the same outbox is refused, instead of giving sequences twice.
-        connection = sqlite3.connect(self.file, timeout=1.0, isolation_level=None, check_same_thread=False)
-        self._connection = connection
-        for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=FULL", "journal_size_limit=4000000"):
-            connection.execute(f"PRAGMA {pragma}").fetchall()
-        with self._transaction():
-            for statement in filter(str.strip, _SCHEMA.split(";")):
-                connection.execute(statement)
-            connection.execute("INSERT OR IGNORE INTO outbox VALUES (1, ?, 1, 1, 0)", (new_bootid(),))
+        self._connection = outboxfile.connect(self.file)
+        outboxfile.prepare(self._connection)
         self._load()
 
     def _load(self) -> None:
         connection = self._open_connection()
-        self.bootid, urgent, bulk, self.dropped = connection.execute(
-            "SELECT bootid, urgent_next, bulk_next, dropped FROM outbox"
-        ).fetchone()
-        for lane, upcoming in ((Lane.URGENT, urgent), (Lane.BULK, bulk)):
-            first, size = connection.execute(
-                f"SELECT min(sequence), coalesce(sum(length(body) + {_ROW_BYTES}), 0) FROM {lane.value}"  # noqa: S608
+        state = outboxfile.read_state(connection)
+        tallies = outboxfile.read_tallies(connection)
+        lanes = {}
+        for lane in Lane:
+            (size,) = connection.execute(
+                f"SELECT coalesce(sum(length(body) + {ROW_BYTES}), 0) FROM {lane.value}"  # noqa: S608  (our own names)
             ).fetchone()
-            first = upcoming if first is None else first
-            with self._state_lock:
-                self._lanes[lane] = _Lane(first, upcoming, size, forgotten=first - 1)
-
-    def _write_state(self, connection: sqlite3.Connection, nexts: Mapping[Lane, int], dropped: int) -> None:
-        connection.execute(
-            "UPDATE outbox SET bootid = ?, urgent_next = ?, bulk_next = ?, dropped = ?",
-            (self.bootid, nexts[Lane.URGENT], nexts[Lane.BULK], dropped),
-        )
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        connection = self._open_connection()
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield connection
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
+            lanes[lane] = _Lane(size, forgotten=state.first[lane] - 1)
+        with self._state_lock:
+            self._state, self._tallies, self._lanes = state, tallies, lanes
 
     def _open_connection(self) -> sqlite3.Connection:
         if self._connection is None:
@@ -403,11 +572,18 @@ class Outbox:
         )
 
 
+def _bounded(bodies: Iterable[bytes], max_bytes: int) -> list[bytes]:
+    taken: list[bytes] = []
+    size = 0
+    for body in bodies:
+        taken.append(body)
+        size += len(body)
+        if size >= max_bytes:
+            break
+    return taken
+
+
 def _renamed(body: bytes, bootid: str, lane: Lane, sequence: int) -> bytes:
     document = orjson.loads(body)
     document.update(id=f"{bootid}-{lane}-{sequence}", bootid=bootid, sequence=str(sequence).zfill(19))
     return orjson.dumps(document)
-
-
-def _size(rows: Sequence[tuple[int, bytes]]) -> int:
-    return sum(len(body) + _ROW_BYTES for _, body in rows)

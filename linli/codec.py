@@ -96,6 +96,12 @@ def with_oldest(body: bytes, oldest: int) -> bytes:
     return b'%s,"oldest":"%s"}' % (body[:-1], _padded(oldest).encode())
 
 
+def with_oldest_each(bodies: Sequence[bytes], oldest: int) -> list[bytes]:
+    """`with_oldest` of many."""
+    end = b',"oldest":"%s"}' % _padded(oldest).encode()
+    return [body[:-1] + end for body in bodies]
+
+
 def encode(message: Message) -> bytes:
     """The whole payload of a lane message."""
     return with_oldest(encode_body(message), message.oldest)

@@ -5,7 +5,7 @@ import logging
 import random
 import ssl
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,10 @@ _log = logging.getLogger(__name__)
 MAX_QUEUED = 10_000
 """Messages that paho holds while the socket is busy; above it `publish` says False."""
 
+MAX_JOINED = 64
+"""Pieces of joined messages that may wait for the socket: about 4 MB."""
+
+_JOIN_BYTES = 64 * 1024
 _FIRST_DELAY_S, _LAST_DELAY_S = 0.2, 5.0
 
 
@@ -116,6 +120,24 @@ class PahoClient:
             return False
         return self._client.publish(topic, payload, qos, retain).rc == MQTTErrorCode.MQTT_ERR_SUCCESS
 
+    def publish_many(self, topic: str, payloads: Sequence[bytes], qos: int = 0) -> int:
+        """Hand over several messages of one topic, in order; how many were taken, from the first on.
+
+        At QoS 0 they go to the socket joined, in pieces of about 64 KB: a tenth of the work of as many calls of `publish`.
+        """
+        if qos:
+            return next(
+                (n for n, payload in enumerate(payloads) if not self.publish(topic, payload, qos)), len(payloads)
+            )
+        taken = 0
+        for joined, upto in _joined(topic.encode(), payloads):
+            if not self.connected or len(self._client._out_packet) >= MAX_JOINED:
+                break
+            # what paho's own publish does at QoS 0, for many packets at once; a view, since paho slices what is left to send
+            self._client._packet_queue(paho.PUBLISH, memoryview(joined), 0, 0, paho.MQTTMessageInfo(0))  # type: ignore[arg-type]
+            taken = upto
+        return taken
+
     @property
     def connected(self) -> bool:
         """Whether the broker has accepted the connection and it still stands."""
@@ -203,6 +225,34 @@ class PahoClient:
             _log.warning("a message came on a topic that is not UTF-8; it is dropped")
             return
         self._on_message(topic, bytes(message.payload), message.retain)
+
+
+def _joined(topic: bytes, payloads: Sequence[bytes]) -> Iterator[tuple[bytes, int]]:
+    """PUBLISH packets at QoS 0 (MQTT 3.1.1, 3.3), joined to pieces; with each how many payloads are sent after it."""
+    name = len(topic).to_bytes(2, "big") + topic
+    parts: list[bytes] = []
+    size = 0
+    headers: dict[int, bytes] = {}
+    for count, payload in enumerate(payloads, 1):
+        length = len(payload)
+        header = headers.get(length)
+        if header is None:
+            header = headers[length] = b"\x30" + _remaining_length(len(name) + length) + name
+        parts += (header, payload)
+        size += len(header) + length
+        if size >= _JOIN_BYTES or count == len(payloads):
+            yield b"".join(parts), count
+            parts, size = [], 0
+
+
+def _remaining_length(number: int) -> bytes:
+    """Seven bits a byte, the lowest first (2.2.3)."""
+    digits = bytearray()
+    while True:
+        number, digit = divmod(number, 128)
+        digits.append(digit | 0x80 if number else digit)
+        if not number:
+            return bytes(digits)
 
 
 def _leave_to_loop(_client: paho.Client, _data: Any, _socket: Any) -> None:

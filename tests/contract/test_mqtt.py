@@ -212,6 +212,23 @@ def test_two_threads_may_publish(world: World) -> None:
         assert _of(listener, f"t/thread/{letter}") == [bytes([letter]) * (40_000 + number) for number in range(60)]
 
 
+@pytest.mark.parametrize("qos", [0, 1])
+def test_many_at_once_arrive_whole_and_in_order(world: World, qos: int) -> None:
+    """Of every size that needs another length header, among single ones, also when the socket takes only part of them."""
+    _, listener = _subscribed(world, "t/many", "t/one")
+    sender = world.client()
+    assert sender.publish_many("t/many", [b"too early"], qos) == 0
+    Listener().start(sender)
+    sizes = [0, 1, 100, 120, 121, 122, 16_000, 16_376, 16_377, 70_000, 500_000, 3]
+    payloads = [bytes([number]) * size for number, size in enumerate(sizes)]
+    assert sender.publish_many("t/many", [], qos) == 0
+    for _ in range(4):
+        assert sender.publish_many("t/many", payloads, qos) == len(payloads)
+        assert sender.publish("t/one", b"between")
+    eventually(lambda: len(_of(listener, "t/many")) == 4 * len(payloads) and len(_of(listener, "t/one")) == 4)
+    assert _of(listener, "t/many") == 4 * payloads
+
+
 def test_retained_is_told_to_who_comes_later_and_flagged(world: World) -> None:
     """The flag is what tells a status of long ago from one that has just been said."""
     sender = world.client()
@@ -413,6 +430,32 @@ def test_a_full_queue_says_false(mosquitto: brokers.BrokerProcess, monkeypatch: 
     assert taken >= 50
     release.set()
     eventually(lambda: client.publish("t", b"room again"))
+    client.stop()
+
+
+@pytest.mark.integration
+def test_a_full_queue_takes_only_the_first_of_many(mosquitto: brokers.BrokerProcess) -> None:
+    """Joined messages are bounded in bytes; who is told how many were taken goes on from there."""
+    release = threading.Event()
+    heard: list[bytes] = []
+
+    def on_message(_topic: str, payload: bytes, _retained: bool) -> None:
+        release.wait(20)
+        heard.append(payload)
+
+    client = PahoClient(MqttConfig("127.0.0.1", mosquitto.port), "test")
+    client.subscribe(["t"], 0)
+    client.start(on_message, lambda: None, lambda _reason: None)
+    eventually(lambda: client.connected)
+    sent = 0
+    payloads = [f"{number:06d}".encode() * 1000 for number in range(10_000)]
+    while (taken := client.publish_many("t", payloads[sent : sent + 50])) == 50:
+        sent += taken
+    sent += taken
+    assert sent < 10_000
+    release.set()
+    eventually(lambda: len(heard) >= 10)
+    assert heard == payloads[: len(heard)]
     client.stop()
 
 

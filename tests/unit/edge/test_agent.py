@@ -165,12 +165,12 @@ def test_both_lanes_carry_heartbeats_by_the_clock(world: World) -> None:
 
 
 def test_urgent_does_not_wait_behind_bulk(world: World) -> None:
-    """A backlog of readings is on its way; the alarm overtakes it."""
-    world.ingest.deaf = world.rules.deaf = True
+    """Readings wait for the connection, and an alarm behind them: it overtakes them."""
+    world.client.cut()
     readings = [Reading("d1", "temperature", world.clock.now() + n, float(n), "Cel") for n in range(40_000)]
     world.agent.take_readings(readings)
     world.take(1)
-    world.ingest.deaf = world.rules.deaf = False
+    world.client.restore()
     eventually(lambda: world.numbers(world.ingest) == [1])
     eventually(world.drained, timeout=30)
     values = [reading.value for m in world.ingest.events(READINGS_TYPE) for reading in m.readings]

@@ -19,8 +19,9 @@ def draft(number: int = 0, lane: Lane = Lane.URGENT, padding: int = 0) -> Draft:
 
 
 def numbers(outbox: Outbox, lane: Lane, start: int = 1) -> list[tuple[int, object]]:
-    rows = outbox.read(lane, start, 10_000)
-    return [(sequence, orjson.loads(body)["data"]["n"]) for sequence, body in rows]
+    start = max(start, outbox.held(lane).first)
+    documents = [orjson.loads(body) for body in outbox.read(lane, start, 10_000)]
+    return [(int(document["sequence"]), document["data"]["n"]) for document in documents]
 
 
 @pytest.fixture
@@ -76,7 +77,7 @@ def test_it_is_bounded_and_drops_bulk_before_urgent(tmp_path: Path) -> None:
     urgent, bulk = outbox.held(Lane.URGENT), outbox.held(Lane.BULK)
     assert urgent.count == 20
     assert 0 < bulk.count < 20
-    assert outbox.dropped == 20 - bulk.count
+    assert outbox.dropped == {Lane.URGENT: 0, Lane.BULK: 20 - bulk.count}
     assert bulk.next == 21
     assert numbers(outbox, Lane.BULK, bulk.first)[-1] == (20, 19), "the newest is kept"
     for number in range(100):
@@ -84,7 +85,7 @@ def test_it_is_bounded_and_drops_bulk_before_urgent(tmp_path: Path) -> None:
     assert outbox.held(Lane.BULK).count == 0
     assert urgent.size + bulk.size <= 45_000
     assert outbox.held(Lane.URGENT).size <= 45_000
-    assert outbox.dropped == 140 - outbox.held(Lane.URGENT).count
+    assert outbox.dropped == {Lane.URGENT: 120 - outbox.held(Lane.URGENT).count, Lane.BULK: 20}
     dropped = outbox.dropped
     outbox.close()
     outbox.open()
@@ -160,7 +161,7 @@ def test_renewing_numbers_anew_what_is_kept(outbox: Outbox) -> None:
     assert outbox.bootid != old
     assert numbers(outbox, Lane.URGENT) == [(1, 5), (2, 6)]
     assert numbers(outbox, Lane.BULK) == [(1, 7)]
-    document = orjson.loads(outbox.read(Lane.URGENT, 1, 1)[0][1])
+    document = orjson.loads(outbox.read(Lane.URGENT, 1, 1)[0])
     assert document["bootid"] == outbox.bootid
     assert document["id"] == f"{outbox.bootid}-urgent-1"
     outbox.take([draft(8)])
@@ -171,8 +172,10 @@ def test_renewing_numbers_anew_what_is_kept(outbox: Outbox) -> None:
 def test_reading_reaches_behind_what_is_in_memory(outbox: Outbox) -> None:
     """What was taken long ago comes from the file, what is new from memory; nobody sees the difference."""
     outbox.take([draft(number, padding=2000) for number in range(1, 1001)])
-    assert [sequence for sequence, _ in outbox.read(Lane.URGENT, 1, 3)] == [1, 2, 3]
-    assert [sequence for sequence, _ in outbox.read(Lane.URGENT, 999, 10)] == [999, 1000]
+    assert numbers(outbox, Lane.URGENT)[:3] == [(1, 1), (2, 2), (3, 3)]
+    assert numbers(outbox, Lane.URGENT, 999) == [(999, 999), (1000, 1000)]
+    assert len(outbox.read(Lane.URGENT, 1, 1000, max_bytes=10_000)) == 5, "bounded in bytes, too"
+    assert len(outbox.read(Lane.URGENT, 999, 1000, max_bytes=1)) == 1
     assert outbox.read(Lane.URGENT, 1001, 10) == []
     outbox.close()
 

@@ -1,0 +1,324 @@
+"""The file of an outbox: its schema and versions, and what can be saved of one that is damaged. SQLite, one connection.
+
+`user_version` is the version of the format. 1 (written as 0) is what 0.1 wrote: one count of drops, and records of a
+sequence and a body. 2 has for each record a CRC-32 of its body, when the agent took it and how many observations it holds,
+and for each lane its lowest sequence, so that a record that is missing is known to be; and the tallies of each day.
+"""
+
+import sqlite3
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import orjson
+
+from linli.clock import DAY, parse_time
+from linli.errors import LinliError
+from linli.i18n import Text
+from linli.ids import new_bootid
+from linli.model import READINGS_TYPE, Lane
+
+VERSION = 2
+ROW_BYTES = 48
+"""What a record takes on the disk beside its body, about."""
+
+_KEPT_DAYS = 40
+_SCHEMA = """
+CREATE TABLE outbox (
+    one INTEGER PRIMARY KEY CHECK (one = 1), bootid TEXT NOT NULL,
+    urgent_first INTEGER NOT NULL, urgent_next INTEGER NOT NULL,
+    bulk_first INTEGER NOT NULL, bulk_next INTEGER NOT NULL,
+    urgent_dropped INTEGER NOT NULL, bulk_dropped INTEGER NOT NULL,
+    urgent_told INTEGER NOT NULL, bulk_told INTEGER NOT NULL, dropped_since INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS urgent (
+    sequence INTEGER PRIMARY KEY, body BLOB NOT NULL, crc INTEGER NOT NULL DEFAULT 0,
+    taken_at INTEGER NOT NULL DEFAULT 0, observations INTEGER NOT NULL DEFAULT 1);
+CREATE TABLE IF NOT EXISTS bulk (
+    sequence INTEGER PRIMARY KEY, body BLOB NOT NULL, crc INTEGER NOT NULL DEFAULT 0,
+    taken_at INTEGER NOT NULL DEFAULT 0, observations INTEGER NOT NULL DEFAULT 1);
+CREATE TABLE tallies (day INTEGER PRIMARY KEY, taken INTEGER NOT NULL, dropped INTEGER NOT NULL);
+"""
+_NEW_COLUMNS = (
+    "crc INTEGER NOT NULL DEFAULT 0",
+    "taken_at INTEGER NOT NULL DEFAULT 0",
+    "observations INTEGER NOT NULL DEFAULT 1",
+)
+_DAMAGE = frozenset((sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB))
+_UNREADABLE = frozenset((sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ))
+
+
+class TooNew(LinliError):
+    """The file was written by a newer version of the agent."""
+
+
+@dataclass(slots=True)
+class State:
+    """The one row of table outbox. `told`: how many drops have been reported; `dropped_since`: when those that have not
+    been began, in microseconds, 0 if there are none."""
+
+    bootid: str
+    first: dict[Lane, int] = field(default_factory=lambda: dict.fromkeys(Lane, 1))
+    next: dict[Lane, int] = field(default_factory=lambda: dict.fromkeys(Lane, 1))
+    dropped: dict[Lane, int] = field(default_factory=lambda: dict.fromkeys(Lane, 0))
+    told: dict[Lane, int] = field(default_factory=lambda: dict.fromkeys(Lane, 0))
+    dropped_since: int = 0
+
+    def copy(self) -> "State":
+        """One to change."""
+        return State(self.bootid, {**self.first}, {**self.next}, {**self.dropped}, {**self.told}, self.dropped_since)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One message as the file has it."""
+
+    sequence: int
+    body: bytes
+    taken_at: int
+    observations: int
+
+    @property
+    def row(self) -> tuple[int, bytes, int, int, int]:
+        """The columns, with the check of the body."""
+        return (self.sequence, self.body, zlib.crc32(self.body), self.taken_at, self.observations)
+
+
+Tallies = dict[int, tuple[int, int]]
+"""Day since 1970 -> observations taken and dropped."""
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether what SQLite says is about the file's content, and trying again will not help."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return isinstance(code, int) and (code & 0xFF in _DAMAGE or code in _UNREADABLE)
+
+
+def is_sound(body: object, crc: object) -> bool:
+    """Whether a record is as it was written."""
+    return isinstance(body, bytes) and zlib.crc32(body) == crc
+
+
+# --- opening --------------------------------------------------------------------------------------------------------
+
+
+def connect(file: Path) -> sqlite3.Connection:
+    """Open `file`, for this process alone: a second agent on it is refused, instead of giving sequences twice."""
+    connection = sqlite3.connect(file, timeout=1.0, isolation_level=None, check_same_thread=False)
+    try:
+        for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=FULL", "journal_size_limit=4000000"):
+            connection.execute(f"PRAGMA {pragma}").fetchall()
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """All or nothing."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield connection
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """Make the tables of a new file, or bring an older one up to date. TooNew if it is newer than this program."""
+    with transaction(connection):
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version > VERSION:
+            raise TooNew(
+                Text(
+                    f"其格式版本为 {version}，本程序只认得 {VERSION}：请升级邻里，或换一个发件箱目录",
+                    f"its format is version {version}, this program knows {VERSION}: upgrade Linli, or use another folder",
+                )
+            )
+        if version == VERSION:
+            return
+        if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'outbox'").fetchone():
+            _from_version_1(connection)
+        else:
+            create(connection, State(new_bootid()), {})
+
+
+def create(connection: sqlite3.Connection, state: State, tallies: Tallies) -> None:
+    """The tables that are missing, with this state, within the caller's transaction."""
+    for statement in filter(str.strip, _SCHEMA.split(";")):
+        connection.execute(statement)
+    connection.execute(f"INSERT INTO outbox VALUES (1{', ?' * 10})", _values(state))  # noqa: S608  (no value)
+    write_tallies(connection, tallies)
+    connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _from_version_1(connection: sqlite3.Connection) -> None:
+    bootid, urgent, bulk, dropped = connection.execute(
+        "SELECT bootid, urgent_next, bulk_next, dropped FROM outbox"
+    ).fetchone()
+    state = State(bootid, next={Lane.URGENT: urgent, Lane.BULK: bulk})
+    state.dropped[Lane.BULK] = state.told[Lane.BULK] = dropped
+    connection.execute("DROP TABLE outbox")
+    connection.create_function("crc32", 1, zlib.crc32, deterministic=True)
+    connection.create_function("taken_at", 1, lambda body: described(body)[0], deterministic=True)
+    connection.create_function("observations", 1, lambda body: described(body)[1], deterministic=True)
+    for lane in Lane:
+        for column in _NEW_COLUMNS:
+            connection.execute(f"ALTER TABLE {lane.value} ADD COLUMN {column}")
+        connection.execute(
+            f"UPDATE {lane.value} SET crc = crc32(body), taken_at = taken_at(body), observations = observations(body)"  # noqa: S608
+        )
+        (first,) = connection.execute(f"SELECT min(sequence) FROM {lane.value}").fetchone()  # noqa: S608
+        state.first[lane] = state.next[lane] if first is None else first
+    create(connection, state, {})
+    write_tallies(connection, count(connection))
+
+
+def described(body: bytes) -> tuple[int, int]:
+    """When the agent took the message, and how many observations it holds, from the message itself."""
+    document = orjson.loads(body)
+    packed = document["type"] == READINGS_TYPE
+    return parse_time(document["agenttime"]), len(document["data"]) if packed else 1
+
+
+# --- its one row, and the days --------------------------------------------------------------------------------------
+
+
+def read_state(connection: sqlite3.Connection) -> State:
+    """The row of table outbox."""
+    row = connection.execute("SELECT * FROM outbox").fetchone()
+    urgent, bulk = Lane.URGENT, Lane.BULK
+    return State(
+        row[1],
+        {urgent: row[2], bulk: row[4]},
+        {urgent: row[3], bulk: row[5]},
+        {urgent: row[6], bulk: row[7]},
+        {urgent: row[8], bulk: row[9]},
+        row[10],
+    )
+
+
+def write_state(connection: sqlite3.Connection, state: State) -> None:
+    """Write the row of table outbox anew."""
+    connection.execute(f"REPLACE INTO outbox VALUES (1{', ?' * 10})", _values(state))  # noqa: S608  (no value)
+
+
+def _values(state: State) -> tuple[str | int, ...]:
+    urgent, bulk = Lane.URGENT, Lane.BULK
+    return (
+        state.bootid,
+        state.first[urgent],
+        state.next[urgent],
+        state.first[bulk],
+        state.next[bulk],
+        state.dropped[urgent],
+        state.dropped[bulk],
+        state.told[urgent],
+        state.told[bulk],
+        state.dropped_since,
+    )
+
+
+def read_tallies(connection: sqlite3.Connection) -> Tallies:
+    """The last days."""
+    rows = connection.execute("SELECT day, taken, dropped FROM tallies ORDER BY day DESC LIMIT ?", (_KEPT_DAYS,))
+    return {day: (taken, dropped) for day, taken, dropped in rows}
+
+
+def write_tallies(connection: sqlite3.Connection, tallies: Mapping[int, tuple[int, int]]) -> None:
+    """Set these days."""
+    rows = [(day, *pair) for day, pair in tallies.items()]
+    connection.executemany("REPLACE INTO tallies VALUES (?, ?, ?)", rows)
+
+
+def count(connection: sqlite3.Connection) -> Tallies:
+    """The tallies of a file of which nothing is known but the records that it holds."""
+    rows = connection.execute(
+        "SELECT taken_at / ?, sum(observations) FROM (SELECT taken_at, observations FROM urgent"
+        " UNION ALL SELECT taken_at, observations FROM bulk) GROUP BY 1",
+        (DAY,),
+    )
+    return {day: (taken, 0) for day, taken in rows}
+
+
+# --- what is damaged ------------------------------------------------------------------------------------------------
+
+
+def readable(connection: sqlite3.Connection, lane: Lane, first: int, last: int) -> Iterator[Record | int]:
+    """Each record from `first` to `last`; its sequence alone where it is missing, damaged or cannot be read."""
+    query = f"SELECT body, crc, taken_at, observations FROM {lane.value} WHERE sequence = ?"  # noqa: S608  (our own names)
+    for sequence in range(first, last + 1):
+        row = None
+        try:
+            row = connection.execute(query, (sequence,)).fetchone()
+        except sqlite3.DatabaseError as error:
+            if not is_damage(error):
+                raise
+        if row is not None and is_sound(row[0], row[1]):
+            yield Record(sequence, row[0], row[2], row[3])
+        else:
+            yield sequence
+
+
+def put_aside(file: Path) -> Path:
+    """Give a damaged file and its log another name, in place of one that was put aside before; the new name."""
+    for old in file.parent.glob("damaged-*"):
+        old.unlink()
+    aside = file.with_name(f"damaged-{new_bootid()}.db")
+    for end in ("-wal", "-shm"):
+        log = file.with_name(file.name + end)
+        if log.exists():
+            log.replace(aside.with_name(aside.name + end))
+    file.replace(aside)
+    return aside
+
+
+@dataclass(slots=True)
+class Saved:
+    """What became of a damaged file: the new one's state and tallies, and how many records were filled in (they count as
+    dropped)."""
+
+    state: State
+    tallies: Tallies
+    filled: int = 0
+
+
+def rewrite(
+    damaged: sqlite3.Connection, file: Path, state: State, tallies: Tallies, fill: Callable[[Lane, int], Record]
+) -> Saved:
+    """Write to the new `file` what can be read of `damaged`, and what `fill` gives for each record that cannot be."""
+    file.unlink(missing_ok=True)
+    saved = Saved(state.copy(), dict(tallies))
+    fresh = sqlite3.connect(file, isolation_level=None)
+    try:
+        fresh.execute("PRAGMA synchronous=FULL")
+        with transaction(fresh):
+            create(fresh, state, {})
+            for lane in Lane:
+                for found in readable(damaged, lane, state.first[lane], state.next[lane] - 1):
+                    record = found if isinstance(found, Record) else _filled(saved, lane, fill(lane, found))
+                    fresh.execute(f"INSERT INTO {lane.value} VALUES (?, ?, ?, ?, ?)", record.row)  # noqa: S608
+            write_state(fresh, saved.state)
+            write_tallies(fresh, saved.tallies)
+    finally:
+        fresh.close()
+    return saved
+
+
+def _filled(saved: Saved, lane: Lane, record: Record) -> Record:
+    """Count one record that stands in for another: how many observations that held, nobody knows any more."""
+    add(saved.tallies, record.taken_at, taken=record.observations, dropped=1)
+    saved.state.dropped[lane] += 1
+    saved.filled += 1
+    return record
+
+
+def add(tallies: Tallies, taken_at: int, taken: int = 0, dropped: int = 0) -> None:
+    """Count observations on the day of `taken_at`."""
+    day = taken_at // DAY
+    before = tallies.get(day, (0, 0))
+    tallies[day] = (before[0] + taken, before[1] + dropped)
