@@ -59,10 +59,14 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """`devices` spread evenly over `gateways`, and these over a few communities. `seed`: of the values."""
+    """`devices` spread evenly over `gateways`, and these over a few communities.
+
+    `quantities`: of each device at most so many are sent. `seed`: of the values.
+    """
 
     gateways: int
     devices: int
+    quantities: int = 4
     seed: int = 1
 
     def gateway(self, number: int) -> str:
@@ -97,7 +101,7 @@ class Fleet:
                 tuple(round(rng.gauss(middle, spread / 3), 3) for _ in range(_VALUES)),
             )
             for number in range(gateway, self.devices, self.gateways)
-            for quantity, (middle, spread) in kinds[number % len(kinds)][1].items()
+            for quantity, (middle, spread) in islice(kinds[number % len(kinds)][1].items(), self.quantities)
         ]
 
     def messages(self, gateway: int, bootid: str, per_message: int, start: int, rate: float) -> Iterator[Message]:

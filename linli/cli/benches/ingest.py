@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from linli.cli.benches import agents, influxd, lanes
+from linli.cli.benches import agents, alone, influxd, lanes
 from linli.cli.benches.disk import disk_folder, file_system
 from linli.cli.benches.lanes import Load, Outcome, Phase
 from linli.cli.benches.measured import Measured
@@ -22,6 +22,9 @@ _QUICK_SINGLE = Load(messages=110_000, paced=60_000, rate=10_000)
 _PACKED = Load(messages=20_000, per_message=100, rate=1_500, consumers=("ingest",))
 _QUICK_PACKED = replace(_PACKED, messages=6_000)
 _EVENTS, _QUICK_EVENTS = 60_000, 20_000
+_PIPELINE, _QUICK_PIPELINE = 10_000, 4_000
+_FEW, _MANY = 100, 100_000
+_GROWTH_ROWS, _GROWTH_PACKED, _GROWTH_SINGLE = 2_000_000, 400_000, 60_000
 
 
 class _Report:
@@ -53,7 +56,7 @@ def measure(settings: Settings, quick: bool) -> Measured:
     report = _Report()
     with tempfile.TemporaryDirectory(prefix="linli-bench-", dir=disk_folder()) as name:
         folder = Path(name)
-        for step in (_agent, _single, _packed_sqlite, _packed_influx):
+        for step in (_pipeline, _growth, _agent, _single, _packed_sqlite, _packed_influx):
             _in_folder(step, report, settings, folder, quick)
         report.notes.append(Text(f"文件系统：{file_system(folder)}", f"file system: {file_system(folder)}"))
     setting = {"file_system": file_system(Path(name).parent)}
@@ -66,6 +69,38 @@ _Step = Callable[[_Report, Settings, Path, bool], None]
 def _in_folder(step: _Step, report: _Report, settings: Settings, folder: Path, quick: bool) -> None:
     with tempfile.TemporaryDirectory(prefix=step.__name__.strip("_") + "-", dir=folder) as own:
         step(report, settings, Path(own), quick)
+
+
+def _pipeline(report: _Report, settings: Settings, _folder: Path, quick: bool) -> None:
+    cost = alone.pipeline(settings.clock(), _QUICK_PIPELINE if quick else _PIPELINE)
+    report.metrics["pipeline_readings_per_s"] = cost.rate
+    report.costs["pipeline"] = {"ingest": {"cpu_s_per_million": cost.cpu_s_per_million}}
+
+
+def _growth(report: _Report, settings: Settings, folder: Path, quick: bool) -> None:
+    if quick:
+        report.notes.append(
+            Text("growth_ratio 需要一分钟，--quick 不测", "growth_ratio takes a minute: --quick leaves it out")
+        )
+        return
+    few, many = (
+        alone.growth(settings.clock(), folder, devices, _GROWTH_ROWS, _GROWTH_PACKED, _GROWTH_SINGLE)
+        for devices in (_FEW, _MANY)
+    )
+    packed = many.packed.cpu_s_per_million / few.packed.cpu_s_per_million
+    single = many.single.cpu_s_per_million / few.single.cpu_s_per_million
+    report.metrics["growth_ratio"] = max(packed, single)
+    for grown in (few, many):
+        report.costs[f"growth_{grown.devices}_devices"] = {
+            "packed": {"cpu_s_per_million": grown.packed.cpu_s_per_million, "file_mb": grown.megabytes},
+            "single": {"cpu_s_per_million": grown.single.cpu_s_per_million, "file_mb": grown.megabytes},
+        }
+    report.notes.append(
+        Text(
+            f"growth_ratio：成包 {packed:.2f}，单条 {single:.2f}；文件中已有 {_GROWTH_ROWS:,} 行",
+            f"growth_ratio: packed {packed:.2f}, single {single:.2f}; {_GROWTH_ROWS:,} rows were in the file",
+        )
+    )
 
 
 def _agent(report: _Report, settings: Settings, folder: Path, quick: bool) -> None:
