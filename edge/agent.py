@@ -5,22 +5,23 @@ heartbeats and time-outs, urgent before bulk, and sleeps when there is nothing t
 """
 
 import logging
+import math
 import random
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from edge.config import AgentConfig
 from edge.delivery import LaneDelivery, Outcome
-from edge.outbox import Draft, Outbox, OutboxError
-from edge.refusals import REFUSED_TYPE, RefusalReport
-from edge.timing import EventTime, Pace, event_time
+from edge.intake import Intake
+from edge.outbox import Fill, Outbox, OutboxError
+from edge.timing import ClockOffset, Pace
 from linli import __version__, failpoints, topics
 from linli.clock import SECOND, Clock
 from linli.codec import Ack, Status, decode_ack, encode_status, with_oldest_each
 from linli.errors import Refused
-from linli.model import HEARTBEAT_TYPE, READINGS_TYPE, JsonValue, Lane, Reading, TimeSource
+from linli.model import HEARTBEAT_TYPE, JsonValue, Lane
 from linli.ports import MqttClient, Will
 
 _log = logging.getLogger(__name__)
@@ -33,8 +34,10 @@ _TIDY_EVERY_S = 1.0
 _RETRY_S = 1.0
 _HEAR_ALL_S = 10.0
 """Two of the longest retransmit times: by then a consumer that runs has been asked and has answered."""
-_PACKET = 500
-"""Readings that go into one message at most."""
+_TELL_DROPS_EVERY_S = 60.0
+_COMPLAIN_EVERY_S = 10.0
+OUTBOX_DROPPED_TYPE = "linli.outbox.dropped"
+"""The outbox was full and gave up messages: how many of each lane, and since when."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +49,18 @@ class Stats:
     acks: int
     refused: int
     dropped: int
+    dropped_urgent: int
+    dropped_bulk: int
     queue_urgent: int
     queue_bulk: int
+    queue_bytes: int
+    clock_offset_ms: float | None
+    """What the agent's clock is ahead of the server's; None while that is not known."""
     connected: bool
     positions: Mapping[str, Mapping[str, int]]
     """Lane -> consumer -> the sequence up to which it has everything."""
+    next: Mapping[str, int]
+    """Lane -> the sequence that the next message gets."""
 
 
 def last_will(config: AgentConfig, clock: Clock) -> Will:
@@ -59,18 +69,17 @@ def last_will(config: AgentConfig, clock: Clock) -> Will:
     return Will(topics.status_topic(config.community, config.gateway), encode_status(status))
 
 
-class Agent:
-    """One gateway's agent. Making it does nothing yet. `take_...` may be called from any thread between start and stop."""
+class Agent(Intake):
+    """One gateway's agent. Making it does nothing yet. `take...` may be called from any thread between start and stop."""
 
     def __init__(
         self, config: AgentConfig, mqtt: MqttClient, clock: Clock, *, spread: Callable[[], float] = random.random
     ) -> None:
+        outbox = Outbox(config.outbox, config.community, config.gateway, config.outbox_bytes)
+        super().__init__(config.gateway, outbox, clock, self._notify)
         self._config = config
         self._mqtt = mqtt
-        self._clock = clock
         self._spread = spread
-        self._outbox = Outbox(config.outbox, config.community, config.gateway, config.outbox_bytes)
-        self._refusals = RefusalReport()
         self._delivery: dict[Lane, LaneDelivery] = {}
         self._opened_at: dict[Lane, int] = {}
         self._signals: deque[Callable[[], None]] = deque()
@@ -78,11 +87,11 @@ class Agent:
         self._awake = False
         self._stopping = False
         self._thread: threading.Thread | None = None
-        self._counts = dict.fromkeys(("taken", "sent", "acks", "refused"), 0)
-        self._count_lock = threading.Lock()
+        self._sent = self._acks = 0
         self._heartbeat_due = 0
         self._pace = Pace(clock)
-        self._tidied = 0.0
+        self._offset = ClockOffset()
+        self._tidied = self._drops_told = self._complained = -math.inf
         self._restored_at: float | None = None
         self._linked: bool | None = None
         self._on_command: Callable[[bytes], None] | None = None
@@ -98,6 +107,10 @@ class Agent:
         """
         self._outbox.open()
         self._begin_delivery()
+        self._heartbeat_due = 0
+        self._upkeep(
+            self._clock.monotonic()
+        )  # so the first message after a start is a heartbeat: see _renew_when_restored
         self._stopping = False
         self._on_command = on_command
         self._mqtt.subscribe([topics.ack_topic(self._config.community, self._config.gateway, "+")], self._config.qos)
@@ -137,148 +150,24 @@ class Agent:
 
     def stats(self) -> Stats:
         """How it is now."""
-        urgent, bulk = (self._outbox.held(lane) if self._delivery else None for lane in (Lane.URGENT, Lane.BULK))
-        with self._count_lock:
-            counts = dict(self._counts)
+        urgent, bulk = (self._outbox.held(lane) for lane in (Lane.URGENT, Lane.BULK))
+        taken, refused = self.counts
+        dropped = self._outbox.dropped
         return Stats(
-            **counts,
-            dropped=sum(self._outbox.dropped.values()),
-            queue_urgent=urgent.count if urgent else 0,
-            queue_bulk=bulk.count if bulk else 0,
+            taken=taken,
+            sent=self._sent,
+            acks=self._acks,
+            refused=refused,
+            dropped=sum(dropped.values()),
+            dropped_urgent=dropped[Lane.URGENT],
+            dropped_bulk=dropped[Lane.BULK],
+            queue_urgent=urgent.count,
+            queue_bulk=bulk.count,
+            queue_bytes=urgent.size + bulk.size,
+            clock_offset_ms=self._offset.ms(self._clock.monotonic()),
             connected=self._mqtt.connected,
             positions={str(lane): delivery.positions() for lane, delivery in list(self._delivery.items())},
-        )
-
-    # --- intake ---
-
-    def take_event(
-        self,
-        device: str,
-        type: str,
-        data: Mapping[str, JsonValue],
-        *,
-        time: int | None = None,
-        lane: Lane = Lane.URGENT,
-        historic: bool = False,
-        believe_time: bool = False,
-    ) -> None:
-        """Take one discrete event; return once it is in the outbox. OutboxError if it could not be kept.
-
-        `time` is the device's own, in microseconds since 1970 UTC, if it gave one; `believe_time`: the device is known
-        to buffer. An event that breaks a bound of the wire format is refused: counted, logged and reported.
-        """
-        draft = self.event(device, type, data, time=time, lane=lane, historic=historic, believe_time=believe_time)
-        self.take([draft])
-
-    def take_readings(
-        self,
-        readings: Sequence[Reading],
-        *,
-        time_source: TimeSource = TimeSource.DEVICE,
-        historic: bool = False,
-        believe_time: bool = False,
-    ) -> None:
-        """Take readings (bulk lane); return once they are in the outbox. OutboxError if they could not be kept.
-
-        `time_source` says whose clock their times are from; a device's is held to the same rule as that of events.
-        """
-        self.take(self.packets(readings, time_source=time_source, historic=historic, believe_time=believe_time))
-
-    def event(
-        self,
-        device: str,
-        type: str,
-        data: Mapping[str, JsonValue],
-        *,
-        time: int | None = None,
-        lane: Lane = Lane.URGENT,
-        historic: bool = False,
-        believe_time: bool = False,
-        at: int | None = None,
-    ) -> Draft:
-        """What `take_event` would take, for `take`. `at`: when the agent got it, if that is not now."""
-        now = self._clock.now() if at is None else at
-        when = event_time(time, now, buffers=believe_time)
-        return Draft(lane, type, device, when.time, now, when.source, historic or when.historic, data)
-
-    def packets(
-        self,
-        readings: Sequence[Reading],
-        *,
-        time_source: TimeSource = TimeSource.DEVICE,
-        historic: bool = False,
-        believe_time: bool = False,
-        at: int | None = None,
-    ) -> list[Draft]:
-        """What `take_readings` would take, for `take`: a message has one time source, and is historic or not."""
-        now = self._clock.now() if at is None else at
-        groups: dict[tuple[TimeSource, bool], list[Reading]] = {}
-        for reading in readings:
-            when = EventTime(reading.time, time_source)
-            if time_source is TimeSource.DEVICE:
-                when = event_time(reading.time, now, buffers=believe_time)
-            timed = reading if when.time == reading.time else replace(reading, time=when.time)
-            groups.setdefault((when.source, historic or when.historic), []).append(timed)
-        return [
-            self._packet(group[start : start + _PACKET], now, source, is_historic)
-            for (source, is_historic), group in groups.items()
-            for start in range(0, len(group), _PACKET)
-        ]
-
-    def take(self, drafts: Sequence[Draft]) -> None:
-        """Take several at once: with one commit, and one more for each time that what was refused is halved.
-
-        OutboxError if they could not be kept; its `unkept` are those of them that are not, to be taken again.
-        """
-        waiting: Sequence[Draft] = drafts
-        reports: list[Draft] = []
-        try:
-            while waiting or reports:
-                refused = self._keep(waiting, reports)
-                waiting, reports = self._halve(refused)
-        finally:
-            self._notify()
-
-    def _keep(self, waiting: Sequence[Draft], reports: Sequence[Draft]) -> list[tuple[Draft, Refused]]:
-        """Commit both; what was refused of them. Reports that could not be kept are only logged: nobody has more."""
-        try:
-            refused = self._outbox.take([*waiting, *reports])
-        except OutboxError as error:
-            if waiting:
-                raise OutboxError(error.text, waiting) from error
-            _log.error("%d refused inputs could not be reported: %s", len(reports), error)
-            return []
-        self._count("taken", len(waiting) + len(reports) - len(refused))
-        return refused
-
-    def _halve(self, refused: Sequence[tuple[Draft, Refused]]) -> tuple[list[Draft], list[Draft]]:
-        """What to take again of what was refused, and what to report: one bad reading does not take others with it."""
-        halves: list[Draft] = []
-        reports: list[Draft] = []
-        for draft, refusal in refused:
-            if len(draft.readings) > 1:
-                middle = len(draft.readings) // 2
-                halves += [replace(draft, readings=draft.readings[:middle])]
-                halves += [replace(draft, readings=draft.readings[middle:])]
-            else:
-                reports += self._refuse(refusal.reason, refusal.detail, f"{draft.subject}/{draft.type}", b"")
-        return halves, reports
-
-    def refuse(self, reason: str, detail: str, topic: str, payload: bytes) -> None:
-        """Count, log and report an input from the device side that was not taken."""
-        self.take(self._refuse(reason, detail, topic, payload))
-
-    def _refuse(self, reason: str, detail: str, topic: str, payload: bytes) -> list[Draft]:
-        self._count("refused", 1)
-        _log.warning("refused (%s) from %s: %s", reason, topic[:200], detail[:500])
-        with self._count_lock:
-            data = self._refusals.data(reason, detail, topic, payload, self._clock.monotonic())
-        return [] if data is None else [self.event(self._config.gateway, REFUSED_TYPE, data, lane=Lane.BULK)]
-
-    def _packet(self, readings: list[Reading], now: int, source: TimeSource, historic: bool) -> Draft:
-        newest = max(reading.time for reading in readings)
-        return Draft(
-            Lane.BULK, READINGS_TYPE, self._config.gateway, newest, now, source, historic, readings=tuple(readings)
+            next={Lane.URGENT: urgent.next, Lane.BULK: bulk.next},
         )
 
     # --- what the connection says, on its thread ---
@@ -307,7 +196,8 @@ class Agent:
             return
         consumer = parsed.consumer if isinstance(parsed, topics.GatewayTopic) else None
         if consumer in self._config.consumers:
-            self._signal(lambda: self._on_ack(str(consumer), ack))
+            at = self._clock.now()
+            self._signal(lambda: self._on_ack(str(consumer), ack, at))
 
     def _signal(self, handle: Callable[[], None]) -> None:
         self._signals.append(handle)
@@ -346,17 +236,36 @@ class Agent:
         """One round of everything; whether there is more to send at once."""
         while self._signals:
             self._signals.popleft()()
-        self._beat()
         now = self._clock.monotonic()
+        self._upkeep(now)
         self._renew_when_restored(now)
         busy = False
         if self._mqtt.connected:
             for lane in (Lane.URGENT, Lane.BULK):
                 busy |= self._serve(lane, now)
-        if now - self._tidied >= _TIDY_EVERY_S or now < self._tidied:
+        return busy
+
+    def _upkeep(self, now: float) -> None:
+        """What is due beside the sending. A disk that is full fails it, and stops no message that is in the outbox."""
+        for duty in (self._beat, self._tell_drops, self._tidy):
+            try:
+                duty(now)
+            except OutboxError as error:
+                if now - self._complained >= _COMPLAIN_EVERY_S:
+                    self._complained = now
+                    _log.error("%s", error)
+
+    def _tidy(self, now: float) -> None:
+        if now - self._tidied >= _TIDY_EVERY_S:
             self._tidied = now
             self._outbox.tidy()
-        return busy
+
+    def _tell_drops(self, now: float) -> None:
+        """Report at once that the outbox has begun to drop, then what it has dropped since, once a minute."""
+        if self._outbox.untold and now - self._drops_told >= _TELL_DROPS_EVERY_S:
+            self._drops_told = now
+            draft = self.event(self._config.gateway, OUTBOX_DROPPED_TYPE, {})
+            self._outbox.take([replace(draft, fill=Fill.DROPS)])
 
     def _serve(self, lane: Lane, now: float) -> bool:
         """Send a chunk of the lane; whether more of it could go at once."""
@@ -387,7 +296,7 @@ class Agent:
         if taken:
             failpoints.reach("agent.sent")
             delivery.sent(start, taken, size, now)
-        self._count("sent", taken)
+        self._sent += taken
         return size, taken < len(bodies)
 
     def _follow(self, lane: Lane) -> None:
@@ -407,12 +316,16 @@ class Agent:
         for delivery in self._delivery.values():
             delivery.reconnected()
 
-    def _on_ack(self, consumer: str, ack: Ack) -> None:
+    def _on_ack(self, consumer: str, ack: Ack, at: int) -> None:
+        failpoints.reach("agent.acknowledged")
+        now = self._clock.monotonic()
+        if ack.at is not None:
+            self._offset.heard(ack.at, at, now)
         if ack.bootid != self._outbox.bootid:
             return
-        outcome = self._delivery[ack.lane].acknowledge(consumer, ack.upto, self._clock.monotonic())
+        outcome = self._delivery[ack.lane].acknowledge(consumer, ack.upto, now)
         if outcome is Outcome.PROGRESS:
-            self._count("acks", 1)
+            self._acks += 1
         elif outcome is Outcome.RESTORED:
             told = "%s has %s up to %d, which this outbox never sent: an old image of it was restored"
             _log.error(told, consumer, ack.lane, ack.upto)
@@ -432,20 +345,15 @@ class Agent:
         self._opened_at = dict.fromkeys(Lane, 0)
         self._publish_status(online=True)
 
-    def _beat(self) -> None:
+    def _beat(self, _now: float) -> None:
         now = self._clock.now()
         if self._heartbeat_due - HEARTBEAT_EVERY <= now < self._heartbeat_due:
             return
         self._heartbeat_due = now + HEARTBEAT_EVERY
-        stats = self.stats()
-        data: dict[str, JsonValue] = {
-            "version": __version__,
-            "queue_urgent": stats.queue_urgent,
-            "queue_bulk": stats.queue_bulk,
-            "dropped": stats.dropped,
-            "refused": stats.refused,
-        }
-        self._outbox.take([self.event(self._config.gateway, HEARTBEAT_TYPE, data, lane=lane) for lane in Lane])
+        data = heartbeat(self.stats())
+        drafts = [self.event(self._config.gateway, HEARTBEAT_TYPE, data, lane=lane) for lane in Lane]
+        # the days on the lane that holds most of them: what they count was sent before it, but for a few
+        self._outbox.take([replace(draft, fill=Fill.DAYS) if draft.lane is Lane.BULK else draft for draft in drafts])
 
     def _idle_s(self) -> float:
         """How long to sleep when nothing happens: until the next heartbeat or time-out."""
@@ -456,6 +364,23 @@ class Agent:
             waits += [deadline - now for deadline in deadlines if deadline is not None]
         return max(0.001, min(waits))
 
-    def _count(self, name: str, by: int) -> None:
-        with self._count_lock:
-            self._counts[name] += by
+
+def heartbeat(stats: Stats) -> dict[str, JsonValue]:
+    """The data of a heartbeat, as docs/wire.md has it, without `days`, which the outbox adds."""
+    consumers = sorted({name for positions in stats.positions.values() for name in positions})
+    positions: dict[str, JsonValue] = {
+        name: {lane: position[name] for lane, position in stats.positions.items()} for name in consumers
+    }
+    return {
+        "version": __version__,
+        "clock_offset_ms": stats.clock_offset_ms,
+        "queue_urgent": stats.queue_urgent,
+        "queue_bulk": stats.queue_bulk,
+        "queue_bytes": stats.queue_bytes,
+        "dropped_urgent": stats.dropped_urgent,
+        "dropped_bulk": stats.dropped_bulk,
+        "dropped": stats.dropped,
+        "refused": stats.refused,
+        "positions": positions,
+        "next": {str(lane): number for lane, number in stats.next.items()},
+    }

@@ -1,4 +1,5 @@
-"""Whose clock an event time is from: the design's rule, as a function. And how fast the agent's own clock runs."""
+"""Whose clock an event time is from: the design's rule, as a function. How fast the agent's own clock runs, and how far it
+is from the server's."""
 
 from dataclasses import dataclass
 
@@ -8,6 +9,7 @@ from linli.model import TimeSource
 
 TRUSTED = MINUTE
 _LOOK_EVERY_S = 0.1
+_BEST_OF_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +50,30 @@ class Pace:
             self._speed = max(1.0, (now - self._seen[0]) / 1e6 / (real - self._seen[1]))
             self._seen = (now, real)
         return min(max(us, 0) / 1e6 / self._speed, _LOOK_EVERY_S)
+
+
+class ClockOffset:
+    """How far the agent's clock is ahead of the server's: the least of what acknowledgements showed in the last minute.
+
+    One that was sent at the server's time a and is read at the agent's time b shows b - a: the offset and its time on the
+    way. The one that was quickest is the nearest to the offset (as NTP's clock filter takes it, RFC 5905, 10).
+    """
+
+    def __init__(self) -> None:
+        self._since = float("-inf")
+        self._best: int | None = None
+        self._before: int | None = None
+
+    def heard(self, server: int, agent: int, now: float) -> None:
+        """An acknowledgement sent at `server` was read at `agent`, both in microseconds since 1970; `now` is monotonic."""
+        age = now - self._since
+        if age >= _BEST_OF_S:
+            self._before = self._best if age < 2 * _BEST_OF_S else None
+            self._best, self._since = None, now
+        shown = agent - server
+        self._best = shown if self._best is None else min(self._best, shown)
+
+    def ms(self, now: float) -> float | None:
+        """The offset in milliseconds; None if nothing was heard for a minute."""
+        shown = [best for best in (self._best, self._before) if best is not None]
+        return min(shown) / 1000 if shown and now - self._since < 2 * _BEST_OF_S else None

@@ -126,6 +126,7 @@ EVENT_TYPES: dict[str, Text] = {
     "device.downlink.sent": Text("下行已发送", "Downlink sent"),
     "linli.input.refused": Text("网关拒收设备数据", "Device input refused by the gateway"),
     "linli.gateway.heartbeat": Text("网关心跳", "Gateway heartbeat"),
+    "linli.outbox.dropped": Text("网关存储已满，丢弃了消息", "Gateway storage full, messages dropped"),
     "linli.dropped": Text("记录丢失", "Record dropped"),
     "linli.readings": Text("读数", "Readings"),
 }

@@ -18,6 +18,8 @@ class FakeConsumer:
         self.deaf = False
         self.positions = Positions()
         self.skipped = 0
+        self.sent_at: int | None = None
+        """What its acknowledgements say the server's time is."""
         self.client = broker.client()
         self.client.subscribe([topics.any_gateway(topics.Leaf.URGENT), topics.any_gateway(topics.Leaf.BULK)], 0)
         self.client.start(self._came, lambda: None, lambda _reason: None)
@@ -52,4 +54,4 @@ class FakeConsumer:
 
     def _answer(self, key: LaneKey, upto: int) -> None:
         topic = topics.ack_topic(key.community, key.gateway, self.name)
-        self.client.publish(topic, encode_ack(Ack(key.bootid, key.lane, upto)))
+        self.client.publish(topic, encode_ack(Ack(key.bootid, key.lane, upto, self.sent_at)))

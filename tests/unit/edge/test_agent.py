@@ -13,7 +13,7 @@ from edge.agent import Agent, Stats, last_will
 from edge.config import AgentConfig
 from edge.outbox import OutboxError
 from linli import topics
-from linli.clock import MINUTE, SECOND, SystemClock
+from linli.clock import MINUTE, SECOND, SystemClock, format_time, parse_time
 from linli.codec import MAX_MESSAGE_BYTES, decode_status
 from linli.errors import Refused
 from linli.model import HEARTBEAT_TYPE, READINGS_TYPE, Lane, Message, Reading, TimeSource
@@ -151,13 +151,6 @@ def test_both_lanes_carry_heartbeats_by_the_clock(world: World) -> None:
     """Time advances on a quiet lane because of them; a fast clock makes them come faster."""
     eventually(lambda: {message.lane for message in world.ingest.events(HEARTBEAT_TYPE)} == set(Lane))
     before = len(world.ingest.events(HEARTBEAT_TYPE))
-    assert world.ingest.events(HEARTBEAT_TYPE)[0].data.keys() == {
-        "version",
-        "queue_urgent",
-        "queue_bulk",
-        "dropped",
-        "refused",
-    }
     world.clock.ahead += 10 * SECOND
     eventually(lambda: len(world.ingest.events(HEARTBEAT_TYPE)) == before + 2)
     world.clock.ahead -= 3600 * SECOND
@@ -177,6 +170,93 @@ def test_urgent_does_not_wait_behind_bulk(world: World) -> None:
     assert values == [float(n) for n in range(40_000)]
     lanes = [message.type for message in world.ingest.taken]
     assert lanes.index("test.event") < len(lanes) - lanes[::-1].index(READINGS_TYPE) - 1
+
+
+def heartbeats(world: World, lane: Lane) -> list[Message]:
+    return [message for message in world.ingest.events(HEARTBEAT_TYPE) if message.lane is lane]
+
+
+def days_of(message: Message) -> dict[str, tuple[int, int]]:
+    days = message.data["days"]
+    assert isinstance(days, dict)
+    return {
+        day: (int(str(counted[0])), int(str(counted[1]))) for day, counted in days.items() if isinstance(counted, list)
+    }
+
+
+def test_a_heartbeat_tells_how_the_agent_is(world: World) -> None:
+    """Version, clock, queues, drops, who has what; on the bulk lane also what each day has seen, itself included."""
+    world.ingest.sent_at = world.rules.sent_at = world.clock.now() + 5 * SECOND
+    now = world.clock.now()
+    world.take(1, 2)
+    world.agent.take_readings([Reading("d1", "temperature", now + n, float(n), "Cel") for n in range(10)])
+    eventually(world.drained)
+    world.clock.ahead += 10 * SECOND
+    eventually(lambda: len(heartbeats(world, Lane.BULK)) == len(heartbeats(world, Lane.URGENT)) == 2)
+    told = heartbeats(world, Lane.BULK)[-1]
+    data = dict(told.data)
+    offset = data.pop("clock_offset_ms")
+    assert isinstance(offset, float)
+    assert -5000 <= offset < 10_000
+    assert data.pop("version")
+    assert int(str(data.pop("queue_bytes"))) >= 0
+    data.pop("days")
+    days = days_of(told)
+    assert sum(taken for taken, _ in days.values()) == 2 + 10 + 4, "two heartbeats on each lane"
+    assert all(dropped == 0 for _, dropped in days.values())
+    assert format_time(told.agent_time)[:10] in days
+    assert data == {
+        "queue_urgent": 0,
+        "queue_bulk": 0,
+        "dropped_urgent": 0,
+        "dropped_bulk": 0,
+        "dropped": 0,
+        "refused": 0,
+        "positions": {"ingest": {"urgent": 3, "bulk": 2}, "rules": {"urgent": 3, "bulk": 2}},
+        "next": {"urgent": 4, "bulk": 3},
+    }
+    assert told.sequence == 3
+    assert "days" not in heartbeats(world, Lane.URGENT)[-1].data
+
+
+def test_the_first_message_after_a_start_is_a_heartbeat(tmp_path: Path) -> None:
+    """If the outbox has gone back in time, its sequence is one that was used before: nothing is lost with it."""
+    world = World(tmp_path)
+    world.agent.start()
+    world.take(1)
+    eventually(lambda: world.numbers(world.ingest) == [1])
+    assert next(message.type for message in world.ingest.taken if message.lane is Lane.URGENT) == HEARTBEAT_TYPE
+    world.agent.stop()
+
+
+def test_drops_are_told_at_once_and_then_once_a_minute(tmp_path: Path) -> None:
+    """By an event of the urgent lane and by the heartbeat; what was told is not told again, also not after a restart."""
+    world = World(tmp_path)
+    world.config = replace(world.config, outbox_bytes=100_000)
+    world.agent, world.client = world.make()
+    world.agent.start()
+    world.client.cut()
+    for number in range(40):
+        world.agent.take_event("d1", "test.event", {"n": number, "padding": "x" * 5000}, lane=Lane.BULK)
+    dropped = world.agent.stats().dropped_bulk
+    assert dropped > 10
+    world.client.restore()
+    told = one(world.ingest, "linli.outbox.dropped")
+    assert (told.lane, told.subject) == (Lane.URGENT, "gw-c001")
+    first = told.data["bulk"]
+    assert isinstance(first, int)
+    assert told.data["urgent"] == 0
+    assert parse_time(str(told.data["since"])) <= told.time
+    eventually(world.drained)
+    world.restart()
+    kinds = "linli.outbox.dropped"
+    rest = dropped - first
+    eventually(lambda: len(world.ingest.events(kinds)) == 1 + (rest > 0), what="the others are told after the restart")
+    assert sum(int(str(message.data["bulk"])) for message in world.ingest.events(kinds)) == dropped
+    world.clock.ahead += 10 * SECOND
+    eventually(lambda: heartbeats(world, Lane.BULK)[-1].data["dropped_bulk"] == dropped)
+    assert sum(lost for _, lost in days_of(heartbeats(world, Lane.BULK)[-1]).values()) == dropped
+    world.agent.stop()
 
 
 # --- event time -----------------------------------------------------------------------------------------------------
