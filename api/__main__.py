@@ -57,7 +57,8 @@ def _run(settings: Settings, stop: threading.Event) -> int:
     clock = settings.clock()
     database = open_database(settings.app_database_url)
     store = build_store(settings)
-    services = build_services(settings, database, store, clock, service_client(settings, "api"))
+    hearing, commanding = service_client(settings, "api"), service_client(settings, "api")
+    services = build_services(settings, database, store, clock, hearing, commanding)
     app = build_app(services, mount)
     reporter = runtime.Reporter("api", database, clock, lambda: _health(services, app))
     listener = _listen(settings.host, settings.port)
@@ -84,7 +85,7 @@ async def _serve(app: FastAPI, services: Services, listener: socket.socket, stop
     serving.add_done_callback(lambda _task: stop.set())
     await told.wait()
     _end_anyway()
-    await asyncio.to_thread(services.live.stop)  # ends the live streams, which would else last as long as their readers
+    await asyncio.to_thread(services.stop)  # ends the live streams, which would else last as long as their readers
     server.should_exit = True
     await serving
 

@@ -25,11 +25,11 @@ def build_app(services: Services, console: Callable[[FastAPI, Services], None] |
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        services.live.start()
+        services.start()
         try:
             yield
         finally:
-            services.live.stop()
+            services.stop()
 
     requests = RequestCounts()
     app = FastAPI(

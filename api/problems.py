@@ -20,6 +20,7 @@ from linli.errors import (
     NotAllowed,
     NotAnswering,
     NotFound,
+    NotSent,
     NotSignedIn,
     Refused,
     StoreError,
@@ -98,6 +99,7 @@ KINDS: dict[type[LinliError], Kind] = {
         Text("规则进程没有应答", "The rules process is not answering"),
         Text("操作已保存，稍后查看结果", "your action is stored; look again later"),
     ),
+    NotSent: Kind("broker", 503, Text("消息服务器没有应答", "The broker does not answer"), _AGAIN),
     StoreError: Kind("store", 503, Text("读数库没有应答", "The store of readings does not answer"), _AGAIN),
 }
 """By class; a subclass goes by its nearest base."""

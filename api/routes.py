@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response, StreamingResponse
 
-from api import bodies, enrolment
+from api import bodies, command_routes, enrolment
 from api.bodies import When
 from api.metrics import CONTENT_TYPE, Metrics
 from api.scope import Operation, demand, may
@@ -65,6 +65,7 @@ def build_router(services: Services, metrics: Metrics) -> APIRouter:
     _add_registry(router, services, Signed)
     _add_store(router, services, Signed)
     _add_platform(router, services, metrics, Signed)
+    command_routes.add_routes(router, services, Signed)
     enrolment.add_routes(router, services, Signed, caller)
     return router
 

@@ -15,16 +15,22 @@ class Operation(StrEnum):
     """Alerts, devices, facilities, readings and events of one's communities."""
     HANDLE_ALERTS = "handle_alerts"
     """Acknowledge and close alerts of one's communities."""
+    COMMAND_SECURITY = "command_security"
+    """Open doors and switch sirens of one's communities."""
+    COMMAND_FACILITIES = "command_facilities"
+    """Switch relays of one's communities."""
     SEE_PLATFORM = "see_platform"
     """How Linli itself is: each process, its counters, the metrics of all communities together."""
     ENROL = "enrol"
     """Invite a gateway: who has the code gets the gateway's credentials."""
 
 
+_STAFF = frozenset((Operation.SEE, Operation.HANDLE_ALERTS, Operation.COMMAND_FACILITIES))
+
 RIGHTS: dict[Role, frozenset[Operation]] = {
-    Role.ADMINISTRATOR: frozenset((Operation.SEE, Operation.HANDLE_ALERTS, Operation.SEE_PLATFORM, Operation.ENROL)),
-    Role.SECURITY: frozenset((Operation.SEE, Operation.HANDLE_ALERTS)),
-    Role.PROPERTY: frozenset((Operation.SEE, Operation.HANDLE_ALERTS)),
+    Role.ADMINISTRATOR: frozenset(Operation),
+    Role.SECURITY: _STAFF | {Operation.COMMAND_SECURITY},
+    Role.PROPERTY: _STAFF,
 }
 """What each role may do. What is not here is refused. Scope comes on top: `Person.sees`."""
 

@@ -10,6 +10,8 @@ import threading
 import unicodedata
 from collections.abc import Mapping, Sequence
 
+from api.commanding import CommandDesk
+from api.commands import CommandService, CommandView
 from api.directory import Directory, Names
 from api.facilities import FacilityReader
 from api.live import AlertHub
@@ -27,6 +29,7 @@ from api.views import (
 )
 from linli.clock import DAY, Clock
 from linli.db.alerts import OUTCOME_DONE, SqlAlerts
+from linli.db.commands import SqlCommands
 from linli.db.database import Database
 from linli.db.people import People, Person
 from linli.errors import Conflict, NotAnswering, NotFound, Refused
@@ -44,8 +47,8 @@ MAX_COMMENT = 2000
 
 
 class Services:
-    """All that the API and the console offer. `live` tells what happens; `people` signs in; `clock` and `settings` are
-    those of this installation."""
+    """All that the API and the console offer. `live` tells what happens; `people` signs in; `commands` tells devices what
+    to do; `clock` and `settings` are those of this installation."""
 
     def __init__(
         self,
@@ -56,17 +59,29 @@ class Services:
         people: People,
         directory: Directory,
         live: AlertHub,
+        commands: CommandService,
     ) -> None:
         self.database = database
         self.clock = clock
         self.settings = settings
         self.people = people
         self.live = live
+        self.commands = commands
         self._store = StoreReader(store, clock)
         self._directory = directory
         self._alerts = SqlAlerts(database)
         self._facilities = FacilityReader(database, self._store, clock)
         self._pause = threading.Event()
+
+    def start(self) -> None:
+        """Begin the live stream, and to hear what becomes of commands."""
+        self.live.start()
+        self.commands.desk.start()
+
+    def stop(self) -> None:
+        """End both. Stopping twice is allowed."""
+        self.live.stop()
+        self.commands.desk.stop()
 
     # --- alerts ---------------------------------------------------------------------------------------------------
 
@@ -130,6 +145,10 @@ class Services:
         if not tidy:
             raise _refused("no_reason", Text("关闭告警须写明原因", "closing an alert takes a reason"))
         return self._act(person, alert_id, ActionKind.CLOSE, tidy)
+
+    def command(self, person: Person, device: str, name: str, arguments: Mapping[str, int], reason: str) -> CommandView:
+        """`CommandService.send`, with the reason as a person typed it."""
+        return self.commands.send(person, device, name, arguments, _tidy(reason))
 
     # --- devices and facilities -----------------------------------------------------------------------------------
 
@@ -273,13 +292,23 @@ class Services:
 
 
 def build_services(
-    settings: Settings, database: Database, store: ReadingStore, clock: Clock, client: MqttClient | None = None
+    settings: Settings,
+    database: Database,
+    store: ReadingStore,
+    clock: Clock,
+    client: MqttClient | None = None,
+    command_client: MqttClient | None = None,
 ) -> Services:
-    """Services over these, wired but not started: `live.start()` begins the live stream."""
+    """Services over these, wired but not started: `start` begins the live stream and to hear what becomes of commands.
+
+    `client` hears of alerts, `command_client` is for commands; without the latter none can be given.
+    """
     people = People(database, clock)
     directory = Directory(database, people, clock)
     live = AlertHub(SqlAlerts(database), directory, people, clock, client)
-    return Services(database, store, clock, settings, people, directory, live)
+    stored = SqlCommands(database)
+    commands = CommandService(stored, directory, CommandDesk(stored, clock, command_client))
+    return Services(database, store, clock, settings, people, directory, live, commands)
 
 
 def _tidy(comment: str) -> str:

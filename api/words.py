@@ -1,6 +1,7 @@
 """What the words of the model are called on a page, in both languages."""
 
 from api.views import FacilityStatus
+from linli.commandlife import CommandState
 from linli.i18n import Text
 from linli.model import Condition, Handling, Role, Severity
 
@@ -47,6 +48,38 @@ FACILITY_STATES: dict[FacilityStatus, Text] = {
     FacilityStatus.FAULT: Text("告警", "Alarm"),
     FacilityStatus.UNKNOWN: Text("未知", "Unknown"),
 }
+
+COMMAND_STATES: dict[CommandState, Text] = {
+    CommandState.PENDING: Text("正在发出", "On its way"),
+    CommandState.SENT: Text("已发出，等待网关应答", "Sent, waiting for the gateway's answer"),
+    CommandState.DONE: Text("已执行", "Done"),
+    CommandState.REFUSED: Text("没有执行", "Not carried out"),
+    CommandState.FAILED: Text("执行失败，请查看现场", "Failed; go and look"),
+    CommandState.TIMED_OUT: Text(
+        "网关没有应答，不清楚是否已执行，请查看现场",
+        "No answer from the gateway: it may have happened or not; go and look",
+    ),
+}
+
+COMMAND_REASONS: dict[str, Text] = {
+    "expired": Text("送达时已过有效时间", "it arrived after its time was up"),
+    "not_yet_due": Text("网关的时钟慢了，请校准", "the gateway's clock is behind; set it right"),
+    "unknown_device": Text("该设备在网关上没有配置命令", "its gateway has no commands for this device"),
+    "unknown_command": Text("网关上没有为该设备配置此命令", "its gateway has not this command for the device"),
+    "bad_arguments": Text("网关不接受其中的参数", "the gateway does not take the arguments"),
+    "id_reused": Text("网关已用过这个命令编号", "the gateway knows the id from another command"),
+    "log_failed": Text("网关无法写盘（磁盘满？）", "the gateway cannot write its disk (full?)"),
+    "log_lost": Text(
+        "网关的命令记录损坏，约一分钟后可重试", "the gateway lost its log of commands; try again in a minute"
+    ),
+    "device_broker_down": Text("网关与设备侧断开", "the gateway has no connection to its devices"),
+    "device_busy": Text("设备没有及时接受", "the device did not take it in time"),
+    "device_failed": Text("设备报错", "the device reported an error"),
+    "interrupted": Text("执行中网关重启", "the gateway was restarted in the middle of it"),
+    "no_broker": Text("与消息服务器没有连接", "there was no connection to the broker"),
+    "gateway_offline": Text("网关离线", "the gateway is offline"),
+}
+"""Why a command was not carried out, or failed: the codes of gateways (docs/wire.md) and of the server."""
 
 ROLES: dict[Role, Text] = {
     Role.ADMINISTRATOR: Text("管理员", "Administrator"),

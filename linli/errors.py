@@ -17,6 +17,7 @@
     |   |-- StoreUnavailable      it does not answer: try the same batch again later
     |   `-- StoreRefused          it answered no: the same batch again would be refused again
     |-- BrokerError               the MQTT broker does not answer, refuses the sign-in or a topic
+    |   `-- NotSent               so a command was not sent, and will not be
     `-- GrafanaError              Grafana does not answer, or refuses what is published to it
 
 The base-class split is 'ours against theirs': a StoreUnavailable is the other side's fault and passes by itself, a
@@ -129,3 +130,7 @@ class GrafanaError(LinliError):
     def __init__(self, text: Text, *, status: int | None = None) -> None:
         super().__init__(text)
         self.status = status
+class NotSent(BrokerError):
+    """There is no connection to the broker: a command was not sent, and will not be sent later."""
+
+

@@ -13,6 +13,7 @@ from api.app import build_app
 from api.services import Services, build_services
 from linli.clock import HOUR, SECOND, SystemClock
 from linli.db.alerts import Change, Effects, Outcome, SqlAlerts
+from linli.db.commands import SqlCommands, StoredCommand
 from linli.db.database import Database, open_database
 from linli.db.migrate import upgrade
 from linli.db.registry import save
@@ -184,6 +185,23 @@ def fill_store(store: MemoryStore, now: int, received_at: int | None = None) -> 
         store.write([Received(packet, had), Received(event, had)], {key: 1})
 
 
+def make_command(community: str, number: int, at: int) -> StoredCommand:
+    """A command that the community's door was given."""
+    return StoredCommand(
+        id=f"c{community}{number:04}",
+        community=community,
+        device=f"{community}-door",
+        gateway=f"gw-{community}",
+        kind="door",
+        name="unlock",
+        arguments={"seconds": 5},
+        reason=f"{community} ambulance",
+        actor=f"cli:{community}",
+        asked_at=at,
+        expires_at=at + 10 * SECOND,
+    )
+
+
 @contextmanager
 def running_world(folder: Path) -> Iterator[World]:
     """Everything up; all ended afterwards."""
@@ -194,9 +212,10 @@ def running_world(folder: Path) -> Iterator[World]:
     clock, store, broker = SystemClock(), MemoryStore(), FakeBroker()
     fill_store(store, clock.now())
     settings = load_settings(data=folder, language=Language.EN)
-    services = build_services(settings, database, store, clock, broker.client())
+    services = build_services(settings, database, store, clock, broker.client(), broker.client())
     world = World(database, SqlAlerts(database), store, broker, services, clock)
     for community in (HOME, FOREIGN):
+        SqlCommands(database).add(make_command(community, 1, clock.now()), at_most=1, since=0)
         for number in (1, 2):
             world.change(make_alert(community, number, clock.now() - number * HOUR))
         for role in (Role.SECURITY, Role.PROPERTY):

@@ -52,7 +52,11 @@ def test_signing_in_gives_a_cookie_that_scripts_cannot_read(world: World) -> Non
         assert client.cookies["linli_session"] not in answer.text
         me = client.get("/api/v1/me").json()
         assert me == answer.json()
-        assert (me["role"], me["communities"], me["may"]) == ("property", [HOME], ["handle_alerts", "see"])
+        assert (me["role"], me["communities"], me["may"]) == (
+            "property",
+            [HOME],
+            ["command_facilities", "handle_alerts", "see"],
+        )
 
 
 def test_signing_out_ends_the_session_for_good(world: World) -> None:

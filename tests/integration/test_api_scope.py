@@ -8,6 +8,7 @@ import pytest
 
 from api.routes import ANONYMOUS
 from linli.clock import DAY, format_time
+from linli.db.commands import SqlCommands
 from linli.model import Role
 from tests.integration.api_world import FOREIGN, HOME, World, make_alert, running_world
 
@@ -29,6 +30,7 @@ def values(world: World, community: str) -> dict[str, str]:
         "alert_id": f"a{community}0001",
         "facility_id": f"{community}-lift",
         "gateway_id": f"gw-{community}",
+        "command_id": f"c{community}0001",
         "community": community,
         "subject": f"{community}-door",
         "device": f"{community}-car",
@@ -50,6 +52,7 @@ def values(world: World, community: str) -> dict[str, str]:
 BODIES: dict[str, dict[str, object]] = {
     "AcknowledgeBody": {"comment": "seen"},
     "CloseBody": {"reason": "false alarm"},
+    "CommandAskedBody": {"command": "unlock", "reason": "ambulance"},
     "InviteBody": {"hours": 1},
     "RedeemBody": {"code": "0000-0000-0000-0000", "attempt": "a-secret-of-the-agents"},
     "SignInBody": {"name": "nobody", "password": "wrong"},
@@ -131,7 +134,7 @@ def test_no_route_leaks_another_community(world: World, name: str) -> None:
                 assert status == 404 or parameter == "subject", f"{method} {path}?{parameter}: {status}"
             everything = {p: foreign[p] for p in in_query}
             _, text = ask(client, method, path.format(**foreign), body_of(operation), everything)
-            asked_for = (foreign[name] for name in ("alert_id", "facility_id", "gateway_id", "device"))
+            asked_for = (foreign[name] for name in ("alert_id", "facility_id", "gateway_id", "command_id", "device"))
             for said in (*asked_for, f"community {FOREIGN}"):
                 text = text.replace(said, "")
             assert FOREIGN not in text, f"{method} {path} leaks"
@@ -164,6 +167,8 @@ def test_everybody_sees_their_own(world: World, name: str) -> None:
         rng = {"from": known["from"], "to": known["to"]}
         assert client.get("/api/v1/readings", params=rng | {"device": known["device"], "quantity": "position"}).json()
         assert HOME in client.get("/api/v1/events", params=rng).text
+        assert client.get(f"/api/v1/commands/{known['command_id']}").json()["reason"] == f"{HOME} ambulance"
+        assert HOME in client.get(f"/api/v1/devices/{HOME}-door/commands").text
 
 
 def test_an_administrator_sees_every_community(world: World) -> None:
@@ -191,6 +196,7 @@ def test_what_a_body_may_not_say_is_refused(world: World, extra: str) -> None:
         for path, body in (
             (f"/api/v1/alerts/a{HOME}0001/acknowledge", {"comment": "x"}),
             (f"/api/v1/alerts/a{HOME}0001/close", {"reason": "x"}),
+            (f"/api/v1/devices/{HOME}-door/commands", {"command": "unlock", "reason": "x"}),
             ("/api/v1/sessions", {"name": "root", "password": "x"}),
         ):
             assert client.post(path, json=body | {extra: "administrator"}).status_code == 422
@@ -208,6 +214,26 @@ def test_nobody_handles_a_foreign_alert(world: World, name: str, act: str) -> No
     assert found is not None
     assert found.open
     assert len(world.alerts.changes(f"a{FOREIGN}0001")) == 1
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_nobody_tells_a_foreign_device_anything(world: World, name: str) -> None:
+    """404 as for one that is not there, nothing is kept, and nothing goes out."""
+    with world.client(name) as client:
+        answer = client.post(f"/api/v1/devices/{FOREIGN}-door/commands", json={"command": "unlock", "reason": "x"})
+    assert answer.status_code == 404
+    assert len(SqlCommands(world.database).of_device(f"{FOREIGN}-door", 10)) == 1
+    assert [topic for topic, _ in world.broker.sent if FOREIGN in topic and topic.endswith("/command")] == []
+
+
+def test_doors_are_opened_by_security_and_administrators_only(world: World) -> None:
+    """A property manager sees what was done, and may not do it."""
+    path, body = f"/api/v1/devices/{HOME}-door/commands", {"command": "unlock", "reason": "ambulance"}
+    statuses = {}
+    for name in ("root", *MEMBERS):
+        with world.client(name) as client:
+            statuses[name] = client.post(path, json=body).status_code
+    assert statuses == {"root": 202, f"{HOME}-{Role.SECURITY}": 202, f"{HOME}-{Role.PROPERTY}": 403}
 
 
 def test_the_live_stream_keeps_to_the_scope(world: World) -> None:

@@ -11,6 +11,7 @@ from api import problems, words
 from api.problems import KINDS, Kind, kind_of
 from api.views import FacilityStatus
 from linli import errors
+from linli.commandlife import CommandState
 from linli.i18n import Text
 from linli.model import Condition, Handling, Role, Severity
 
@@ -23,6 +24,7 @@ from linli.model import Condition, Handling, Role, Severity
         (words.HANDLINGS, Handling),
         (words.FACILITY_STATES, FacilityStatus),
         (words.ROLES, Role),
+        (words.COMMAND_STATES, CommandState),
     ],
 )
 def test_none_is_missing(names: Mapping[StrEnum, Text], kinds: type[StrEnum]) -> None:
@@ -42,6 +44,7 @@ def test_problem_kinds_are_stable_and_distinct() -> None:
         "invalid-request": 422,
         "too-many": 429,
         "rules-not-answering": 503,
+        "broker": 503,
         "store": 503,
     }
 

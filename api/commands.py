@@ -1,0 +1,153 @@
+"""What people may tell devices, and what became of it: right and scope first, as in `api.services`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from api.commanding import CommandDesk
+from api.directory import Directory, Names
+from api.scope import Operation, demand, may
+from api.words import COMMAND_REASONS, COMMAND_STATES
+from linli.commandkinds import CommandKind, command_kind, command_name, commands_of
+from linli.commandlife import CommandState
+from linli.db.commands import CommandChange, SqlCommands, StoredCommand
+from linli.db.people import Person
+from linli.errors import NotFound, Refused
+from linli.i18n import Text
+from linli.model import Device
+
+MAX_LISTED = 200
+
+
+@dataclass(frozen=True, slots=True)
+class CommandView:
+    """A command with names. `outcome` says in a sentence how far it is."""
+
+    command: StoredCommand
+    device_name: Text
+    command_name: Text
+    actor_name: str
+    outcome: Text
+
+
+@dataclass(frozen=True, slots=True)
+class CommandDetail:
+    """A command with its history, oldest first."""
+
+    view: CommandView
+    changes: tuple[CommandChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """A device, and what this person may tell it, by name."""
+
+    device: Device
+    commands: Mapping[str, CommandKind]
+
+
+class CommandService:
+    """Commands as people give them. `desk` is to be started and stopped by who serves."""
+
+    def __init__(self, commands: SqlCommands, directory: Directory, desk: CommandDesk) -> None:
+        self._commands = commands
+        self._directory = directory
+        self.desk = desk
+
+    def send(self, person: Person, device: str, name: str, arguments: Mapping[str, int], reason: str) -> CommandView:
+        """Tell a device to do something. It is on its way when this returns; `get` says how it ended, within seconds.
+
+        `reason` is tidy already. NotFound outside the scope; NotAllowed by role; Refused for what the device cannot be told,
+        'no_reason' where one is needed; else as `CommandDesk.send`.
+        """
+        found = self._device(person, device)
+        kind = command_kind(found.kind, name)
+        demand(person, operation_of(kind))
+        if kind.needs_reason and not reason:
+            raise no_reason(kind)
+        sent = self.desk.send(person.id, found, name, dict(arguments), reason)
+        return view_of(sent, self._directory.names())
+
+    def get(self, person: Person, command: str) -> CommandDetail:
+        """One command with its history; NotFound outside the scope."""
+        demand(person, Operation.SEE)
+        found = self._commands.get(command)
+        if found is None or not person.sees(found.community):
+            raise NotFound(Text(f"没有命令 {command:.64}", f"there is no command {command:.64}"))
+        return CommandDetail(view_of(found, self._directory.names()), tuple(self._commands.changes(command)))
+
+    def of_device(self, person: Person, device: str, limit: int = 50) -> list[CommandView]:
+        """What the device was told, the last first; NotFound outside the scope."""
+        found = self._device(person, device)
+        return self.of_devices(person, [found.id], limit)
+
+    def of_devices(self, person: Person, devices: Sequence[str], limit: int = 50) -> list[CommandView]:
+        """What these devices were told, the last first, as far as the person sees it."""
+        demand(person, Operation.SEE)
+        names = self._directory.names()
+        known = self._commands.of_devices(devices, max(1, min(limit, MAX_LISTED)))
+        return [view_of(command, names) for command in known if person.sees(command.community)]
+
+    def offered(self, person: Person, devices: Sequence[str]) -> list[Offered]:
+        """What the person may tell each of these devices; those with nothing to tell, or out of scope, are left out."""
+        known = self._directory.names().registry.devices
+        offers = []
+        for device in (known[name] for name in devices if name in known):
+            allowed = {name: kind for name, kind in commands_of(device.kind).items() if may(person, operation_of(kind))}
+            if allowed and person.sees(device.community):
+                offers.append(Offered(device, allowed))
+        return offers
+
+    def near(self, community: str, subject: str, place: str | None) -> list[str]:
+        """The devices that an alert of this subject and place is about, and those of the same building that take commands."""
+        names = self._directory.names()
+        building = names.building(place) if place is not None else None
+        beside = [
+            device.id
+            for device in sorted(names.registry.devices.values(), key=lambda device: device.id)
+            if device.community == community
+            and device.id != subject
+            and building is not None
+            and names.building(device.place) == building
+            and commands_of(device.kind)
+        ]
+        return [subject, *beside]
+
+    def _device(self, person: Person, device: str) -> Device:
+        demand(person, Operation.SEE)
+        found = self._directory.names().registry.devices.get(device)
+        if found is None or not person.sees(found.community):
+            raise NotFound(Text(f"没有设备 {device:.64}", f"there is no device {device:.64}"))
+        return found
+
+
+def operation_of(kind: CommandKind) -> Operation:
+    """The right that it takes to give this command."""
+    return Operation.COMMAND_SECURITY if kind.guarded else Operation.COMMAND_FACILITIES
+
+
+def no_reason(kind: CommandKind) -> Refused:
+    """That a reason has to be given, and for what."""
+    error = Refused("no_reason", f"'{kind.name.en}' takes a reason")
+    error.text = Text(f"“{kind.name.zh}”须写明原因", f"'{kind.name.en}' takes a reason")
+    return error
+
+
+def view_of(command: StoredCommand, names: Names) -> CommandView:
+    """The command with names."""
+    return CommandView(
+        command,
+        names.device(command.device),
+        command_name(command.kind, command.name),
+        names.person(command.actor) or command.actor,
+        outcome_of(command.state, command.code, command.detail),
+    )
+
+
+def outcome_of(state: CommandState, code: str, detail: str) -> Text:
+    """In a sentence, how far a command is and why. A code that this version does not know is shown with its detail."""
+    said = COMMAND_STATES[state]
+    if state not in (CommandState.REFUSED, CommandState.FAILED):
+        return said
+    unknown = f"{code} {detail}".strip()
+    why = COMMAND_REASONS.get(code) or Text(unknown, unknown)
+    return Text(f"{said.zh}：{why.zh}", f"{said.en}: {why.en}")
