@@ -124,13 +124,13 @@ class BrokerError(LinliError):
     """The MQTT broker does not answer, or refuses the sign-in or a topic."""
 
 
+class NotSent(BrokerError):
+    """There is no connection to the broker: a command was not sent, and will not be sent later."""
+
+
 class GrafanaError(LinliError):
     """Grafana does not answer, or refuses what is published to it. `status` is its HTTP status, None without an answer."""
 
     def __init__(self, text: Text, *, status: int | None = None) -> None:
         super().__init__(text)
         self.status = status
-class NotSent(BrokerError):
-    """There is no connection to the broker: a command was not sent, and will not be sent later."""
-
-
