@@ -57,7 +57,7 @@ def run(site: Site, stop: threading.Event) -> None:
         downlink = PahoClient(_mqtt(site.device_broker), f"devices-{name}")
         link = DeviceLink(Mapper(site.sources), agent, downlink, clock, site.device_broker.topics)
         actuators = [MappedActuator(site.sources, downlink)]
-    commands = CommandHandler(site.agent.outbox, actuators, agent, clock)
+    commands = CommandHandler(site.agent.outbox, actuators, agent, clock, lambda: agent.stats().clock_offset_ms)
     commands.start()
     agent.start(commands.take)
     _log.info("agent %s runs, outbox %s, %s", name, agent.bootid, site.broker)

@@ -98,7 +98,7 @@ class CommandCounts:
 class CommandHandler:
     """Carries out what the server asks of this gateway's devices. `take` may be called from any thread after `start`.
 
-    `offset` gives how far the server's clock is ahead of this one, in microseconds, or None if that is not known yet.
+    `ahead_ms` gives how far this clock is ahead of the server's, None while that is not known.
     """
 
     def __init__(
@@ -107,13 +107,13 @@ class CommandHandler:
         actuators: Sequence[Actuator],
         agent: Agent,
         clock: Clock,
-        offset: Callable[[], int | None] = lambda: None,
+        ahead_ms: Callable[[], float | None] = lambda: None,
     ) -> None:
         self._recorded = CommandLog(folder)
         self._actuators = actuators
         self._agent = agent
         self._clock = clock
-        self._offset = offset
+        self._ahead_ms = ahead_ms
         self._waiting: deque[bytes] = deque()
         self._unsent: deque[tuple[Reply, float]] = deque(maxlen=MAX_WAITING)
         self._wake = threading.Condition()
@@ -203,7 +203,7 @@ class CommandHandler:
         failpoints.reach("command.begun")
         try:
             self._demand_log()
-            complete_command = judge(command, offer, self._clock.now() + (self._offset() or 0))
+            complete_command = judge(command, offer, self._server_time())
             assert actuator is not None
             assert offer is not None
             reply = self._execute(actuator, offer, complete_command)
@@ -216,6 +216,9 @@ class CommandHandler:
         except CommandLogError as error:  # it is done all the same, and the id is kept: it will not be done again
             _log.error("the answer to %s could not be noted: %s", command.id, error)
         return reply
+
+    def _server_time(self) -> int:
+        return self._clock.now() - round((self._ahead_ms() or 0) * 1000)
 
     def _demand_log(self) -> None:
         left = self._not_before - self._clock.monotonic()

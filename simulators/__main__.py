@@ -137,7 +137,13 @@ def build_simulator(
     scenarios = {name: scenario.load(file) for name, file in scenario.known().items()}
     requests = RequestFolder(DataFolder(settings.data).run / "scenarios")
     orders = SimulatedActuator(devices)
-    commands = CommandHandler(DataFolder(settings.data).agents / compound.GATEWAY, [orders], agent, clock)
+    commands = CommandHandler(
+        DataFolder(settings.data).agents / compound.GATEWAY,
+        [orders],
+        agent,
+        clock,
+        lambda: agent.stats().clock_offset_ms,
+    )
     return Simulator(Player(day, agent), agent, Rotation(scenarios, zone, now), requests, clock, orders), commands
 
 

@@ -60,11 +60,11 @@ class Site:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.door, self.line, self.clock = Door(), Line(), ManualClock(NOW)
-        self.offset: int | None = None
+        self.ahead_ms: float | None = None
         self.handler = self._made()
 
     def _made(self) -> CommandHandler:
-        handler = CommandHandler(self.folder, [self.door], self.line, self.clock, lambda: self.offset)
+        handler = CommandHandler(self.folder, [self.door], self.line, self.clock, lambda: self.ahead_ms)
         handler.start()
         return handler
 
@@ -166,7 +166,7 @@ def test_an_expired_command_is_refused(site: Site) -> None:
 def test_the_clock_is_corrected_by_what_is_known_of_the_servers(site: Site) -> None:
     """An hour behind and known to be: carried out. So no gateway with a bad clock is out of reach."""
     site.clock.us = NOW - 60 * MINUTE
-    site.offset = 60 * MINUTE
+    site.ahead_ms = -60 * 60 * 1000.0
     assert site.ask().state is ReplyState.DONE
 
 
