@@ -4,7 +4,9 @@ import sys
 import threading
 
 from ingest.checks import Limits
+from ingest.chores import Chores
 from ingest.pipeline import late_after
+from ingest.replay import Replayer
 from ingest.worker import Outside, Worker
 from linli import runtime
 from linli.adapters.connect import service_client
@@ -12,6 +14,7 @@ from linli.adapters.store import build_store
 from linli.db.database import open_database
 from linli.db.deadletters import SqlDeadLetters
 from linli.db.gateways import SqlGatewayStatuses
+from linli.db.heartbeats import SqlHeartbeats
 from linli.db.registry import SqlRegistry
 from linli.errors import LinliError
 from linli.settings import Settings, load_settings
@@ -34,16 +37,20 @@ def _run(name: str, settings: Settings, stop: threading.Event) -> int:
     clock = settings.clock()
     database = open_database(settings.app_database_url)
     store = build_store(settings)
+    letters = SqlDeadLetters(database)
     outside = Outside(
         client=service_client(settings, "ingest", name),
         store=store,
         registry=SqlRegistry(database),
-        letters=SqlDeadLetters(database),
+        letters=letters,
         statuses=SqlGatewayStatuses(database),
         clock=clock,
         shard=settings.own_shard,
     )
-    worker = Worker(outside, Limits.of_years(settings.max_clock_error_years), late_after(settings.late_s), settings.qos)
+    limits = Limits.of_years(settings.max_clock_error_years)
+    replayer = Replayer(letters, store, outside.registry, limits, clock, settings.deadletters_days, outside.shard)
+    chores = Chores(SqlHeartbeats(database), replayer)
+    worker = Worker(outside, limits, late_after(settings.late_s), settings.qos, chores=chores)
     reporter = runtime.Reporter(name, database, clock, worker.health)
     reporter.start()
     try:

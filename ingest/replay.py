@@ -28,7 +28,7 @@ from linli.shards import WHOLE, Shard
 
 _log = logging.getLogger(__name__)
 
-_AT_ONCE = 50
+_AT_ONCE = 100
 """Letters tried in one step: at 64 KB each, a few megabytes, and live messages wait only as long as one batch takes."""
 
 _TIDY_EVERY_S = 3600.0

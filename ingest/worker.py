@@ -17,6 +17,7 @@ from typing import Protocol
 from sqlalchemy.exc import SQLAlchemyError
 
 from ingest.checks import Limits
+from ingest.chores import Chores
 from ingest.inbox import Inbox
 from ingest.letters import Arrival
 from ingest.pipeline import Batch, Counts, Pipeline, tallies_without
@@ -82,7 +83,13 @@ class Worker:
     """Runs from `run` until its event is set. `late` in microseconds, `qos` of lanes and acknowledgements."""
 
     def __init__(
-        self, outside: Outside, limits: Limits, late: float, qos: int = 0, backoff: Backoff | None = None
+        self,
+        outside: Outside,
+        limits: Limits,
+        late: float,
+        qos: int = 0,
+        backoff: Backoff | None = None,
+        chores: Chores | None = None,
     ) -> None:
         self._outside = outside
         self._limits = limits
@@ -95,6 +102,8 @@ class Worker:
         self._heard: set[str] = set()
         self._statuses: dict[str, Arrival] = {}
         self._refreshed = float("-inf")
+        self._chores = chores
+        self._more_chores = False
         self._total = Counts()
         self._write_failures = 0
         self._troubles = Troubles()
@@ -132,13 +141,14 @@ class Worker:
 
     def step(self, stop: threading.Event, wait: float = _IDLE_S) -> None:
         """Handle what has arrived; waits up to `wait` seconds for it. Returns early, with nothing done, at `stop`."""
-        arrivals, statuses = self._inbox.take(wait)
+        arrivals, statuses = self._inbox.take(0.0 if self._more_chores else wait)
         self._statuses |= {status.topic: status for status in statuses}
         now = self._outside.clock.monotonic()
-        if statuses or now - self._refreshed >= REFRESH_S:
+        if statuses or self._more_chores or now - self._refreshed >= REFRESH_S:
             self._refreshed = now
             self._refresh()
             self._save_statuses()
+            self._more_chores = self._chores is not None and self._chores.step()
         if self._greet.is_set():
             self._greet.clear()
             self._answer(self._pipeline.known().items())
@@ -149,6 +159,8 @@ class Worker:
         """How the worker is; safe to call from any thread."""
         counters = {**dataclasses.asdict(self._total), "write_failures": self._write_failures}
         counters["dropped"] = self._inbox.dropped
+        if self._chores is not None:
+            counters |= self._chores.counters()
         return self._troubles.health(counters)
 
     # --- one batch --------------------------------------------------------------------------------------------------
@@ -165,6 +177,8 @@ class Worker:
             return
         self._count(batch.counts)
         failpoints.reach("ingest.written")
+        if self._chores is not None:
+            self._chores.heard(batch.taken)
         self._answer(self._pipeline.commit(batch).items())
         failpoints.reach("ingest.acknowledged")
 

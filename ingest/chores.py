@@ -1,0 +1,58 @@
+"""What ingest does beside its lanes, about once a second: keep what gateways say of themselves, and try letters again.
+
+None of it holds up a lane: what cannot be written now waits.
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from ingest.pipeline import Taken
+from ingest.replay import Replayer
+from linli.db.heartbeats import Heartbeat
+from linli.model import HEARTBEAT_TYPE, Lane
+
+_log = logging.getLogger(__name__)
+
+
+class Heartbeats(Protocol):
+    """Where the newest heartbeat of each gateway is kept (`linli.db.heartbeats`)."""
+
+    def save(self, heartbeats: Sequence[Heartbeat]) -> None:
+        """Keep the newest of each gateway, and what it counted."""
+
+
+class Chores:
+    """`heard` what was taken, `step` once a second. The newest heartbeat of each lane is enough: what agents count is
+    cumulative."""
+
+    def __init__(self, heartbeats: Heartbeats, replayer: Replayer) -> None:
+        self._heartbeats = heartbeats
+        self._replayer = replayer
+        self._beats: dict[tuple[str, str, Lane], Heartbeat] = {}
+
+    def heard(self, taken: Iterable[Taken]) -> None:
+        """Note the heartbeats among what is stored now."""
+        for one in taken:
+            message = one.received.message
+            if message.type == HEARTBEAT_TYPE:
+                beat = Heartbeat.from_message(message, one.received.received_at)
+                key = (message.gateway, message.bootid, message.lane)
+                self._beats.pop(key, None)
+                self._beats[key] = beat  # at the end: in the order of arrival
+
+    def step(self) -> bool:
+        """Do what there is to do; whether there is more to be done at once. Never raises for a database that fails."""
+        if self._beats:
+            try:
+                self._heartbeats.save(list(self._beats.values()))
+                self._beats.clear()
+            except SQLAlchemyError as error:
+                _log.warning("heartbeats cannot be kept now: %s", str(error).partition("\n")[0][:300])
+        return self._replayer.step()
+
+    def counters(self) -> dict[str, float]:
+        """For health: letters replayed, and deleted for their age."""
+        return {"replayed": self._replayer.replayed, "purged": self._replayer.purged}
