@@ -1,10 +1,15 @@
 """From what the engine says to what is written and told: effects wait here, in order, until the database has them."""
 
+import logging
 from collections.abc import Sequence
 
-from linli.db.alerts import Change, Effects, Outcome
+from sqlalchemy.exc import DataError, IntegrityError
+
+from linli.db.alerts import Change, Effects, Outcome, SqlAlerts
 from rules.book import ActionDone, Transition
 from rules.engine import Output
+
+_log = logging.getLogger(__name__)
 
 
 def effects_of(position: int, outputs: Sequence[Output]) -> Effects:
@@ -56,3 +61,18 @@ class Waiting:
 
     def __len__(self) -> int:
         return len(self._effects)
+
+
+def write(alerts: SqlAlerts, effects: Sequence[Effects]) -> tuple[list[Change], int]:
+    """Write them: the changes written, and how many effects were refused. SQLAlchemyError while the database fails.
+
+    What the database will never take is left out, logged and counted: it must not hold up the rest.
+    """
+    try:
+        return alerts.apply(effects), 0
+    except (IntegrityError, DataError) as error:
+        if len(effects) == 1:
+            _log.error("the database refuses the effects of input %d: %s", effects[0].position, error)
+            return alerts.apply([Effects(effects[0].position)]), 1
+    apart = [write(alerts, [effect]) for effect in effects]
+    return [change for changes, _ in apart for change in changes], sum(refused for _, refused in apart)

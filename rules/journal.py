@@ -31,6 +31,10 @@ CREATE TABLE IF NOT EXISTS snapshot (
 """
 
 
+NAME = "journal.db"
+"""The file, in its folder; SQLite keeps two more beside it."""
+
+
 class JournalUnavailable(Exception):
     """The journal cannot be written now (a full disk, for one): nothing of the batch is in it. Try again later."""
 
@@ -49,7 +53,7 @@ class Journal:
     Linli."""
 
     def __init__(self, folder: Path) -> None:
-        self.file = folder / "journal.db"
+        self.file = folder / NAME
         folder.mkdir(parents=True, exist_ok=True)
         try:
             self._database = sqlite3.connect(self.file, isolation_level=None, timeout=15, check_same_thread=False)

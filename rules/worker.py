@@ -14,12 +14,12 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from linli import failpoints, topics
 from linli.clock import SECOND, Clock
 from linli.codec import Ack, encode_ack, encode_notice, notice_of
-from linli.db.alerts import Change, Effects, SqlAlerts
+from linli.db.alerts import Change, SqlAlerts
 from linli.db.registry import RegistrySnapshot, SqlRegistry
 from linli.delivery import Positions, Verdict
 from linli.i18n import Text
@@ -29,7 +29,7 @@ from linli.runtime import Health, Troubles, no_broker
 from linli.shards import WHOLE, Shard
 from rules import wire
 from rules.book import ActionDone
-from rules.effects import Waiting
+from rules.effects import Waiting, write
 from rules.engine import Engine
 from rules.inbox import Arrival, Inbox
 from rules.inputs import ActionIn, Input, ListenIn, PassedIn, RegistryIn, Tick
@@ -278,27 +278,17 @@ class Worker:
             return
         count = len(waiting)
         try:
-            changes = self._written(waiting)
+            changes, refused = write(self._outside.alerts, waiting)
         except SQLAlchemyError as error:
             self._database_fails(error)
             self._next_write = self._outside.clock.monotonic() + RETRY_S
             return
+        self._refused_effects += refused
         self._troubles.clear("database")
         self._waiting.written(count)
         if changes:
             failpoints.reach("rules.told")
         self._tell(changes)
-
-    def _written(self, effects: list[Effects]) -> list[Change]:
-        """Write them. What the database will never take is left out, logged and counted: it must not hold up the rest."""
-        try:
-            return self._outside.alerts.apply(effects)
-        except (IntegrityError, DataError) as error:
-            if len(effects) == 1:
-                _log.error("the database refuses the effects of input %d: %s", effects[0].position, error)
-                self._refused_effects += 1
-                return self._outside.alerts.apply([Effects(effects[0].position)])
-        return [change for effect in effects for change in self._written([effect])]
 
     def _tell(self, changes: list[Change]) -> None:
         for change in changes:

@@ -11,6 +11,7 @@ from linli.db.alerts import SqlAlerts
 from linli.db.database import Database
 from linli.db.workers import reports
 from linli.model import Severity
+from linli.shards import service_of
 
 _SAMPLE_EVERY_S = 1.0
 _WINDOW_S = 10.0
@@ -79,10 +80,11 @@ class OverviewReader:
                 self.now = Overview()
 
     def _read(self) -> Overview:
-        ingest = next((report for report in reports(self._database) if report.name == "ingest"), None)
-        if ingest is not None and ingest.seen_at != self._stamp:
-            self._stamp = ingest.seen_at
-            at = monotonic()
-            self._events.add(at, ingest.pid, ingest.counters.get("events", 0.0))
-            self._readings.add(at, ingest.pid, ingest.counters.get("readings", 0.0))
+        ingest = [report for report in reports(self._database) if service_of(report.name)[0] == "ingest"]
+        stamp = max((report.seen_at for report in ingest), default=self._stamp)
+        if stamp != self._stamp:
+            self._stamp = stamp
+            at, run = monotonic(), hash(tuple(report.pid for report in ingest))
+            self._events.add(at, run, sum(report.counters.get("events", 0.0) for report in ingest))
+            self._readings.add(at, run, sum(report.counters.get("readings", 0.0) for report in ingest))
         return Overview(self._events.per_second(), self._readings.per_second(), SqlAlerts(self._database).count_open())

@@ -23,6 +23,7 @@ from linli.errors import Conflict, LinliError, NotFound
 from linli.i18n import Text
 from linli.ids import new_bootid
 from linli.settings import Settings
+from linli.shards import service_of
 from linli.vocabulary import part_name
 from simulators import compound
 from simulators.day import Day
@@ -315,7 +316,7 @@ def play_live(settings: Settings, run: Run, progress: Callable[[int, int], None]
 
 def _silent(database: Database, now: int) -> tuple[Text, ...]:
     """The parts on an alert's way that no longer report: what they were to raise may be missing."""
-    alive = {worker.name for worker in reports(database) if worker.alive(now)}
+    alive = {service_of(worker.name)[0] for worker in reports(database) if worker.alive(now)}
     names = [part_name(name) for name in ("simulator", "rules") if name not in alive]
     return tuple(Text(f"{name.zh}没有报告", f"{name.en} does not report") for name in names)
 

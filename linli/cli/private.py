@@ -92,6 +92,8 @@ def _settings(base: Settings, data: Path, speed: float, origin: int | None) -> S
         "database_url": None,
         "influx_url": None,
         "simulator": True,
+        "shard": "0/1",
+        "shards": 1,
         "rules": base.rules.resolve() if base.rules is not None else None,
     }
     return base.model_copy(update=own | scaled)

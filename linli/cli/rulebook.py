@@ -1,4 +1,4 @@
-"""`linli rules`: check rule files before Linli reads them."""
+"""`linli rules`: check rule files before Linli reads them; bring the rules' state to another number of shards."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,13 +6,11 @@ from typing import Annotated
 import typer
 
 from linli.i18n import Text
+from linli.shards import MOST
 
-rules_app = typer.Typer(no_args_is_help=True, help=str(Text("规则文件：检查。", "Rule files: check them.")))
-
-
-@rules_app.callback()
-def _rules() -> None:
-    """Make `check` a command of its own: typer runs a lone one without its name."""
+rules_app = typer.Typer(
+    no_args_is_help=True, help=str(Text("规则：检查文件，改变分片数。", "Rules: check the files, change the shards."))
+)
 
 
 @rules_app.command(
@@ -54,3 +52,27 @@ def check(
         typer.echo(f"{rule.id:<{width}}  {severity}{' ' * (10 - cell_len(severity))}{title}")
     said = Text(f"{place}：{len(rules)} 条规则，没有错误", f"{place}: {len(rules)} rules, no fault")
     typer.echo(said.of(settings.language))
+
+
+@rules_app.command(
+    "reshard",
+    help=str(
+        Text(
+            "把规则的状态从一种分片数带到另一种；先停止全部接入和规则进程。中断后再运行一次即可。",
+            "Bring the rules' state from one number of shards to another; stop all ingest and rules workers first. Run it again "
+            "if it was cut short.",
+        )
+    ),
+)
+def reshard(
+    old: Annotated[int, typer.Argument(min=1, max=MOST, help=str(Text("现有的分片数", "how many shards there are")))],
+    new: Annotated[int, typer.Argument(min=1, max=MOST, help=str(Text("要变成的分片数", "how many there shall be")))],
+    data: Annotated[
+        Path | None, typer.Option(help=str(Text("数据目录（设置 data）", "data folder (setting data)")))
+    ] = None,
+) -> None:
+    """Say what each new shard has; DataFolderError if a worker runs, or there is another number of shards."""
+    from linli.cli.resharding import run_reshard
+    from linli.settings import load_settings
+
+    run_reshard(load_settings(data=data), old, new)

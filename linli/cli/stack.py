@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from linli.access import SERVICES, Access, BrokerUsers, gateway_access, gateway_user, service_user
 from linli.adapters.store import build_store
 from linli.cli import ports
@@ -21,13 +23,14 @@ from linli.cli.lock import FolderLock
 from linli.cli.probes import broker_probe, http_probe, worker_probe
 from linli.cli.supervisor import Part, PartStatus, Supervisor
 from linli.datafolder import DataFolder
-from linli.db import migrate, registry
+from linli.db import migrate, registry, shards
 from linli.db.database import Database, open_database
 from linli.db.people import People, make_demo_accounts
 from linli.errors import BrokerError, PortTaken
 from linli.i18n import Text
 from linli.model import Role
 from linli.settings import PREFIX, Settings
+from linli.shards import WHOLE, Shard, service_of, shards_of
 from rules.load import load_rules
 
 _log = logging.getLogger(__name__)
@@ -36,6 +39,9 @@ PARTS = ("broker", "ingest", "rules", "api", "simulator")
 """Every part, in the order in which they are started; they stop in the reverse of it."""
 
 _MODULES = {"ingest": "ingest", "rules": "rules", "api": "api", "simulator": "simulators"}
+SHARDED = ("ingest", "rules")
+"""The parts that run once for each shard."""
+
 _PORT_PATIENCE_S = 5.0
 _RELOAD_CHECK_S = 1.0
 
@@ -139,6 +145,12 @@ def ensure_broker_users(settings: Settings, database: Database) -> None:
     users.follow(wanted)
 
 
+def workers_of(settings: Settings) -> list[str]:
+    """The names of all parts in the order of PARTS, where shards are several each of them."""
+    every = shards_of(settings.shards)
+    return [shard.worker(part) for part in PARTS for shard in (every if part in SHARDED else [WHOLE])]
+
+
 def page_address(settings: Settings) -> str:
     """Where the console is opened on this machine."""
     host = "127.0.0.1" if settings.host in ("0.0.0.0", "::", "") else settings.host
@@ -157,7 +169,7 @@ class Stack:
         self._lock = FolderLock(self._folder.run)
         self._database = open_database(settings.app_database_url)
         self._broker: EmbeddedBroker | None = None
-        self._names = [name for name in PARTS if name in parts and self._runs(name)]
+        self._names = [name for name in workers_of(settings) if service_of(name)[0] in parts and self._runs(name)]
         self._supervisor: Supervisor | None = None
         self._stopped = threading.Event()
         self._watcher = threading.Thread(target=self._watch_users, name="broker-users", daemon=True)
@@ -165,8 +177,9 @@ class Stack:
     def check(self) -> None:
         """Find out what would keep it from starting, before `prepare` makes anything. Raises as `start` does."""
         self._lock.require_free()
-        if "rules" in self._names:
+        if self._wanted(["rules"]):
             load_rules(self.settings.rules)
+            self._require_shards()
         if "broker" in self._names:
             find_program(self.settings)
             check_certificates(self.settings)
@@ -190,7 +203,7 @@ class Stack:
 
     def wait_ready(self, timeout_s: float = 30.0, parts: Sequence[str] = ()) -> bool:
         """Wait until these parts (or all) answer; whether they did within `timeout_s`."""
-        return self._running().wait_ready(timeout_s, [name for name in parts if name in self._names])
+        return self._running().wait_ready(timeout_s, self._wanted(parts))
 
     def states(self) -> list[PartStatus]:
         """How each part is, in the order of PARTS."""
@@ -210,6 +223,19 @@ class Stack:
         """Make a `stop` under way kill at once; may be called from a signal handler."""
         if self._supervisor is not None:
             self._supervisor.kill()
+
+    def _wanted(self, parts: Sequence[str]) -> list[str]:
+        """Those that run of these parts, each with all of its shards."""
+        return [name for name in self._names if name in parts or service_of(name)[0] in parts]
+
+    def _require_shards(self) -> None:
+        """DataFolderError if the rules' state is that of another number of shards. A database that is not there knows none."""
+        if self.settings.database_url is None and not (self._folder.root / "linli.db").exists():
+            return
+        try:
+            shards.require(self._database, Shard(0, self.settings.shards))
+        except SQLAlchemyError as error:
+            _log.debug("the database says nothing of shards yet: %s", error)
 
     def _running(self) -> Supervisor:
         if self._supervisor is None:
@@ -238,8 +264,10 @@ class Stack:
         if name == "api":
             probe = http_probe(self.settings.host, self.settings.port, probe)
         # -P: a folder of the same name where the command was typed must not be taken for the package.
-        command = (sys.executable, "-P", "-m", _MODULES[name])
-        return Part(name, command, _clean_environment() | self.settings.environment(), probe)
+        service, shard = service_of(name)
+        command = (sys.executable, "-P", "-m", _MODULES[service])
+        environment = _clean_environment() | self.settings.environment() | {f"{PREFIX}SHARD": str(shard)}
+        return Part(name, command, environment, probe)
 
     def _require_ports(self) -> None:
         wanted = []

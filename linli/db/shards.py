@@ -12,7 +12,10 @@ from linli.db import schema
 from linli.db.database import Database
 from linli.errors import DataFolderError
 from linli.i18n import Text
-from linli.shards import Shard
+from linli.shards import WHOLE, Shard
+
+_BEFORE_0005 = "1/1"
+"""What the whole was called in a database that this version has not migrated yet."""
 
 _table = schema.rules_positions
 
@@ -20,7 +23,8 @@ _table = schema.rules_positions
 def known(database: Database) -> dict[Shard, int]:
     """Every shard of the rules that has run, and its journal position; SQLAlchemyError if the database fails."""
     with database.read() as connection:
-        return {Shard.parse(row.shard): row.position for row in connection.execute(select(_table))}
+        rows = connection.execute(select(_table)).all()
+    return {WHOLE if row.shard == _BEFORE_0005 else Shard.parse(row.shard): row.position for row in rows}
 
 
 def require(database: Database, shard: Shard) -> None:

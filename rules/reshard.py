@@ -1,0 +1,77 @@
+"""From n shards to m: states parted by community, and brought together. No I/O: `rules.resharding` does that around it.
+
+What an engine remembers belongs to one community each: positions, lanes, watches, open alerts. So the parts of all old
+shards, sorted by community, make the new ones, and the transitions that follow are those of an engine that was never parted.
+Ids of closed alerts are known by no community: each new shard gets all of them.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from linli.db.registry import RegistrySnapshot
+from linli.shards import Shard
+from rules.book import REMEMBER_CLOSED
+from rules.engine import Engine
+from rules.lanes import Listening
+from rules.scope import Scope
+
+
+def reshard(engines: Sequence[Engine], shards: Sequence[Shard]) -> list[Engine]:
+    """One engine for each of `shards`, which together are what `engines` are. These must have the same rules.
+
+    ValueError if they have not. The engines given must not be used any more.
+    """
+    rules = [tuple(engine.scope.rules.values()) for engine in engines]
+    if any(other != rules[0] for other in rules):
+        raise ValueError("the shards have different rules")
+    return [_part(engines, shard) for shard in shards]
+
+
+def _part(engines: Sequence[Engine], shard: Shard) -> Engine:
+    made = Engine()
+    registry = _together([engine.scope.registry for engine in engines]).within(shard)
+    made.scope = Scope(tuple(engines[0].scope.rules.values()), registry)
+    made.listening = Listening(
+        max(engine.listening.since for engine in engines), max(engine.listening.last for engine in engines)
+    )
+    for engine in engines:
+        _take(made, engine, shard)
+    for name in _in_turn([list(engine.book.closed) for engine in engines])[-REMEMBER_CLOSED:]:
+        made.book.closed[name] = None
+    made.follow_all()
+    return made
+
+
+def _take(made: Engine, engine: Engine, shard: Shard) -> None:
+    """What of `engine` is the shard's goes over into `made`."""
+    home = {key.gateway: key.community for key in engine.positions}
+    home |= {gateway.id: gateway.community for gateway in engine.scope.registry.gateways.values()}
+    made.positions |= {key: upto for key, upto in engine.positions.items() if shard.covers(key.community)}
+    made.lanes |= {name: clock for name, clock in engine.lanes.items() if shard.covers(home.get(name[0], ""))}
+    devices = engine.scope.registry.devices
+    made.watches |= {name: watches for name, watches in engine.watches.items() if shard.covers(devices[name].community)}
+    for record in engine.book.open.values():
+        if shard.covers(record.alert.community):
+            made.book.put(record)
+
+
+def _together(registries: Iterable[RegistrySnapshot]) -> RegistrySnapshot:
+    """All of them as one; the newest has the last word."""
+    whole = RegistrySnapshot()
+    for registry in sorted(registries, key=lambda registry: registry.version):
+        whole = RegistrySnapshot(
+            registry.version,
+            whole.communities | registry.communities,
+            whole.places | registry.places,
+            whole.gateways | registry.gateways,
+            whole.facilities | registry.facilities,
+            whole.devices | registry.devices,
+        )
+    return whole
+
+
+def _in_turn(lists: Sequence[list[str]]) -> list[str]:
+    """The items of all, so that the newest of each come last."""
+    longest = max(map(len, lists), default=0)
+    padded = [[None] * (longest - len(items)) + items for items in lists]
+    turns = (item for turn in zip(*padded, strict=True) for item in turn if item is not None)
+    return list(dict.fromkeys(turns))
