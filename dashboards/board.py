@@ -1,11 +1,11 @@
 """Linli's dashboard: readings, events, gateways and the rate of both, from the InfluxDB that ingest writes.
 
 It exists once in each language; the two link to each other and keep the choices made. The measurements are those of the
-InfluxDB store: `readings` (tags community, device, quantity; field value) and `events` (tags community, device, type;
-field sequence among others).
+InfluxDB store: `readings` (tags community, device, quantity; field value) and, in a database of its own, `events` (tags
+community, device, type; field sequence among others).
 """
 
-from dashboards.panels import Dashboard, Json, Panel, Query, Variable
+from dashboards.panels import EVENTS_UID, Dashboard, Json, Panel, Query, Variable
 from linli.i18n import Language, Text
 from linli.model import DEVICE_HEARTBEAT_TYPE, HEARTBEAT_TYPE
 
@@ -94,26 +94,26 @@ def _panels(language: Language) -> list[Panel]:
 
 
 def _numbers(language: Language) -> list[Panel]:
-    def stat(title: Text, query: str, options: Json) -> Panel:
-        return Panel("stat", title.of(language), [Query(query)], width=6, height=4, options=options)
+    def stat(title: Text, query: Query, options: Json) -> Panel:
+        return Panel("stat", title.of(language), [query], width=6, height=4, options=options)
 
     newest = _select('last("value") AS "value"', _READINGS, 'GROUP BY "device"')
     beating = _select('last("sequence") AS "sequence"', _HEARTBEATS, 'GROUP BY "device"')
     return [
         stat(
             Text("有读数的设备", "Devices with readings"),
-            _select('count("value")', f"FROM ({newest})"),
+            Query(_select('count("value")', f"FROM ({newest})")),
             _ONE_NUMBER,
         ),
         stat(
             Text("有心跳的网关", "Gateways with heartbeats"),
-            _select('count("sequence")', f"FROM ({beating})"),
+            Query(_select('count("sequence")', f"FROM ({beating})"), source=EVENTS_UID),
             _ONE_NUMBER,
         ),
-        stat(Text("读数条数", "Number of readings"), _select('count("value")', _READINGS), _TOTAL),
+        stat(Text("读数条数", "Number of readings"), Query(_select('count("value")', _READINGS)), _TOTAL),
         stat(
             Text("事件（不含心跳）", "Events, heartbeats aside"),
-            _select('count("sequence")', _EVENTS, "AND", _NOT_HEARTBEATS),
+            Query(_select('count("sequence")', _EVENTS, "AND", _NOT_HEARTBEATS), source=EVENTS_UID),
             _TOTAL,
         ),
     ]
@@ -162,6 +162,7 @@ def _events(language: Language) -> list[Panel]:
                         'GROUP BY time($__interval), "type" fill(0)',
                     ),
                     "$tag_type",
+                    source=EVENTS_UID,
                 )
             ],
             width=16,
@@ -177,6 +178,7 @@ def _events(language: Language) -> list[Panel]:
                         '"device", "type", "data"', _EVENTS, "AND", _NOT_HEARTBEATS, "ORDER BY time DESC LIMIT 100"
                     ),
                     format="table",
+                    source=EVENTS_UID,
                 )
             ],
             width=8,
@@ -195,6 +197,7 @@ def _running(language: Language) -> list[Panel]:
                 Query(
                     _select('count("sequence")', _HEARTBEATS, 'GROUP BY time(1m), "device" fill(0)'),
                     "$tag_device",
+                    source=EVENTS_UID,
                 )
             ],
             description=Text(
@@ -208,7 +211,7 @@ def _running(language: Language) -> list[Panel]:
             Text("入库速率（每秒）", "Stored a second").of(language),
             [
                 Query(_rate("readings", "value"), Text("读数", "readings").of(language)),
-                Query(_rate("events", "sequence"), Text("事件", "events").of(language)),
+                Query(_rate("events", "sequence"), Text("事件", "events").of(language), source=EVENTS_UID),
             ],
             unit="cps",
             custom=_LINES,

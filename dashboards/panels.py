@@ -14,7 +14,11 @@ Json = dict[str, JsonValue]
 Format = Literal["time_series", "table"]
 
 DATASOURCE_UID = "linli-influxdb"
-DATASOURCE: Json = {"type": "influxdb", "uid": DATASOURCE_UID}
+EVENTS_UID = "linli-influxdb-events"
+"""Events lie in a database of their own: they are kept for another time than readings."""
+
+_MIXED: Json = {"type": "datasource", "uid": "-- Mixed --"}
+"""What Grafana calls a panel whose queries have different data sources."""
 
 SCHEMA_VERSION = 39
 """Of the dashboard model: Grafana 10.3's. Newer ones migrate it when they load it."""
@@ -24,17 +28,19 @@ GRID_WIDTH = 24
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One InfluxQL query. `alias` names its series: `$tag_device` is the series' tag, `$col` its column."""
+    """One InfluxQL query. `alias` names its series: `$tag_device` is the series' tag, `$col` its column. `source`: its
+    data source's uid."""
 
     text: str
     alias: str = ""
     format: Format = "time_series"
+    source: str = DATASOURCE_UID
 
     def to_json(self, ref: str) -> Json:
         """The target named `ref` ('A', 'B', ...) of a panel."""
         return {
             "refId": ref,
-            "datasource": DATASOURCE,
+            "datasource": _influxdb(self.source),
             "rawQuery": True,
             "query": self.text,
             "resultFormat": self.format,
@@ -64,13 +70,17 @@ class Panel:
             "type": self.kind,
             "title": self.title,
             "description": self.description,
-            "datasource": DATASOURCE,
+            "datasource": self._source(),
             "gridPos": {"x": x, "y": y, "w": self.width, "h": self.height},
             "targets": [query.to_json(chr(ord("A") + index)) for index, query in enumerate(self.queries)],
             "fieldConfig": {"defaults": {"unit": self.unit, "custom": self.custom}, "overrides": []},
             "options": self.options,
             "transformations": list(self.transformations),
         }
+
+    def _source(self) -> Json:
+        sources = {query.source for query in self.queries}
+        return _influxdb(sources.pop()) if len(sources) == 1 else _MIXED
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +98,7 @@ class Variable:
             "type": "query",
             "name": self.name,
             "label": self.label,
-            "datasource": DATASOURCE,
+            "datasource": _influxdb(DATASOURCE_UID),
             "query": self.query,
             "definition": self.query,
             "refresh": 2,
@@ -143,3 +153,7 @@ def _laid_out(panels: Sequence[Panel]) -> list[JsonValue]:
         x += panel.width
         row_height = max(row_height, panel.height)
     return placed
+
+
+def _influxdb(uid: str) -> Json:
+    return {"type": "influxdb", "uid": uid}

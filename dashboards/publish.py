@@ -15,12 +15,14 @@ from grafana_api.grafana_face import GrafanaFace
 from requests.exceptions import InvalidJSONError, RequestException
 
 from dashboards.board import FOLDER_TITLE, FOLDER_UID
-from dashboards.panels import DATASOURCE_UID, Dashboard, Json
+from dashboards.panels import DATASOURCE_UID, EVENTS_UID, Dashboard, Json
 from linli.errors import ConfigError, GrafanaError
 from linli.i18n import Text
 from linli.settings import Settings
 
 DATASOURCE_NAME = "Linli InfluxDB"
+EVENTS_SUFFIX = "_events"
+"""Of the database that events lie in (`linli.adapters.influx_buckets`), of its data source's uid and name alike."""
 
 
 class Outcome(StrEnum):
@@ -70,7 +72,7 @@ def connect(settings: Settings) -> GrafanaFace:
 
 
 def datasource(settings: Settings, influx_url: str | None = None) -> Json:
-    """Grafana's data source for the InfluxDB of these settings, asked in InfluxQL, with its secrets.
+    """Grafana's data source for readings in the InfluxDB of these settings, asked in InfluxQL, with its secrets.
 
     `influx_url` is the InfluxDB's address as Grafana reaches it, where that is another than the one Linli uses.
     ConfigError if these settings keep readings in SQLite, which Grafana cannot ask.
@@ -108,10 +110,19 @@ def datasource(settings: Settings, influx_url: str | None = None) -> Json:
     }
 
 
-def publish(grafana: GrafanaFace, source: Json, dashboards: Iterable[Dashboard]) -> list[Published]:
-    """Publish folder, data source and dashboards, in this order; GrafanaError says what Grafana did not take, and why."""
+def datasources(settings: Settings, influx_url: str | None = None) -> list[Json]:
+    """One for readings and one for events, which lie in databases of their own. Errors as for `datasource`."""
+    readings = datasource(settings, influx_url)
+    database = settings.influx_bucket + EVENTS_SUFFIX
+    options = readings["jsonData"]
+    events = readings | {"uid": EVENTS_UID, "name": f"{DATASOURCE_NAME} events", "database": database}
+    return [readings, events | {"jsonData": (options if isinstance(options, dict) else {}) | {"dbName": database}}]
+
+
+def publish(grafana: GrafanaFace, sources: Iterable[Json], dashboards: Iterable[Dashboard]) -> list[Published]:
+    """Publish folder, data sources and dashboards, in this order; GrafanaError says what Grafana did not take, and why."""
     with _in_words(grafana.api.url):
-        done = [_publish_folder(grafana), _publish_datasource(grafana, source)]
+        done = [_publish_folder(grafana), *(_publish_datasource(grafana, source) for source in sources)]
         done.extend(_publish_dashboard(grafana, board.to_json()) for board in dashboards)
         return done
 
@@ -130,9 +141,9 @@ def _publish_folder(grafana: GrafanaFace) -> Published:
 
 def _publish_datasource(grafana: GrafanaFace, source: Json) -> Published:
     """Always written when it is there: Grafana does not tell secrets, so whether they differ cannot be seen."""
-    what = Text(f"数据源 {DATASOURCE_NAME}", f"data source {DATASOURCE_NAME}")
+    what = Text(f"数据源 {source['name']}", f"data source {source['name']}")
     # By uid: grafana-api 1.0.3 only knows the numeric id, which Grafana has deprecated since 9.0.
-    path = f"/datasources/uid/{DATASOURCE_UID}"
+    path = f"/datasources/uid/{source['uid']}"
     if _found(lambda: grafana.api.GET(path)) is None:
         grafana.datasource.create_datasource(source)
         return Published(what, Outcome.CREATED)

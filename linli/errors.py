@@ -117,7 +117,14 @@ class StoreUnavailable(StoreError):
 
 
 class StoreRefused(StoreError):
-    """The store answered that it will not take this batch; the same batch would be refused again."""
+    """The store answered that it will not take this batch; the same batch would be refused again.
+
+    `dropped`: how many observations of the batch are not stored, if it says so, and the others are; None if it does not.
+    """
+
+    def __init__(self, text: Text, *, dropped: int | None = None) -> None:
+        super().__init__(text)
+        self.dropped = dropped
 
 
 class BrokerError(LinliError):

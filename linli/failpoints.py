@@ -13,6 +13,9 @@
     rules.received, rules.decoded, rules.written (to the journal), rules.acknowledged   likewise
     rules.applied        the engine has changed, and the database does not know it yet
     rules.told           alerts and position are in the database, and no notice went out
+    rollups.read         hours that are due are summed up in memory
+    rollups.written      the sums are in the store; in InfluxDB the hour is still marked as due
+    retention.advanced   a horizon is durable, and nothing before it is deleted yet
     command.begun        the agent has noted a command, and nothing was done
     command.executed     it was done, and neither noted nor answered
 """
@@ -36,6 +39,9 @@ POINTS = (
     "rules.acknowledged",
     "rules.applied",
     "rules.told",
+    "rollups.read",
+    "rollups.written",
+    "retention.advanced",
     "command.begun",
     "command.executed",
 )

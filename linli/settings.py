@@ -30,6 +30,7 @@ from pydantic_settings import (
 from linli.clock import Clock, ScaledClock, SystemClock
 from linli.errors import ConfigError
 from linli.i18n import Language, Text, shell_language
+from linli.retention import FOR_EVER, Retention
 from linli.shards import MOST, Shard
 
 PREFIX = "LINLI_"
@@ -117,6 +118,11 @@ class Settings(BaseSettings):
     influx_bucket: str = Field("linli", description="Bucket (2.x) or database (1.x, 3).")
     influx_timeout_s: float = Field(10.0, gt=0, description="Seconds until a request to InfluxDB is given up.")
 
+    retention_raw_days: int = Field(30, ge=0, description="Days that readings are kept as they came; 0: for ever.")
+    retention_minute_days: int = Field(400, ge=0, description="Days that 1 minute rollups are kept; 0: for ever.")
+    retention_hour_days: int = Field(0, ge=0, description="Days that 1 hour rollups are kept; 0: for ever.")
+    retention_events_days: int = Field(400, ge=0, description="Days that events are kept; 0: for ever.")
+
     rules: Path | None = Field(None, description="Folder of rule files. None: the catalogue that comes with Linli.")
     max_clock_error_years: float = Field(
         9.0, gt=0, description="A message whose time is further from now than this many years is a dead letter."
@@ -191,6 +197,15 @@ class Settings(BaseSettings):
         return ScaledClock(self.clock_speed, self.clock_origin, self.clock_real_origin)
 
     @property
+    def retention(self) -> Retention:
+        """How long rows are kept. On a simulated clock for ever: its now is not the database server's."""
+        if self.clock_origin is not None:
+            return FOR_EVER
+        return Retention(
+            self.retention_raw_days, self.retention_minute_days, self.retention_hour_days, self.retention_events_days
+        )
+
+    @property
     def broker_is_external(self) -> bool:
         """Whether the broker is somebody else's: Linli then neither starts nor configures one."""
         return self.broker == "external" or (self.broker == "auto" and self.broker_host is not None)
@@ -203,14 +218,14 @@ class Settings(BaseSettings):
         return "127.0.0.1", self.broker_port or 8483
 
     @property
-    def app_database_url(self) -> str:
-        """SQLAlchemy URL of alerts, registry and people."""
-        return self.database_url or f"sqlite:///{(self.data / 'linli.db').resolve()}"
-
-    @property
     def broker_speaks_tls(self) -> bool:
         """Whether connections to the broker, embedded or not, are TLS."""
         return self.broker_tls if self.broker_is_external else self.broker_tls_certificate is not None
+
+    @property
+    def app_database_url(self) -> str:
+        """SQLAlchemy URL of alerts, registry and people."""
+        return self.database_url or f"sqlite:///{(self.data / 'linli.db').resolve()}"
 
     @property
     def readings_path(self) -> Path:

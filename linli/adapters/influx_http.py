@@ -3,8 +3,9 @@
 Requests go through influxdb-client's ApiClient, as prepared bytes: its own batching handles each point by itself.
 """
 
+import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +16,16 @@ from influxdb_client.rest import ApiException
 from linli.adapters import influxql
 from linli.errors import StoreError, StoreRefused, StoreUnavailable
 from linli.i18n import Text
+from linli.retention import FOR_EVER, Retention
 
 _REFUSALS = frozenset((400, 413, 422))
 """Bad lines or types, too much at once, older than the bucket keeps: the same again would be refused again."""
+
+_DROPPED = re.compile(r"partial write: .* dropped=(\d+)")
+"""How 1.x says that it has stored the other points of a batch. With several reasons at once it may name too few."""
+
+_LONGEST_REST_S = 60.0
+"""However long a server asks to be left alone, it is asked again after this."""
 
 _LINES = {"Content-Type": "text/plain; charset=utf-8"}
 
@@ -33,6 +41,7 @@ class InfluxConfig:
     username: str | None = None
     org: str = ""
     timeout_s: float = 10.0
+    retention: Retention = FOR_EVER
 
     def __repr__(self) -> str:
         return f"InfluxConfig({self.url}, bucket {self.bucket}, {self.kind})"
@@ -47,14 +56,31 @@ class Server:
 
 
 class AccessDenied(StoreUnavailable):
-    """A setting is wrong, or a right or the bucket is missing. Nothing is wrong with the data, so it must wait."""
+    """A setting is wrong, or a right or the bucket is missing. Nothing is wrong with the data, so it must wait.
+
+    `status`: 401, 403 or 404.
+    """
+
+    def __init__(self, text: Text, status: int) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class TimedOut(StoreUnavailable):
+    """No answer in time. What was asked may have been done, or may still be."""
 
 
 class InfluxHttp:
-    """Requests to one server. Constructing does no I/O; any thread may call."""
+    """Requests to one server. Constructing does no I/O; any thread may call.
 
-    def __init__(self, config: InfluxConfig) -> None:
+    A server that says when to come back (Retry-After, as clouds do) is left alone until then: every call is
+    StoreUnavailable at once. `monotonic` gives seconds.
+    """
+
+    def __init__(self, config: InfluxConfig, monotonic: Callable[[], float]) -> None:
         self._config = config
+        self._monotonic = monotonic
+        self._resting_until = 0.0
         basic = config.username is not None
         credentials = f"{config.username}:{config.token or ''}" if basic else config.token
         self._client: Any = InfluxDBClient(
@@ -69,13 +95,10 @@ class InfluxHttp:
 
     @property
     def server(self) -> Server:
-        """Which generation answers: the setting, else what /ping says. On 1.x its database is made when missing."""
+        """Which generation answers: the setting, else what /ping says; asked once."""
         with self._lock:
             if self._server is None:
-                server = self._ping()
-                if server.kind == "influx1":
-                    self._create_database()
-                self._server = server
+                self._server = self._ping()
             return self._server
 
     def write(self, lines: bytes, bucket: str | None = None) -> None:
@@ -91,17 +114,32 @@ class InfluxHttp:
         self._call("POST", "/api/v2/write", parameters, lines)
 
     def query(self, text: str, bucket: str | None = None) -> list[influxql.Row]:
-        """The rows that a SELECT, or several in a row, answer; times as nanoseconds."""
+        """The rows that a SELECT answers, times as nanoseconds."""
+        (found,) = self.query_each([text], bucket)
+        return found
+
+    def query_each(self, texts: Sequence[str], bucket: str | None = None) -> list[list[influxql.Row]]:
+        """The rows of each of several SELECTs, asked at once."""
         kind = self.server.kind
         try:
-            answer, _ = self._call("GET", "/query", {"db": bucket or self._config.bucket, "q": text, "epoch": "ns"})
-            return list(influxql.rows(answer))
-        except influxql.Answered as said:
-            raise _unavailable(self._config.url, str(said)) from None
+            parameters = {"db": bucket or self._config.bucket, "q": "; ".join(texts), "epoch": "ns"}
+            return self._results("GET", parameters)
         except AccessDenied as error:
-            if kind == "influx3" and isinstance(error.__cause__, ApiException) and error.__cause__.status == 404:
-                return []  # 3 makes a database at the first write: until then there is nothing
+            if kind == "influx3" and error.status == 404:
+                return [[] for _ in texts]  # 3 makes a database at the first write: until then there is nothing
             raise
+
+    def ask(self, text: str, *, changing: bool = False) -> list[influxql.Row]:
+        """The rows that a statement about the server itself answers, on 1.x. `changing`: it creates something."""
+        found = self._results("POST" if changing else "GET", {"q": text}, b"" if changing else None)
+        return found[0] if found else []
+
+    def bucket_facts(self, name: str) -> Mapping[str, object] | None:
+        """What 2.x's API says of a bucket; None if there is no such bucket, or it does not say."""
+        answer, _ = self._call("GET", "/api/v2/buckets", {"org": self._config.org, "name": name})
+        buckets = answer.get("buckets") if isinstance(answer, dict) else None
+        facts = buckets[0] if isinstance(buckets, list) and buckets else None
+        return facts if isinstance(facts, dict) else None
 
     def close(self) -> None:
         """Close the connections."""
@@ -127,15 +165,12 @@ class InfluxHttp:
             )
         )
 
-    def _create_database(self) -> None:
-        """Does nothing if it is there. A user without the right to make one may still write to one that is."""
-        query = f"CREATE DATABASE {influxql.name(self._config.bucket)}"
+    def _results(
+        self, method: str, parameters: Mapping[str, str], body: bytes | None = None
+    ) -> list[list[influxql.Row]]:
+        answer, _ = self._call(method, "/query", parameters, body)
         try:
-            answer, _ = self._call("POST", "/query", {"q": query}, b"")
-        except AccessDenied:
-            return
-        try:
-            list(influxql.rows(answer))
+            return influxql.results(answer)
         except influxql.Answered as said:
             raise _unavailable(self._config.url, str(said)) from None
 
@@ -143,6 +178,9 @@ class InfluxHttp:
         self, method: str, path: str, parameters: Mapping[str, str], body: bytes | None = None
     ) -> tuple[Any, Mapping[str, str]]:
         """The answer, from JSON, and its headers; any other answer as the port's errors."""
+        wait = self._resting_until - self._monotonic()
+        if wait > 0:
+            raise _unavailable(self._config.url, f"it asked to be left alone for {wait:.0f} s more")
         try:
             answer, _status, headers = self._client.api_client.call_api(
                 path,
@@ -154,8 +192,13 @@ class InfluxHttp:
             )
         except ApiException as error:
             if error.status in (401, 403, 404):
-                raise AccessDenied(self._what_to_do(error)) from error
+                bucket = parameters.get("bucket") or parameters.get("db") or self._config.bucket
+                raise AccessDenied(self._what_to_do(error, bucket), error.status) from error
             raise self._named(error) from error
+        except urllib3.exceptions.TimeoutError as error:
+            raise TimedOut(
+                _unavailable(self._config.url, f"no answer within {self._config.timeout_s:g} s").text
+            ) from error
         except (urllib3.exceptions.HTTPError, OSError, UnicodeDecodeError) as error:
             raise _unavailable(self._config.url, str(error)) from error
         return answer, headers
@@ -163,17 +206,23 @@ class InfluxHttp:
     def _named(self, error: ApiException) -> StoreError:
         said = _said(error)
         if error.status in _REFUSALS:
+            dropped = _DROPPED.search(said)
             return StoreRefused(
-                Text(f"InfluxDB 拒绝写入（{error.status}）：{said}", f"InfluxDB refuses ({error.status}): {said}")
+                Text(f"InfluxDB 拒绝写入（{error.status}）：{said}", f"InfluxDB refuses ({error.status}): {said}"),
+                dropped=int(dropped[1]) if dropped else None,
             )
+        headers: Mapping[str, str] = error.headers or {}
+        after = headers.get("Retry-After", "")
+        if after.isascii() and after.isdecimal():
+            self._resting_until = self._monotonic() + min(float(after), _LONGEST_REST_S)
         return _unavailable(self._config.url, f"{error.status}: {said}")
 
-    def _what_to_do(self, error: ApiException) -> Text:
+    def _what_to_do(self, error: ApiException, bucket: str) -> Text:
         config, said = self._config, _said(error)
         if error.status == 404:
             return Text(
-                f"{config.url} 中没有 {config.bucket}（{said}）：请先创建它，或检查 influx_bucket、influx_org、influx_url",
-                f"{config.url} has no {config.bucket} ({said}): create it, or check influx_bucket, influx_org, influx_url",
+                f"{config.url} 中没有 {bucket}（{said}）：请先创建它，或检查 influx_bucket、influx_org、influx_url",
+                f"{config.url} has no {bucket} ({said}): create it, or check influx_bucket, influx_org, influx_url",
             )
         if error.status == 401:
             return Text(
@@ -181,8 +230,8 @@ class InfluxHttp:
                 f"InfluxDB does not accept the sign-in ({said}): check influx_token (on 1.x influx_username too)",
             )
         return Text(
-            f"InfluxDB 不允许读写 {config.bucket}（{said}）：请给 influx_token 对它的读写权限",
-            f"InfluxDB does not allow to read and write {config.bucket} ({said}): give influx_token both rights on it",
+            f"InfluxDB 不允许读写 {bucket}（{said}）：请给 influx_token 对它的读写权限",
+            f"InfluxDB does not allow to read and write {bucket} ({said}): give influx_token both rights on it",
         )
 
 

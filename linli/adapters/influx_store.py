@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 import orjson
 
 from linli.adapters import influxql
-from linli.adapters.influx_http import AccessDenied, InfluxConfig, InfluxHttp
+from linli.adapters.influx_buckets import Buckets, bucket_names
+from linli.adapters.influx_http import AccessDenied, InfluxConfig, InfluxHttp, TimedOut
 from linli.adapters.line_protocol import READINGS, LineWriter, position_lines, tally_lines
-from linli.adapters.rollups_influx import SUFFIXES, TABLES, InfluxRollups
+from linli.adapters.portions import Portions
+from linli.adapters.rollups_influx import TABLES, InfluxRollups
 from linli.clock import DAY, HOUR, Clock
 from linli.errors import StoreRefused
 from linli.model import Lane, LaneKey, Readings, Received, Tally, TallyKey
@@ -38,20 +40,31 @@ class InfluxStore:
 
     def __init__(self, config: InfluxConfig, clock: Clock) -> None:
         self._config = config
-        self._http = InfluxHttp(config)
-        self._rollups = InfluxRollups(self._http, config.bucket)
+        self._http = InfluxHttp(config, clock.monotonic)
+        self._buckets = Buckets(self._http, config)
+        self._names = bucket_names(config.bucket)
+        self._sources = {
+            Resolution.RAW: config.bucket,
+            Resolution.MINUTE: self._names[RowClass.MINUTE],
+            Resolution.HOUR: self._names[RowClass.HOUR],
+        }
+        self._rollups = InfluxRollups(self._http, self._sources)
         self._writing = threading.Lock()
         self._lines = LineWriter()
+        self._portions = Portions()
+        self._ready = False
         self._clock = clock
 
     def check(self) -> str:
-        """Ask for a position, which needs the bucket and the right to read it. A wrong setting is StoreRefused."""
+        """Write to each bucket and read from one; compare retention. A wrong setting is StoreRefused, with what to do."""
         try:
-            server = self._http.server
+            self._prepare()
+            remarks = self._buckets.check(self._clock.now())
             self._http.query(influxql.positions() + " LIMIT 1")
         except AccessDenied as error:
             raise StoreRefused(error.text) from error
-        return f"InfluxDB {server.version}, {self._config.url}, {self._config.bucket}"
+        told = f"InfluxDB {self._http.server.version}, {self._config.url}, {self._config.bucket}"
+        return "; ".join([told, *(remark.en for remark in remarks)])
 
     def write(
         self,
@@ -59,14 +72,44 @@ class InfluxStore:
         positions: Mapping[LaneKey, int],
         tallies: Mapping[TallyKey, Tally] = NO_TALLIES,
     ) -> None:
-        """Two requests, and one before them when an hour begins; a wrong setting (sign-in, bucket) is StoreUnavailable: the data is not to blame."""
-        if batch:
+        """A request for readings, one for events, one for positions, and one before them when an hour begins; a wrong
+        setting (sign-in, bucket) is StoreUnavailable: the data is not to blame."""
+        self._prepare()
+        readings = [received for received in batch if received.message.readings]
+        if readings:
             with self._writing:
-                self._rollups.mark(_stretches(batch))
-                self._http.write(self._lines.batch(batch))
+                self._rollups.mark(_stretches(readings))
+                self._send(readings, self._config.bucket)
+        if len(readings) < len(batch):
+            events = [received for received in batch if not received.message.readings]
+            self._send(events, self._names[RowClass.EVENTS])
         reached = [lines for lines in (position_lines(positions, self._clock.now()), tally_lines(tallies)) if lines]
         if reached:
             self._http.write(b"\n".join(reached))
+
+    def _ask(self, query: str, bucket: str | None = None) -> list[influxql.Row]:
+        self._prepare()
+        return self._http.query(query, bucket)
+
+    def _prepare(self) -> None:
+        """Before anything else: on 1.x the databases are made."""
+        if not self._ready:
+            if self._http.server.kind == "influx1":
+                self._buckets.make_missing()
+            self._ready = True
+
+    def _send(self, batch: Sequence[Received], bucket: str) -> None:
+        """In as many requests as the server has time for; a bucket that is gone is looked for again at the next write."""
+        for portion in self._portions.of(batch):
+            try:
+                self._http.write(self._lines.batch(portion), bucket)
+            except TimedOut:
+                self._portions.too_slow(portion)
+                raise
+            except AccessDenied:
+                self._ready = False
+                raise
+            self._portions.taken()
 
     def tallies(self) -> dict[TallyKey, Tally]:
         """What was last written for each key, as far back as the bucket keeps points."""
@@ -74,12 +117,12 @@ class InfluxStore:
             TallyKey(row["community"], row["gateway"], row["bootid"], row["time"] // 1000 // DAY): Tally(
                 int(row["stored"]), int(row["dead"])
             )
-            for row in self._http.query(influxql.tallies())
+            for row in self._ask(influxql.tallies())
         }
 
     def positions(self) -> dict[LaneKey, int]:
         """The position last written for every lane, as far back as the bucket keeps points."""
-        return {_lane(row): int(row["upto"]) for row in self._http.query(influxql.positions())}
+        return {_lane(row): int(row["upto"]) for row in self._ask(influxql.positions())}
 
     def latest(self, community: str) -> list[Latest]:
         """One query. On InfluxDB 3, what is older than LATEST_WITHIN_3 is not found."""
@@ -93,12 +136,12 @@ class InfluxStore:
                 unit=row["unit"],
                 received_at=int(row["received"]),
             )
-            for row in self._http.query(influxql.latest(community, since))
+            for row in self._ask(influxql.latest(community, since))
         ]
 
     def raw(self, community: str, device: str, quantity: str, start: int, end: int, limit: int) -> list[Point]:
         """One query."""
-        rows = self._http.query(influxql.raw(community, device, quantity, start, end, limit))
+        rows = self._ask(influxql.raw(community, device, quantity, start, end, limit))
         return [Point(row["time"] // 1000, float(row["value"])) for row in rows]
 
     def readings(
@@ -118,19 +161,26 @@ class InfluxStore:
         if resolution is not Resolution.RAW:
             parts = segments(start, end, self._rollups.unsummed(community, start - start % HOUR, end))
         found: list[Bucket] = []
-        for summed, table, suffix in (
-            (False, READINGS, ""),
-            (True, TABLES.get(resolution, ""), SUFFIXES[resolution]),
-        ):
-            statements = [
-                influxql.buckets(community, device, quantity, part.start, part.end, width, start, table)
+        for rows in self._ask_parts(parts, resolution, (community, device, quantity), width):
+            found += [_bucket(row) for row in rows]
+        return merged(found)
+
+    def _ask_parts(
+        self, parts: Sequence[Segment], resolution: Resolution, series: tuple[str, str, str], width: int
+    ) -> Iterator[list[influxql.Row]]:
+        """The rows of each part, in order: all raw ones in one request, all summed ones in another."""
+        origin = parts[0].start
+        answers: dict[bool, Iterator[list[influxql.Row]]] = {}
+        for summed in {part.summed for part in parts}:
+            source = resolution if summed else Resolution.RAW
+            table = TABLES.get(source, READINGS)
+            texts = [
+                influxql.buckets(*series, part.start, part.end, width, origin, table)
                 for part in parts
                 if part.summed is summed
             ]
-            if statements:
-                rows = self._http.query("; ".join(statements), self._config.bucket + suffix)
-                found += [_bucket(row) for row in rows]
-        return merged(sorted(found, key=lambda bucket: bucket.start))
+            answers[summed] = iter(self._http.query_each(texts, self._sources[source]))
+        return (next(answers[part.summed]) for part in parts)
 
     def events(
         self,
@@ -148,7 +198,8 @@ class InfluxStore:
             end = min(end, before.time + 1)
 
         def ask(first: int, after: int, at_most: int) -> list[StoredEvent]:
-            rows = self._http.query(influxql.events(community, first, after, types, device, at_most))
+            query = influxql.events(community, first, after, types, device, at_most)
+            rows = self._ask(query, self._names[RowClass.EVENTS])
             return [_event(row) for row in rows]
 
         found = []
@@ -165,10 +216,12 @@ class InfluxStore:
 
     def due(self, before: int, after: Due | None, limit: int) -> list[Due]:
         """By hour and community."""
+        self._prepare()
         return self._rollups.due(before, after, limit)
 
     def roll(self, due: Sequence[Due]) -> None:
         """The server sums up; the sums come here and go back."""
+        self._prepare()
         self._rollups.roll(due, self._writing)
 
     def thin(self, horizons: Mapping[RowClass, int]) -> int:
@@ -180,7 +233,7 @@ class InfluxStore:
 
         A lane that moves meanwhile writes under a later hour, which counts.
         """
-        rows = self._http.query(influxql.positions())
+        rows = self._ask(influxql.positions())
         old = {_lane(row): int(row["upto"]) for row in rows if row["time"] // 1000 < now - REFRESH_AFTER}
         if old:
             self._http.write(position_lines(old, now - HOUR))

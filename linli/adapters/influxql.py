@@ -1,5 +1,6 @@
 """InfluxQL, the query language that InfluxDB 1.x, 2.x and 3 all answer: questions to text, answers to rows. No I/O."""
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -102,20 +103,28 @@ def tallies() -> str:
 
 
 def rows(answer: object) -> Iterator[Row]:
-    """Each row of a /query answer: its columns and the tags of its group. Answered if the answer is an error.
+    """Each row of a /query answer: its columns and the tags of its group. Answered if the answer is an error."""
+    return itertools.chain.from_iterable(results(answer))
+
+
+def results(answer: object) -> list[list[Row]]:
+    """The rows of each statement of a /query answer. Answered if it, or one of them, is an error.
 
     An answer that is not of that shape (a proxy's page, say) is an error too.
     """
-    results = answer.get("results") if isinstance(answer, dict) else None
-    if not isinstance(results, list):
+    found = answer.get("results") if isinstance(answer, dict) else None
+    if not isinstance(found, list):
         raise Answered(str(answer)[:200])
-    for result in results:
-        if "error" in result:
-            raise Answered(str(result["error"]))
-        for series in result.get("series", ()):
-            tags, columns = series.get("tags", {}), series["columns"]
-            for values in series.get("values", ()):
-                yield {**tags, **dict(zip(columns, values, strict=True))}
+    return [list(_rows(result)) for result in found]
+
+
+def _rows(result: Mapping[str, Any]) -> Iterator[Row]:
+    if "error" in result:
+        raise Answered(str(result["error"]))
+    for series in result.get("series", ()):
+        tags, columns = series.get("tags", {}), series["columns"]
+        for values in series.get("values", ()):
+            yield {**tags, **dict(zip(columns, values, strict=True))}
 
 
 def _between(tags: Mapping[str, str], start: int, end: int) -> str:

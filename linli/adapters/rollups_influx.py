@@ -7,7 +7,7 @@ line protocol like any point (what 1.x alone can do, SELECT INTO, 2.x and 3 cann
 
 import secrets
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from linli import failpoints
 from linli.adapters import influxql
@@ -17,9 +17,6 @@ from linli.ports import Due, Resolution
 from linli.rollups import DueMarks
 
 TABLES = {Resolution.MINUTE: "readings_1m", Resolution.HOUR: "readings_1h"}
-SUFFIXES = {Resolution.RAW: "", Resolution.MINUTE: "_1m", Resolution.HOUR: "_1h"}
-"""What the bucket of each resolution is called behind the name that the settings give."""
-
 _WINDOW = 10 * MINUTE
 """How much of a community's hour is asked for at once: an answer stays within some thousand rows."""
 
@@ -29,9 +26,9 @@ _FIELDS = ("min", "mean", "max", "last", "sum")
 class InfluxRollups:
     """Marks and sums of one store. `mark` is the writer's; the rest is the keeper's, on any thread."""
 
-    def __init__(self, http: InfluxHttp, bucket: str) -> None:
+    def __init__(self, http: InfluxHttp, buckets: Mapping[Resolution, str]) -> None:
         self._http = http
-        self._bucket = bucket
+        self._buckets = buckets
         self._marks = DueMarks[str]()
         self._lock = threading.Lock()
 
@@ -77,7 +74,7 @@ class InfluxRollups:
         rows = self._http.query(influxql.community_buckets(community, start, end, resolution.width))
         if rows:
             lines = [_sums(TABLES[resolution], community, row) for row in rows]
-            self._http.write("\n".join(lines).encode(), self._bucket + SUFFIXES[resolution])
+            self._http.write("\n".join(lines).encode(), self._buckets[resolution])
 
 
 def _mark(hour: int, community: str) -> str:

@@ -23,6 +23,7 @@ def build_store(settings: Settings) -> KeptStore:
             org=settings.influx_org,
             bucket=settings.influx_bucket,
             timeout_s=settings.influx_timeout_s,
+            retention=settings.retention,
         ),
         settings.clock(),
     )

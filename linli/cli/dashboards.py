@@ -43,7 +43,7 @@ def publish(
 ) -> None:
     """Publish folder, data source and dashboards, and say of each what was done."""
     from dashboards.board import dashboards
-    from dashboards.publish import Outcome, connect, datasource
+    from dashboards.publish import Outcome, connect, datasources
     from dashboards.publish import publish as publish_all
     from linli.settings import load_settings
 
@@ -54,7 +54,7 @@ def publish(
         Outcome.UNCHANGED: Text("无变化", "unchanged"),
     }
     grafana = connect(settings)
-    for done in publish_all(grafana, datasource(settings, influx_url), dashboards()):
+    for done in publish_all(grafana, datasources(settings, influx_url), dashboards()):
         place = f"  {settings.grafana_url.rstrip('/')}{done.url}" if done.url and settings.grafana_url else ""
         typer.echo(f"{words[done.outcome]}: {done.what}{place}")
 

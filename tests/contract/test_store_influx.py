@@ -1,6 +1,7 @@
 """InfluxDB's generations: 2.x and 3 against answers written from their documentation, and what a real 1.x refuses."""
 
 import base64
+import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -70,26 +71,28 @@ def store(server: Server) -> Iterator[InfluxStore]:
     opened.close()
 
 
-def test_writing_is_one_prepared_body_for_rows_and_one_for_positions(
+def test_writing_is_prepared_bodies_for_readings_events_and_positions(
     server: Server, store: InfluxStore, number: str
 ) -> None:
-    """/api/v2/write with bucket, precision and token; rows first; the generation is asked once."""
+    """/api/v2/write with bucket, precision and token; the hour's mark, rows, positions; the generation is asked once."""
     store.write([event(1), packet(1, Reading("t-1", "temperature", T0, 20.5, "Cel"))], {URGENT: 1, BULK: 1})
     store.write([event(2)], {})
-    ping, first, second, third = server.asked
+    ping, mark, readings, events, second, third = server.asked
     assert ping.path == "/ping"
-    for asked in (first, second, third):
+    for asked in (mark, readings, events, second, third):
         assert (asked.method, asked.path) == ("POST", "/api/v2/write")
-        assert asked.query["bucket"] == "linli"
         assert asked.query["precision"] == "ns"
         assert asked.headers["authorization"] == "Token s3cret"
         assert asked.headers["content-type"] == "text/plain; charset=utf-8"
-    if number == "2":
-        assert first.query["org"] == "estate"
-    assert first.body == (
+        assert asked.query["bucket"] == ("linli_events" if asked in (events, third) else "linli")
+        assert asked.query.get("org") == ("estate" if number == "2" else None)
+    assert re.fullmatch(rb"linli_due,community=c001 touched=\d+i,rolled=0i 1699999200000000000", mark.body)
+    assert events.body == (
         b"events,community=c001,device=door-1,type=access.granted "
         b'bootid="b1",data="{}",gateway="gw-1",historic=false,lane="urgent",late=false,received=1700000005000000i,'
-        b'sequence=1i,time_source="agent" 1700000000000000001\n'
+        b'sequence=1i,time_source="agent" 1700000000000000001'
+    )
+    assert readings.body == (
         b"readings,community=c001,device=t-1,quantity=temperature "
         b'value=20.5,unit="Cel",received=1700000001000000i 1700000000000000000'
     )
@@ -108,7 +111,10 @@ def test_queries_are_influxql_on_the_bucket(server: Server, store: InfluxStore, 
     asked = server.on("/query")
     for each in asked:
         assert each.method == "GET"
-        assert (each.query["db"], each.query["epoch"]) == ("linli", "ns")
+        assert (each.query["db"], each.query["epoch"]) == (
+            "linli_events" if "events" in each.query["q"] else "linli",
+            "ns",
+        )
         assert each.headers["authorization"] == "Token s3cret"
     positions, latest, readings, events = (each.query["q"] for each in asked)
     assert positions == (
@@ -202,8 +208,13 @@ def test_check_refuses_a_wrong_setting(
 ) -> None:
     """With the setting's name. On 3 a database that is not there yet is made at the first write."""
     ping = server.answer
-    server.answer = lambda asked: ping(asked) if asked.path == "/ping" else Answer(status, {"message": "no"})
-    if status == 404 and number == "3":
+    makes_it = status == 404 and number == "3"
+    server.answer = lambda asked: (
+        ping(asked)
+        if asked.path == "/ping" or (makes_it and asked.method == "POST")
+        else Answer(status, {"message": "no"})
+    )
+    if makes_it:
         assert store.check()
         assert store.latest("c001") == []
         return
@@ -270,8 +281,11 @@ def test_basic_sign_in_for_1x() -> None:
         store.close()
         wanted = "Basic " + base64.b64encode(b"ann:p w").decode()
         assert {asked.headers["authorization"] for asked in server.asked} == {wanted}
-        assert [asked.path for asked in server.asked] == ["/ping", "/query", "/write"]
-        assert server.asked[1].query["q"] == 'CREATE DATABASE "linli"'
+        assert [asked.path for asked in server.asked] == ["/ping", *["/query"] * 5, "/write"]
+        assert [asked.query["q"] for asked in server.on("/query")] == [
+            "SHOW DATABASES",
+            *[f'CREATE DATABASE "linli{suffix}"' for suffix in ("", "_events", "_1m", "_1h")],
+        ]
 
 
 def test_settings_choose_the_store(tmp_path: Path) -> None:
@@ -293,10 +307,11 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         make = "CREATE USER admin WITH PASSWORD 'pass' WITH ALL PRIVILEGES"
         with urllib3.PoolManager() as pool:
             assert pool.request("POST", running + "/query", fields={"q": make}).status == 200
+            names = [f"shared{suffix}" for suffix in ("", "_events", "_1m", "_1h")]
             for query in (
                 "CREATE USER staff WITH PASSWORD 'pass'",
-                "CREATE DATABASE shared",
-                'GRANT ALL ON "shared" TO "staff"',
+                *[f"CREATE DATABASE {name}" for name in names],
+                *[f'GRANT ALL ON "{name}" TO "staff"' for name in names],
             ):
                 headers = urllib3.make_headers(basic_auth="admin:pass")
                 assert pool.request("POST", running + "/query", fields={"q": query}, headers=headers).status == 200
@@ -363,8 +378,8 @@ def test_a_point_that_a_real_1x_refuses_is_found_and_the_others_are_in(url: str)
         store.write([message], {BULK: 1})
     assert store.positions() == {}
     letters = write_apart(store, [Taken(message, arrival(message.message))])
-    assert [letter.reason for letter in letters] == ["store_refused"]
-    assert "field type conflict" in letters[0].detail
-    assert letters[0].detail.startswith("1 of 8 readings")
+    assert [unstored.letter.reason for unstored in letters] == ["store_refused"]
+    assert "field type conflict" in letters[0].letter.detail
+    assert letters[0].letter.detail.startswith("1 of 8 readings")
     assert {v.device for v in store.latest("c001")} == {f"t-{n}" for n in range(8)} - {"t-5"}
     store.close()

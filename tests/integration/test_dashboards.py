@@ -12,8 +12,8 @@ import urllib3
 from typer.testing import CliRunner
 
 from dashboards.board import FOLDER_TITLE, FOLDER_UID, dashboard, dashboards
-from dashboards.panels import DATASOURCE_UID, Dashboard
-from dashboards.publish import Outcome, connect, datasource, publish
+from dashboards.panels import DATASOURCE_UID, EVENTS_UID, Dashboard
+from dashboards.publish import Outcome, connect, datasource, datasources, publish
 from linli.adapters.influx_http import InfluxConfig
 from linli.adapters.influx_store import InfluxStore
 from linli.cli.dashboards import app
@@ -53,13 +53,13 @@ def settings(grafana: Grafana, **more: Any) -> Settings:
 def published(grafana: Grafana, boards: list[Dashboard] | None = None, **more: Any) -> list[str]:
     """The outcome of folder, data source and each dashboard."""
     chosen = settings(grafana, **more)
-    done = publish(connect(chosen), datasource(chosen), dashboards() if boards is None else boards)
+    done = publish(connect(chosen), datasources(chosen), dashboards() if boards is None else boards)
     return [one.outcome.value for one in done]
 
 
 def test_the_first_time_all_is_made(grafana: Grafana) -> None:
     """The folder, the data source, the dashboard in both languages, in the folder and on the data source."""
-    assert published(grafana) == ["created"] * 4
+    assert published(grafana) == ["created"] * 5
     assert grafana.folders[FOLDER_UID]["title"] == FOLDER_TITLE
     assert grafana.sources[DATASOURCE_UID]["url"] == INFLUX
     assert grafana.boards.keys() == {"linli-zh", "linli-en"}
@@ -73,8 +73,8 @@ def test_again_changes_nothing(grafana: Grafana) -> None:
     published(grafana)
     boards = json.dumps(grafana.boards)
     grafana.writes.clear()
-    assert published(grafana) == ["unchanged", "updated", "unchanged", "unchanged"]
-    assert grafana.writes == [f"PUT /api/datasources/uid/{DATASOURCE_UID}"]
+    assert published(grafana) == ["unchanged", "updated", "updated", "unchanged", "unchanged"]
+    assert grafana.writes == [f"PUT /api/datasources/uid/{uid}" for uid in (DATASOURCE_UID, EVENTS_UID)]
     assert json.dumps(grafana.boards) == boards
 
 
@@ -84,7 +84,7 @@ def test_what_somebody_changed_is_put_right(grafana: Grafana) -> None:
     grafana.folders[FOLDER_UID]["title"] = "Mine"
     grafana.boards["linli-zh"]["dashboard"]["panels"].pop()
     grafana.boards["linli-en"]["meta"]["folderUid"] = "other"
-    assert published(grafana) == ["updated"] * 4
+    assert published(grafana) == ["updated"] * 5
     assert grafana.folders[FOLDER_UID]["title"] == FOLDER_TITLE
     assert len(grafana.boards["linli-zh"]["dashboard"]["panels"]) == 10
     assert grafana.boards["linli-en"]["meta"]["folderUid"] == FOLDER_UID
@@ -94,7 +94,7 @@ def test_a_new_version_of_ours_is_published(grafana: Grafana) -> None:
     """Only the one that changed."""
     published(grafana)
     changed = [replace(board, title=board.title + "!") if board.uid == "linli-en" else board for board in dashboards()]
-    assert published(grafana, changed) == ["unchanged", "updated", "unchanged", "updated"]
+    assert published(grafana, changed) == ["unchanged", "updated", "updated", "unchanged", "updated"]
     assert grafana.boards["linli-en"]["dashboard"]["version"] == 2
 
 
@@ -103,7 +103,7 @@ def test_under_a_path(tmp_path: Path) -> None:
     served = Grafana()
     served.prefix = "/monitor/grafana"
     with serving(served):
-        assert published(served) == ["created"] * 4
+        assert published(served) == ["created"] * 5
         assert published(served, grafana_url=served.url + "/")[0] == "unchanged"
 
 
@@ -226,9 +226,9 @@ def test_the_command_says_what_it_did(grafana: Grafana, monkeypatch: pytest.Monk
     done = CliRunner().invoke(app, ["publish", "--url", grafana.url])
     assert done.exit_code == 0, done.output
     lines = done.output.splitlines()
-    assert len(lines) == 4
+    assert len(lines) == 5
     assert all(line.startswith("created: ") for line in lines)
-    assert lines[3].endswith(f"{grafana.url}/d/linli-en/x")
+    assert lines[4].endswith(f"{grafana.url}/d/linli-en/x")
     monkeypatch.setenv("LINLI_LANGUAGE", "zh")
     again = CliRunner().invoke(app, ["publish", "--url", grafana.url, "--influx-url", "http://influxdb:8086"])
     assert again.output.startswith("无变化: 文件夹")
@@ -260,8 +260,6 @@ def influx(tmp_path: Path) -> Iterator[str]:
     """An InfluxDB that holds a minute of readings, events and heartbeats, as ingest writes them."""
     with influxd.running(tmp_path) as url:
         config = InfluxConfig(url=url, bucket="linli")
-        with urllib3.PoolManager() as pool:
-            pool.request("POST", f"{url}/query", fields={"q": "CREATE DATABASE linli"})
         store = InfluxStore(config, SystemClock())
         now = SystemClock().now()
         batch = [
@@ -289,15 +287,16 @@ def influx(tmp_path: Path) -> Iterator[str]:
 
 def test_every_query_is_answered_by_a_real_influxdb(influx: str) -> None:
     """With what Grafana fills in; each gives rows, and the numbers are those that were written."""
+    databases = {str(source["uid"]): str(source["database"]) for source in datasources(load_settings(influx_url=influx))}
     with urllib3.PoolManager() as pool:
 
-        def ask(query: str) -> list[dict[str, Any]]:
+        def ask(query: str, uid: str = DATASOURCE_UID) -> list[dict[str, Any]]:
             filled = query.replace("$timeFilter", "time >= now() - 10m").replace("$community", "c001")
             for name in ("device", "quantity"):
                 filled = filled.replace(f"${name}", ".*")
             filled = filled.replace("$__interval_ms", "10000").replace("$__interval", "10s")
             assert not re.search(r"\$\w", filled)
-            answer = pool.request("POST", f"{influx}/query", fields={"db": "linli", "q": filled}).json()
+            answer = pool.request("POST", f"{influx}/query", fields={"db": databases[uid], "q": filled}).json()
             (result,) = answer["results"]
             assert "error" not in answer
             assert "error" not in result, (filled, result)
@@ -306,7 +305,7 @@ def test_every_query_is_answered_by_a_real_influxdb(influx: str) -> None:
             return series
 
         model: Any = dashboard(Language.EN).to_json()
-        panels = {p["title"]: [ask(target["query"]) for target in p["targets"]] for p in model["panels"]}
+        panels = {p["title"]: [ask(t["query"], t["datasource"]["uid"]) for t in p["targets"]] for p in model["panels"]}
         choices = {v["name"]: [row[1] for row in ask(v["query"])[0]["values"]] for v in model["templating"]["list"]}
     assert choices == {
         "community": ["c001"],

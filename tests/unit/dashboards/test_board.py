@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dashboards.board import dashboard, dashboards
-from dashboards.panels import DATASOURCE, GRID_WIDTH, Dashboard, Panel, Query, Variable
+from dashboards.panels import DATASOURCE_UID, EVENTS_UID, GRID_WIDTH, Dashboard, Panel, Query, Variable
 from linli.i18n import Language
 
 VARIABLES = ("community", "device", "quantity")
@@ -49,9 +49,12 @@ def test_every_query_uses_what_is_defined(model: dict[str, Any]) -> None:
         assert set(re.findall(r"\$(\w+)", target["query"])) <= known
         assert "$timeFilter" in target["query"]
         assert "$community" in target["query"]
-        assert target["datasource"] == DATASOURCE
+        uid = EVENTS_UID if 'FROM "events"' in target["query"] else DATASOURCE_UID
+        assert target["datasource"] == {"type": "influxdb", "uid": uid}
         assert target["rawQuery"] is True
-    assert all(panel["datasource"] == DATASOURCE for panel in model["panels"])
+    for panel in model["panels"]:
+        uids = {target["datasource"]["uid"] for target in panel["targets"]}
+        assert panel["datasource"]["uid"] == (uids.pop() if len(uids) == 1 else "-- Mixed --")
 
 
 def test_choices_narrow_each_other(model: dict[str, Any]) -> None:
