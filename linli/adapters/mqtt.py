@@ -14,6 +14,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 
+from linli.adapters.mqtt_reader import ReadingAhead
 from linli.ids import new_secret
 from linli.ports import Will
 from linli.tls import client_context
@@ -69,7 +70,7 @@ class PahoClient:
         self._on_disconnect: Callable[[str], None] = lambda _reason: None
         self._on_message: Callable[[str, bytes, bool], None] = lambda _topic, _payload, _retained: None
         client_id = f"{name}-{new_secret()}"
-        self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=paho.MQTTv311)
+        self._client = _Client(client_id, self._heard)
         self._client.max_queued_messages_set(MAX_QUEUED)
         self._client.max_inflight_messages_set(1000)
         if config.username is not None:
@@ -225,6 +226,21 @@ class PahoClient:
             _log.warning("a message came on a topic that is not UTF-8; it is dropped")
             return
         self._on_message(topic, bytes(message.payload), message.retain)
+
+    def _heard(self, topic: str, payload: bytes, retained: bool) -> None:
+        """A message of QoS 0, which did not pass through paho."""
+        self._on_message(topic, payload, retained)
+
+
+class _Client(paho.Client):
+    """paho, reading through `mqtt_reader`."""
+
+    def __init__(self, client_id: str, on_message: Callable[[str, bytes, bool], None]) -> None:
+        super().__init__(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=paho.MQTTv311)
+        self._on_plain_message = on_message
+
+    def _create_socket(self) -> Any:
+        return ReadingAhead(super()._create_socket(), self._on_plain_message)  # type: ignore[arg-type]
 
 
 def _joined(topic: bytes, payloads: Sequence[bytes]) -> Iterator[tuple[bytes, int]]:
