@@ -28,6 +28,7 @@ class Inbox:
         self._statuses: dict[str, Arrival] = {}
         self._bytes = 0
         self._woken = False
+        self._awaited = False
         self.dropped = 0
 
     def put(self, arrival: Arrival) -> None:
@@ -39,7 +40,9 @@ class Inbox:
                 return
             self._waiting.append(arrival)
             self._bytes += size
-            self._ready.notify()
+            if self._awaited:
+                self._awaited = False
+                self._ready.notify()
 
     def put_status(self, arrival: Arrival) -> None:
         """Keep the newest status of its topic."""
@@ -59,8 +62,9 @@ class Inbox:
     def take(self, timeout: float) -> tuple[list[Arrival], list[Arrival]]:
         """The lane messages and the statuses that have arrived; waits up to `timeout` seconds while there are none."""
         with self._ready:
+            self._awaited = True
             self._ready.wait_for(lambda: self._waiting or self._statuses or self._woken, timeout)
-            self._woken = False
+            self._woken = self._awaited = False
             taken: list[Arrival] = []
             size = 0
             while self._waiting and size < BATCH_BYTES:
