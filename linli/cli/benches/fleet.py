@@ -43,6 +43,9 @@ KINDS: dict[str, dict[str, tuple[float, float]]] = {
 _VALUES = 16
 """Different values of each series."""
 
+_HELD = 1000
+"""Messages that a gateway still holds when it sends one: no more than a window may be under way."""
+
 _COMMUNITIES = 4
 _NAME = Text("压测", "Bench")
 
@@ -120,7 +123,7 @@ class Fleet:
                 bootid=bootid,
                 lane=Lane.BULK,
                 sequence=sequence,
-                oldest=1,
+                oldest=max(1, sequence - _HELD),
                 type=READINGS_TYPE,
                 subject=self.gateway(gateway),
                 time=packet[-1].time,

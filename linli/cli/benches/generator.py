@@ -31,12 +31,15 @@ _CHUNK = 128
 """Packets of one gateway in one system call at most."""
 
 _TICK_S = 0.004
-_GO_BACK_S = 2.0
+_GO_BACK_S = 5.0
 _GIVE_UP_S = 20.0
 """So long without any progress, and the rest counts as lost."""
 
 _PACED_WARM_UP, _FULL_WARM_UP, _FULL_END = 0.2, 0.15, 0.95
 """Parts of the paced messages, and of those at full throttle, between which it is measured."""
+
+_FULL_WARM_UP_S = 1.0
+"""At full throttle it is measured from then on at the latest."""
 
 
 @dataclass(slots=True)
@@ -45,6 +48,7 @@ class Sender:
 
     packets: list[bytes]
     ends: list[int]
+    """How many bytes the first so many packets have."""
     acked: dict[str, int]
     connection: LeanConnection | None = None
     sent: int = 0
@@ -107,14 +111,16 @@ class Sender:
 
 @dataclass(slots=True)
 class Run:
-    """`paced` of `total` messages of all senders go out at `rate` a second, the rest at full throttle."""
+    """`paced` of `total` messages of all senders go out at `rate` a second, the rest, for `full_s` at most, at full throttle."""
 
     senders: Sequence[Sender]
     paced: int
     rate: float
+    full_s: float
     began: float = 0.0
     _marks: list[str] = field(default_factory=list)
     _full_from: int = 0
+    _full_since: float = 0.0
     _looks: int = 0
 
     @property
@@ -128,6 +134,8 @@ class Run:
         last, moved = self.began, -1
         while not self.finished:
             now = monotonic()
+            if self._full_for > self.full_s:
+                self._cut_short()
             target = self._target(now)
             pushed = [sender.push(share, now) for sender, share in zip(self.senders, self._shares(target), strict=True)]
             self._looks += 1
@@ -155,6 +163,16 @@ class Run:
             "acked": {name: sum(sender.acked[name] for sender in self.senders) for name in consumers},
             "held_up": sum(sender.held_up for sender in self.senders) / max(1, self._looks * len(self.senders)),
         }
+
+    @property
+    def _full_for(self) -> float:
+        """For how many seconds it has gone at full throttle."""
+        return monotonic() - self._full_since if self._full_since else 0.0
+
+    def _cut_short(self) -> None:
+        """Time is up: what was not sent yet will not be."""
+        for sender in self.senders:
+            del sender.packets[sender.sent :]
 
     def _target(self, now: float) -> int:
         due = int((now - self.began) * self.rate)
@@ -187,12 +205,15 @@ class Run:
         sent = sum(sender.sent for sender in self.senders)
         full = target == self.total
         if full and not self._full_from:
-            self._full_from = max(sent, 1)
+            self._full_from, self._full_since = max(sent, 1), monotonic()
         rest = self.total - self._full_from
         borders = (
             ("paced:begin", self.paced > 0 and target >= self.paced * _PACED_WARM_UP),
             ("paced:end", full and self.paced > 0),
-            ("full:begin", full and sent >= self._full_from + rest * _FULL_WARM_UP),
+            (
+                "full:begin",
+                full and (sent >= self._full_from + rest * _FULL_WARM_UP or self._full_for > _FULL_WARM_UP_S),
+            ),
             ("full:end", full and sent >= self._full_from + rest * _FULL_END),
         )
         for name, crossed in borders:
@@ -236,9 +257,9 @@ def main() -> int:
     tell({"ready": sum(len(sender.packets) for sender in senders)})
     job |= wait_for_word()
     connect(job, senders)
-    run = Run(senders, job["paced"], job["rate"])
+    run = Run(senders, job["paced"], job["rate"], job["full_s"])
     run.go()
-    tell({"done": run.finished} | run.told())
+    tell({"done": run.finished, "total": run.total} | run.told())
     for sender in senders:
         if sender.connection is not None:
             sender.connection.close()

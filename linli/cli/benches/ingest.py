@@ -18,13 +18,17 @@ from linli.i18n import Text
 from linli.settings import Settings
 
 _SINGLE = Load(messages=350_000, paced=200_000, rate=10_000)
-_QUICK_SINGLE = Load(messages=110_000, paced=60_000, rate=10_000)
+_QUICK_SINGLE = Load(messages=110_000, paced=50_000, rate=10_000, full_s=5.0)
 _PACKED = Load(messages=20_000, per_message=100, rate=1_500, consumers=("ingest",))
-_QUICK_PACKED = replace(_PACKED, messages=6_000)
+_QUICK_PACKED = replace(_PACKED, messages=6_000, full_s=5.0)
 _EVENTS, _QUICK_EVENTS = 60_000, 20_000
 _PIPELINE, _QUICK_PIPELINE = 10_000, 4_000
 _FEW, _MANY = 100, 100_000
 _GROWTH_ROWS, _GROWTH_PACKED, _GROWTH_SINGLE = 2_000_000, 400_000, 60_000
+
+
+_DISTURBING = 0.2
+"""Cores that other programs may keep busy without a word."""
 
 
 class _Report:
@@ -142,19 +146,12 @@ def _packed_influx(report: _Report, settings: Settings, folder: Path, quick: boo
 
 def _notes(title: str, phase: Phase) -> list[Text]:
     rate = f"{phase.rate:,.0f}"
-    if phase.generator_was_the_limit:
-        return [
-            Text(
-                f"{title}：每秒 {rate} 条，发生器是瓶颈，不是被测者",
-                f"{title}: {rate} readings a second, limited by the generator and not by what was measured",
-            )
-        ]
+    zh, en = f"{title}：每秒 {rate} 条读数", f"{title}: {rate} readings a second"
     if phase.behind and phase.offered is not None:
-        offered = f"{phase.offered:,.0f}"
-        return [
-            Text(
-                f"{title}：要求每秒 {offered} 条，只到 {rate}",
-                f"{title}: {offered} readings a second were offered, {rate} got through",
-            )
-        ]
-    return [Text(f"{title}：每秒 {rate} 条", f"{title}: {rate} readings a second")]
+        zh, en = f"{zh}，要求 {phase.offered:,.0f}", f"{en}, {phase.offered:,.0f} were offered"
+    if phase.generator_was_the_limit:
+        zh, en = f"{zh}；瓶颈是发生器，不是被测者", f"{en}; limited by the generator, not by what is measured"
+    if phase.others > _DISTURBING:
+        zh = f"{zh}；其他程序同时占用了 {phase.others:.1f} 个核，空闲的机器会更快"
+        en = f"{en}; other programs kept {phase.others:.1f} cores busy meanwhile, an idle machine would be faster"
+    return [Text(zh, en)]

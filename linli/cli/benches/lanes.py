@@ -20,6 +20,7 @@ from linli.db import registry
 from linli.db.database import open_database
 from linli.errors import LinliError
 from linli.i18n import Text
+from linli.ids import new_bootid
 from linli.settings import Settings
 
 GENERATOR = "generator"
@@ -32,7 +33,8 @@ _OFTEN = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What is offered: `messages` of `per_message` readings; `paced` of them at `rate` a second, the rest at full throttle.
+    """What is offered: `messages` of `per_message` readings; `paced` of them at `rate` a second, the rest, for
+    `full_s` seconds at most, at full throttle.
 
     `consumers`: who runs and has to acknowledge. `influx`: into InfluxDB instead of SQLite.
     """
@@ -41,15 +43,11 @@ class Load:
     per_message: int = 1
     paced: int = 0
     rate: float = 10_000.0
+    full_s: float = 30.0
     consumers: Sequence[str] = ("ingest", "rules")
     influx: bool = False
     gateways: int = 10
     devices: int = 1000
-
-    @property
-    def readings(self) -> int:
-        """How many readings it has: every gateway sends the same number."""
-        return self.messages // self.gateways * self.gateways * self.per_message
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +55,13 @@ class Phase:
     """One stretch that was measured: readings a second that every consumer has acknowledged, and what each process cost.
 
     `offered`: readings a second that were to be sent (None: as many as possible). `held_up`: the part of the time, 0 to 1,
-    in which a sender waited for acknowledgements.
+    in which a sender waited for acknowledgements. `others`: cores that programs kept busy which have no part in this.
     """
 
     rate: float
     costs: Costs
     held_up: float
+    others: float = 0.0
     offered: float | None = None
 
     @property
@@ -104,7 +103,7 @@ def run(base: Settings, load: Load, folder: Path) -> Outcome:
         phases, done = _watch(generator, Meter(pids), load)
         _require_unbroken(linli)
         rows = _rows(linli.settings, influx)
-        lost = load.readings - min(rows, min(done["acked"].values()) * load.per_message)
+        lost = done["total"] * load.per_message - min(rows, min(done["acked"].values()) * load.per_message)
         store = f"InfluxDB {influx.version}" if influx else f"SQLite {sqlite3.sqlite_version}"
         return Outcome(phases, lost, done["resent"], store)
 
@@ -117,8 +116,9 @@ def _job(load: Load) -> dict[str, object]:
         "per_message": load.per_message,
         "paced": load.paced,
         "rate": load.rate,
+        "full_s": load.full_s,
         "consumers": list(load.consumers),
-        "bootid": "bench",
+        "bootid": new_bootid(),
     }
 
 
@@ -178,6 +178,7 @@ def _watch(generator: Helper, processes: Meter, load: Load) -> tuple[dict[str, P
                 rate=meter.rate(begun[name], now),
                 costs=meter.costs(begun[name], now, processes.memory()),
                 held_up=line["held_up"],
+                others=meter.others(begun[name], now),
                 offered=load.rate * load.per_message if name == "paced" else None,
             )
     raise LinliError(Text("发生器提前结束", "the generator ended too early"))

@@ -13,11 +13,15 @@ Costs = Mapping[str, Mapping[str, float]]
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """CPU-seconds that each process has used, `done` units of work, at the monotonic second `at`."""
+    """CPU-seconds that each process has used, `done` units of work, at the monotonic second `at`.
+
+    `busy`: CPU-seconds of everything on this machine.
+    """
 
     at: float
     done: float
     cpu: Mapping[str, float]
+    busy: float = 0.0
 
 
 class Meter:
@@ -28,7 +32,7 @@ class Meter:
 
     def read(self, at: float, done: float) -> Reading:
         """What they have used until now; `at` and `done` are what the caller knows of now."""
-        return Reading(at, done, {name: cpu_seconds(pid) for name, pid in self._pids.items()})
+        return Reading(at, done, {name: cpu_seconds(pid) for name, pid in self._pids.items()}, _busy_seconds())
 
     def memory(self) -> dict[str, float]:
         """Resident megabytes (10^6 bytes) of each now."""
@@ -53,6 +57,13 @@ def cores(before: Reading, after: Reading, name: str) -> float:
     return (after.cpu[name] - before.cpu[name]) / seconds if seconds > 0 else 0.0
 
 
+def others(before: Reading, after: Reading) -> float:
+    """How many cores were kept busy by what is not measured."""
+    seconds = after.at - before.at
+    ours = sum(after.cpu.values()) - sum(before.cpu.values())
+    return max(0.0, (after.busy - before.busy - ours) / seconds) if seconds > 0 else 0.0
+
+
 def costs(before: Reading, after: Reading, memory: Mapping[str, float]) -> dict[str, dict[str, float]]:
     """What every process cost between the two, dearest first."""
     found = {
@@ -64,6 +75,14 @@ def costs(before: Reading, after: Reading, memory: Mapping[str, float]) -> dict[
         for name in after.cpu
     }
     return dict(sorted(found.items(), key=lambda item: -item[1]["cpu_s_per_million"]))
+
+
+def _busy_seconds() -> float:
+    used = psutil.cpu_times()._asdict()
+    # guest time is in user time already
+    return float(
+        sum(seconds for kind, seconds in used.items() if kind not in ("idle", "iowait", "guest", "guest_nice"))
+    )
 
 
 def _rss(pid: int) -> float:
