@@ -3,7 +3,6 @@
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -12,142 +11,23 @@ from pathlib import Path
 
 import pytest
 
-from linli import failpoints, topics
-from linli.adapters.mqtt import MqttConfig, PahoClient
+from linli import failpoints
 from linli.clock import SystemClock
-from linli.codec import AlertNotice, decode_ack, decode_notice, encode_body, with_oldest
-from linli.db.alerts import SqlAlerts
 from linli.db.database import open_database
-from linli.db.migrate import upgrade
-from linli.db.registry import save
 from linli.db.workers import reports
-from linli.i18n import Text
-from linli.model import (
-    Action,
-    ActionKind,
-    Community,
-    Consumer,
-    Device,
-    Gateway,
-    Handling,
-    Lane,
-    Message,
-    Place,
-)
-from tests.support import eventually, free_port, need
+from linli.model import Action, ActionKind, Handling
+from tests.integration.rules_world import Agent, Rules, broker, listens, settled
+from tests.support import eventually
+
+__all__ = ["broker"]
 
 pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[int]:
-    """Mosquitto on a port of its own."""
-    port = free_port()
-    config = tmp_path / "mosquitto.conf"
-    config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n")
-    with subprocess.Popen([need("mosquitto"), "-c", str(config)], stderr=subprocess.DEVNULL) as process:
-        yield port
-        process.terminate()
-
-
-class Agent:
-    """A gateway's urgent lane: keeps what is not acknowledged, sends it again on each answer and when asked."""
-
-    def __init__(self, port: int) -> None:
-        self.client = PahoClient(MqttConfig("127.0.0.1", port), "agent")
-        self.notices: list[AlertNotice] = []
-        self.upto = 0
-        self._kept: dict[int, bytes] = {}
-        self._sequence = 0
-        self._lock = threading.Lock()
-        self.client.start(self._came, lambda: None, lambda _reason: None)
-        self.client.subscribe([topics.ack_topic("c1", "gw", Consumer.RULES), topics.any_alert()], 0)
-        eventually(lambda: self.client.connected)
-
-    def take(self, kind: str, device: str) -> None:
-        """Take one event, and send it."""
-        now = SystemClock().now()
-        with self._lock:
-            self._sequence += 1
-            message = Message("c1", "gw", "boot", Lane.URGENT, self._sequence, 1, kind, device, now, now)
-            self._kept[self._sequence] = encode_body(message)
-        self.send_again()
-
-    def send_again(self) -> None:
-        """Send all that is not acknowledged, in order."""
-        with self._lock:
-            kept = sorted(self._kept.items())
-        for _, body in kept:
-            self.client.publish(topics.lane_topic("c1", "gw", Lane.URGENT), with_oldest(body, kept[0][0]))
-
-    @property
-    def waiting(self) -> int:
-        """How many are not acknowledged."""
-        return len(self._kept)
-
-    def _came(self, topic: str, payload: bytes, _retained: bool) -> None:
-        if "/alert/" in topic:
-            self.notices.append(decode_notice(payload))
-            return
-        with self._lock:
-            self.upto = max(self.upto, decode_ack(payload).upto)
-            for sequence in [number for number in self._kept if number <= self.upto]:
-                del self._kept[sequence]
-
-
-class Rules:
-    """The process, its data folder, and its database as others see it."""
-
-    def __init__(self, folder: Path, port: int) -> None:
-        self.folder = folder
-        folder.mkdir()
-        self.database = open_database(f"sqlite:///{folder}/linli.db")
-        upgrade(self.database)
-        with self.database.write() as connection:
-            save(
-                connection,
-                [
-                    Community("c1", Text("小区", "Compound")),
-                    Place("b1", "c1", "building", Text("1号楼", "Building 1")),
-                    Gateway("gw", "c1", Text("网关", "Gateway")),
-                    Device("door", "c1", "gw", "door", Text("门", "Door"), "b1"),
-                    Device("smoke", "c1", "gw", "smoke_detector", Text("烟感", "Smoke"), "b1"),
-                ],
-            )
-        self.alerts = SqlAlerts(self.database)
-        self._environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("LINLI_")},
-            "LINLI_DATA": str(folder),
-            "LINLI_BROKER": "external",
-            "LINLI_BROKER_HOST": "127.0.0.1",
-            "LINLI_BROKER_PORT": str(port),
-            "LINLI_LANGUAGE": "en",
-        }
-        self.process = self.start()
-
-    def start(self, failpoint: str = "") -> "subprocess.Popen[bytes]":
-        """A new process, which kills itself at `failpoint`."""
-        log = (self.folder / "rules.log").open("ab")
-        environment = self._environment | {"LINLI_FAILPOINT": failpoint}
-        with log:
-            return subprocess.Popen([sys.executable, "-m", "rules"], env=environment, stderr=log)
-
-    def kill(self, failpoint: str = "") -> None:
-        """End it with -9, and start another."""
-        self.process.kill()
-        self.process.wait()
-        self.process = self.start(failpoint)
-
-    def end(self) -> int:
-        """Ask it to stop; its exit status."""
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=20)
-
-
-@pytest.fixture
 def agent(broker: int) -> Iterator[Agent]:
     """Connected."""
-    eventually(lambda: _listens(broker))
+    eventually(lambda: listens(broker))
     made = Agent(broker)
     yield made
     made.client.stop()
@@ -161,22 +41,6 @@ def rules(tmp_path: Path, broker: int) -> Iterator[Rules]:
     made.process.kill()
     made.process.wait()
     made.database.close()
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def settled(agent: Agent, seconds: float = 30) -> None:
-    """Send again, a few times a second, until everything is acknowledged."""
-
-    def again() -> bool:
-        if agent.waiting:
-            agent.send_again()
-        return agent.waiting == 0
-
-    eventually(again, seconds, "all acknowledged")
 
 
 def test_an_event_becomes_an_alert_and_a_persons_act_closes_it(rules: Rules, agent: Agent) -> None:
