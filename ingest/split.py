@@ -1,15 +1,26 @@
-"""When the store refuses a batch: halve it until what it refuses stands alone, and all else is stored."""
+"""When the store refuses a batch: halve it until what it refuses stands alone, and all else is stored.
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+A store may have stored some of what it refused (InfluxDB's partial write): writing that again is harmless, so the same
+halving finds what it dropped. Where it says how many it dropped, a half that was dropped as a whole needs no halving, and
+a series that was refused is written apart from the others next time: a store that refuses thousands of points in every
+batch, as at its limit of tag values, costs a few writes a batch instead of two for each point.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from ingest.letters import letter, sequence_key
 from ingest.pipeline import Taken
 from linli.delivery import key_of
 from linli.errors import Refused, StoreRefused
-from linli.model import DeadLetter, Received
+from linli.model import DeadLetter, Readings, Received
 from linli.ports import ReadingStore
+
+MOST_WRITES = 500
+"""Tries for one batch. What is refused after them is not halved any more: its messages are dead letters as they are."""
+
+_MOST_SUSPECTS = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +29,16 @@ class _Piece:
 
     whole: Taken
     received: Received
+
+    @property
+    def observations(self) -> int:
+        return len(self.received.message.readings) or 1
+
+    def of(self, numbers: Sequence[int]) -> "_Piece":
+        """Only these readings of it."""
+        message = self.received.message
+        readings = Readings.of(message.readings).pick(numbers)
+        return replace(self, received=replace(self.received, message=replace(message, readings=readings)))
 
 
 class Unstored(NamedTuple):
@@ -28,55 +49,120 @@ class Unstored(NamedTuple):
     letter: DeadLetter
 
 
-def write_apart(store: ReadingStore, batch: Sequence[Taken]) -> list[Unstored]:
+@dataclass(slots=True)
+class Suspects:
+    """The series (of an event: device and type) that were refused lately and not taken since."""
+
+    names: dict[str, None] = field(default_factory=dict)
+
+    def note(self, pieces: Iterable[_Piece], *, refused: bool) -> None:
+        """What became of these."""
+        if not self.names and not refused:
+            return
+        for piece in pieces:
+            for name in _names(piece):
+                self.names.pop(name, None)
+                if refused:
+                    self.names[name] = None
+        while len(self.names) > _MOST_SUSPECTS:
+            del self.names[next(iter(self.names))]
+
+
+def write_apart(
+    store: ReadingStore, batch: Sequence[Taken], suspects: Suspects | None = None, most_writes: int = MOST_WRITES
+) -> list[Unstored]:
     """Store all that the store takes, without positions; what it refuses, message by message, with what it said.
 
-    Takes about log2 of the batch's size in writes for each bad point. StoreUnavailable passes through: some is stored
-    then, and doing it all again is harmless.
+    `suspects` is what one call has learned for the next. StoreUnavailable passes through: some is stored then, and doing
+    it all again is harmless.
     """
-    refusals: dict[int, list[StoreRefused]] = {}
+    known = Suspects() if suspects is None else suspects
+    splitting = _Splitting(store, known, most_writes)
+    for group in _part([_Piece(taken, taken.received) for taken in batch], known.names.keys()):
+        if group:
+            splitting.write(group)
     messages = {id(taken): taken for taken in batch}
+    return [_unstored(messages[number], refusals) for number, refusals in splitting.refusals.items()]
 
-    def write(pieces: Sequence[_Piece]) -> None:
+
+@dataclass(slots=True)
+class _Splitting:
+    store: ReadingStore
+    suspects: Suspects
+    writes_left: int
+    refusals: dict[int, list[tuple[int, StoreRefused]]] = field(default_factory=dict)
+
+    def write(self, pieces: Sequence[_Piece]) -> None:
+        self.writes_left -= 1
         try:
-            store.write([piece.received for piece in pieces], {})
+            self.store.write([piece.received for piece in pieces], {})
         except StoreRefused as error:
             first, second = _halves(pieces)
-            if second:
-                write(first)
-                write(second)
+            if not second or _all_dropped(error, pieces):
+                self.suspects.note(pieces, refused=True)
+                self._refuse(pieces, error)
+            elif self.writes_left <= 0:
+                self._refuse(pieces, error)
             else:
-                refusals.setdefault(id(pieces[0].whole), []).append(error)
+                self.write(first)
+                self.write(second)
+        else:
+            self.suspects.note(pieces, refused=False)
 
-    if batch:
-        write([_Piece(taken, taken.received) for taken in batch])
-    return [
-        Unstored(messages[number], len(errors), _letter(messages[number], errors))
-        for number, errors in refusals.items()
-    ]
+    def _refuse(self, pieces: Sequence[_Piece], error: StoreRefused) -> None:
+        for piece in pieces:
+            self.refusals.setdefault(id(piece.whole), []).append((piece.observations, error))
+
+
+def _all_dropped(error: StoreRefused, pieces: Sequence[_Piece]) -> bool:
+    return error.dropped is not None and error.dropped >= sum(piece.observations for piece in pieces)
+
+
+def _names(piece: _Piece) -> list[str]:
+    message = piece.received.message
+    if message.readings:
+        return [f"{message.community}/{name}" for name in Readings.of(message.readings).names]
+    return [f"{message.community}/{message.subject}/{message.type}"]
+
+
+def _part(pieces: Sequence[_Piece], names: Collection[str]) -> tuple[list[_Piece], list[_Piece]]:
+    """What is of none of these series, and what is; of a packet some readings may be."""
+    without: list[_Piece] = []
+    within: list[_Piece] = []
+    for piece in pieces:
+        chosen = [number for number, name in enumerate(_names(piece)) if name in names]
+        if not chosen:
+            without.append(piece)
+        elif len(chosen) == piece.observations:
+            within.append(piece)
+        else:
+            left = set(range(piece.observations)) - set(chosen)
+            without.append(piece.of(sorted(left)))
+            within.append(piece.of(chosen))
+    return without, within
 
 
 def _halves(pieces: Sequence[_Piece]) -> tuple[Sequence[_Piece], Sequence[_Piece]]:
-    """Two halves; the second is empty if the one piece there is cannot be parted."""
+    """Two halves: by series while there are several - what is refused is mostly so for its series - then by message, then
+    of a packet. The second is empty if the one observation there is cannot be parted."""
+    names = sorted({name for piece in pieces for name in _names(piece)})
+    if len(names) > 1:
+        return _part(pieces, set(names[: len(names) // 2]))
     if len(pieces) > 1:
         middle = len(pieces) // 2
         return pieces[:middle], pieces[middle:]
     (piece,) = pieces
-    readings = piece.received.message.readings
-    if len(readings) < 2:
+    if piece.observations < 2:
         return pieces, ()
-    middle = len(readings) // 2
-    first, second = (
-        replace(piece, received=replace(piece.received, message=replace(piece.received.message, readings=half)))
-        for half in (readings[:middle], readings[middle:])
-    )
-    return [first], [second]
+    middle = piece.observations // 2
+    return [piece.of(range(middle))], [piece.of(range(middle, piece.observations))]
 
 
-def _letter(taken: Taken, errors: Sequence[StoreRefused]) -> DeadLetter:
+def _unstored(taken: Taken, refusals: Sequence[tuple[int, StoreRefused]]) -> Unstored:
     message = taken.received.message
-    said = errors[0].text.en
+    observations = sum(count for count, _ in refusals)
+    said = refusals[0][1].text.en
     if message.readings:
-        said = f"{len(errors)} of {len(message.readings)} readings: {said}"
+        said = f"{observations} of {len(message.readings)} readings: {said}"
     key = sequence_key(key_of(message), message.sequence) + "/store"
-    return letter(taken.arrival, Refused("store_refused", said), key)
+    return Unstored(taken, observations, letter(taken.arrival, Refused("store_refused", said), key))

@@ -21,7 +21,7 @@ from ingest.chores import Chores
 from ingest.inbox import Inbox
 from ingest.letters import Arrival
 from ingest.pipeline import Batch, Counts, Pipeline, tallies_without
-from ingest.split import write_apart
+from ingest.split import Suspects, write_apart
 from ingest.status import sort_statuses
 from linli import failpoints, topics
 from linli.clock import Clock
@@ -106,6 +106,7 @@ class Worker:
         self._more_chores = False
         self._total = Counts()
         self._write_failures = 0
+        self._suspects = Suspects()
         self._troubles = Troubles()
         self._troubles.set("start", Text("启动中", "starting"))
 
@@ -196,7 +197,7 @@ class Worker:
         """Store what the store takes of a batch that it refused. Tallies change only once all is done: it may be done
         again."""
         outside = self._outside
-        refused = write_apart(outside.store, batch.taken)
+        refused = write_apart(outside.store, batch.taken, self._suspects)
         outside.letters.put([one.letter for one in refused])
         tallies = tallies_without(batch, [(one.taken.tally, one.observations) for one in refused if one.taken.tally])
         outside.store.write([], batch.positions, tallies)

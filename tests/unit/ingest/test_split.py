@@ -1,14 +1,15 @@
 """A batch that the store refuses is parted until only what it refuses is left out."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
 from ingest.pipeline import Taken
-from ingest.split import write_apart
+from ingest.split import Suspects, write_apart
 from linli.errors import StoreRefused, StoreUnavailable
 from linli.i18n import Text
-from linli.model import LaneKey, Message, Received, Tally, TallyKey
+from linli.model import LaneKey, Message, Readings, Received, Tally, TallyKey
 from linli.ports import NO_TALLIES
 from linli.testing import MemoryStore
 from tests.unit.ingest.world import NOW, arrival, event, packet, reading
@@ -84,3 +85,90 @@ def test_a_store_that_goes_away_meanwhile_is_told() -> None:
     """The whole batch is then tried again later."""
     with pytest.raises(StoreUnavailable):
         write_apart(PickyStore(down_after=2), taken(event(1, subject="door-bad"), event(2)))
+
+
+class FullStore(MemoryStore):
+    """As InfluxDB 1.x at its limit of tag values: stores what it knows, drops readings of new devices, says how many."""
+
+    def __init__(self, says: bool = True) -> None:
+        super().__init__()
+        self.writes = 0
+        self.says = says
+        self.full = True
+
+    def write(
+        self,
+        batch: Sequence[Received],
+        positions: Mapping[LaneKey, int],
+        tallies: Mapping[TallyKey, Tally] = NO_TALLIES,
+    ) -> None:
+        self.writes += 1
+        dropped = 0
+        for received in batch:
+            readings = Readings.of(received.message.readings)
+            taken = [n for n, name in enumerate(readings.names) if not (self.full and name.startswith("new-"))]
+            dropped += len(readings) - len(taken)
+            message = replace(received.message, readings=readings.pick(taken))
+            super().write([replace(received, message=message)], {})
+        if dropped:
+            raise StoreRefused(
+                Text("满了", f"partial write: dropped={dropped}"), dropped=dropped if self.says else None
+            )
+        super().write([], positions, tallies)
+
+
+def mixed(first: int, packets: int, each: int, new: int) -> list[Taken]:
+    """Packets in which the readings of so many new devices stand between those of known ones."""
+    return taken(
+        *[
+            packet(
+                first + p,
+                *[reading(device=f"new-{n}" if n < new else f"t-{n}", time=NOW + first + p) for n in range(each)],
+            )
+            for p in range(packets)
+        ]
+    )
+
+
+def test_a_partial_write_makes_letters_only_of_what_was_dropped() -> None:
+    """The others are stored, by the refused write already, and again."""
+    store = FullStore()
+    (unstored,) = write_apart(store, mixed(1, 1, 10, 3))
+    assert unstored.observations == 3
+    assert unstored.letter.detail.startswith("3 of 10 readings: ")
+    assert "dropped=" in unstored.letter.detail
+    assert {latest.device for latest in store.latest("c001")} == {f"t-{n}" for n in range(3, 10)}
+
+
+def test_what_was_refused_is_written_apart_next_time() -> None:
+    """Thousands of refused readings in every batch cost two writes a batch, not two each."""
+    store, suspects = FullStore(), Suspects()
+    write_apart(store, mixed(1, 50, 100, 20), suspects)
+    first, store.writes = store.writes, 0
+    found = write_apart(store, mixed(100, 50, 100, 20), suspects)
+    assert store.writes == 2 < first
+    assert [u.observations for u in found] == [20] * 50
+    assert len(store.raw("c001", "t-99", "temperature", 0, NOW * 2, 1000)) == 100
+    store.full = False
+    store.writes = 0
+    assert write_apart(store, mixed(200, 50, 100, 20), suspects) == []
+    assert suspects.names == {}
+    assert len(store.raw("c001", "new-1", "temperature", 0, NOW * 2, 1000)) == 50
+
+
+def test_the_writes_for_one_batch_are_bounded() -> None:
+    """A store that does not say how many it dropped and refuses everywhere: at the bound, messages are letters whole."""
+    store = FullStore(says=False)
+    found = write_apart(store, mixed(1, 64, 100, 50), None, 100)
+    assert store.writes < 250
+    assert sum(u.observations for u in found) >= 64 * 50
+    assert all(u.observations <= 100 for u in found)
+    assert len(store.raw("c001", "t-99", "temperature", 0, NOW * 2, 1000)) == 64
+
+
+def test_all_dropped_is_one_write() -> None:
+    """Where the store says that nothing of it is stored, halving finds nothing new."""
+    store = FullStore()
+    found = write_apart(store, mixed(1, 10, 5, 5))
+    assert [u.observations for u in found] == [5] * 10
+    assert store.writes == 1
