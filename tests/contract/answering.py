@@ -43,8 +43,8 @@ class Server:
 
 
 @contextmanager
-def serving(answer: Callable[[Asked], Answer]) -> Iterator[Server]:
-    """Serve on a free port of loopback until the block ends."""
+def serving(answer: Callable[[Asked], Answer], whole_path: bool = False) -> Iterator[Server]:
+    """Serve on a free port of loopback until the block ends. `whole_path`: a request's path has its query too."""
     server = Server("", answer)
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -55,7 +55,7 @@ def serving(answer: Callable[[Asked], Answer]) -> Iterator[Server]:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             query = {name: values[0] for name, values in parse_qs(parts.query).items()}
             headers = {name.lower(): value for name, value in self.headers.items()}
-            asked = Asked(self.command, parts.path, query, headers, body)
+            asked = Asked(self.command, self.path if whole_path else parts.path, query, headers, body)
             server.asked.append(asked)
             answer = server.answer(asked)
             out = b"" if answer.document is None else json.dumps(answer.document).encode()
@@ -64,7 +64,9 @@ def serving(answer: Callable[[Asked], Answer]) -> Iterator[Server]:
                 self.send_header(name, value)
             if answer.status != 204:
                 self.send_header("Content-Type", "application/json")
+            if answer.status != 204 and "Content-Length" not in answer.headers:
                 self.send_header("Content-Length", str(len(out)))
+            self.close_connection = "Content-Length" in answer.headers  # an answer that breaks off
             with suppress(OSError):  # the client may have given up
                 self.end_headers()
                 self.wfile.write(out)

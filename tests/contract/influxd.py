@@ -18,6 +18,7 @@ bind-address = "127.0.0.1:{rpc}"
   dir = "{folder}/data"
   wal-dir = "{folder}/wal"
   query-log-enabled = false
+  max-values-per-tag = {tag_values}
 [monitor]
   store-enabled = false
 [http]
@@ -30,12 +31,12 @@ bind-address = "127.0.0.1:{rpc}"
 
 
 @contextmanager
-def running(folder: Path, auth: bool = False) -> Iterator[str]:
-    """Start influxd with all it keeps under `folder`; gives its URL."""
+def running(folder: Path, auth: bool = False, tag_values: int = 100_000) -> Iterator[str]:
+    """Start influxd with all it keeps under `folder`; gives its URL. `tag_values`: how many one tag may have."""
     program = need("influxd")
     port, rpc = free_port(), free_port()
     config = folder / "influxdb.conf"
-    config.write_text(_CONFIG.format(folder=folder, port=port, rpc=rpc, auth=str(auth).lower()))
+    config.write_text(_CONFIG.format(folder=folder, port=port, rpc=rpc, auth=str(auth).lower(), tag_values=tag_values))
     with (folder / "influxd.log").open("w") as log:
         process = subprocess.Popen([program, "-config", str(config)], stdout=log, stderr=log)
         try:
