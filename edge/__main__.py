@@ -12,13 +12,15 @@ from edge.actuators import MappedActuator
 from edge.agent import Agent, last_will
 from edge.commands import CommandHandler
 from edge.config import Broker, Site, load_site
-from edge.devices import DeviceLink
+from edge.devices import DeviceLink, session
 from edge.mapping import Mapper
 from linli.adapters.mqtt import MqttConfig, PahoClient
+from linli.adapters.mqtt_session import PahoSession
 from linli.clock import SystemClock
 from linli.errors import LinliError
 from linli.i18n import Text
 from linli.logs import set_up_logging
+from linli.ports import Will
 
 _log = logging.getLogger("edge")
 _REPORT_EVERY_S = 60.0
@@ -49,13 +51,15 @@ def run(site: Site, stop: threading.Event) -> None:
     """Run the agent of `site` until `stop`. OutboxError or CommandLogError if its files cannot be used."""
     clock = SystemClock()
     name = site.agent.gateway
-    uplink = PahoClient(_mqtt(site.broker), f"gateway-{name}", last_will(site.agent, clock))
+    uplink = connect(site.broker, f"gateway-{name}", last_will(site.agent, clock))
     agent = Agent(site.agent, uplink, clock)
     link = None
     actuators: list[MappedActuator] = []
     if site.device_broker is not None:
-        downlink = PahoClient(_mqtt(site.device_broker), f"devices-{name}")
-        link = DeviceLink(Mapper(site.sources), agent, downlink, clock, site.device_broker.topics)
+        mapper = Mapper(site.sources)
+        heard = list(site.device_broker.topics) or mapper.topics()
+        downlink = PahoSession(mqtt_config(site.device_broker), *session(site.agent.outbox, heard))
+        link = DeviceLink(mapper, agent, downlink, clock, heard)
         actuators = [MappedActuator(site.sources, downlink)]
     commands = CommandHandler(site.agent.outbox, actuators, agent, clock, lambda: agent.stats().clock_offset_ms)
     commands.start()
@@ -74,7 +78,13 @@ def run(site: Site, stop: threading.Event) -> None:
         _log.info("agent %s has stopped", name)
 
 
-def _mqtt(broker: Broker) -> MqttConfig:
+def connect(broker: Broker, name: str, will: Will | None = None) -> PahoClient:
+    """A connection to the broker of a site's file, not begun yet. ConfigError for certificates that cannot be used."""
+    return PahoClient(mqtt_config(broker), name, will)
+
+
+def mqtt_config(broker: Broker) -> MqttConfig:
+    """Where a broker of a site's file is, as the adapter wants it."""
     return MqttConfig(
         broker.host,
         broker.port,

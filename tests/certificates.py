@@ -31,11 +31,11 @@ class Authority:
         self._folder = folder
         self._openssl = need("openssl")
         self.file, self._key = folder / f"{name}.pem", folder / f"{name}.key"
-        subject = ("-subj", f"/CN=Linli test CA {name}", "-days", "30")
+        subject = ("-subj", f"/CN=Linli test CA {name}", "-days", "90")
         self._run("req", "-x509", *_KEY, "-keyout", str(self._key), "-out", str(self.file), *subject)
 
-    def issue(self, name: str, host: str = "", *, expired: bool = False) -> Certificate:
-        """A certificate for a server at `host` and 127.0.0.2, or a client's if there is none."""
+    def issue(self, name: str, host: str = "", *, days: int = 60) -> Certificate:
+        """A certificate for a server at `host` and 127.0.0.2, or a client's if there is none; expired if `days` is -1."""
         file, key, request = (self._folder / f"{name}.{end}" for end in ("pem", "key", "csr"))
         extensions = self._folder / f"{name}.ext"
         use = (
@@ -46,10 +46,7 @@ class Authority:
         extensions.write_text(use)
         self._run("req", *_KEY, "-keyout", str(key), "-out", str(request), "-subj", f"/CN={name}")
         sign = ("x509", "-req", "-in", str(request), "-CA", str(self.file), "-CAkey", str(self._key), "-CAcreateserial")
-        if expired:
-            self._run(*sign, "-out", str(file), "-extfile", str(extensions), "-days", "-1")
-        else:
-            self._run(*sign, "-out", str(file), "-extfile", str(extensions), "-days", "10")
+        self._run(*sign, "-out", str(file), "-extfile", str(extensions), "-days", str(days))
         return Certificate(file, key)
 
     def _run(self, *arguments: str) -> None:

@@ -9,10 +9,18 @@ from linli.i18n import Text
 
 if TYPE_CHECKING:
     from edge.enrol import Enrolled
+    from edge.reach import Finding
 
 agent_app = typer.Typer(
     no_args_is_help=True, help=str(Text("边缘代理：在设备旁运行。", "The edge agent: run it beside the devices."))
 )
+_STATES = {
+    "ok": Text("正常", "ok"),
+    "wrong": Text("错误", "WRONG"),
+    "mind": Text("注意", "mind"),
+    "unknown": Text("未知", "unknown"),
+    "skipped": Text("未查", "skipped"),
+}
 _CONFIG = typer.Argument(metavar="CONFIG", help=str(Text("边缘代理的 YAML 文件", "the agent's YAML file")))
 
 
@@ -113,6 +121,60 @@ def _say_enrolled(done: "Enrolled") -> None:
             )
         )
     )
+
+
+@agent_app.command(
+    "check",
+    help=str(
+        Text(
+            "逐项检查：文件、发件箱、时钟、到消息服务器的路、权限、端到端确认、设备一侧；说明哪里不对、怎么办。",
+            "Look at everything in order - file, outbox, clock, the way to the broker, permissions, acknowledgements, the "
+            "devices' side - and say what is wrong and what to do.",
+        )
+    ),
+)
+def check(
+    config: Annotated[Path, _CONFIG],
+    as_json: Annotated[bool, typer.Option("--json", help=str(Text("输出 JSON", "as JSON")))] = False,
+) -> None:
+    """One line for each finding, as it is found; exit status 1 if anything is wrong."""
+    import logging
+
+    from edge.__main__ import connect
+    from edge.check import check as look
+    from edge.reach import State
+    from linli.clock import SystemClock
+
+    logging.getLogger().addHandler(logging.NullHandler())  # what goes wrong is told as findings
+    findings = []
+    for finding in look(config, connect, SystemClock()):
+        findings.append(finding)
+        if not as_json:
+            _say_finding(finding)
+    wrong = sum(finding.state is State.WRONG for finding in findings)
+    if as_json:
+        _print_findings(findings, passed=not wrong)
+    else:
+        said = Text(f"有 {wrong} 处错误", f"{wrong} wrong") if wrong else Text("没有错误", "nothing is wrong")
+        typer.echo(str(said))
+    raise typer.Exit(1 if wrong else 0)
+
+
+def _say_finding(finding: "Finding") -> None:
+    from rich.cells import set_cell_size
+
+    word = str(_STATES[finding.state])
+    typer.echo(f"{set_cell_size(word, 9)}{finding.said}")
+    if finding.remedy is not None:
+        typer.echo(f"{' ' * 9}-> {finding.remedy}")
+
+
+def _print_findings(findings: "list[Finding]", *, passed: bool) -> None:
+    import json
+    from dataclasses import asdict
+
+    document = {"passed": passed, "findings": [asdict(finding) for finding in findings]}
+    typer.echo(json.dumps(document, ensure_ascii=False, indent=1))
 
 
 @agent_app.command(

@@ -343,7 +343,7 @@ def test_certificates_of_the_page(tmp_path: Path) -> None:
     right, other, old = (
         authority.issue("page", "localhost"),
         authority.issue("other", "other.example"),
-        authority.issue("old", "localhost", expired=True),
+        authority.issue("old", "localhost", days=-1),
     )
 
     def ask(port: int, ca: Path | None) -> str:
