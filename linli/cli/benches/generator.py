@@ -1,8 +1,8 @@
 """The generator of the ingest bench, a process of its own: many gateways that keep their lane full, as cheaply as can be.
 
-It speaks the lane protocol as `edge.delivery` does: a window of messages and bytes for each gateway, moved by the slowest
-consumer's acknowledgements; going back to the last acknowledgement when nothing moves. Packets are made before the clock
-starts. First `paced` messages at `rate` a second, then the rest as fast as the windows let it.
+It speaks the lane protocol much as `edge.delivery` does: a window of messages and bytes for each gateway, moved by the slowest
+consumer's acknowledgements; when nothing moves for long, back to the last acknowledgement and on with one message. Packets
+are made before the clock starts. First `paced` messages at `rate` a second, then the rest as fast as the windows let it.
 
 Job and answers are lines of JSON on stdin and stdout (`linli.cli.benches.helper`). After {"ready": ...} it waits for a
 line, runs, and says {"mark": ...} at the borders of what is to be measured, in the end {"done": ...}.
@@ -18,7 +18,6 @@ from typing import Any
 
 import orjson
 
-from edge.delivery import WINDOW_BYTES, WINDOW_MESSAGES
 from linli import topics
 from linli.cli.benches.fleet import Fleet
 from linli.cli.benches.job import Told, read_job, tell, wait_for_word
@@ -26,6 +25,9 @@ from linli.cli.benches.lean_mqtt import LeanConnection, publish_packet
 from linli.clock import SystemClock
 from linli.codec import encode
 from linli.model import Lane
+
+WINDOW_MESSAGES, WINDOW_BYTES = 400, 500_000
+"""Of each gateway. Ten of them have about 0.3 s under way at full throttle: so much an agent lets queue up, too."""
 
 _CHUNK = 128
 """Packets of one gateway in one system call at most."""
@@ -53,6 +55,7 @@ class Sender:
     connection: LeanConnection | None = None
     sent: int = 0
     resent: int = 0
+    window: int = WINDOW_MESSAGES
     held_up: int = 0
     moved_at: float = 0.0
 
@@ -64,7 +67,7 @@ class Sender:
     def room(self) -> int:
         """Up to where the window lets it send."""
         reached = self.reached
-        limit = min(reached + WINDOW_MESSAGES, len(self.packets))
+        limit = min(reached + self.window, len(self.packets))
         if self.ends[limit] - self.ends[reached] <= WINDOW_BYTES:
             return limit
         upto = max(self.sent, reached)
@@ -82,7 +85,7 @@ class Sender:
             return False
         if self.sent > self.reached and now - self.moved_at > _GO_BACK_S:
             self.resent += self.sent - self.reached
-            self.sent, self.moved_at = self.reached, now
+            self.sent, self.window, self.moved_at = self.reached, 1, now
         room = self.room()
         self.held_up += room <= self.sent
         upto = min(target, room, self.sent + _CHUNK)
@@ -105,6 +108,7 @@ class Sender:
             if upto > self.acked.get(consumer, upto):
                 self.acked[consumer] = upto
         if self.reached > before:
+            self.window = min(WINDOW_MESSAGES, self.window + self.reached - before)
             self.moved_at = now
         self.sent = max(self.sent, self.reached)
 
