@@ -14,6 +14,8 @@ from linli.cli.bench import bench
 from linli.cli.gateways import gateway_app
 from linli.cli.people import token_app, user_app
 from linli.cli.registries import registry_app
+from linli.cli.reconciling import HELP as RECONCILE_HELP
+from linli.cli.reconciling import reconcile_command
 from linli.cli.rulebook import rules_app
 from linli.cli.simulate import HELP as SIMULATE_HELP
 from linli.cli.simulate import simulate
@@ -135,8 +137,8 @@ def up(
     rich_help_panel=START,
     help=str(
         Text(
-            "各部分、消息服务器、未关闭告警与死信的现状，一句一行。",
-            "Each part, the broker, open alerts, dead letters, in words.",
+            "一屏看清现状：哪里有问题、怎么办，各进程、存储、网关、积压、告警与死信。",
+            "How all is on one screen: what is wrong and what to do; processes, storage, gateways, lag, alerts, dead letters.",
         )
     ),
 )
@@ -145,14 +147,17 @@ def status(
         Path | None, typer.Option(help=str(Text("数据目录（设置 data）", "data folder (setting data)")))
     ] = None,
 ) -> None:
-    """Say how Linli is; exit status 1 if a part is not well."""
+    gateways: Annotated[bool, typer.Option("--gateways", help=str(Text("列出每个网关", "list every gateway")))] = False,
+    as_json: Annotated[bool, typer.Option("--json", help=str(Text("输出 JSON", "print JSON")))] = False,
+    """Say how Linli is; exit status 1 if something is wrong."""
     from linli.cli.status import say_status
     from linli.settings import load_settings
 
-    raise typer.Exit(say_status(load_settings(data=data)))
+    raise typer.Exit(say_status(load_settings(data=data), every_gateway=gateways, as_json=as_json))
 
 
 app.command("simulate", help=SIMULATE_HELP, rich_help_panel=LOOK)(simulate)
+app.command("reconcile", help=RECONCILE_HELP, rich_help_panel=LOOK)(reconcile_command)
 app.command("bench", help=BENCH_HELP, rich_help_panel=LOOK)(bench)
 app.add_typer(deadletters.app, name="deadletters", rich_help_panel=LOOK)
 app.add_typer(rules_app, name="rules", rich_help_panel=LOOK)

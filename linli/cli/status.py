@@ -1,104 +1,110 @@
-"""`linli status`: how Linli is, in words."""
+"""`linli status`: one screen for whoever is called at night. What is wrong and what to do is at its top."""
 
-from psutil import pid_exists
-from sqlalchemy.exc import OperationalError, ProgrammingError
+import json
+import shutil
+import sys
+from typing import Any
+from zoneinfo import ZoneInfo
 
-from api.words import SEVERITIES
-from linli.cli.existing import open_existing
-from linli.cli.lock import FolderLock
-from linli.cli.ports import is_open
-from linli.cli.stack import PARTS
-from linli.cli.words import duration
-from linli.clock import SECOND
-from linli.datafolder import DataFolder
-from linli.db.alerts import SqlAlerts
-from linli.db.database import Database
-from linli.db.deadletters import SqlDeadLetters
-from linli.db.workers import WorkerReport, reports
-from linli.errors import DataFolderError
+from rich.console import Console
+
+from linli.cli.lookround import look_round
+from linli.cli.situation import GatewayFacts, Situation
+from linli.cli.statusview import StatusView
+from linli.cli.verdict import Trouble, gateway_is_well, judge, waiting_for
+from linli.clock import format_time
 from linli.i18n import Text
+from linli.model import Consumer
 from linli.settings import Settings
-from linli.vocabulary import part_name
+
+_COLUMNS = 80
+_MOST_COLUMNS = 110
 
 
-def say_status(settings: Settings) -> int:
-    """Print how each part, the broker, alerts and dead letters are. 0 if Linli runs and every part is well, else 1."""
-    database = open_existing(settings)
-    try:
-        lines, well = _status(settings, database)
-    except (OperationalError, ProgrammingError) as error:
-        said = str(error.orig)
-        raise DataFolderError(Text(f"数据库不能使用：{said}", f"the database cannot be used: {said}")) from None
-    finally:
-        database.close()
-    for line in lines:
-        print(line.of(settings.language))
-    return 0 if well else 1
+def say_status(settings: Settings, *, every_gateway: bool = False, as_json: bool = False) -> int:
+    """Print how everything is; 0 if all is well, 1 if something is wrong. DataFolderError if there never was anything."""
+    seen = look_round(settings)
+    troubles = judge(seen)
+    if as_json:
+        print(json.dumps(_document(seen, troubles), ensure_ascii=False))
+        return 1 if troubles else 0
+    width = _COLUMNS
+    if sys.stdout.isatty():
+        width = min(max(shutil.get_terminal_size().columns, 40), _MOST_COLUMNS)
+    view = StatusView(seen, troubles, settings.language, ZoneInfo(settings.timezone), width)
+    console = Console(width=width + 1, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    for line in view.lines(every_gateway=every_gateway):
+        console.print(line)
+    return 1 if troubles else 0
 
 
-def _status(settings: Settings, database: Database) -> tuple[list[Text], bool]:
-    holder = FolderLock(DataFolder(settings.data).run).holder()
-    if holder is None:
-        lines = [Text("Linli 没有在此目录运行：linli up", "Linli is not running on this folder: linli up")]
-    else:
-        pid, at = holder.pid, holder.address
-        lines = [Text(f"Linli 正在运行（进程 {pid}）：{at}", f"Linli is running (pid {pid}): {at}")]
-    now = settings.clock().now()
-    broker_line, reached = _broker(*(holder.broker if holder and holder.broker else settings.broker_endpoint))
-    lines.append(broker_line)
-    told = {report.name: report for report in reports(database)}
-    well = holder is not None and reached
-    for name in PARTS[1:]:
-        if name == "simulator" and not settings.simulator:
-            continue
-        line, fine = _worker(name, told.get(name), now, here=settings.database_url is None)
-        lines.append(line)
-        well = well and fine
-    lines.append(_alerts(database))
-    lines.append(_letters(database))
-    return lines, well
+def _document(seen: Situation, troubles: list[Trouble]) -> dict[str, Any]:
+    """What --json prints; null where it is not known. Times are RFC 3339, sizes bytes."""
+    return {
+        "at": format_time(seen.now),
+        "well": not troubles,
+        "troubles": [
+            {"urgency": trouble.urgency.name.lower(), "what": _both(trouble.what), "todo": _both(trouble.todo)}
+            for trouble in troubles
+        ],
+        "supervisor": None if seen.holder is None else {"pid": seen.holder.pid, "address": seen.holder.address},
+        "broker": {"host": seen.broker[0], "port": seen.broker[1], "reachable": seen.broker_open},
+        "database": {
+            "trouble": None if seen.database is None else _both(seen.database.said),
+            "size": seen.database_size,
+        },
+        "store": {"name": seen.store.name, "trouble": _both(seen.store.trouble), "size": seen.store.size},
+        "disk": None if seen.disk is None else {"free": seen.disk[0], "total": seen.disk[1]},
+        "processes": [
+            {
+                "name": name,
+                "runs": seen.runs(report),
+                "state": None if report is None else report.state,
+                "detail": None if report is None else _both(report.detail),
+                "pid": None if report is None else report.pid,
+                "started_at": None if report is None else format_time(report.started_at),
+                "seen_at": None if report is None else format_time(report.seen_at),
+                "counters": {} if report is None else dict(report.counters),
+            }
+            for service in seen.expected
+            for name, report in seen.layout(service).items()
+        ],
+        "waiting": {
+            consumer.value: {lane.value: count for lane, count in waiting_for(seen.gateways, consumer).items()}
+            for consumer in Consumer
+        },
+        "open_alerts": {severity.value: count for severity, count in seen.alerts.items()},
+        "dead_letters": {
+            "kept": dict(seen.letters.kept),
+            "last_hour": dict(seen.letters.last_hour),
+            "replays_waiting": seen.letters.waiting,
+        },
+        "gateways": [_gateway(gateway, seen.now) for gateway in seen.gateways],
+    }
 
 
-def _broker(host: str, port: int) -> tuple[Text, bool]:
-    name = part_name("broker")
-    if is_open(host, port, timeout_s=2.0):
-        return Text(f"{name.zh}：{host}:{port} 可以连接", f"{name.en}: reachable at {host}:{port}"), True
-    return Text(f"{name.zh}：{host}:{port} 连接不上", f"{name.en}: not reachable at {host}:{port}"), False
+def _both(text: Text | None) -> dict[str, str] | None:
+    return None if text is None else {"zh": text.zh, "en": text.en}
 
 
-def _worker(name: str, report: WorkerReport | None, now: int, *, here: bool) -> tuple[Text, bool]:
-    part = part_name(name)
-    if report is None:
-        return Text(f"{part.zh}：从未运行", f"{part.en}: has never run"), False
-    if report.state == "stopped":
-        return Text(f"{part.zh}：已停止", f"{part.en}: stopped"), False
-    if here and not pid_exists(report.pid):
-        return Text(f"{part.zh}：进程 {report.pid} 已不在", f"{part.en}: its process {report.pid} is gone"), False
-    if not report.alive(now):
-        quiet = duration((now - report.seen_at) / SECOND)
-        return Text(f"{part.zh}：已 {quiet.zh}没有报告", f"{part.en}: silent for {quiet.en}"), False
-    up = duration((report.seen_at - report.started_at) / SECOND)
-    if report.state == "ok":
-        return Text(
-            f"{part.zh}：正常，进程 {report.pid}，已运行 {up.zh}",
-            f"{part.en}: ok, pid {report.pid}, running for {up.en}",
-        ), True
-    return Text(
-        f"{part.zh}：有异常（{report.detail.zh}），进程 {report.pid}",
-        f"{part.en}: {report.state} ({report.detail.en}), pid {report.pid}",
-    ), False
-
-
-def _alerts(database: Database) -> Text:
-    counts = SqlAlerts(database).count_open()
-    zh = "，".join(f"{SEVERITIES[severity].zh} {count}" for severity, count in counts.items() if count)
-    en = ", ".join(f"{SEVERITIES[severity].en} {count}" for severity, count in counts.items() if count)
-    return Text(f"未关闭告警：{zh or '无'}", f"open alerts: {en or 'none'}")
-
-
-def _letters(database: Database) -> Text:
-    counts = SqlDeadLetters(database).count_by_reason()
-    if not counts:
-        return Text("死信：无", "dead letters: none")
-    listed = ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items(), key=lambda item: -item[1]))
-    return Text(f"死信：{listed}（linli deadletters 查看）", f"dead letters: {listed} (see linli deadletters)")
+def _gateway(gateway: GatewayFacts, now: int) -> dict[str, Any]:
+    beat, heard = gateway.beat, gateway.heard_at()
+    return {
+        "id": gateway.id,
+        "community": gateway.community,
+        "well": gateway_is_well(gateway, now),
+        "online": None if gateway.status is None else gateway.status.online,
+        "heard_at": None if heard is None else format_time(heard),
+        "version": None if beat is None else beat.version,
+        "clock_offset_ms": None if beat is None else beat.clock_offset_ms,
+        "queue_urgent": None if beat is None else beat.queue_urgent,
+        "queue_bulk": None if beat is None else beat.queue_bulk,
+        "queue_bytes": None if beat is None else beat.queue_bytes,
+        "dropped": None if beat is None else beat.dropped,
+        "dropped_today": gateway.dropped_today,
+        "refused": None if beat is None else beat.refused,
+        "waiting": {
+            consumer.value: {lane.value: count for lane, count in gateway.waiting(consumer).items()}
+            for consumer in Consumer
+        },
+    }

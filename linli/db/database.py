@@ -39,13 +39,17 @@ class Database:
         self.engine.dispose()
 
 
-def open_database(url: str) -> Database:
-    """The database at an SQLAlchemy URL. Opening does no I/O; ConfigError if the URL makes no sense."""
+def open_database(url: str, patience_s: float = 15.0) -> Database:
+    """The database at an SQLAlchemy URL. Opening does no I/O; ConfigError if the URL makes no sense.
+
+    `patience_s`: how long to wait for a lock of SQLite, or for a PostgreSQL server that does not answer the connection.
+    """
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() != "sqlite":
-            return Database(create_engine(parsed, pool_pre_ping=True))
-        engine = create_engine(parsed, connect_args={"timeout": 15})
+            server = {"connect_timeout": max(1, round(patience_s))} if parsed.get_backend_name() == "postgresql" else {}
+            return Database(create_engine(parsed, pool_pre_ping=True, connect_args=server))
+        engine = create_engine(parsed, connect_args={"timeout": patience_s})
     except (ArgumentError, ValueError):  # no URL, a port that is no number, a dialect that does not exist
         raise ConfigError(
             Text(
@@ -70,7 +74,7 @@ def open_database(url: str) -> Database:
 def _set_up_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # BEGIN is ours (below), not the driver's
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=15000"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

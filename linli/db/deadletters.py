@@ -194,6 +194,13 @@ class SqlDeadLetters:
                 connection.execute(asked.values(replay_requested_at=now, replay_outcome=None))
         return Requested(tuple(numbers), tuple(hindered.items()))
 
+    def count_requested(self) -> int:
+        """How many wait for ingest to try them again."""
+        table = schema.dead_letters
+        with self._database.read() as connection:
+            query = select(func.count()).where(table.c.replay_requested_at.is_not(None))
+            return int(connection.execute(query).scalar_one())
+
     def requested(self, limit: int, after: int = 0) -> list[KeptLetter]:
         """Letters to be tried again with a number above `after`, the oldest first, at most `limit`."""
         table = schema.dead_letters

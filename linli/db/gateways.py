@@ -7,6 +7,8 @@ from sqlalchemy import insert, select, update
 
 from linli.db import schema
 from linli.db.database import Database
+from linli.i18n import Text
+from linli.model import Gateway
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,13 @@ class SqlGatewayStatuses:
                     connection.execute(insert(table).values(gateway_id=status.gateway, **values))
                 else:
                     connection.execute(update(table).where(table.c.gateway_id == status.gateway).values(values))
+
+    def registered(self) -> list[Gateway]:
+        """Every gateway of the registry, heard of or not, by id."""
+        table = schema.gateways
+        with self._database.read() as connection:
+            rows = connection.execute(select(table).order_by(table.c.id)).all()
+        return [Gateway(row.id, row.community_id, Text(row.name_zh, row.name_en)) for row in rows]
 
     def all(self) -> list[GatewayStatus]:
         """The last status of each gateway, by id."""
