@@ -8,7 +8,7 @@ import orjson
 from linli.adapters import influxql
 from linli.adapters.influx_buckets import Buckets, bucket_names
 from linli.adapters.influx_http import AccessDenied, InfluxConfig, InfluxHttp, TimedOut
-from linli.adapters.line_protocol import READINGS, LineWriter, position_lines, tally_lines
+from linli.adapters.line_protocol import READINGS, LineWriter, position_lines, tally_lines, unit_of
 from linli.adapters.portions import Portions
 from linli.adapters.rollups_influx import TABLES, InfluxRollups
 from linli.clock import DAY, HOUR, Clock
@@ -133,7 +133,7 @@ class InfluxStore:
                 quantity=row["quantity"],
                 time=row["time"] // 1000,
                 value=float(row["value"]),
-                unit=row["unit"],
+                unit=unit_of(row["quantity"], row["unit"]),
                 received_at=int(row["received"]),
             )
             for row in self._ask(influxql.latest(community, since))

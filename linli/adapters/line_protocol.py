@@ -1,10 +1,10 @@
 """InfluxDB line protocol: a batch to bytes, all at once.
 
-Four measurements. `readings` has tags community, device, quantity and fields value, received, unit. `events` has tags
-community, device, type and the rest as fields; its timestamp carries the sequence in the three digits below the
-microsecond, so that two swipes of one coarse clock's second stay two. `linli_positions` has one point for each lane and
-hour (a point written again replaces the old one), so that it stays small without ever leaving a bucket's retention;
-`linli_tallies` one for each outbox and day.
+Four measurements. `readings` has tags community, device, quantity and fields value, received, and unit where it is not
+the one that the vocabulary gives the quantity (which must not change there). `events` has tags community, device, type and
+the rest as fields; its timestamp carries the sequence in the three digits below the microsecond, so that two swipes of one
+coarse clock's second stay two. `linli_positions` has one point for each lane and hour (a point written again replaces the
+old one), so that it stays small without ever leaving a bucket's retention; `linli_tallies` one for each outbox and day.
 
 Ids hold nothing that a tag would have to escape (`linli.ids`); string fields are escaped. What the server adds is never a
 tag: writing a message again gives the same points.
@@ -16,6 +16,7 @@ import orjson
 
 from linli.clock import DAY, HOUR
 from linli.model import LaneKey, Readings, Received, Tally, TallyKey
+from linli.vocabulary import quantity_of
 
 READINGS = "readings"
 EVENTS = "events"
@@ -35,6 +36,7 @@ class LineWriter:
 
     def __init__(self) -> None:
         self._beginnings: dict[str, dict[str, bytes]] = {}
+        self._usual: dict[str, str | None] = {}
         self._kept = 0
 
     def batch(self, batch: Sequence[Received]) -> bytes:
@@ -58,12 +60,16 @@ class LineWriter:
             beginnings = self._learn(received.message.community, readings.names)
             series = [beginnings[name] for name in readings.names]
         rest = f",received={received.received_at}i "
-        units = set(readings.units)
-        ends = {unit: (rest if unit is None else f",unit={string_field(unit)}{rest}").encode() for unit in units}
-        woven = [b""] * (4 * len(series))
+        usual = self._usual
+        units = [usual[name] for name in readings.names]
+        woven = [rest.encode()] * (4 * len(series))
         woven[0::4] = series
         woven[1::4] = _numbers(readings.values)
-        woven[2::4] = [*ends.values()] * len(series) if len(ends) == 1 else [ends[unit] for unit in readings.units]
+        if units != readings.units:
+            woven[2::4] = [
+                (rest if unit == known else f",unit={string_field(unit or '')}{rest}").encode()
+                for unit, known in zip(readings.units, units, strict=True)
+            ]
         woven[3::4] = _numbers(readings.times)
         woven[0] = woven[0].removeprefix(_NEXT)
         woven.append(_NEXT)
@@ -72,14 +78,21 @@ class LineWriter:
     def _learn(self, community: str, names: Iterable[str]) -> dict[str, bytes]:
         if self._kept > _MAX_BEGINNINGS:
             self._beginnings.clear()
+            self._usual.clear()
             self._kept = 0
         known = self._beginnings.setdefault(community, {})
         for name in set(names) - known.keys():
             device, _, quantity = name.partition("/")
             line = f"{READINGS},community={community},device={device},quantity={quantity} value="
             known[name] = _NEXT + line.encode()
+            self._usual[name] = quantity_of(quantity).unit
             self._kept += 1
         return known
+
+
+def unit_of(quantity: str, stored: str | None) -> str | None:
+    """The unit of a point whose field `unit` is `stored`: the quantity's own if it has none, no unit if it is empty."""
+    return quantity_of(quantity).unit if stored is None else stored or None
 
 
 def _numbers(column: Sequence[float]) -> list[bytes]:

@@ -183,6 +183,13 @@ def test_latest_is_the_newest_of_each_series(store: ReadingStore) -> None:
     assert found["t-2", "open"].unit is None
 
 
+def test_every_unit_reads_back(store: ReadingStore) -> None:
+    """The usual one of its quantity, another, and none at all."""
+    units = {"d-1": "Cel", "d-2": "K", "d-3": None}
+    store.write([packet(1, *[Reading(d, "temperature", T0, 20.0, unit) for d, unit in units.items()])], {})
+    assert {v.device: v.unit for v in store.latest("c001")} == units
+
+
 def test_a_reading_written_again_with_another_value_is_replaced(store: ReadingStore) -> None:
     """Series and time are the key: the later write wins."""
     for value in (1.0, 2.0):

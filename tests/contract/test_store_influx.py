@@ -94,7 +94,7 @@ def test_writing_is_prepared_bodies_for_readings_events_and_positions(
     )
     assert readings.body == (
         b"readings,community=c001,device=t-1,quantity=temperature "
-        b'value=20.5,unit="Cel",received=1700000001000000i 1700000000000000000'
+        b"value=20.5,received=1700000001000000i 1700000000000000000"
     )
     assert second.body.splitlines() == [
         b"linli_positions,bootid=b1,community=c001,gateway=gw-1,lane=urgent upto=1i 1699999200000000000",
@@ -372,7 +372,7 @@ def test_a_point_that_a_real_1x_refuses_is_found_and_the_others_are_in(url: str)
             header_params={"Content-Type": "text/plain"},
             body=f"readings,community=c001,device=t-2,quantity=temperature unit=5 {T0}000".encode(),
         )
-    readings = [Reading(f"t-{n}", "temperature", T0, float(n), "Cel" if n == 5 else None) for n in range(8)]
+    readings = [Reading(f"t-{n}", "temperature", T0, float(n), "K" if n == 5 else "Cel") for n in range(8)]
     message = packet(1, *readings)
     with pytest.raises(StoreRefused, match="field type conflict"):
         store.write([message], {BULK: 1})

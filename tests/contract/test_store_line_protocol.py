@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from linli.adapters.line_protocol import LineWriter, event_ns, position_lines, string_field
+from linli.adapters.line_protocol import LineWriter, event_ns, position_lines, string_field, unit_of
 from linli.clock import HOUR
 from linli.model import Lane, LaneKey, Reading
+from linli.vocabulary import quantity_of
 from tests.contract.test_store import AWKWARD, T0, event, packet
 
 _FIELD = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|[^,\s]+)', re.DOTALL)
@@ -79,7 +80,7 @@ def test_a_reading_reads_back(value: float, time: int) -> None:
     ((head, fields, ns),) = points(LineWriter().batch([packet(1, Reading("t-1", "temperature", time, value, "Cel"))]))
     assert head == "readings,community=c001,device=t-1,quantity=temperature"
     assert repr(float(fields["value"])) == repr(value)
-    assert fields["unit"] == '"Cel"'
+    assert fields.keys() == {"value", "received"}
     assert fields["received"].endswith("i")
     assert ns == time * 1000 < 2**63
 
@@ -107,10 +108,15 @@ def test_positions_of_one_hour_replace_each_other() -> None:
     assert points(position_lines({key: 3}, T0 + HOUR))[0][2] - first[2] == HOUR * 1000
 
 
-@pytest.mark.parametrize("units", [[None, "Cel", None], ["V", "V", "mV"]])
-def test_the_kept_beginnings_know_the_unit(units: list[str | None]) -> None:
-    """A series that changes its unit is written with the right one each time."""
+@pytest.mark.parametrize("quantity", ["voltage", "link_quality", "made_up"])
+@pytest.mark.parametrize("units", [[None, "V", None], ["V", "V", "mV"], ["%", None, "V"]])
+def test_only_an_unusual_unit_is_written(units: list[str | None], quantity: str) -> None:
+    """One by one or in one packet, every unit reads back; the usual one costs no field."""
+    readings = [Reading("t-1", quantity, T0 + n, 1.0, unit) for n, unit in enumerate(units)]
     writer = LineWriter()
-    for n, unit in enumerate(units):
-        ((_, fields, _),) = points(writer.batch([packet(1, Reading("t-1", "voltage", T0 + n, 1.0, unit))]))
-        assert fields.get("unit") == (None if unit is None else f'"{unit}"')
+    apart = [points(writer.batch([packet(1, reading)]))[0] for reading in readings]
+    assert points(writer.batch([packet(1, *readings)])) == apart
+    for (_, fields, _), unit in zip(apart, units, strict=True):
+        stored = fields.get("unit")
+        assert unit_of(quantity, None if stored is None else unquoted(stored)) == unit
+        assert (stored is None) == (unit == quantity_of(quantity).unit)
