@@ -1,18 +1,28 @@
-"""The agent's device side: hears the devices' broker, translates, and hands what is meant to the agent, many at once."""
+"""The agent's device side: hears the devices' broker, translates, and hands what is meant to the agent, many at once.
 
+A message of QoS 1 is acknowledged to the devices' broker once the outbox has it, not before: if the agent dies in between,
+or its disk is full, the broker keeps it and sends it again. So one may be taken twice; none is lost. What comes at QoS 0 is
+lost with the agent, as with any client.
+"""
+
+import json
 import logging
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from edge.agent import Agent
 from edge.mapping import Mapped, Mapper
 from edge.outbox import Draft, OutboxError
 from edge.sources import Rejected
+from linli.access import write_secret
 from linli.clock import Clock
+from linli.i18n import Text
+from linli.ids import new_secret
 from linli.model import Reading, TimeSource
-from linli.ports import MqttClient
+from linli.ports import SessionClient
 
 _log = logging.getLogger(__name__)
 
@@ -25,12 +35,14 @@ _REMEMBERED = 500
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A message from a device's broker. `at` is the agent's clock."""
+    """A message from a device's broker. `at` is the agent's clock; `number` is what the broker waits to hear of, 0 if it
+    does not."""
 
     topic: str
     payload: bytes
     retained: bool
     at: int
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +55,44 @@ class DeviceCounts:
     overflowed: int
 
 
+def session(folder: Path, topics: Sequence[str]) -> tuple[str, list[str]]:
+    """The name under which the devices' broker knows this agent, and the topics heard before under it that are not among
+    `topics`. Kept in `folder`, made at the first call; OutboxError if it cannot be.
+
+    The name holds a secret part: who knew it could throw the agent out and have its messages.
+    """
+    file = folder / "devices-session.json"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        name, heard = _read_session(file)
+        if name is None or not set(topics) <= set(heard):
+            name = name or f"devices-{new_secret()}"
+            write_secret(file, json.dumps({"session": name, "topics": sorted({*heard, *topics})}))
+    except OSError as error:
+        said = error.strerror or str(error)
+        raise OutboxError(Text(f"写不了 {file}：{said}", f"{file} cannot be written: {said}")) from None
+    return name, sorted(set(heard) - set(topics))
+
+
+def _read_session(file: Path) -> tuple[str | None, list[str]]:
+    """What was kept; nothing if there is none, or none that can be read: then a new session begins."""
+    try:
+        kept = json.loads(file.read_text(encoding="utf-8"))
+        name, heard = kept["session"], kept["topics"]
+    except FileNotFoundError:
+        return None, []
+    except (ValueError, TypeError, KeyError):
+        _log.error("%s cannot be read: a new session with the devices' broker begins", file)
+        return None, []
+    return str(name), [str(topic) for topic in heard]
+
+
 class DeviceLink:
-    """Between one devices' broker and the agent. Its queue is bounded; what overflows is dropped, counted and reported."""
+    """Between one devices' broker and the agent. Its queue is bounded: what overflows of QoS 0 is dropped, counted and
+    reported; of QoS 1, left to the broker until there is room."""
 
     def __init__(
-        self, mapper: Mapper, agent: Agent, mqtt: MqttClient, clock: Clock, topics: Sequence[str] = (), qos: int = 1
+        self, mapper: Mapper, agent: Agent, mqtt: SessionClient, clock: Clock, topics: Sequence[str] = (), qos: int = 1
     ) -> None:
         self._mapper = mapper
         self._agent = agent
@@ -59,6 +104,7 @@ class DeviceLink:
         self._queued_bytes = 0
         self._wake = threading.Condition()
         self._stopping = False
+        self._left_behind = False
         self._messages = self._ignored = self._refused = self._overflowed = self._untold = 0
         self._unmapped: OrderedDict[str, int] = OrderedDict()
         self._thread: threading.Thread | None = None
@@ -73,16 +119,16 @@ class DeviceLink:
         self._mqtt.start(self._came, self._connected, self._disconnected)
 
     def stop(self) -> None:
-        """Disconnect, and hand over what is queued. Stopping twice is allowed."""
+        """Hand over what is queued, and disconnect. Stopping twice is allowed."""
         if self._thread is None:
             return
         self._linked = False
-        self._mqtt.stop()
         with self._wake:
             self._stopping = True
             self._wake.notify()
         self._thread.join(timeout=10)
         self._thread = None
+        self._mqtt.stop()
 
     def counts(self) -> DeviceCounts:
         """How it goes."""
@@ -96,6 +142,7 @@ class DeviceLink:
 
     def _connected(self) -> None:
         self._linked = True
+        self._left_behind = False
         _log.info("connected to the devices' broker: %s", ", ".join(self._topics))
 
     def _disconnected(self, reason: str) -> None:
@@ -104,15 +151,18 @@ class DeviceLink:
         self._linked = False
 
     def _came(self, topic: str, payload: bytes, retained: bool) -> None:
+        number = self._mqtt.current
         with self._wake:
             full = len(self._queue) >= MAX_QUEUED or self._queued_bytes + len(payload) > _MAX_QUEUED_BYTES
-            if full and self._queue:
+            if number and (self._left_behind or self._stopping or (full and self._queue)):
+                self._left_behind = True  # and all behind it, or the order would be lost
+            elif full and self._queue:
                 self._overflowed += 1
                 self._untold += 1
-                return
-            self._queue.append(Arrival(topic, payload, retained, self._clock.now()))
-            self._queued_bytes += len(payload)
-            self._wake.notify()
+            else:
+                self._queue.append(Arrival(topic, payload, retained, self._clock.now(), number))
+                self._queued_bytes += len(payload)
+                self._wake.notify()
 
     # --- on its own ---
 
@@ -122,11 +172,17 @@ class DeviceLink:
             if not batch:
                 return
             drafts = [draft for arrival in batch for draft in self._read(arrival)]
-            self._hand_over(drafts)
+            if self._hand_over(drafts):
+                self._mqtt.acknowledge([arrival.number for arrival in batch if arrival.number])
             if untold:
                 self._report(
                     Rejected("overflow", f"{untold} device messages were dropped: too many at once"), batch[-1]
                 )
+            with self._wake:
+                again = self._left_behind and not self._queue and not self._stopping
+            if again:
+                _log.warning("there is room again for the messages that were left with the devices' broker")
+                self._mqtt.reconnect()
 
     def _next(self) -> tuple[list[Arrival], int]:
         """Wait for messages; none of them once it stops and the queue is empty."""
@@ -176,18 +232,20 @@ class DeviceLink:
             )
         return drafts
 
-    def _hand_over(self, drafts: Sequence[Draft]) -> None:
-        """Until it is kept: a full disk holds up the queue, which is bounded, and loses nothing by itself."""
+    def _hand_over(self, drafts: Sequence[Draft]) -> bool:
+        """Until it is kept: a full disk holds up the queue, which is bounded, and loses nothing by itself. False if it was
+        stopped before."""
         while drafts:
             try:
                 self._agent.take(drafts)
-                return
+                break
             except OutboxError as error:
                 _log.error("%s", error)
                 drafts = error.unkept
                 with self._wake:
                     if self._wake.wait_for(lambda: self._stopping, _RETRY_S):
-                        return
+                        return False
+        return True
 
     def _refuse(self, rejected: Rejected, arrival: Arrival) -> None:
         self._refused += 1

@@ -283,3 +283,18 @@ class MqttClient(Protocol):
 
     def stop(self) -> None:
         """Disconnect in an orderly way (no last will) and end the thread. Stopping twice is allowed."""
+
+
+class SessionClient(MqttClient, Protocol):
+    """An MqttClient that the broker knows again: what came at QoS 1 comes again until it is acknowledged, also to the next
+    process of the same name. So what is not kept yet may stay with the broker. Messages may come twice."""
+
+    @property
+    def current(self) -> int:
+        """Within `on_message`: names the message, for `acknowledge`; 0 if nobody waits for an acknowledgement of it."""
+
+    def acknowledge(self, messages: Sequence[int]) -> None:
+        """These need not come again. From any thread, in the order in which they came."""
+
+    def reconnect(self) -> None:
+        """Leave and come back, so that what was not acknowledged comes again. From any thread."""

@@ -272,6 +272,12 @@ class FakeBroker:
         self.clients.append(client)
         return client
 
+    def session(self) -> "FakeSession":
+        """A new connection, not started, that the broker knows again."""
+        client = FakeSession(self, None)
+        self.clients.append(client)
+        return client
+
     def route(self, topic: str, payload: bytes, retain: bool) -> None:
         """Give the message to every connected client that subscribed to it."""
         self.sent.append((topic, payload))
@@ -361,6 +367,52 @@ class FakeClient:
         self._connected = False
         if self in self._broker.clients:
             self._broker.clients.remove(self)
+
+
+class FakeSession(FakeClient):
+    """`ports.SessionClient` at a FakeBroker. Every message has to be acknowledged, but for what was retained."""
+
+    def __init__(self, broker: FakeBroker, will: Will | None) -> None:
+        super().__init__(broker, will)
+        self._open: dict[int, tuple[str, bytes]] = {}
+        self._last = 0
+        self.current = 0
+
+    @property
+    def unacknowledged(self) -> int:
+        """How many messages would come again."""
+        return len(self._open)
+
+    def deliver(self, topic: str, payload: bytes, retained: bool) -> None:
+        """Hand it over, now or when it is connected again."""
+        if any(matches(pattern, topic) for pattern in self._filters):
+            self._last += 1
+            self._open[self._last] = (topic, payload)
+            if self.connected:
+                self._hand_over(self._last)
+
+    def restore(self) -> None:
+        """Connect (again); what was not acknowledged comes (again)."""
+        super().restore()
+        for number in list(self._open):
+            self._hand_over(number)
+
+    def acknowledge(self, messages: Sequence[int]) -> None:
+        """Forget these."""
+        for number in messages:
+            self._open.pop(number, None)
+
+    def reconnect(self) -> None:
+        """At once."""
+        self.cut()
+        self.restore()
+
+    def _hand_over(self, number: int) -> None:
+        self.current = number
+        try:
+            self._on_message(*self._open[number], False)
+        finally:
+            self.current = 0
 
 
 def matches(pattern: str, topic: str) -> bool:

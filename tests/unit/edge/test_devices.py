@@ -11,9 +11,9 @@ import pytest
 
 from edge.agent import Agent
 from edge.config import AgentConfig
-from edge.devices import DeviceLink
+from edge.devices import DeviceLink, session
 from edge.mapping import DeviceEntry, Mapper, SourceEntry
-from edge.outbox import Outbox
+from edge.outbox import Outbox, OutboxError
 from edge.refusals import RefusalReport
 from linli.clock import DAY, SystemClock, format_time
 from linli.model import READINGS_TYPE, Reading, TimeSource
@@ -39,7 +39,8 @@ class Site:
         self.ingest = FakeConsumer(self.linli, "ingest")
         config = AgentConfig("c001", "gw-c001", folder, consumers=("ingest",))
         self.agent = Agent(config, self.linli.client(), self.clock)
-        self.link = DeviceLink(Mapper(SOURCES), self.agent, self.devices.client(), self.clock)
+        self.downlink = self.devices.session()
+        self.link = DeviceLink(Mapper(SOURCES), self.agent, self.downlink, self.clock)
         self.device: FakeClient = self.devices.client()
         self.device.start(lambda _topic, _payload, _retained: None, lambda: None, lambda _reason: None)
 
@@ -162,6 +163,58 @@ def test_what_overflows_the_queue_is_counted_and_reported(tmp_path: Path) -> Non
     site.link.stop()
     site.link.stop()
     site.agent.stop()
+
+
+def test_what_is_not_kept_stays_with_the_broker(site: Site) -> None:
+    """While the disk is full nothing is acknowledged, so nothing is lost when the agent dies; and then all of it is."""
+    site.link.start()
+    site.say("zigbee2mqtt/水泵房 水浸", {"water_leak": True})
+    eventually(lambda: not site.downlink.unacknowledged)
+    site.agent._outbox.close()  # it takes nothing now
+    site.say("zigbee2mqtt/水泵房 水浸", {"water_leak": False})
+    site.say("zigbee2mqtt/水泵房 水浸", b'{"temperature": NaN}')
+    eventually(lambda: site.link.counts().messages >= 2)
+    assert site.downlink.unacknowledged == 2
+    site.agent._outbox.open()
+    eventually(lambda: not site.downlink.unacknowledged)
+    eventually(lambda: site.ingest.events("facility.water.cleared"))
+
+
+def test_what_overflows_at_qos_1_is_left_to_the_broker(site: Site) -> None:
+    """In order, and asked for again when there is room: nothing is lost, and nothing grows without bound."""
+    site.link.start()
+    site.agent._outbox.close()  # it takes nothing now
+    for number in range(200):
+        site.say("zigbee2mqtt/logger", b'{"temperature": %d%s}' % (number, b" " * 240_000))
+    assert len(site.link._queue) < 70
+    assert site.downlink.unacknowledged == 200
+    site.agent._outbox.open()
+    eventually(lambda: not site.downlink.unacknowledged)
+
+    def values() -> list[float]:
+        return [reading.value for message in site.ingest.events(READINGS_TYPE) for reading in message.readings]
+
+    eventually(lambda: len(values()) == 200)
+    assert values() == [float(number) for number in range(200)]
+    assert site.link.counts().overflowed == 0
+
+
+def test_a_session_has_one_name_that_nobody_guesses_and_knows_what_it_heard(tmp_path: Path) -> None:
+    """Topics that a changed mapping no longer wants are unsubscribed: the broker would keep them in the session."""
+    name, former = session(tmp_path / "outbox", ["a/#", "b/#"])
+    assert len(name) > len("devices-") + 20
+    assert former == []
+    assert session(tmp_path / "outbox", ["b/#", "c/#"]) == (name, ["a/#"])
+    assert session(tmp_path / "outbox", ["b/#"]) == (name, ["a/#", "c/#"])
+    file = tmp_path / "outbox" / "devices-session.json"
+    assert file.stat().st_mode & 0o777 == 0o600
+    file.write_text("{")
+    fresh, former = session(tmp_path / "outbox", ["a/#"])
+    assert fresh != name
+    assert former == []
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutboxError):
+        session(tmp_path / "file", ["a/#"])
 
 
 def test_a_standing_fault_is_told_once_in_ten_minutes() -> None:
