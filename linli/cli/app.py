@@ -11,11 +11,12 @@ from linli.cli import dashboards, deadletters
 from linli.cli.agents import agent_app
 from linli.cli.bench import HELP as BENCH_HELP
 from linli.cli.bench import bench
+from linli.cli.device import device_app
 from linli.cli.gateways import gateway_app
 from linli.cli.people import token_app, user_app
-from linli.cli.registries import registry_app
 from linli.cli.reconciling import HELP as RECONCILE_HELP
 from linli.cli.reconciling import reconcile_command
+from linli.cli.registries import registry_app
 from linli.cli.rulebook import rules_app
 from linli.cli.simulate import HELP as SIMULATE_HELP
 from linli.cli.simulate import simulate
@@ -146,9 +147,9 @@ def status(
     data: Annotated[
         Path | None, typer.Option(help=str(Text("数据目录（设置 data）", "data folder (setting data)")))
     ] = None,
-) -> None:
     gateways: Annotated[bool, typer.Option("--gateways", help=str(Text("列出每个网关", "list every gateway")))] = False,
     as_json: Annotated[bool, typer.Option("--json", help=str(Text("输出 JSON", "print JSON")))] = False,
+) -> None:
     """Say how Linli is; exit status 1 if something is wrong."""
     from linli.cli.status import say_status
     from linli.settings import load_settings
@@ -156,10 +157,11 @@ def status(
     raise typer.Exit(say_status(load_settings(data=data), every_gateway=gateways, as_json=as_json))
 
 
-app.command("simulate", help=SIMULATE_HELP, rich_help_panel=LOOK)(simulate)
 app.command("reconcile", help=RECONCILE_HELP, rich_help_panel=LOOK)(reconcile_command)
+app.command("simulate", help=SIMULATE_HELP, rich_help_panel=LOOK)(simulate)
 app.command("bench", help=BENCH_HELP, rich_help_panel=LOOK)(bench)
 app.add_typer(deadletters.app, name="deadletters", rich_help_panel=LOOK)
+app.add_typer(device_app, name="device", rich_help_panel=LOOK)
 app.add_typer(rules_app, name="rules", rich_help_panel=LOOK)
 app.add_typer(user_app, name="user", rich_help_panel=SET_UP)
 app.add_typer(token_app, name="token", rich_help_panel=SET_UP)
