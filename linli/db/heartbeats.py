@@ -1,7 +1,7 @@
 """What gateways last said of themselves, and what they counted for each day: written by ingest, read by whoever looks."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from math import isfinite
 from typing import Any
@@ -115,8 +115,9 @@ class SqlHeartbeats:
             known = {beat.gateway: beat for beat in _read(connection)}
             changed: dict[str, Heartbeat] = {}
             for beat in heartbeats:
-                if _newer(beat, known.get(beat.gateway)):
-                    known[beat.gateway] = changed[beat.gateway] = beat
+                kept = known.get(beat.gateway)
+                if _newer(beat, kept):
+                    known[beat.gateway] = changed[beat.gateway] = _with_days(beat, kept)
             _upsert(connection, changed)
             counted: dict[TallyKey, Counted] = {}
             for beat in heartbeats:
@@ -150,6 +151,13 @@ def _newer(beat: Heartbeat, kept: Heartbeat | None) -> bool:
         or beat.time >= kept.time
         or beat.received_at - kept.received_at > MINUTE
     )
+
+
+def _with_days(beat: Heartbeat, kept: Heartbeat | None) -> Heartbeat:
+    """An agent tells its days on one lane only: the other leaves those that are known."""
+    if beat.days is None and kept is not None and kept.bootid == beat.bootid:
+        return replace(beat, days=kept.days)
+    return beat
 
 
 def _read(connection: Connection) -> list[Heartbeat]:

@@ -93,6 +93,16 @@ def test_the_newest_counts_and_a_backlog_is_not_news(database: Database) -> None
     assert beats.all()[0].queue_bulk == 800
 
 
+def test_days_are_told_on_one_lane(database: Database) -> None:
+    """A heartbeat without them leaves those that are known, unless the outbox is another."""
+    beats = SqlHeartbeats(database)
+    beats.save([beat()])
+    beats.save([replace(beat(T0 + SECOND, Lane.URGENT), days=None)])
+    assert beats.all()[0].days == {20000: (12, 4), 19999: (100, 0)}
+    beats.save([replace(beat(T0 + SECOND, Lane.URGENT), days=None, bootid="b2")])
+    assert beats.all()[0].days is None
+
+
 def test_a_clock_that_stepped_back_does_not_freeze_it(database: Database) -> None:
     """The lane's order says which is newer. Without an urgent lane the bulk one is believed after a minute."""
     beats = SqlHeartbeats(database)
