@@ -7,6 +7,7 @@ from ingest.checks import Limits
 from ingest.chores import Chores
 from ingest.pipeline import late_after
 from ingest.replay import Replayer
+from ingest.upkeep import Upkeep
 from ingest.worker import Outside, Worker
 from linli import runtime
 from linli.adapters.connect import service_client
@@ -51,11 +52,17 @@ def _run(name: str, settings: Settings, stop: threading.Event) -> int:
     replayer = Replayer(letters, store, outside.registry, limits, clock, settings.deadletters_days, outside.shard)
     chores = Chores(SqlHeartbeats(database), replayer)
     worker = Worker(outside, limits, late_after(settings.late_s), settings.qos, chores=chores)
-    reporter = runtime.Reporter(name, database, clock, worker.health)
+    shard = outside.shard
+    upkeep = Upkeep(store, clock, settings.retention, shard.covers, thins=shard.number == 0)
+    keeper = threading.Thread(target=upkeep.run, args=(stop,), name="upkeep")
+    reporter = runtime.Reporter(name, database, clock, lambda: upkeep.health(worker.health()))
     reporter.start()
+    keeper.start()
     try:
         worker.run(stop)
     finally:
+        stop.set()
+        keeper.join()
         reporter.stop()
         store.close()
         database.close()
