@@ -40,5 +40,5 @@ def _late(settings: Settings) -> Any:
 
 
 if __name__ == "__main__":
-    program.build_store = _late
+    vars(program)["build_store"] = _late
     sys.exit(program.main())

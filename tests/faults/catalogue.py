@@ -23,7 +23,7 @@ YEAR = 365 * DAY
 @dataclass(frozen=True, slots=True)
 class Scale:
     """How much of it: `waiting` messages for a broker to die with, `kills` at random, `down_s` of silence, `cuts` of the
-    network, `overload_s` of too much, `some` numbers between two steps."""
+    network, `overload_s` of too much, `some` numbers between two steps, each kill done `repeats` times."""
 
     waiting: int
     kills: int
@@ -32,10 +32,11 @@ class Scale:
     cut_s: float
     overload_s: float
     some: int
+    repeats: int
 
 
-SHORT = Scale(waiting=10_000, kills=10, down_s=3.0, cuts=2, cut_s=0.7, overload_s=20.0, some=60)
-LONG = Scale(waiting=10_000, kills=100, down_s=120.0, cuts=6, cut_s=5.0, overload_s=300.0, some=600)
+SHORT = Scale(waiting=10_000, kills=10, down_s=2.0, cuts=2, cut_s=0.7, overload_s=20.0, some=60, repeats=1)
+LONG = Scale(waiting=10_000, kills=100, down_s=120.0, cuts=6, cut_s=5.0, overload_s=300.0, some=600, repeats=5)
 
 Act = Callable[[World, Scale, random.Random], None]
 
@@ -93,29 +94,13 @@ def _broker_restarted(world: World, scale: Scale, _random: random.Random) -> Non
 
 @fault("broker-killed")
 def _broker_killed(world: World, scale: Scale, chance: random.Random) -> None:
-    """kill -9."""
-    for _ in range(2):
+    """One is killed -9."""
+    for _ in range(scale.repeats):
         name = chance.choice(_brokers(world))
         old = world.children[name].pid
         world.children[name].kill()
         eventually(lambda name=name, old=old: world.children[name].replaced(old), 30, f"{name} is back")  # type: ignore[misc]
         world.wait_taken(scale.some)
-
-
-@fault("broker-killed-with-messages-waiting")
-def _broker_killed_full(world: World, scale: Scale, chance: random.Random) -> None:
-    """kill -9 while 10,000 messages wait with the agents for consumers that are away."""
-    for name in SERVERS:
-        world.children[name].hold()
-    world.burst(scale.waiting // sum(map(len, GROUPS.values())) + 1)
-    eventually(lambda: world.queued() >= scale.waiting, 60, f"{scale.waiting} messages wait")
-    name = chance.choice(_brokers(world))
-    old = world.children[name].pid
-    world.children[name].kill()
-    for server in SERVERS:
-        world.children[server].release()
-    eventually(lambda: world.children[name].replaced(old), 30, f"{name} is back")
-    world.wait_taken(scale.some)
 
 
 def _node(leads: bool) -> Act:
@@ -140,17 +125,19 @@ def _at(point: str) -> Act:
     def act(world: World, scale: Scale, chance: random.Random) -> None:
         part = point.partition(".")[0]
         child = world.children["south" if part == "agent" else part]
-        for _ in range(2):
+        for _ in range(scale.repeats):
             pid = child.arm(f"{point}:{chance.randint(1, 20)}")
             eventually(lambda pid=pid: child.replaced(pid), 30, f"{child.name} has died at {point}, and is back")  # type: ignore[misc]
             world.wait_taken(scale.some)
 
-    act.__doc__ = f"Killed -9 at the failpoint {point}, twice."
+    act.__doc__ = f"Killed -9 at the failpoint {point}."
     return act
 
 
+PARTS = ("agent", *SERVERS)
 for _point in POINTS:
-    fault(f"killed-at-{_point}")(_at(_point))
+    if _point.startswith(PARTS):
+        fault(f"killed-at-{_point}")(_at(_point))
 
 
 @fault("random-kills")
@@ -179,6 +166,23 @@ def _away(name: str, other: str) -> Act:
 fault("ingest-away")(_away("ingest", "rules"))
 fault("rules-away")(_away("rules", "ingest"))
 
+
+@fault("broker-killed-with-messages-waiting")
+def _broker_killed_full(world: World, scale: Scale, chance: random.Random) -> None:
+    """One is killed -9 while 10,000 messages wait with the agents for consumers that are away."""
+    for name in SERVERS:
+        world.children[name].hold()
+    world.burst(scale.waiting // sum(map(len, GROUPS.values())) + 1)
+    eventually(lambda: world.queued() >= scale.waiting, 60, f"{scale.waiting} messages wait")
+    name = chance.choice(_brokers(world))
+    old = world.children[name].pid
+    world.children[name].kill()
+    for server in SERVERS:
+        world.children[server].release()
+    eventually(lambda: world.children[name].replaced(old), 30, f"{name} is back")
+    world.wait_taken(scale.some)
+
+
 # --- the store ------------------------------------------------------------------------------------------------------
 
 
@@ -203,8 +207,8 @@ fault("store-writes-in-part", stores=("influx",))(_mood(Mood.PARTIAL))
 
 @fault("store-killed", stores=("influx",))
 def _store_killed(world: World, scale: Scale, _random: random.Random) -> None:
-    """influxd is killed -9 and started again."""
-    for _ in range(2):
+    """It is killed -9 and started again."""
+    for _ in range(scale.repeats):
         child = world.children["influxd"]
         old = child.pid
         child.kill()

@@ -8,7 +8,6 @@ nodes, at most three; the JetStream of a cluster needs two of three nodes, and a
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import urllib3
 

@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from linli.db import schema
 from linli.db.database import Database
@@ -29,22 +29,6 @@ class Counted:
     twice: list[str] = field(default_factory=list)
 
 
-def read_counts(folder: Path, scratch: Path, database: Database) -> Counted:
-    """What the rules process whose journal lies in `folder` has made of everything. It may be running."""
-    counted = Counted()
-    engine = _engine(folder, scratch, counted)
-    for (_, subject), record in engine.book.open.items():
-        counted.events[subject] = record.alert.occurrences
-    alerts, changes = schema.alerts, schema.alert_changes
-    with database.read() as connection:
-        for subject, occurrences in connection.execute(select(alerts.c.subject, alerts.c.occurrences)):
-            counted.told[subject] += occurrences
-        joined = changes.join(alerts, changes.c.alert_id == alerts.c.id)
-        for (subject,) in connection.execute(select(alerts.c.subject).select_from(joined)):
-            counted.changes[subject] += 1
-    return counted
-
-
 def told_of(count: int) -> int:
     """The occurrences in the database after `count` of them: above TELL_ALL, only each TELL_EACH-th is written."""
     return count if count <= TELL_ALL else max(TELL_ALL, count - count % TELL_EACH)
@@ -55,36 +39,64 @@ def changes_of(count: int) -> int:
     return count if count <= TELL_ALL else TELL_ALL + (count // TELL_EACH - TELL_ALL // TELL_EACH)
 
 
-def _engine(folder: Path, scratch: Path, counted: Counted) -> Engine:
-    copy = scratch / "journal"
-    copy.mkdir(parents=True, exist_ok=True)
-    for old in copy.iterdir():
-        old.unlink()
-    source = sqlite3.connect(f"file:{folder / 'journal.db'}?mode=ro", uri=True, timeout=15)
-    target = sqlite3.connect(copy / "journal.db")
-    try:
-        source.backup(target)
-    finally:
-        source.close()
-        target.close()
-    journal = Journal(copy)
-    try:
-        return _replayed(journal, counted)
-    finally:
-        journal.close()
+class RulesReader:
+    """Follows what the rules process keeps in `folder`, which may be running: a restart from there would know the same.
 
+    Each `read` applies what has come since the last one, to a copy made in `scratch`.
+    """
 
-def _replayed(journal: Journal, counted: Counted) -> Engine:
-    snapshot = journal.snapshot()
-    engine = Engine() if snapshot is None else restore(snapshot.state)
-    waiting = Waiting()
-    seen: set[tuple[str, str, str, int]] = set()
-    for position, entry in journal.after(0 if snapshot is None else snapshot.position):
-        apply_one(engine, waiting, position, entry)
-        if isinstance(entry, MessageIn):
-            message = entry.message
-            key = (message.gateway, message.bootid, message.lane.value, message.sequence)
-            if key in seen:
-                counted.twice.append("/".join(map(str, key)))
-            seen.add(key)
-    return engine
+    def __init__(self, folder: Path, scratch: Path) -> None:
+        self._folder = folder
+        self._scratch = scratch
+        self._engine = Engine()
+        self._position = 0
+        self._seen: set[tuple[str, str, str, int]] = set()
+        self._twice: list[str] = []
+
+    def read(self, database: Database) -> Counted:
+        """What the rules have made of everything until now."""
+        self._follow()
+        counted = Counted(twice=list(self._twice))
+        for (_, subject), record in self._engine.book.open.items():
+            counted.events[subject] = record.alert.occurrences
+        alerts, changes = schema.alerts, schema.alert_changes
+        with database.read() as connection:
+            for subject, occurrences in connection.execute(select(alerts.c.subject, alerts.c.occurrences)):
+                counted.told[subject] += occurrences
+            joined = changes.join(alerts, changes.c.alert_id == alerts.c.id)
+            query = select(alerts.c.subject, func.count()).select_from(joined).group_by(alerts.c.subject)
+            for subject, count in connection.execute(query):
+                counted.changes[subject] = count
+        return counted
+
+    def _follow(self) -> None:
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        for old in self._scratch.iterdir():
+            old.unlink()
+        source = sqlite3.connect(f"file:{self._folder / 'journal.db'}?mode=ro", uri=True, timeout=15)
+        target = sqlite3.connect(self._scratch / "journal.db")
+        try:
+            source.backup(target)
+        finally:
+            source.close()
+            target.close()
+        journal = Journal(self._scratch)
+        try:
+            self._apply(journal)
+        finally:
+            journal.close()
+
+    def _apply(self, journal: Journal) -> None:
+        snapshot = journal.snapshot()
+        if snapshot is not None and snapshot.position > self._position:
+            self._engine, self._position = restore(snapshot.state), snapshot.position
+        waiting = Waiting()
+        for position, entry in journal.after(self._position):
+            apply_one(self._engine, waiting, position, entry)
+            self._position = position
+            if isinstance(entry, MessageIn):
+                message = entry.message
+                key = (message.gateway, message.bootid, message.lane.value, message.sequence)
+                if key in self._seen:
+                    self._twice.append("/".join(map(str, key)))
+                self._seen.add(key)

@@ -5,8 +5,8 @@ exactly, since a double is exact up to 2**53. So every row names what it came fr
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from linli.i18n import Text
 from linli.model import Community, Device, Gateway, Place
@@ -35,14 +35,16 @@ class Kind(StrEnum):
     """A packet of readings."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Observation:
+class Observation(NamedTuple):
     """One row that there must be: `place` is 0 for an event, 0 to PACKET - 1 for a reading."""
 
     gateway: str
     number: int
     place: int
     reading: bool
+
+    def __str__(self) -> str:
+        return f"{self.gateway}/{self.number}" + (f"/{self.place}" if self.reading else "")
 
 
 def observations(gateway: str, number: int, kind: Kind) -> Iterator[Observation]:

@@ -235,10 +235,10 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     store: StoreProxy
 
-    def do_GET(self) -> None:  # noqa: N802  (the base class names it)
+    def do_GET(self) -> None:
         self._pass(b"")
 
-    def do_POST(self) -> None:  # noqa: N802  (likewise)
+    def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         mood = self.store.mood
         if mood is Mood.WELL:
@@ -254,7 +254,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._partially(body)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (the base class names it)
+    def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
 
     def _partially(self, body: bytes) -> None:
@@ -282,7 +282,9 @@ class _Handler(BaseHTTPRequestHandler):
             )
         except urllib3.exceptions.HTTPError as error:
             return 502, {}, str(error).encode()
-        kept = {name: value for name, value in answer.headers.items() if name.lower().startswith(("x-", "content-type"))}
+        kept = {
+            name: value for name, value in answer.headers.items() if name.lower().startswith(("x-", "content-type"))
+        }
         return answer.status, kept, answer.data
 
     def _answer(self, status: int, headers: dict[str, str], data: bytes) -> None:

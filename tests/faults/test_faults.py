@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -25,8 +24,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_is_lost_doubled_or_made_up(world: World, name: str) -> None:
     """Every event since the start is one row and counted once by the rules, whatever has died on the way."""
-    world.flow(urgent=80, bulk=20, packets=20)
-    FAULTS[name].act(world, SHORT, random.Random(1))
+    world.flow(urgent=60, bulk=20, packets=5)
+    FAULTS[name].act(world, SHORT, random.Random(name))
     world.settle()
     verdict = world.check()
     assert verdict.clean, f"after {name}: {verdict.faults}; logs in {keep_logs(world, world.folder / 'kept')}"

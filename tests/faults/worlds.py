@@ -1,6 +1,6 @@
 """All of it together, in one folder: broker, store, `python -m ingest`, `python -m rules`, agents, and proxies in between.
 
-    agents --[edge proxy]--> broker <--[server proxy]-- ingest, rules --> SQLite, or --[store proxy]--> influxd
+agents --[edge proxy]--> broker <--[server proxy]-- ingest, rules --> SQLite, or --[store proxy]--> influxd
 """
 
 import os
@@ -9,13 +9,14 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 from sqlalchemy import select
 
 from linli import topics
 from linli.access import BrokerUsers, gateway_user, service_user
+from linli.cli.ports import is_open
 from linli.cli.stack import ensure_broker_users
 from linli.clock import DAY, SystemClock
 from linli.datafolder import DataFolder
@@ -26,7 +27,7 @@ from linli.db.workers import reports
 from linli.settings import Settings, load_settings
 from tests.faults import cluster, plan
 from tests.faults.checker import Found, Verdict, judge
-from tests.faults.counted import read_counts
+from tests.faults.counted import RulesReader
 from tests.faults.generator import Control, Site, Told, read_json, write_json
 from tests.faults.ledger import read_ledger
 from tests.faults.processes import Child, Nursery
@@ -93,6 +94,7 @@ class World:
         self._influx_port = free_port()
         self._settings = self._make_settings()
         self._database: Database | None = None
+        self._rules = RulesReader(DataFolder(self.data).rules, folder / "scratch" / "journal")
         self._clock = SystemClock()
         self._started = self._clock.monotonic()
         self.nodes: list[cluster.BrokerNode] = []
@@ -135,7 +137,7 @@ class World:
         if self._database is not None:
             self._database.close()
 
-    def __enter__(self) -> "World":
+    def __enter__(self) -> Self:
         try:
             self.start()
         except BaseException:
@@ -229,7 +231,7 @@ class World:
         }
         agents = {name: agent for told in self.told().values() for name, agent in told.agents.items()}
         stored, letters = self.stored(), self.letters()
-        counted = read_counts(DataFolder(self.data).rules, self.folder / "scratch", self.database)
+        counted = self._rules.read(self.database)
         return Found(
             ledgers,
             stored,
@@ -305,7 +307,7 @@ class World:
 
     def _child(self, name: str, command: Any, environment: Mapping[str, str], ready: Any) -> Child:
         clean = {key: value for key, value in os.environ.items() if not key.startswith("LINLI_")}
-        child = Child(name, command, clean | environment, self.logs / f"{name}.log", ready)
+        child = Child(name, command, clean | dict(environment), self.logs / f"{name}.log", ready)
         self.nursery.children[name] = child
         return child
 
@@ -320,7 +322,7 @@ class World:
     def _start_servers(self) -> None:
         settings = self._settings.model_copy(update={"broker_port": self.server_proxy.port})
         for name, command in (("ingest", self.layout.ingest), ("rules", RULES)):
-            child = self._child(name, command, settings.environment(), lambda name=name: self._reports(name))  # type: ignore[misc]
+            child = self._child(name, command, settings.environment(), lambda name=name: self._reports(name))
             child.start()
 
     def _reports(self, name: str) -> bool:
@@ -344,9 +346,7 @@ class World:
         config = home / "influxdb.conf"
         config.write_text(_INFLUXD.format(folder=home, port=self._influx_port, rpc=free_port()))
         port = self._influx_port
-        self._child(
-            "influxd", (need("influxd"), "-config", str(config)), {}, lambda: cluster.is_open("127.0.0.1", port)
-        )
+        self._child("influxd", (need("influxd"), "-config", str(config)), {}, lambda: is_open("127.0.0.1", port))
         assert self.store_proxy is not None
         self.store_proxy.start()
 
@@ -365,4 +365,3 @@ def keep_logs(world: World, to: Path) -> Path:
         if (world.folder / part).exists():
             shutil.copytree(world.folder / part, to / part, dirs_exist_ok=True)
     return to
-
