@@ -60,7 +60,7 @@ class InfluxStore:
         try:
             self._prepare()
             remarks = self._buckets.check(self._clock.now())
-            self._http.query(influxql.positions() + " LIMIT 1")
+            self._http.query(influxql.positions("last", "1h"))
         except AccessDenied as error:
             raise StoreRefused(error.text) from error
         told = f"InfluxDB {self._http.server.version}, {self._config.url}, {self._config.bucket}"
@@ -90,6 +90,9 @@ class InfluxStore:
     def _ask(self, query: str, bucket: str | None = None) -> list[influxql.Row]:
         self._prepare()
         return self._http.query(query, bucket)
+
+    def _within(self) -> str | None:
+        return LATEST_WITHIN_3 if self._http.server.kind == "influx3" else None
 
     def _prepare(self) -> None:
         """Before anything else: on 1.x the databases are made."""
@@ -121,12 +124,12 @@ class InfluxStore:
         }
 
     def positions(self) -> dict[LaneKey, int]:
-        """The position last written for every lane, as far back as the bucket keeps points."""
-        return {_lane(row): int(row["upto"]) for row in self._ask(influxql.positions())}
+        """The highest position written for every lane. On InfluxDB 3, as far back as LATEST_WITHIN_3: `refresh` sees to it
+        that none is older."""
+        return {_lane(row): int(row["upto"]) for row in self._ask(influxql.positions("max", self._within()))}
 
     def latest(self, community: str) -> list[Latest]:
         """One query. On InfluxDB 3, what is older than LATEST_WITHIN_3 is not found."""
-        since = LATEST_WITHIN_3 if self._http.server.kind == "influx3" else None
         return [
             Latest(
                 device=row["device"],
@@ -136,7 +139,7 @@ class InfluxStore:
                 unit=unit_of(row["quantity"], row["unit"]),
                 received_at=int(row["received"]),
             )
-            for row in self._ask(influxql.latest(community, since))
+            for row in self._ask(influxql.latest(community, self._within()))
         ]
 
     def raw(self, community: str, device: str, quantity: str, start: int, end: int, limit: int) -> list[Point]:
@@ -233,10 +236,11 @@ class InfluxStore:
 
         A lane that moves meanwhile writes under a later hour, which counts.
         """
-        rows = self._ask(influxql.positions())
-        old = {_lane(row): int(row["upto"]) for row in rows if row["time"] // 1000 < now - REFRESH_AFTER}
-        if old:
-            self._http.write(position_lines(old, now - HOUR))
+        rows = self._ask(influxql.positions("last", self._within()))
+        quiet = {_lane(row) for row in rows if row["time"] // 1000 < now - REFRESH_AFTER}
+        if quiet:
+            reached = self.positions()
+            self._http.write(position_lines({lane: reached[lane] for lane in quiet}, now - HOUR))
 
     def close(self) -> None:
         """Close the connections."""

@@ -92,9 +92,13 @@ def events(community: str, start: int, end: int, types: Sequence[str], device: s
     return f'SELECT {fields} FROM "{EVENTS}"{where} ORDER BY time DESC{cut}'  # noqa: S608
 
 
-def positions() -> str:
-    """The last position of each lane."""
-    return f'SELECT last("upto") AS "upto" FROM "{POSITIONS}" GROUP BY "bootid", "community", "gateway", "lane"'  # noqa: S608
+def positions(call: str, since: str | None = None) -> str:
+    """The `max` of each lane's positions, which only grow: where it is, also where the clock went back. Or the `last`."""
+    bound = f" WHERE time > now() - {since}" if since else ""
+    return (
+        f'SELECT {call}("upto") AS "upto" FROM "{POSITIONS}"{bound}'  # noqa: S608
+        ' GROUP BY "bootid", "community", "gateway", "lane"'
+    )
 
 
 def tallies() -> str:

@@ -117,10 +117,11 @@ def test_queries_are_influxql_on_the_bucket(server: Server, store: InfluxStore, 
         )
         assert each.headers["authorization"] == "Token s3cret"
     positions, latest, readings, events = (each.query["q"] for each in asked)
-    assert positions == (
-        'SELECT last("upto") AS "upto" FROM "linli_positions" GROUP BY "bootid", "community", "gateway", "lane"'
-    )
     bound = " AND time > now() - 3d" if number == "3" else ""
+    assert positions == (
+        f'SELECT max("upto") AS "upto" FROM "linli_positions"{bound.replace("AND", "WHERE")}'
+        ' GROUP BY "bootid", "community", "gateway", "lane"'
+    )
     assert latest == (
         'SELECT last("value") AS "value", "received", "unit" FROM "readings"'
         f' WHERE "community" = \'c001\'{bound} GROUP BY "device", "quantity"'
