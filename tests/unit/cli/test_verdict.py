@@ -1,7 +1,9 @@
 """What `linli status` finds wrong (`linli.cli.verdict`), and how its screen looks (`linli.cli.statusview`)."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -20,6 +22,7 @@ from linli.db.heartbeats import Heartbeat
 from linli.db.workers import WorkerReport
 from linli.i18n import Text
 from linli.model import Lane, Severity
+from linli.reconcile import Kind
 from linli.runtime import WELL
 
 NOW = 1_700_000_000_000_000
@@ -280,3 +283,21 @@ def test_troubles_are_in_order_of_urgency() -> None:
     troubles: list[Trouble] = judge(seen)
     assert len(troubles) == 5
     assert [trouble.urgency for trouble in troubles] == sorted(trouble.urgency for trouble in troubles)
+
+
+@pytest.mark.parametrize(("page", "language"), [("operations.md", "en"), ("operations.zh-CN.md", "zh")])
+def test_the_page_explains_every_line(page: str, language: str) -> None:
+    """Each trouble has its row on the page of whoever is called at night, and each row is a trouble that can be."""
+    text = (Path(__file__).parents[3] / "docs" / page).read_text("utf-8")
+    rows = re.findall(r"^\| `([^`]+)` \|", text.split("\n## ")[1], re.MULTILINE)
+    patterns = {row: re.compile(".*".join(map(re.escape, re.split(" ?… ?", row)))) for row in rows}
+    said = {trouble.what.of(language) for seen, _, _ in BROKEN.values() for trouble in judge(seen)}
+    assert {what for what in said if not any(pattern.search(what) for pattern in patterns.values())} == set()
+    assert {row for row, pattern in patterns.items() if not any(map(pattern.search, said))} == set()
+
+
+@pytest.mark.parametrize("page", ["operations.md", "operations.zh-CN.md"])
+def test_the_page_explains_every_difference(page: str) -> None:
+    """The kinds of `linli reconcile`."""
+    text = (Path(__file__).parents[3] / "docs" / page).read_text("utf-8")
+    assert set(re.findall(r"^\| `([a-z]+)` \|", text, re.MULTILINE)) >= set(Kind)
