@@ -13,67 +13,31 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from enum import Enum, auto
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-import orjson
-
-from edge import outboxfile
+from edge import outboxfile, outboxrepair
+from edge.drafts import Draft, Fill, OutboxError
 from edge.groupcommit import GroupCommit
+from edge.outboxchange import Change
 from edge.outboxfile import ROW_BYTES, Record, State, Tallies, is_sound
 from linli import failpoints
-from linli.clock import DAY, format_time
-from linli.codec import encode_body
-from linli.errors import LinliError, Refused
+from linli.clock import DAY
+from linli.errors import Refused
 from linli.i18n import Text
 from linli.ids import new_bootid
-from linli.model import DROPPED_TYPE, JsonValue, Lane, Message, Reading, TimeSource
+from linli.model import Lane
+
+__all__ = ["DEFAULT_BYTES", "Draft", "Fill", "Held", "Outbox", "OutboxError"]
 
 _log = logging.getLogger(__name__)
 
 DEFAULT_BYTES = 64_000_000
 _RECENT_BYTES = 1_000_000
 _READ_BYTES = 4_000_000
-_TOLD_DAYS = 3
-_DROP_ORDER = (Lane.BULK, Lane.URGENT)
 Result = TypeVar("Result")
-
-
-class OutboxError(LinliError):
-    """The outbox cannot be opened or written. `unkept`: what of the drafts handed over is not in it, and may be again."""
-
-    def __init__(self, text: Text, unkept: "Sequence[Draft]" = ()) -> None:
-        super().__init__(text)
-        self.unkept = unkept
-
-
-class Fill(Enum):
-    """What the outbox adds to a draft's data as it commits it, so that the numbers are those of this commit."""
-
-    DAYS = auto()
-    """`days`: for each of the last three, what was taken and dropped, this message and all before it included."""
-
-    DROPS = auto()
-    """`urgent`, `bulk`, `since`: the messages dropped and not told of before. They count as told then."""
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A message before it has a sequence. The fields are those of `linli.model.Message`."""
-
-    lane: Lane
-    type: str
-    subject: str
-    time: int
-    agent_time: int
-    time_source: TimeSource = TimeSource.AGENT
-    historic: bool = False
-    data: Mapping[str, JsonValue] = field(default_factory=dict)
-    readings: Sequence[Reading] = ()
-    fill: Fill | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,28 +78,6 @@ class _Request:
     error: OutboxError | None = None
 
 
-@dataclass(slots=True)
-class _Change:
-    """One transaction in the making: what state and tallies will be, what is added and how many bytes that is."""
-
-    state: State
-    tallies: Tallies
-    fresh: dict[Lane, list[Record]] = field(default_factory=lambda: {lane: [] for lane in Lane})
-    sizes: dict[Lane, int] = field(default_factory=lambda: dict.fromkeys(Lane, 0))
-    days: set[int] = field(default_factory=set)
-    dropped: dict[Lane, int] = field(default_factory=lambda: dict.fromkeys(Lane, 0))
-
-    def count(self, taken_at: int, taken: int = 0, dropped: int = 0) -> None:
-        outboxfile.add(self.tallies, taken_at, taken, dropped)
-        self.days.add(taken_at // DAY)
-
-    def drop(self, lane: Lane, taken_at: int, observations: int) -> None:
-        self.count(taken_at, dropped=observations)
-        self.dropped[lane] += 1
-        self.state.dropped[lane] += 1
-        self.state.dropped_since = self.state.dropped_since or taken_at
-
-
 class Outbox:
     """One agent's outbox in `folder`. `take` may be called from any thread; the rest belongs to the sending thread."""
 
@@ -156,6 +98,10 @@ class Outbox:
     def file(self) -> Path:
         """The SQLite file."""
         return self._folder / "outbox.db"
+
+    @property
+    def _saved(self) -> Path:
+        return self._folder / "saved.db"
 
     @property
     def bootid(self) -> str:
@@ -228,114 +174,24 @@ class Outbox:
             request.refused = []
             for draft in request.drafts:
                 try:
-                    self._add(change, draft)
+                    change.add(draft)
                 except Refused as refusal:
                     request.refused.append((draft, refusal))
+        excess = sum(state.size + change.sizes[lane] for lane, state in self._lanes.items()) - self._max_bytes
         with outboxfile.transaction(self._open_connection()) as connection:
-            for lane, records in change.fresh.items():
-                rows = [record.row for record in records]
-                connection.executemany(f"INSERT INTO {lane.value} VALUES (?, ?, ?, ?, ?)", rows)  # noqa: S608  (our own names)
-            self._make_room(connection, change)
-            self._write(connection, change)
+            change.insert(connection)
+            change.make_room(connection, excess, self._forgotten())
+            change.write(connection)
         self._account(change)
 
-    def _add(self, change: _Change, draft: Draft) -> None:
-        """Number one draft, encode it and count it. Refused leaves `change` as it was."""
-        lane, sequence = draft.lane, change.state.next[draft.lane]
-        observations = len(draft.readings) or 1
-        body = encode_body(self._message(self._filled(change, draft, observations), sequence))
-        change.fresh[lane].append(Record(sequence, body, draft.agent_time, observations))
-        change.sizes[lane] += len(body) + ROW_BYTES
-        change.state.next[lane] = sequence + 1
-        change.count(draft.agent_time, taken=observations)
-        if draft.fill is Fill.DROPS:
-            change.state.told = dict(change.state.dropped)
-            change.state.dropped_since = 0
+    def _change(self) -> Change:
+        return Change(self._community, self._gateway, self._state.copy(), dict(self._tallies))
 
-    def _filled(self, change: _Change, draft: Draft, observations: int) -> Draft:
-        if draft.fill is Fill.DAYS:
-            today = draft.agent_time // DAY
-            days: dict[str, JsonValue] = {}
-            for day in range(today - _TOLD_DAYS + 1, today + 1):
-                taken, dropped = change.tallies.get(day, (0, 0))
-                if day == today:
-                    taken += observations
-                if taken or dropped:
-                    days[format_time(day * DAY)[:10]] = [taken, dropped]
-            return replace(draft, data={**draft.data, "days": days})
-        if draft.fill is Fill.DROPS:
-            drops: dict[str, JsonValue] = {
-                str(lane): change.state.dropped[lane] - change.state.told[lane] for lane in Lane
-            }
-            since = format_time(change.state.dropped_since)
-            return replace(draft, data={**draft.data, **drops, "since": since})
-        return draft
+    def _forgotten(self) -> dict[Lane, int]:
+        with self._state_lock:
+            return {lane: state.forgotten for lane, state in self._lanes.items()}
 
-    def _message(self, draft: Draft, sequence: int) -> Message:
-        return Message(
-            community=self._community,
-            gateway=self._gateway,
-            bootid=self.bootid,
-            lane=draft.lane,
-            sequence=sequence,
-            oldest=sequence,
-            type=draft.type,
-            subject=draft.subject,
-            time=draft.time,
-            agent_time=draft.agent_time,
-            time_source=draft.time_source,
-            historic=draft.historic,
-            data=draft.data,
-            readings=draft.readings,
-        )
-
-    # --- one transaction ---
-
-    def _change(self) -> _Change:
-        return _Change(self._state.copy(), dict(self._tallies))
-
-    def _make_room(self, connection: sqlite3.Connection, change: _Change) -> None:
-        """Remove what was forgotten, then drop the oldest of bulk, then of urgent, until all fits."""
-        excess = sum(state.size + change.sizes[lane] for lane, state in self._lanes.items()) - self._max_bytes
-        if excess > 0:
-            excess -= self._remove_forgotten(connection, change)
-        for lane in _DROP_ORDER:
-            if excess <= 0:
-                break
-            freed = last = 0
-            for sequence, size, taken_at, observations in connection.execute(
-                f"SELECT sequence, length(body), taken_at, observations FROM {lane.value} ORDER BY sequence"  # noqa: S608
-            ):
-                freed, last = freed + size + ROW_BYTES, sequence
-                change.drop(lane, taken_at, observations)
-                if freed >= excess:
-                    break
-            if last:
-                self._cut(connection, change, lane, last, freed)
-                excess -= freed
-
-    def _remove_forgotten(self, connection: sqlite3.Connection, change: _Change) -> int:
-        """Remove what every consumer has; how many bytes that was."""
-        before = sum(change.sizes.values())
-        for lane, state in self._lanes.items():
-            if state.forgotten >= change.state.first[lane]:
-                (freed,) = connection.execute(
-                    f"SELECT coalesce(sum(length(body) + {ROW_BYTES}), 0) FROM {lane.value} WHERE sequence <= ?",  # noqa: S608
-                    (state.forgotten,),
-                ).fetchone()
-                self._cut(connection, change, lane, state.forgotten, freed)
-        return before - sum(change.sizes.values())
-
-    def _cut(self, connection: sqlite3.Connection, change: _Change, lane: Lane, upto: int, freed: int) -> None:
-        connection.execute(f"DELETE FROM {lane.value} WHERE sequence <= ?", (upto,))  # noqa: S608  (our own names)
-        change.state.first[lane] = upto + 1
-        change.sizes[lane] -= freed
-
-    def _write(self, connection: sqlite3.Connection, change: _Change) -> None:
-        outboxfile.write_state(connection, change.state)
-        outboxfile.write_tallies(connection, {day: change.tallies[day] for day in change.days})
-
-    def _account(self, change: _Change) -> None:
+    def _account(self, change: Change) -> None:
         """Bring what is held in memory up to what has been committed."""
         with self._state_lock:
             self._state, self._tallies = change.state, change.tallies
@@ -419,8 +275,8 @@ class Outbox:
     def _tidy_once(self) -> None:
         change = self._change()
         with outboxfile.transaction(self._open_connection()) as connection:
-            self._remove_forgotten(connection, change)
-            self._write(connection, change)
+            change.remove(connection, self._forgotten())
+            change.write(connection)
         self._account(change)
 
     def renew(self, keep_above: Mapping[Lane, int]) -> None:
@@ -438,29 +294,11 @@ class Outbox:
             state = self._state.copy()
             state.bootid = new_bootid()
             for lane in Lane:
-                self._renumber(connection, state, lane, keep_above.get(lane, 0))
+                outboxfile.renumber(connection, state, lane, keep_above.get(lane, 0))
             outboxfile.write_state(connection, state)
             connection.execute("DELETE FROM tallies")
             outboxfile.write_tallies(connection, outboxfile.count(connection))
         self._load()
-
-    def _renumber(self, connection: sqlite3.Connection, state: State, lane: Lane, above: int) -> None:
-        connection.execute(f"DELETE FROM {lane.value} WHERE sequence <= ?", (above,))  # noqa: S608  (our own names)
-        fresh = 0
-        # Sequences only fall, and the lowest is moved first, so no new one meets an old one.
-        for (old,) in connection.execute(f"SELECT sequence FROM {lane.value} ORDER BY sequence").fetchall():  # noqa: S608
-            body, crc = connection.execute(f"SELECT body, crc FROM {lane.value} WHERE sequence = ?", (old,)).fetchone()  # noqa: S608
-            if not is_sound(body, crc):
-                connection.execute(f"DELETE FROM {lane.value} WHERE sequence = ?", (old,))  # noqa: S608
-                state.dropped[lane] += 1
-                continue
-            fresh += 1
-            renamed = Record(fresh, _renamed(body, state.bootid, lane, fresh), 0, 0)
-            connection.execute(
-                f"UPDATE {lane.value} SET sequence = ?, body = ?, crc = ? WHERE sequence = ?",  # noqa: S608  (our own names)
-                (*renamed.row[:3], old),
-            )
-        state.first[lane], state.next[lane] = 1, fresh + 1
 
     # --- damage ---
 
@@ -476,11 +314,10 @@ class Outbox:
 
     def _save(self, error: sqlite3.Error) -> None:
         damaged = self._open_connection()
-        fresh = self.file.with_name("saved.db")
-        saved = outboxfile.rewrite(damaged, fresh, self._state, self._tallies, self._stand_in)
+        saved = outboxrepair.rewrite(damaged, self._saved, self._state, self._tallies, self._stand_in)
         damaged.close()
-        aside = outboxfile.put_aside(self.file)
-        fresh.replace(self.file)
+        aside = outboxrepair.put_aside(self.file)
+        self._saved.replace(self.file)
         said = "the outbox %s is damaged (%s): %d records are lost, the others were saved; the old file is %s"
         _log.error(said, self.file, error, saved.filled, aside.name)
         self._open()
@@ -492,7 +329,7 @@ class Outbox:
             self._tallies = outboxfile.read_tallies(self._open_connection())
         except (sqlite3.DatabaseError, TypeError, IndexError):
             self.close()
-            aside = outboxfile.put_aside(self.file)
+            aside = outboxrepair.put_aside(self.file)
             _log.error("the outbox %s is damaged (%s); it is put aside as %s", self.file, error, aside.name)
             self._open()
         else:
@@ -511,7 +348,7 @@ class Outbox:
             change.sizes[lane] += len(record.body) + ROW_BYTES - (0 if row is None else row[0] + ROW_BYTES)
             change.count(record.taken_at, taken=1)
             change.drop(lane, record.taken_at, 1 if row is None else row[2])
-            self._write(connection, change)
+            change.write(connection)
         self._account(change)
         _log.error(
             "record %d of %s in the outbox %s is damaged: an empty one goes out for it", sequence, lane, self.file
@@ -520,30 +357,16 @@ class Outbox:
     def _stand_in(self, lane: Lane, sequence: int, taken_at: int | None = None) -> Record:
         """What goes out for a damaged record: at the time of the one before it, if its own is not known, since the time of
         a lane advances by what it carries."""
-        time = self._time_near(lane, sequence) if taken_at is None else taken_at
-        draft = Draft(lane, DROPPED_TYPE, self._gateway, time, time, data={"reason": "corrupt"})
-        return Record(sequence, encode_body(self._message(draft, sequence)), time, 1)
-
-    def _time_near(self, lane: Lane, sequence: int) -> int:
-        for condition in ("sequence < ? ORDER BY sequence DESC", "sequence > ? ORDER BY sequence"):
-            try:
-                row = (
-                    self._open_connection()
-                    .execute(
-                        f"SELECT taken_at FROM {lane.value} WHERE {condition} LIMIT 1",  # noqa: S608  (our own names)
-                        (sequence,),
-                    )
-                    .fetchone()
-                )
-            except sqlite3.DatabaseError:
-                continue
-            if row is not None:
-                return int(row[0])
-        return max(self._tallies, default=0) * DAY
+        time = outboxrepair.time_near(self._open_connection(), lane, sequence) if taken_at is None else taken_at
+        if time is None:
+            time = max(self._tallies, default=0) * DAY
+        return outboxrepair.stand_in(self._community, self._gateway, self.bootid, lane, sequence, time)
 
     # --- the file ---
 
     def _open(self) -> None:
+        if self._saved.exists() and not self.file.exists():  # it ended between the two steps of _save
+            self._saved.replace(self.file)
         self._connection = outboxfile.connect(self.file)
         outboxfile.prepare(self._connection)
         self._load()
@@ -581,9 +404,3 @@ def _bounded(bodies: Iterable[bytes], max_bytes: int) -> list[bytes]:
         if size >= max_bytes:
             break
     return taken
-
-
-def _renamed(body: bytes, bootid: str, lane: Lane, sequence: int) -> bytes:
-    document = orjson.loads(body)
-    document.update(id=f"{bootid}-{lane}-{sequence}", bootid=bootid, sequence=str(sequence).zfill(19))
-    return orjson.dumps(document)

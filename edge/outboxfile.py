@@ -1,4 +1,4 @@
-"""The file of an outbox: its schema and versions, and what can be saved of one that is damaged. SQLite, one connection.
+"""The file of an outbox: its schema and versions, its one row of state, and its tallies. SQLite, one connection.
 
 `user_version` is the version of the format. 1 (written as 0) is what 0.1 wrote: one count of drops, and records of a
 sequence and a body. 2 has for each record a CRC-32 of its body, when the agent took it and how many observations it holds,
@@ -7,7 +7,7 @@ and for each lane its lowest sequence, so that a record that is missing is known
 
 import sqlite3
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -235,6 +235,13 @@ def write_tallies(connection: sqlite3.Connection, tallies: Mapping[int, tuple[in
     connection.executemany("REPLACE INTO tallies VALUES (?, ?, ?)", rows)
 
 
+def add(tallies: Tallies, taken_at: int, taken: int = 0, dropped: int = 0) -> None:
+    """Count observations on the day of `taken_at`."""
+    day = taken_at // DAY
+    before = tallies.get(day, (0, 0))
+    tallies[day] = (before[0] + taken, before[1] + dropped)
+
+
 def count(connection: sqlite3.Connection) -> Tallies:
     """The tallies of a file of which nothing is known but the records that it holds."""
     rows = connection.execute(
@@ -245,80 +252,27 @@ def count(connection: sqlite3.Connection) -> Tallies:
     return {day: (taken, 0) for day, taken in rows}
 
 
-# --- what is damaged ------------------------------------------------------------------------------------------------
+def renumber(connection: sqlite3.Connection, state: State, lane: Lane, above: int) -> None:
+    """Number from 1 what lies above `above`, under the bootid of `state`; the rest is deleted. What is damaged is dropped."""
+    connection.execute(f"DELETE FROM {lane.value} WHERE sequence <= ?", (above,))  # noqa: S608  (our own names)
+    fresh = 0
+    # Sequences only fall, and the lowest is moved first, so no new one meets an old one.
+    for (old,) in connection.execute(f"SELECT sequence FROM {lane.value} ORDER BY sequence").fetchall():  # noqa: S608
+        body, crc = connection.execute(f"SELECT body, crc FROM {lane.value} WHERE sequence = ?", (old,)).fetchone()  # noqa: S608
+        if not is_sound(body, crc):
+            connection.execute(f"DELETE FROM {lane.value} WHERE sequence = ?", (old,))  # noqa: S608
+            state.dropped[lane] += 1
+            continue
+        fresh += 1
+        renamed = Record(fresh, _renamed(body, state.bootid, lane, fresh), 0, 0)
+        connection.execute(
+            f"UPDATE {lane.value} SET sequence = ?, body = ?, crc = ? WHERE sequence = ?",  # noqa: S608  (our own names)
+            (*renamed.row[:3], old),
+        )
+    state.first[lane], state.next[lane] = 1, fresh + 1
 
 
-def readable(connection: sqlite3.Connection, lane: Lane, first: int, last: int) -> Iterator[Record | int]:
-    """Each record from `first` to `last`; its sequence alone where it is missing, damaged or cannot be read."""
-    query = f"SELECT body, crc, taken_at, observations FROM {lane.value} WHERE sequence = ?"  # noqa: S608  (our own names)
-    for sequence in range(first, last + 1):
-        row = None
-        try:
-            row = connection.execute(query, (sequence,)).fetchone()
-        except sqlite3.DatabaseError as error:
-            if not is_damage(error):
-                raise
-        if row is not None and is_sound(row[0], row[1]):
-            yield Record(sequence, row[0], row[2], row[3])
-        else:
-            yield sequence
-
-
-def put_aside(file: Path) -> Path:
-    """Give a damaged file and its log another name, in place of one that was put aside before; the new name."""
-    for old in file.parent.glob("damaged-*"):
-        old.unlink()
-    aside = file.with_name(f"damaged-{new_bootid()}.db")
-    for end in ("-wal", "-shm"):
-        log = file.with_name(file.name + end)
-        if log.exists():
-            log.replace(aside.with_name(aside.name + end))
-    file.replace(aside)
-    return aside
-
-
-@dataclass(slots=True)
-class Saved:
-    """What became of a damaged file: the new one's state and tallies, and how many records were filled in (they count as
-    dropped)."""
-
-    state: State
-    tallies: Tallies
-    filled: int = 0
-
-
-def rewrite(
-    damaged: sqlite3.Connection, file: Path, state: State, tallies: Tallies, fill: Callable[[Lane, int], Record]
-) -> Saved:
-    """Write to the new `file` what can be read of `damaged`, and what `fill` gives for each record that cannot be."""
-    file.unlink(missing_ok=True)
-    saved = Saved(state.copy(), dict(tallies))
-    fresh = sqlite3.connect(file, isolation_level=None)
-    try:
-        fresh.execute("PRAGMA synchronous=FULL")
-        with transaction(fresh):
-            create(fresh, state, {})
-            for lane in Lane:
-                for found in readable(damaged, lane, state.first[lane], state.next[lane] - 1):
-                    record = found if isinstance(found, Record) else _filled(saved, lane, fill(lane, found))
-                    fresh.execute(f"INSERT INTO {lane.value} VALUES (?, ?, ?, ?, ?)", record.row)  # noqa: S608
-            write_state(fresh, saved.state)
-            write_tallies(fresh, saved.tallies)
-    finally:
-        fresh.close()
-    return saved
-
-
-def _filled(saved: Saved, lane: Lane, record: Record) -> Record:
-    """Count one record that stands in for another: how many observations that held, nobody knows any more."""
-    add(saved.tallies, record.taken_at, taken=record.observations, dropped=1)
-    saved.state.dropped[lane] += 1
-    saved.filled += 1
-    return record
-
-
-def add(tallies: Tallies, taken_at: int, taken: int = 0, dropped: int = 0) -> None:
-    """Count observations on the day of `taken_at`."""
-    day = taken_at // DAY
-    before = tallies.get(day, (0, 0))
-    tallies[day] = (before[0] + taken, before[1] + dropped)
+def _renamed(body: bytes, bootid: str, lane: Lane, sequence: int) -> bytes:
+    document = orjson.loads(body)
+    document.update(id=f"{bootid}-{lane}-{sequence}", bootid=bootid, sequence=str(sequence).zfill(19))
+    return orjson.dumps(document)

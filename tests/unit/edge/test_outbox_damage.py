@@ -226,6 +226,16 @@ def test_what_sqlite_cannot_read_does_not_take_the_rest_along(tmp_path: Path) ->
     outbox.close()
 
 
+def test_a_saving_that_was_cut_short_is_finished(tmp_path: Path) -> None:
+    """The old file is aside already, the new one not yet in its place: killed there, the next start goes on with it."""
+    outbox = filled(tmp_path)
+    outbox.file.rename(tmp_path / "saved.db")
+    again = made(tmp_path)
+    assert again.bootid == outbox.bootid
+    assert len(messages(again, Lane.BULK)) == 1000
+    again.close()
+
+
 def test_damage_that_shows_while_it_runs(tmp_path: Path) -> None:
     """A page goes bad under an open outbox: the next that reads or writes there saves the rest, and nothing is raised."""
     outbox = filled(tmp_path)
