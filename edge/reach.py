@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from edge.config import Broker
-from linli.clock import DAY, SECOND
+from linli.clock import DAY, SECOND, format_time
 from linli.errors import ConfigError
 from linli.i18n import Text
 from linli.ports import MqttClient
@@ -151,10 +151,11 @@ def _certificate(sock: socket.socket, broker: Broker, check: str, now: int) -> F
             Text(f"与 {broker.host}:{broker.port} 的 TLS 没有建立", f"no TLS with {broker.host}:{broker.port}"),
             explain(error),
         )
-    until = shown.get("notAfter")
-    said = Text(f"{version}，证书可信，有效期至 {until}", f"{version}, its certificate is trusted, until {until}")
-    left = int(ssl.cert_time_to_seconds(until)) * SECOND - now if isinstance(until, str) else _EXPIRES_SOON
-    if left < _EXPIRES_SOON:
+    end = shown.get("notAfter")
+    ends_at = int(ssl.cert_time_to_seconds(end)) * SECOND if isinstance(end, str) else now + _EXPIRES_SOON
+    day = format_time(ends_at)[:10]
+    said = Text(f"{version}，证书可信，有效期至 {day}", f"{version}, its certificate is trusted, good until {day}")
+    if ends_at - now < _EXPIRES_SOON:
         return Finding(
             check, State.MIND, said, Text("它即将过期，请尽快更换", "it expires soon: have it replaced in time")
         )

@@ -40,7 +40,8 @@ _REFUSES_CERTIFICATE = Text(
     "it does not take the client certificate that it was shown: it has expired, or another CA signed it",
 )
 _NOT_TLS = Text(
-    "那个端口不用 TLS：请核对端口，或去掉 tls", "that port does not speak TLS: check the port, or leave out tls"
+    "那个端口不用 TLS：请核对端口；若本就没有 TLS，请去掉 tls（网页地址则写 http://）",
+    "that port does not speak TLS: check the port; if there is none, leave out tls (or, of a page, write http://)",
 )
 _REASONS: dict[str, Text] = {  # of ssl.SSLError.reason: parts of what OpenSSL calls it
     "CERTIFICATE_REQUIRED": _WANTS_CERTIFICATE,
@@ -69,6 +70,19 @@ def client_context(
     if certificate is not None:
         show_certificate(context, certificate, key)
     return context
+
+
+def renew(
+    context: ssl.SSLContext, certificate: Path | None = None, key: Path | None = None, pin: Path | None = None
+) -> None:
+    """Let a context of `client_context` take up files that were renewed since: for whoever connects again, months later.
+
+    ConfigError, with the context as it was, for a file that cannot be used (now: it may be half written).
+    """
+    if pin is not None:
+        _trust_first(context, pin)
+    if certificate is not None:
+        show_certificate(context, certificate, key)
 
 
 def show_certificate(context: ssl.SSLContext, certificate: Path, key: Path | None) -> None:
@@ -119,19 +133,23 @@ def _trusting(ca: Path) -> ssl.SSLContext:
 
 
 def _pinned(file: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False  # it is this certificate or none: no name could make it surer
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    _trust_first(context, file)
+    return context
+
+
+def _trust_first(context: ssl.SSLContext, file: Path) -> None:
     _require_readable(file)
     _, found, rest = file.read_text("utf-8", "replace").partition(_BEGIN)
     body, ended, _ = rest.partition(_END)
     if not found or not ended:
         raise _no_certificates(file)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False  # it is this certificate or none: no name could make it surer
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     try:
         context.load_verify_locations(cadata=f"{_BEGIN}{body}{_END}\n")
     except ssl.SSLError:
         raise _no_certificates(file) from None
-    return context
 
 
 def _require_readable(file: Path) -> None:

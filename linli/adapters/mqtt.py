@@ -15,9 +15,10 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 
 from linli.adapters.mqtt_reader import ReadingAhead
+from linli.errors import ConfigError
 from linli.ids import new_secret
 from linli.ports import Will
-from linli.tls import client_context
+from linli.tls import client_context, renew
 
 _log = logging.getLogger(__name__)
 
@@ -75,10 +76,9 @@ class PahoClient:
         self._client.max_inflight_messages_set(1000)
         if config.username is not None:
             self._client.username_pw_set(config.username, config.password)
-        if config.tls:
-            self._client.tls_set_context(_tls_context(config))
-            if config.pin is not None:
-                self._client.tls_insecure_set(True)  # else paho compares the name; the certificate itself is checked
+        self._tls = _tls_context(config) if config.tls else None
+        if self._tls is not None:
+            self._client.tls_set_context(self._tls)
         if will is not None:
             self._client.will_set(will.topic, will.payload, qos=1, retain=True)
         self._client.on_connect = self._connect_answered
@@ -165,6 +165,7 @@ class PahoClient:
 
     def _stay_connected_once(self, *, quietly: bool) -> None:
         """Connect, and return when the connection is lost or was not made."""
+        self._take_up_renewed()
         try:
             self._client.connect(self._config.host, self._config.port, self._keepalive_s)
             # paho's loop() and not its loop_forever(): only the former is woken by a publishing thread
@@ -181,6 +182,12 @@ class PahoClient:
             with contextlib.suppress(OSError):
                 self._client.disconnect()
             self._lost(str(error))
+
+    def _take_up_renewed(self) -> None:
+        """Certificates are renewed while a connection stands, for months."""
+        if self._tls is not None:
+            with contextlib.suppress(ConfigError):  # half written, say: those it has may still do
+                renew(self._tls, self._config.certificate, self._config.key, self._config.pin)
 
     def _lost(self, reason: str) -> None:
         self._connected.clear()
@@ -242,6 +249,18 @@ class _Client(paho.Client):
 
     def _create_socket(self) -> Any:
         return ReadingAhead(super()._create_socket(), self._on_plain_message)  # type: ignore[arg-type]
+
+    def _ssl_wrap_socket(self, tcp_sock: Any) -> ssl.SSLSocket:
+        """Paho's own leaves the socket open when the handshake fails, and compares a name that the context was told not to."""
+        assert self._ssl_context is not None
+        secured = self._ssl_context.wrap_socket(tcp_sock, server_hostname=self._host, do_handshake_on_connect=False)
+        try:
+            secured.settimeout(self._connect_timeout)
+            secured.do_handshake()
+        except BaseException:
+            secured.close()
+            raise
+        return secured
 
 
 def _joined(topic: bytes, payloads: Sequence[bytes]) -> Iterator[tuple[bytes, int]]:

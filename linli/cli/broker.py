@@ -147,7 +147,8 @@ def check_certificates(settings: Settings) -> None:
     if certificate is not None and key is not None:
         show_certificate(ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), certificate, key)
         client_context(settings.broker_ca, settings.broker_certificate, settings.broker_key)
-        client_context(client_ca, pin=certificate)
+        client_context(client_ca)
+        client_context(pin=certificate)
 
 
 def is_loopback(address: str) -> bool:

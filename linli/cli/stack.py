@@ -281,17 +281,20 @@ class Stack:
             _require_free(host, port, use, deadline)
 
     def _watch_users(self) -> None:
-        """Tell the broker of changed users. A table that cannot be used is logged once, and read again until it can."""
-        file = self._folder.secrets / "broker.json"
-        seen, said = _stamp(file), ""
+        """Tell the broker of changed users, and of a certificate that was renewed. What cannot be used is logged once, and
+        read again until it can."""
+        certificate = (self.settings.broker_tls_certificate, self.settings.broker_tls_key)
+        files = [self._folder.secrets / "broker.json", *(file for file in certificate if file is not None)]
+        seen, said = [_stamp(file) for file in files], ""
         while not self._stopped.wait(_RELOAD_CHECK_S):
-            now = _stamp(file)
+            now = [_stamp(file) for file in files]
             if now == seen or self._broker is None:
                 continue
             try:
-                if self._broker.refresh():
+                check_certificates(self.settings)  # between the one file and the other they do not fit
+                if self._broker.refresh() or now[1:] != seen[1:]:
                     self._running().signal("broker", signal.SIGHUP)
-            except Exception as error:  # noqa: BLE001  # the broker goes on with the users it has
+            except Exception as error:  # noqa: BLE001  # the broker goes on with what it has
                 if str(error) != said:
                     said = str(error)
                     _log.error("the broker keeps the users it has: %s", error)

@@ -12,6 +12,7 @@ import pytest
 from linli.access import BrokerUsers, gateway_access, gateway_user
 from linli.adapters.connect import gateway_client, service_client
 from linli.adapters.mqtt import MqttConfig, PahoClient
+from linli.adapters.mqtt_reader import ReadingAhead
 from linli.cli.stack import Stack, prepare
 from linli.datafolder import DataFolder
 from linli.model import Consumer, Lane
@@ -166,7 +167,7 @@ def test_status_is_retained_and_the_last_will_replaces_it(settings: Settings, st
     later = _service(settings, ears, "rules", any_gateway(Leaf.STATUS), qos=1)
     eventually(lambda: (topic, b"online", True) in later.heard, what="the retained status comes")
     sock = gateway.client._client.socket()
-    assert isinstance(sock, socket.socket)
+    assert isinstance(sock, ReadingAhead)
     sock.shutdown(socket.SHUT_RDWR)  # as a cable pulled: no DISCONNECT is sent
     eventually(lambda: early.has(topic, b"offline"), what="the last will comes")
 
