@@ -13,6 +13,7 @@ from linli.db.people import People
 from linli.db.registry import RegistrySnapshot, SqlRegistry
 from linli.i18n import Text
 from linli.model import Alert, Device, Evidence
+from linli.platform import platform_name
 from linli.ports import StoredEvent
 from linli.vocabulary import EVENT_TYPES, event_name, quantity_of
 
@@ -29,17 +30,17 @@ class Names:
     def community(self, community: str) -> Text:
         """The community's name."""
         found = self.registry.communities.get(community)
-        return found.name if found else Text(community, community)
+        return found.name if found else _other(community)
 
     def place(self, place: str) -> Text:
         """The place's name."""
         found = self.registry.places.get(place)
-        return found.name if found else Text(place, place)
+        return found.name if found else _other(place)
 
     def device(self, device: str) -> Text:
         """The name of a device, or of a gateway, which has events of its own."""
         found = self.registry.devices.get(device) or self.registry.gateways.get(device)
-        return found.name if found else Text(device, device)
+        return found.name if found else _other(device)
 
     def person(self, person: str | None) -> str | None:
         """What to show for a person."""
@@ -124,6 +125,11 @@ class Names:
             severity=change.severity.value,
             handling=change.handling.value,
         )
+
+
+def _other(name: str) -> Text:
+    """What is in no registry: Linli itself, or an id shown as it is."""
+    return platform_name(name) or Text(name, name)
 
 
 class Directory:

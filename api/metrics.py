@@ -18,7 +18,7 @@ from linli.db.deadletters import SqlDeadLetters
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
-GAUGE_COUNTERS = frozenset(("open_alerts", "queued", "streams", "waiting_effects"))
+GAUGE_COUNTERS = frozenset(("open_alerts", "queued", "streams", "unwritten_s", "waiting_effects"))
 """Those of a worker's numbers that go down as well as up."""
 
 

@@ -106,6 +106,8 @@ class Worker:
         self._more_chores = False
         self._total = Counts()
         self._write_failures = 0
+        self._writes = 0
+        self._writing_since: float | None = None
         self._suspects = Suspects()
         self._troubles = Troubles()
         self._troubles.set("start", Text("启动中", "starting"))
@@ -160,6 +162,9 @@ class Worker:
         """How the worker is; safe to call from any thread."""
         counters = {**dataclasses.asdict(self._total), "write_failures": self._write_failures}
         counters["dropped"] = self._inbox.dropped
+        counters["writes"] = self._writes
+        since = self._writing_since
+        counters["unwritten_s"] = 0.0 if since is None else round(self._outside.clock.monotonic() - since, 1)
         if self._chores is not None:
             counters |= self._chores.counters()
         return self._troubles.health(counters)
@@ -176,6 +181,7 @@ class Worker:
         if batch.durable and not self._persist(lambda: self._keep(batch), stop):
             self._pipeline.roll_back()
             return
+        self._writes += batch.durable
         self._count(batch.counts)
         failpoints.reach("ingest.written")
         if self._chores is not None:
@@ -221,6 +227,7 @@ class Worker:
 
     def _persist(self, act: Callable[[], None], stop: threading.Event) -> bool:
         """Do it until it is done; False if `stop` came first."""
+        self._writing_since = self._outside.clock.monotonic()
         while True:
             try:
                 act()
@@ -231,6 +238,7 @@ class Worker:
             else:
                 self._troubles.clear("write")
                 self._backoff.reset()
+                self._writing_since = None
                 return True
 
     def _fail(self, what: str, error: Exception) -> None:

@@ -130,7 +130,7 @@ class Settings(BaseSettings):
     late_s: float = Field(60.0, gt=0, description="A message this many seconds behind its own lane is marked late.")
     deadletters_days: float = Field(90.0, gt=0, description="Dead letters older than this many days are deleted.")
     store_down_s: float = Field(
-        60.0,
+        30.0,
         gt=0,
         description="Seconds for which ingest cannot write, or says nothing, until that is an alert.",
     )

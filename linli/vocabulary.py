@@ -128,6 +128,11 @@ EVENT_TYPES: dict[str, Text] = {
     "linli.gateway.heartbeat": Text("网关心跳", "Gateway heartbeat"),
     "linli.outbox.dropped": Text("网关存储已满，丢弃了消息", "Gateway storage full, messages dropped"),
     "linli.dropped": Text("记录丢失", "Record dropped"),
+    "linli.store.failing": Text("存储写不进去", "The store cannot be written"),
+    "linli.store.written": Text("存储又能写入", "The store was written again"),
+    "linli.ingest.silent": Text("数据接入没有应答", "Ingest does not answer"),
+    "linli.ingest.heard": Text("数据接入又有应答", "Ingest answers again"),
+    "linli.platform.unchanged": Text("平台状况没有变化", "Linli is as it was"),
     "linli.readings": Text("读数", "Readings"),
 }
 

@@ -11,17 +11,19 @@ from sqlalchemy.exc import SQLAlchemyError
 from linli.adapters.connect import service_client
 from linli.datafolder import DataFolder
 from linli.db.alerts import SqlAlerts
-from linli.db.database import open_database
+from linli.db.database import Database, open_database
 from linli.db.registry import SqlRegistry
 from linli.db.shards import claim
+from linli.db.workers import reports
 from linli.errors import LinliError
 from linli.model import Consumer
 from linli.runtime import Reporter, begin, only_one, shard_option
 from linli.settings import Settings, load_settings
 from rules.journal import Journal, JournalUnavailable
 from rules.load import load_rules
+from rules.platform import with_platform_rules
 from rules.start import bring_back
-from rules.worker import RETRY_S, Outside, Worker, tick_behind, tick_interval
+from rules.worker import RETRY_S, Outside, Platform, Worker, tick_behind, tick_interval
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -46,7 +48,7 @@ def _run(name: str, settings: Settings, stop: threading.Event) -> None:
     clock = settings.clock()
     database = open_database(settings.app_database_url)
     alerts = SqlAlerts(database, shard)
-    rules = load_rules(settings.rules)
+    rules = with_platform_rules(load_rules(settings.rules), settings.store_down_s)
     if _when_it_can(stop, lambda: claim(database, shard)) is None:
         return
     journal = Journal(shard.folder(DataFolder(settings.data).rules))
@@ -57,7 +59,17 @@ def _run(name: str, settings: Settings, stop: threading.Event) -> None:
     client = service_client(settings, Consumer.RULES, name)
     speed = settings.clock_speed if settings.clock_origin is not None else 1.0
     pace = (tick_interval(speed), tick_behind(speed))
-    outside = Outside(client, alerts, SqlRegistry(database), journal, clock, settings.qos, *pace, shard=shard)
+    outside = Outside(
+        client,
+        alerts,
+        SqlRegistry(database),
+        journal,
+        clock,
+        settings.qos,
+        *pace,
+        shard=shard,
+        platform=_platform(settings, database),
+    )
     worker = Worker(outside, engine, waiting)
     reporter = Reporter(name, database, clock, worker.health)
     reporter.start()
@@ -67,6 +79,13 @@ def _run(name: str, settings: Settings, stop: threading.Event) -> None:
         reporter.stop()
         journal.close()
         database.close()
+
+
+def _platform(settings: Settings, database: Database) -> Platform | None:
+    """What to watch Linli itself by. Not on a simulated clock, on which two reports are minutes apart."""
+    if settings.clock_origin is not None:
+        return None
+    return Platform(lambda: reports(database), settings.timezone)
 
 
 def _when_it_can(stop: threading.Event, act: Callable[[], T]) -> T | None:

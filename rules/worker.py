@@ -2,7 +2,8 @@
 
     MQTT thread --> inbox --+
     actions (50 ms) --------+--> journal (one commit) --> acks --> engine --> effects --> database --> notices
-    registry (1 s), tick ---+
+    registry, workers (1 s) +
+    tick -------------------+
 
 An acknowledgement goes out once the journal has the message; of one that cannot be read it has the place on the lane. Effects wait in memory while the database is down, and are
 found again in the journal after a kill; a snapshot is taken only when none waits. With the journal unwritable nothing is
@@ -11,7 +12,7 @@ taken or acknowledged: agents keep it.
 
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -21,9 +22,11 @@ from linli.clock import SECOND, Clock
 from linli.codec import Ack, encode_ack, encode_notice, notice_of
 from linli.db.alerts import Change, SqlAlerts
 from linli.db.registry import RegistrySnapshot, SqlRegistry
+from linli.db.workers import WorkerReport
 from linli.delivery import Positions, Verdict
 from linli.i18n import Text
 from linli.model import Consumer, LaneKey
+from linli.platform import PLATFORM, with_platform, workers_in
 from linli.ports import MqttClient
 from linli.runtime import Health, Troubles, no_broker
 from linli.shards import WHOLE, Shard
@@ -32,8 +35,9 @@ from rules.book import ActionDone
 from rules.effects import Waiting, write
 from rules.engine import Engine
 from rules.inbox import Arrival, Inbox
-from rules.inputs import ActionIn, Input, ListenIn, PassedIn, RegistryIn, Tick
+from rules.inputs import ActionIn, Input, ListenIn, MessageIn, PassedIn, RegistryIn, Tick
 from rules.journal import Journal, JournalUnavailable, Snapshot
+from rules.platform import Eye, going_on, ingest_workers, inputs_of, last_sequence
 from rules.state import dump
 
 _log = logging.getLogger(__name__)
@@ -41,12 +45,21 @@ _log = logging.getLogger(__name__)
 POLL_S = 0.05
 REFRESH_S = 1.0
 RETRY_S = 0.5
+LOOK_S = 1.0
 SNAPSHOT_EVERY = 20_000
 """Inputs between two snapshots, at least; more while a snapshot would take over SNAPSHOT_SHARE of the time, at most
 SNAPSHOT_LATEST times as many."""
 
 SNAPSHOT_SHARE = 0.05
 SNAPSHOT_LATEST = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """What Linli itself is watched by: the workers' reports, and the zone in which its times are told."""
+
+    reports: Callable[[], Sequence[WorkerReport]]
+    timezone: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +76,7 @@ class Outside:
     tick_behind: int = 0
     snapshot_every: int = SNAPSHOT_EVERY
     shard: Shard = WHOLE
+    platform: Platform | None = None
 
 
 class Worker:
@@ -72,13 +86,17 @@ class Worker:
         self._outside = outside
         self.engine = engine
         self._waiting = waiting
-        self._positions = Positions(dict(engine.positions))
+        agents = {key: upto for key, upto in engine.positions.items() if key.community != PLATFORM}
+        self._positions = Positions(agents)
+        self._platform = outside.platform if outside.shard.covers(PLATFORM) else None
+        self._eye = Eye()
+        self._workers = workers_in(engine.scope.registry)
         self._inbox = Inbox()
         self._heard: set[str] = set()
         self._heard_from: ListenIn | None = None
         self._told_from: ListenIn | None = None
         self.pause = threading.Event()
-        self._next_tick = self._next_refresh = self._next_poll = self._next_write = float("-inf")
+        self._next_tick = self._next_refresh = self._next_poll = self._next_write = self._next_look = float("-inf")
         self._since_snapshot = 0
         self._next_snapshot = float("-inf")
         self._compared: RegistrySnapshot | None = None
@@ -125,7 +143,8 @@ class Worker:
         accepted = self._accept(arrivals, answers, taken)
         if accepted:
             failpoints.reach("rules.decoded")
-        entries = [*listens, *self._registry_changes(), *accepted, *self._actions(), *self._ticks()]
+        changes = self._registry_changes()
+        entries = [*listens, *changes, *accepted, *self._actions(), *self._looks(), *self._ticks()]
         positions = self._keep(entries, taken)
         if positions is None:
             return
@@ -235,7 +254,27 @@ class Worker:
         self._compared = registry.snapshot
         ours = registry.snapshot.within(self._outside.shard)
         self._subscribe(ours)
+        if self._platform is not None:
+            ours = with_platform(ours, self._workers, self._platform.timezone)
         return [] if ours == self.engine.scope.registry else [RegistryIn(ours)]
+
+    def _looks(self) -> list[MessageIn]:
+        """What there is to say of the workers, as messages of the built-in gateway."""
+        if self._platform is None or not self._due("_next_look", LOOK_S):
+            return []
+        now = self._outside.clock.now()
+        try:
+            workers = ingest_workers(self._platform.reports())
+        except SQLAlchemyError as error:
+            self._eye.blind(now)
+            self._database_fails(error)
+            return []
+        names = self._workers | {worker.name for worker in workers}
+        if names != self._workers:  # they are to be in the registry before anything is said of them
+            self._workers, self._compared, self._next_refresh = names, None, float("-inf")
+            return []
+        looks = self._eye.look(workers, now, going_on(self.engine, workers))
+        return inputs_of(looks, now, last_sequence(self.engine))
 
     def _due(self, name: str, every_s: float) -> bool:
         now = self._outside.clock.monotonic()

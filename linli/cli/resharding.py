@@ -15,6 +15,7 @@ from linli.settings import Settings
 from linli.shards import service_of, shards_of
 from linli.vocabulary import part_name
 from rules.load import load_rules
+from rules.platform import with_platform_rules
 from rules.resharding import Done, bring_over
 
 _SERVICES = ("ingest", "rules")
@@ -23,7 +24,7 @@ _SERVICES = ("ingest", "rules")
 def run_reshard(settings: Settings, old: int, new: int) -> None:
     """Do it and print what each new shard has. DataFolderError if a worker runs, here or elsewhere, or there is another
     number of shards, or the database does not answer."""
-    rules = load_rules(settings.rules)
+    rules = with_platform_rules(load_rules(settings.rules), settings.store_down_s)
     database = open_existing(settings)
     try:
         with ExitStack() as locks:

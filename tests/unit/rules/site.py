@@ -14,7 +14,7 @@ from rules.inputs import MessageIn
 from rules.journal import Journal
 from rules.load import load_rules
 from rules.start import bring_back
-from rules.worker import Outside, Worker
+from rules.worker import Outside, Platform, Worker
 from tests.unit.rules.world import T0, Feed, registry
 
 
@@ -41,6 +41,8 @@ class Site:
         self.broker = FakeBroker()
         self.clock = ManualClock(T0)
         self.feed = Feed()
+        self.platform: Platform | None = None
+        self.rules = load_rules()
         self.agent = self.broker.client()
         self.agent.start(lambda _topic, _payload, _retained: None, lambda: None, lambda _reason: None)
         self.start()
@@ -48,9 +50,10 @@ class Site:
     def start(self) -> None:
         """A new process."""
         self.journal = Journal(self.folder / "rules")
-        engine, waiting = bring_back(self.journal, self.alerts, load_rules())
+        engine, waiting = bring_back(self.journal, self.alerts, self.rules)
         self.client: FakeClient = self.broker.client()
-        outside = Outside(self.client, self.alerts, SqlRegistry(self.database), self.journal, self.clock)
+        known = SqlRegistry(self.database)
+        outside = Outside(self.client, self.alerts, known, self.journal, self.clock, platform=self.platform)
         self.worker = Worker(outside, engine, waiting)
         self.worker.connect()
         self.worker.step(0)

@@ -1,0 +1,194 @@
+"""What the rules watch of Linli itself: ingest that cannot write, or says nothing. No I/O; time is an argument.
+
+Theory of operation. Each ingest worker reports for how long it has been trying to write one batch (`unwritten_s`), and how
+many it has written (`writes`). From these come events of the built-in gateway, which are journalled and judged like any
+others, by rules that come with Linli whatever folder of rules a site has:
+
+    linli.store.failing      it has been trying for STUCK_S or more
+    linli.store.written      it has written one since: a worker that was only started anew has not
+    linli.ingest.silent      it has not reported
+    linli.ingest.heard       it reports again
+    linli.platform.unchanged what is being timed goes on
+
+Nothing is said of the store while its worker is silent, and nothing at all while the reports cannot be read: what nobody
+knows resolves no alert and makes none.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from linli.clock import SECOND
+from linli.db.workers import SILENT_AFTER, WorkerReport
+from linli.model import Condition, JsonValue, Lane, LaneKey, Message, Severity
+from linli.platform import PLATFORM, WORKER_KIND, device_of
+from linli.shards import service_of
+from rules.engine import Engine
+from rules.inputs import MessageIn
+from rules.model import AppliesTo, Clause, Happening, Match, Rule, StateClause, Words
+
+STUCK_S = 2.0
+"""A batch is written in milliseconds; so long means that it cannot be."""
+
+BLIND = 10 * SECOND
+"""For so long after the reports could not be read they may be old through no fault of their workers."""
+
+FAILING, WRITTEN = "linli.store.failing", "linli.store.written"
+SILENT, HEARD = "linli.ingest.silent", "linli.ingest.heard"
+UNCHANGED = "linli.platform.unchanged"
+STORE_DOWN, INGEST_SILENT = "linli-store-down", "linli-ingest-silent"
+
+_LANE = LaneKey(PLATFORM, PLATFORM, "platform", Lane.URGENT)
+
+
+def with_platform_rules(rules: Sequence[Rule], after_s: float) -> tuple[Rule, ...]:
+    """A site's rules and those about Linli itself, in order of id; each of the latter counts after `after_s` seconds."""
+    ours = platform_rules(after_s)
+    names = {rule.id for rule in ours}
+    theirs = [rule for rule in rules if rule.id not in names]
+    return tuple(sorted([*ours, *theirs], key=lambda rule: rule.id))
+
+
+def platform_rules(after_s: float) -> tuple[Rule, ...]:
+    """The rules about Linli itself; each counts after `after_s` seconds."""
+    return (
+        _rule(
+            INGEST_SILENT,
+            Words(zh="数据接入没有应答", en="Ingest does not answer"),
+            Words(
+                zh="数据接入已有 {for}没有报告：新数据暂存在各网关，告警不受影响。",
+                en="Ingest has not reported for {for}: new data waits at the gateways; alerts are not affected.",
+            ),
+            Words(
+                zh="运行 linli status 查看；看日志 logs/ingest*.log；重新启动数据接入。网关会暂存数据，但空间有限。",
+                en="Run linli status; look at logs/ingest*.log; start ingest again. Gateways keep the data, but not without end.",
+            ),
+            (SILENT, HEARD),
+            after_s,
+        ),
+        _rule(
+            STORE_DOWN,
+            Words(zh="数据存储写不进去", en="Store down"),
+            Words(
+                zh="数据接入已有 {for}写不进存储：新数据暂存在各网关，告警不受影响。",
+                en="Ingest has not been able to write for {for}: new data waits at the gateways; alerts are not affected.",
+            ),
+            Words(
+                zh="运行 linli status 看原因：磁盘是否已满，InfluxDB 或数据库是否在运行，口令是否有效。恢复写入后本告警自行解除。",
+                en="Run linli status for the reason: is the disk full, does InfluxDB or the database run, is its token valid? "
+                "The alert resolves once writing works again.",
+            ),
+            (FAILING, WRITTEN),
+            after_s,
+        ),
+    )
+
+
+def _rule(name: str, title: Words, sentence: Words, advice: Words, types: tuple[str, str], after_s: float) -> Rule:
+    begins, ends = types
+    hold = f"{max(1, round(after_s * 1000))}ms"
+    state = StateClause(begins=Happening(types=(begins,)), ends=(Match(types=(ends,)),), hold=hold)
+    return Rule(
+        id=name,
+        title=title,
+        sentence=sentence,
+        advice=advice,
+        severity=Severity.HIGH,
+        route=("maintainer",),
+        source="Linli",
+        applies_to=AppliesTo(device_kinds=(WORKER_KIND,)),
+        when=(Clause(state=state),),
+        subject="place",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """An event of a worker: since when, and what it says."""
+
+    worker: str
+    type: str
+    time: int
+    data: Mapping[str, JsonValue]
+
+
+class Eye:
+    """Looks at the workers' reports. What it remembers is no state of the engine: it makes recovery later, never earlier."""
+
+    def __init__(self) -> None:
+        self._written: dict[str, tuple[int, float]] = {}
+        self._blind_until = 0
+
+    def blind(self, now: int) -> None:
+        """The reports cannot be read."""
+        self._blind_until = now + BLIND
+
+    def look(
+        self, reports: Sequence[WorkerReport], now: int, going_on: Mapping[tuple[str, str], Condition]
+    ) -> list[Look]:
+        """What there is to say. `going_on`: what is being timed, or fires, by worker and rule."""
+        if now < self._blind_until:
+            return []
+        return [look for report in ingest_workers(reports) for look in self._judge(report, now, going_on)]
+
+    def _judge(self, report: WorkerReport, now: int, going_on: Mapping[tuple[str, str], Condition]) -> list[Look]:
+        name = report.name
+        if report.state == "stopped" or not report.alive(now):
+            data: dict[str, JsonValue] = {"state": report.state}
+            return _begins(name, SILENT, now, SILENT_AFTER, data, going_on.get((name, INGEST_SILENT)))
+        looks = [Look(name, HEARD, now, {})] if (name, INGEST_SILENT) in going_on else []
+        unwritten_s, writes = report.counters.get("unwritten_s", 0.0), report.counters.get("writes", 0.0)
+        known = going_on.get((name, STORE_DOWN))
+        if unwritten_s >= STUCK_S:
+            self._written[name] = (report.pid, writes)
+            ago = min(round(unwritten_s * SECOND), SILENT_AFTER)
+            looks += _begins(name, FAILING, now, ago, {"said": report.detail.en}, known)
+        elif known:
+            pid, before = self._written.setdefault(name, (report.pid, writes))
+            if writes > (before if pid == report.pid else 0):
+                looks.append(Look(name, WRITTEN, now, {}))
+        return looks
+
+
+def _begins(
+    worker: str, kind: str, now: int, ago: int, data: Mapping[str, JsonValue], state: Condition | None
+) -> list[Look]:
+    """What to say of something that is so and has been for `ago`; it is said once, and then that time goes on."""
+    if state is None:
+        return [Look(worker, kind, now - ago, data)]
+    return [Look(worker, UNCHANGED, now, {})] if state is Condition.PENDING else []
+
+
+def ingest_workers(reports: Sequence[WorkerReport]) -> list[WorkerReport]:
+    """Those of ingest; where the number of shards has changed, those of the number that reported last."""
+    ingest = [report for report in reports if service_of(report.name)[0] == "ingest"]
+    if not ingest:
+        return []
+    newest = max(ingest, key=lambda report: report.seen_at)
+    count = service_of(newest.name)[1].count
+    return [report for report in ingest if service_of(report.name)[1].count == count]
+
+
+def going_on(engine: Engine, workers: Sequence[WorkerReport]) -> dict[tuple[str, str], Condition]:
+    """Which of the platform's conditions are being timed, or fire, by worker and rule."""
+    return {
+        (report.name, rule): watch.state
+        for report in workers
+        for (rule, _), watch in engine.watches.get(device_of(report.name), {}).items()
+        if watch.state in (Condition.PENDING, Condition.FIRING)
+    }
+
+
+def inputs_of(looks: Sequence[Look], now: int, last: int) -> list[MessageIn]:
+    """The looks as messages of the built-in gateway. `last`: its last sequence."""
+    return [
+        MessageIn(
+            Message(*_LANE, last + number, 1, look.type, device_of(look.worker), look.time, now, data=dict(look.data)),
+            now,
+        )
+        for number, look in enumerate(looks, 1)
+    ]
+
+
+def last_sequence(engine: Engine) -> int:
+    """Of the built-in gateway."""
+    return engine.positions.get(_LANE, 0)

@@ -1,0 +1,236 @@
+"""What the rules watch of Linli itself: a store that cannot be written, ingest that says nothing. Nothing false, either way."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from linli.clock import SECOND
+from linli.db.workers import WorkerReport
+from linli.i18n import Text
+from linli.model import Alert, Condition, Severity
+from linli.platform import PLATFORM, device_of, platform_name, with_platform
+from linli.testing import ManualClock
+from rules.book import Transition
+from rules.engine import Engine
+from rules.inputs import RegistryIn, RulesIn
+from rules.platform import (
+    INGEST_SILENT,
+    STORE_DOWN,
+    Eye,
+    going_on,
+    ingest_workers,
+    inputs_of,
+    last_sequence,
+    platform_rules,
+    with_platform_rules,
+)
+from rules.state import dump, restore
+from rules.worker import Platform
+from tests.unit.rules.site import Site
+from tests.unit.rules.test_properties import catalogue
+from tests.unit.rules.world import T0, registry
+
+WELL = WorkerReport("ingest", 10, T0, T0, "ok", Text("", ""), {"writes": 5.0, "unwritten_s": 0.0})
+
+
+class Machine:
+    """An ingest worker, its reports (each 2 s), and the rules that look at them each second."""
+
+    def __init__(self, after_s: float = 30) -> None:
+        self.clock = ManualClock(T0)
+        self.engine = Engine()
+        self.engine.apply(RulesIn(platform_rules(after_s)))
+        self.engine.apply(RegistryIn(with_platform(registry(), ["ingest"], "Asia/Shanghai")))
+        self.eye = Eye()
+        self.told = WELL
+        self.pid, self.writes = 10, 5
+        self.stuck_since: int | None = None
+        self.reports_to = True
+        self.happened: list[tuple[str, str, float]] = []
+        self.alerts: dict[str, Alert] = {}
+
+    def run(self, seconds: int, *, blind: bool = False) -> "list[tuple[str, str, float]]":
+        """So much time passes; what happened, as (kind, rule, second)."""
+        before = len(self.happened)
+        for second in range(seconds):
+            self.clock.advance(1)
+            now = self.clock.now()
+            if self.reports_to and second % 2 == 0:
+                stuck = 0.0 if self.stuck_since is None else (now - self.stuck_since) / SECOND
+                counters = {"writes": float(self.writes), "unwritten_s": stuck}
+                self.told = replace(WELL, pid=self.pid, seen_at=now, counters=counters)
+            if blind:
+                self.eye.blind(now)
+                continue
+            workers = ingest_workers([self.told])
+            looks = self.eye.look(workers, now, going_on(self.engine, workers))
+            for entry in inputs_of(looks, now, last_sequence(self.engine)):
+                for output in self.engine.apply(entry):
+                    assert isinstance(output, Transition)
+                    self.happened.append((output.kind, output.alert.rule, (output.at - T0) / SECOND))
+                    self.alerts[output.alert.rule] = output.alert
+        return self.happened[before:]
+
+    def stick(self) -> None:
+        """Writing stops working."""
+        self.stuck_since = self.clock.now()
+
+    def unstick(self) -> None:
+        """It works again, and the batch that waited is written."""
+        self.stuck_since = None
+        self.writes += 1
+
+    def restart_ingest(self) -> None:
+        """A new process, which has written nothing and tries nothing yet."""
+        self.pid += 1
+        self.writes, self.stuck_since = 0, None
+
+
+@pytest.fixture
+def machine() -> Machine:
+    """All is well for a while."""
+    made = Machine()
+    assert made.run(20) == []
+    return made
+
+
+def test_a_store_that_cannot_be_written_is_an_alert_and_resolves_with_the_first_write(machine: Machine) -> None:
+    """After `store_down_s` of not writing, told within a minute; once, in both languages, with what to do."""
+    machine.stick()
+    assert machine.run(60) == [("opened", STORE_DOWN, 50.0)]
+    alert = machine.alerts[STORE_DOWN]
+    assert (alert.community, alert.subject, alert.severity) == (PLATFORM, PLATFORM, Severity.HIGH)
+    assert "30 s" in alert.sentence.en
+    assert "30 秒" in alert.sentence.zh
+    assert "linli status" in alert.advice.en
+    assert "linli status" in alert.advice.zh
+    machine.unstick()
+    assert [kind for kind, _, _ in machine.run(10)] == ["resolved"]
+    assert machine.run(300) == []
+
+
+def test_a_worker_started_anew_is_no_recovery(machine: Machine) -> None:
+    """While the store is down: neither its silence, nor that it is well before it has tried, nor the next failure."""
+    machine.stick()
+    machine.run(60)
+    for _ in range(3):
+        machine.restart_ingest()
+        assert machine.run(6) == []
+        machine.stick()
+        assert machine.run(20) == []
+    machine.restart_ingest()
+    assert machine.run(20) == []
+    machine.unstick()
+    assert [kind for kind, _, _ in machine.run(4)] == ["resolved"]
+
+
+def test_rules_started_anew_are_no_recovery_either(machine: Machine) -> None:
+    """The eye remembers nothing then; what it needs is in the engine, and in the reports to come."""
+    machine.stick()
+    machine.run(60)
+    machine.engine, machine.eye = restore(dump(machine.engine)), Eye()
+    assert machine.run(60) == []
+    machine.stuck_since = None
+    machine.engine, machine.eye = restore(dump(machine.engine)), Eye()
+    assert machine.run(10) == []
+    machine.unstick()
+    assert [kind for kind, _, _ in machine.run(4)] == ["resolved"]
+
+
+def test_a_slow_write_now_and_then_is_no_alert(machine: Machine) -> None:
+    """Ten seconds for a batch, and again: each is written in the end."""
+    for _ in range(10):
+        machine.stick()
+        assert machine.run(10) == []
+        machine.unstick()
+        assert machine.run(4) == []
+
+
+def test_ingest_that_says_nothing_is_an_alert_of_its_own(machine: Machine) -> None:
+    """Dead or hung; and it resolves when it reports. Of the store nobody knows anything meanwhile."""
+    machine.reports_to = False
+    assert machine.run(60) == [("opened", INGEST_SILENT, 49.0)]
+    machine.reports_to = True
+    assert [kind for kind, _, _ in machine.run(4)] == ["resolved"]
+
+
+def test_with_the_store_down_and_ingest_dead_the_store_stays_down(machine: Machine) -> None:
+    """Nobody knows better until something is written."""
+    machine.stick()
+    machine.run(60)
+    machine.reports_to = False
+    assert [rule for _, rule, _ in machine.run(60)] == [INGEST_SILENT]
+    machine.restart_ingest()
+    machine.reports_to = True
+    assert [(kind, rule) for kind, rule, _ in machine.run(10)] == [("resolved", INGEST_SILENT)]
+    assert machine.alerts[STORE_DOWN].condition is Condition.FIRING
+    machine.unstick()
+    assert [(kind, rule) for kind, rule, _ in machine.run(10)] == [("resolved", STORE_DOWN)]
+
+
+def test_reports_that_cannot_be_read_make_no_alert(machine: Machine) -> None:
+    """The database was away for ten minutes, and the reports are old when it is back: they get a moment to come."""
+    machine.reports_to = False
+    assert machine.run(600, blind=True) == []
+    assert machine.run(5) == []
+    machine.reports_to = True
+    assert machine.run(60) == []
+
+
+def test_a_clock_set_forward_an_hour_makes_no_alert(machine: Machine) -> None:
+    """The last report looks an hour old for as long as the next one takes."""
+    machine.clock.advance(3600)
+    machine.reports_to = False
+    assert machine.run(2) == []
+    machine.reports_to = True
+    assert machine.run(120) == []
+
+
+def test_workers_of_another_number_of_shards_are_forgotten() -> None:
+    """Those of the number that reported last count, also where one of them is silent."""
+    old = replace(WELL, seen_at=T0 - 10**9)
+    new = [replace(WELL, name=f"ingest-{number}-of-2", seen_at=T0 - number) for number in range(2)]
+    rules = replace(WELL, name="rules", seen_at=T0 + 5)
+    assert ingest_workers([old, *new, rules]) == new
+    assert ingest_workers([rules]) == []
+
+
+def test_the_rules_of_a_site_do_not_replace_ours() -> None:
+    """Whatever folder it has; in order of id, as the engine keeps them."""
+    rules = with_platform_rules(catalogue(), 60)
+    assert [rule.id for rule in rules] == sorted(rule.id for rule in rules)
+    assert len(rules) == len(catalogue()) + 2
+    assert with_platform_rules(rules, 60) == rules
+
+
+def test_names_for_people() -> None:
+    """Of what no registry has."""
+    assert platform_name(device_of("ingest-2-of-8")) == Text("数据接入 2/8", "ingest 2/8")
+    assert platform_name(PLATFORM) is not None
+    assert platform_name("door") is None
+
+
+def test_the_worker_looks_and_tells(tmp_path: Path) -> None:
+    """From the reports to the row in the database; a kill in between, and a registry change, do not begin it anew."""
+    site = Site(tmp_path)
+    reports = [WELL]
+    site.platform = Platform(lambda: reports, "Asia/Shanghai")
+    site.rules = with_platform_rules(catalogue(), 30)
+    site.kill()
+    site.start()
+    for second in range(40):
+        if second == 20:
+            site.kill()
+            site.start()
+        site.clock.advance(1)
+        now = site.clock.now()
+        reports[0] = replace(WELL, seen_at=now, counters={"writes": 5.0, "unwritten_s": float(second)})
+        site.step()
+    (alert,) = site.alerts.find()
+    assert (alert.rule, alert.community) == (STORE_DOWN, PLATFORM)
+    reports[0] = replace(WELL, seen_at=site.clock.now(), counters={"writes": 6.0, "unwritten_s": 0.0})
+    site.clock.advance(1)
+    site.step()
+    assert [change.kind for change in site.alerts.changes(alert.id)] == ["opened", "resolved"]
+    assert not [topic for topic, _ in site.broker.sent if "/ack/" in topic]
