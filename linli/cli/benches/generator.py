@@ -125,6 +125,7 @@ class Run:
     _marks: list[str] = field(default_factory=list)
     _full_from: int = 0
     _full_since: float = 0.0
+    _cut: bool = False
     _looks: int = 0
 
     @property
@@ -138,13 +139,14 @@ class Run:
         last, moved = self.began, -1
         while not self.finished:
             now = monotonic()
-            if self._full_for > self.full_s:
+            if self._full_for > self.full_s and not self._cut:
                 self._cut_short()
-            target = self._target(now)
-            pushed = [sender.push(share, now) for sender, share in zip(self.senders, self._shares(target), strict=True)]
+            due = int((now - self.began) * self.rate)
+            full = due >= self.paced
+            pushed = [sender.push(upto, now) for sender, upto in zip(self.senders, self._shares(due), strict=True)]
             self._looks += 1
-            self._mark(target)
-            self._wait(full=target == self.total, pushed=any(pushed))
+            self._mark(due, full=full)
+            self._wait(full=full, pushed=any(pushed))
             self._listen(now)
             reached = sum(sender.reached for sender in self.senders)
             if reached != moved:
@@ -175,15 +177,15 @@ class Run:
 
     def _cut_short(self) -> None:
         """Time is up: what was not sent yet will not be."""
+        self._cut = True
         for sender in self.senders:
             del sender.packets[sender.sent :]
 
-    def _target(self, now: float) -> int:
-        due = int((now - self.began) * self.rate)
-        return self.total if due >= self.paced else due
-
-    def _shares(self, target: int) -> list[int]:
-        share, more = divmod(target, len(self.senders))
+    def _shares(self, due: int) -> list[int]:
+        """Up to where each sender may go when `due` messages are due of all."""
+        if due >= self.paced:
+            return [len(sender.packets) for sender in self.senders]
+        share, more = divmod(due, len(self.senders))
         return [share + (number < more) for number in range(len(self.senders))]
 
     def _wait(self, *, full: bool, pushed: bool) -> None:
@@ -204,23 +206,20 @@ class Run:
             if sender.connection in readable:
                 sender.hear(now)
 
-    def _mark(self, target: int) -> None:
+    def _mark(self, due: int, *, full: bool) -> None:
         """Say when a border of what is measured is crossed."""
         sent = sum(sender.sent for sender in self.senders)
-        full = target == self.total
-        if full and not self._full_from:
-            self._full_from, self._full_since = max(sent, 1), monotonic()
+        if full and not self._full_since:
+            self._full_from, self._full_since = sent, monotonic()
         rest = self.total - self._full_from
-        borders = (
-            ("paced:begin", self.paced > 0 and target >= self.paced * _PACED_WARM_UP),
-            ("paced:end", full and self.paced > 0),
-            (
-                "full:begin",
-                full and (sent >= self._full_from + rest * _FULL_WARM_UP or self._full_for > _FULL_WARM_UP_S),
-            ),
-            ("full:end", full and sent >= self._full_from + rest * _FULL_END),
-        )
-        for name, crossed in borders:
+        warm = sent >= self._full_from + rest * _FULL_WARM_UP or self._full_for > _FULL_WARM_UP_S
+        borders = {
+            "paced:begin": self.paced > 0 and due >= self.paced * _PACED_WARM_UP,
+            "paced:end": full and self.paced > 0,
+            "full:begin": full and warm,
+            "full:end": full and sent >= self._full_from + rest * _FULL_END,
+        }
+        for name, crossed in borders.items():
             if crossed and name not in self._marks:
                 self._marks.append(name)
                 tell({"mark": name} | self.told())

@@ -17,21 +17,20 @@ from linli.cli.benches.meter import Costs
 from linli.i18n import Text
 from linli.settings import Settings
 
-_SINGLE = Load(messages=350_000, paced=200_000, rate=10_000)
-_QUICK_SINGLE = Load(messages=110_000, paced=50_000, rate=10_000, full_s=5.0)
-_PACKED = Load(messages=20_000, per_message=100, rate=1_500, consumers=("ingest",))
-_QUICK_PACKED = replace(_PACKED, messages=6_000, full_s=5.0)
-_EVENTS, _QUICK_EVENTS = 60_000, 20_000
-_PIPELINE, _QUICK_PIPELINE = 10_000, 4_000
+SINGLE = Load(messages=350_000, paced=200_000, rate=10_000)
+QUICK_SINGLE = Load(messages=110_000, paced=50_000, rate=10_000, full_s=5.0)
+PACKED = Load(messages=20_000, per_message=100, rate=1_500, consumers=("ingest",))
+QUICK_PACKED = replace(PACKED, messages=6_000, full_s=5.0)
+EVENTS, QUICK_EVENTS = 60_000, 20_000
+PIPELINE, QUICK_PIPELINE = 10_000, 4_000
 _FEW, _MANY = 100, 100_000
 _GROWTH_ROWS, _GROWTH_PACKED, _GROWTH_SINGLE = 2_000_000, 400_000, 60_000
-
 
 _DISTURBING = 0.2
 """Cores that other programs may keep busy without a word."""
 
 
-class _Report:
+class Report:
     """What has been measured so far."""
 
     def __init__(self) -> None:
@@ -41,7 +40,7 @@ class _Report:
         self.lost = 0
 
     def take(self, name: str, outcome: Outcome) -> None:
-        """Costs and notes of a run; the metrics are the caller's."""
+        """Costs, notes and losses of a run."""
         self.lost += outcome.lost
         for phase, measured in outcome.phases.items():
             title = f"{name}_{phase}"
@@ -54,34 +53,47 @@ class _Report:
                 Text(f"{name}：重发 {outcome.resent} 条", f"{name}: {outcome.resent} messages sent again")
             )
 
+    def rate(self, metric: str, outcome: Outcome) -> None:
+        """Readings a second at full throttle, if it got so far."""
+        if "full" in outcome.phases:
+            self.metrics[metric] = outcome.phases["full"].rate
+
+    def cpu(self, metric: str, outcome: Outcome, phase: str) -> None:
+        """What ingest used for a million readings in this phase, if it got so far."""
+        if phase in outcome.phases:
+            self.metrics[metric] = outcome.phases[phase].costs["ingest"]["cpu_s_per_million"]
+
 
 def measure(settings: Settings, quick: bool) -> Measured:
     """The metrics of bench 'ingest'. LinliError if Linli does not come up."""
-    report = _Report()
-    with tempfile.TemporaryDirectory(prefix="linli-bench-", dir=disk_folder()) as name:
+    report = Report()
+    parent = disk_folder()
+    with tempfile.TemporaryDirectory(prefix="linli-bench-", dir=parent) as name:
         folder = Path(name)
-        for step in (_pipeline, _growth, _agent, _single, _packed_sqlite, _packed_influx):
+        for step in (pipeline, growth, agent, single, packed_sqlite, packed_influx):
             _in_folder(step, report, settings, folder, quick)
-        report.notes.append(Text(f"文件系统：{file_system(folder)}", f"file system: {file_system(folder)}"))
-    setting = {"file_system": file_system(Path(name).parent)}
+    report.notes.append(Text(f"文件系统：{file_system(parent)}", f"file system: {file_system(parent)}"))
+    setting = {"folder": str(parent), "file_system": file_system(parent)}
     return Measured(report.metrics, tuple(report.notes), setting, report.lost, report.costs)
 
 
-_Step = Callable[[_Report, Settings, Path, bool], None]
+_Step = Callable[[Report, Settings, Path, bool], None]
 
 
-def _in_folder(step: _Step, report: _Report, settings: Settings, folder: Path, quick: bool) -> None:
-    with tempfile.TemporaryDirectory(prefix=step.__name__.strip("_") + "-", dir=folder) as own:
+def _in_folder(step: _Step, report: Report, settings: Settings, folder: Path, quick: bool) -> None:
+    with tempfile.TemporaryDirectory(prefix=f"{step.__name__}-", dir=folder) as own:
         step(report, settings, Path(own), quick)
 
 
-def _pipeline(report: _Report, settings: Settings, _folder: Path, quick: bool) -> None:
-    cost = alone.pipeline(settings.clock(), _QUICK_PIPELINE if quick else _PIPELINE)
+def pipeline(report: Report, settings: Settings, _folder: Path, quick: bool) -> None:
+    """Ingest's decisions and line protocol, without broker and store."""
+    cost = alone.pipeline(settings.clock(), QUICK_PIPELINE if quick else PIPELINE)
     report.metrics["pipeline_readings_per_s"] = cost.rate
     report.costs["pipeline"] = {"ingest": {"cpu_s_per_million": cost.cpu_s_per_million}}
 
 
-def _growth(report: _Report, settings: Settings, folder: Path, quick: bool) -> None:
+def growth(report: Report, settings: Settings, folder: Path, quick: bool) -> None:
+    """What 100,000 devices cost over 100; the worse of packed and single."""
     if quick:
         report.notes.append(
             Text("growth_ratio 需要一分钟，--quick 不测", "growth_ratio takes a minute: --quick leaves it out")
@@ -107,8 +119,9 @@ def _growth(report: _Report, settings: Settings, folder: Path, quick: bool) -> N
     )
 
 
-def _agent(report: _Report, settings: Settings, folder: Path, quick: bool) -> None:
-    outcome = agents.run(settings, _QUICK_EVENTS if quick else _EVENTS, folder)
+def agent(report: Report, settings: Settings, folder: Path, quick: bool) -> None:
+    """An agent's intake, drain and memory."""
+    outcome = agents.run(settings, QUICK_EVENTS if quick else EVENTS, folder)
     report.metrics["agent_drain_per_s"] = outcome.drained_per_s
     report.metrics["agent_intake_fsync_per_s"] = outcome.taken_per_s
     report.metrics["agent_rss_mb"] = outcome.rss_mb
@@ -116,20 +129,24 @@ def _agent(report: _Report, settings: Settings, folder: Path, quick: bool) -> No
     report.lost += outcome.left
 
 
-def _single(report: _Report, settings: Settings, folder: Path, quick: bool) -> None:
-    outcome = lanes.run(settings, _QUICK_SINGLE if quick else _SINGLE, folder)
+def single(report: Report, settings: Settings, folder: Path, quick: bool) -> None:
+    """One reading a message, acknowledged by ingest and rules, into SQLite. The cost is that at the offered 10,000 a second: at
+    full throttle batches are larger and a reading is cheaper."""
+    outcome = lanes.run(settings, QUICK_SINGLE if quick else SINGLE, folder)
     report.take("single", outcome)
-    report.metrics["single_events_per_s"] = outcome.phases["full"].rate
-    report.metrics["cpu_s_per_million_single"] = outcome.phases["paced"].costs["ingest"]["cpu_s_per_million"]
+    report.rate("single_events_per_s", outcome)
+    report.cpu("cpu_s_per_million_single", outcome, "paced")
 
 
-def _packed_sqlite(report: _Report, settings: Settings, folder: Path, quick: bool) -> None:
-    outcome = lanes.run(settings, _QUICK_PACKED if quick else _PACKED, folder)
+def packed_sqlite(report: Report, settings: Settings, folder: Path, quick: bool) -> None:
+    """100 readings a message, acknowledged by ingest (rules does not run), into SQLite."""
+    outcome = lanes.run(settings, QUICK_PACKED if quick else PACKED, folder)
     report.take("packed_sqlite", outcome)
-    report.metrics["packed_sqlite_readings_per_s"] = outcome.phases["full"].rate
+    report.rate("packed_sqlite_readings_per_s", outcome)
 
 
-def _packed_influx(report: _Report, settings: Settings, folder: Path, quick: bool) -> None:
+def packed_influx(report: Report, settings: Settings, folder: Path, quick: bool) -> None:
+    """The same into InfluxDB, if there is one."""
     if influxd.find() is None:
         report.notes.append(
             Text(
@@ -138,10 +155,10 @@ def _packed_influx(report: _Report, settings: Settings, folder: Path, quick: boo
             )
         )
         return
-    outcome = lanes.run(settings, replace(_QUICK_PACKED if quick else _PACKED, influx=True), folder)
+    outcome = lanes.run(settings, replace(QUICK_PACKED if quick else PACKED, influx=True), folder)
     report.take("packed_influx", outcome)
-    report.metrics["packed_influx_readings_per_s"] = outcome.phases["full"].rate
-    report.metrics["cpu_s_per_million_packed"] = outcome.phases["full"].costs["ingest"]["cpu_s_per_million"]
+    report.rate("packed_influx_readings_per_s", outcome)
+    report.cpu("cpu_s_per_million_packed", outcome, "full")
 
 
 def _notes(title: str, phase: Phase) -> list[Text]:

@@ -102,8 +102,8 @@ def run(base: Settings, load: Load, folder: Path) -> Outcome:
         generator.say(_where(linli.settings, fleet))
         phases, done = _watch(generator, Meter(pids), load)
         _require_unbroken(linli)
-        rows = _rows(linli.settings, influx)
-        lost = done["total"] * load.per_message - min(rows, min(done["acked"].values()) * load.per_message)
+        found = rows(linli.settings, influx)
+        lost = done["total"] * load.per_message - min(found, min(done["acked"].values()) * load.per_message)
         store = f"InfluxDB {influx.version}" if influx else f"SQLite {sqlite3.sqlite_version}"
         return Outcome(phases, lost, done["resent"], store)
 
@@ -193,7 +193,7 @@ def _require_unbroken(linli: PrivateLinli) -> None:
             )
 
 
-def _rows(settings: Settings, influx: Influx | None) -> int:
+def rows(settings: Settings, influx: Influx | None) -> int:
     """How many readings the store has."""
     if influx is not None:
         found = influx.query('SELECT count("value") FROM "readings"', settings.influx_bucket)

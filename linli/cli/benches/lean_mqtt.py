@@ -23,13 +23,42 @@ def publish_packet(topic: str, payload: bytes) -> bytes:
     return _packet(_PUBLISH, len(name).to_bytes(2, "big") + name + payload)
 
 
+class Packets:
+    """Finds the packets in a stream of bytes, however it is cut."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> None:
+        """More of the stream."""
+        self._buffer += data
+
+    def next(self) -> tuple[int, bytes] | None:
+        """The first packet that is whole, taken out: (first byte, body)."""
+        buffer, length, shift, start = self._buffer, 0, 0, 1
+        while True:
+            if start >= len(buffer):
+                return None
+            byte = buffer[start]
+            length |= (byte & 0x7F) << shift
+            start, shift = start + 1, shift + 7
+            if not byte & 0x80:
+                break
+        end = start + length
+        if end > len(buffer):
+            return None
+        packet = buffer[0], bytes(buffer[start:end])
+        del buffer[:end]
+        return packet
+
+
 class LeanConnection:
     """One connection. `open` and `subscribe` block; `send` and `receive` never do."""
 
     def __init__(self, host: str, port: int, user: str, password: str) -> None:
         self._socket = socket.create_connection((host, port), timeout=_PATIENCE_S)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._incoming = bytearray()
+        self._incoming = Packets()
         self._outgoing = memoryview(b"")
         flags = b"\x04" + bytes((_CLEAN_WITH_PASSWORD,)) + b"\x00\x00"
         name = f"bench-{user}".replace(".", "-")  # NATS refuses a dot in a client's id
@@ -70,7 +99,7 @@ class LeanConnection:
         """(topic, payload) of the messages that have arrived. BrokerError if the connection has ended."""
         self._read()
         found: list[tuple[bytes, bytes]] = []
-        while (packet := self._next()) is not None:
+        while (packet := self._incoming.next()) is not None:
             if packet[0] & 0xF0 == _PUBLISH:
                 body = packet[1]
                 end = 2 + int.from_bytes(body[:2], "big")
@@ -90,32 +119,14 @@ class LeanConnection:
             return
         if not data:
             raise BrokerError(Text("消息服务器断开了连接", "the broker has closed the connection"))
-        self._incoming += data
+        self._incoming.feed(data)
 
     def _await(self, kind: int) -> bytes:
         while True:
-            packet = self._next()
+            packet = self._incoming.next()
             if packet is not None and packet[0] & 0xF0 == kind:
                 return packet[1]
             self._read()
-
-    def _next(self) -> tuple[int, bytes] | None:
-        """The first packet that is whole, taken from what has arrived: (first byte, body)."""
-        buffer, length, shift, start = self._incoming, 0, 0, 1
-        while True:
-            if start >= len(buffer):
-                return None
-            byte = buffer[start]
-            length |= (byte & 0x7F) << shift
-            start, shift = start + 1, shift + 7
-            if not byte & 0x80:
-                break
-        end = start + length
-        if end > len(buffer):
-            return None
-        packet = buffer[0], bytes(buffer[start:end])
-        del buffer[:end]
-        return packet
 
 
 def _packet(first: int, body: bytes) -> bytes:
