@@ -3,11 +3,15 @@
 import sqlite3
 from pathlib import Path
 
+from linli.clock import MINUTE
 from linli.errors import DataFolderError
 from linli.i18n import Text
 
-HEAD = "0003"
+HEAD = "0004"
 """The revision that this version of Linli reads and writes (a test holds it to the newest script)."""
+
+SPAN = 10 * MINUTE
+"""The rows of a series lie together for this long, and then those of the next: see revision 0004."""
 
 MIGRATIONS = Path(__file__).parent / "readings_migrations"
 

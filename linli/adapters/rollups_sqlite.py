@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from linli import failpoints
 from linli.adapters import sqlite_queries as queries
+from linli.adapters.readings_schema import SPAN
 from linli.clock import HOUR, MINUTE
 from linli.ports import Bucket, Due, Resolution, RowClass
 from linli.rollups import DueMarks, merged
@@ -29,7 +30,9 @@ _ADVANCE = (
     " ON CONFLICT (class) DO UPDATE SET horizon = max(horizon, excluded.horizon)"
 )
 _STILL_DUE = "SELECT 1 FROM rollups_due WHERE hour >= ? AND hour < ? LIMIT 1"
-_SERIES_TABLES = {RowClass.RAW: "readings", RowClass.MINUTE: "rollups_1m", RowClass.HOUR: "rollups_1h"}
+_SERIES_TABLES = {RowClass.MINUTE: "rollups_1m", RowClass.HOUR: "rollups_1h"}
+_AFTER_SLICE = "SELECT span, series, time FROM readings WHERE span < ? ORDER BY span, series, time LIMIT 1 OFFSET ?"
+_OLD_READINGS = "DELETE FROM readings WHERE (span, series, time) < (?, ?, ?)"
 _OLD_EVENTS = """
     DELETE FROM events WHERE (lane, sequence) IN (
         SELECT lane, sequence FROM events WHERE community = ? AND time < ? ORDER BY time LIMIT ?
@@ -84,7 +87,10 @@ class SqliteKeeper:
         """A slice of the first class that has one."""
         for rows, wanted in horizons.items():
             horizon = self._advance(rows, wanted - wanted % HOUR)
-            gone = self._thin_events(horizon) if rows is RowClass.EVENTS else self._thin_series(rows, horizon)
+            if rows is RowClass.RAW:
+                gone = self._thin_readings(horizon)
+            else:
+                gone = self._thin_events(horizon) if rows is RowClass.EVENTS else self._thin_series(rows, horizon)
             if gone:
                 return gone
         return 0
@@ -101,6 +107,15 @@ class SqliteKeeper:
             connection.execute(_ADVANCE, (rows.value, wanted))
         failpoints.reach("retention.advanced")
         return wanted
+
+    def _thin_readings(self, horizon: int) -> int:
+        """The oldest of all lie together."""
+        with self._reading() as connection:
+            if not connection.execute("SELECT 1 FROM readings WHERE span < ? LIMIT 1", (horizon // SPAN,)).fetchone():
+                return 0
+            after = connection.execute(_AFTER_SLICE, (horizon // SPAN, SLICE_ROWS)).fetchone()
+        with self._writing() as connection:
+            return connection.execute(_OLD_READINGS, after or (horizon // SPAN, -1, -1)).rowcount
 
     def _thin_series(self, rows: RowClass, horizon: int) -> int:
         """The rows lie by series and time: the oldest of a series are neighbours, found and deleted by one look each."""

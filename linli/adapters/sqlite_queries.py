@@ -6,30 +6,46 @@ from typing import Any
 
 import orjson
 
+from linli.adapters.readings_schema import SPAN
 from linli.clock import HOUR
 from linli.ports import Bucket, EventKey, Latest, Point, Resolution, RowClass, StoredEvent
 from linli.rollups import Segment, merged, segments
 
-LATEST = """
-    SELECT s.device, s.quantity, r.time, r.value, r.unit, r.received_at
-    FROM series s JOIN readings r
-        ON r.series = s.id AND r.time = (SELECT max(time) FROM readings WHERE series = s.id)
-    WHERE s.community = ?
-"""
+_NEWEST_OF_SPAN = "(SELECT max(time) FROM readings WHERE span = h.span + {ahead} AND series = h.id)"
+_NEWEST_OF_HOUR = ", ".join(_NEWEST_OF_SPAN.format(ahead=ahead) for ahead in reversed(range(HOUR // SPAN)))
+LATEST = f"""
+    WITH heard AS (
+        SELECT id, device, quantity, max(
+            coalesce((SELECT max(hour) FROM rollups_due WHERE series = id), 0),
+            coalesce((SELECT max(time) FROM rollups_1h WHERE series = id), 0)
+        ) / {SPAN} AS span
+        FROM series WHERE community = ?
+    ), newest AS (
+        SELECT id, device, quantity, coalesce({_NEWEST_OF_HOUR}) AS time FROM heard h
+    )
+    SELECT n.device, n.quantity, r.time, r.value, r.unit, r.received_at
+    FROM newest n JOIN readings r ON r.span = n.time / {SPAN} AND r.series = n.id AND r.time = n.time
+"""  # noqa: S608  (our own numbers)
+"""An hour of a series that has rows is due to be summed up, or was: the newest of these is where to look."""
+
+_SPANS = "WITH RECURSIVE spans(n) AS (VALUES (:first) UNION ALL SELECT n + 1 FROM spans WHERE n < :last)"
+_ROWS = "FROM spans CROSS JOIN readings ON span = n AND series = :series AND time >= :start AND time < :end"
+_EXTENT = "SELECT (SELECT min(span) FROM readings), (SELECT max(span) FROM readings)"
 _SERIES_ID = "SELECT id FROM series WHERE community = ? AND device = ? AND quantity = ?"
-_RAW = "SELECT time, value FROM readings WHERE series = ? AND time >= ? AND time < ? ORDER BY time LIMIT ?"
+_RAW = f"{_SPANS} SELECT time, value {_ROWS} WHERE :first <= :last ORDER BY n, time LIMIT :limit"
 
 FINITE_MEAN = """min(max(coalesce({mean}, min({low}) / 2 + max({high}) / 2), min({low})), max({high}))"""
 """A mean that lies within its readings even where their sum does not fit a float."""
 
 _RAW_MEAN = FINITE_MEAN.format(mean="avg(value)", low="value", high="value")
 _BUCKETS = f"""
+    {_SPANS}
     SELECT g.bucket, g.count, g.low, g.mean, g.high, r.value
     FROM (
         SELECT (time - :origin) / :width AS bucket, count(*) AS count, min(value) AS low, {_RAW_MEAN} AS mean,
             max(value) AS high, max(time) AS last
-        FROM readings WHERE series = :series AND time >= :start AND time < :end GROUP BY 1
-    ) g JOIN readings r ON r.series = :series AND r.time = g.last
+        {_ROWS} WHERE :first <= :last GROUP BY 1
+    ) g JOIN readings r ON r.span = g.last / {SPAN} AND r.series = :series AND r.time = g.last
     ORDER BY g.bucket
 """  # noqa: S608  (no value is put in)
 _SUMMED_MEAN = FINITE_MEAN.format(mean="sum(mean * count) / sum(count)", low="low", high="high")
@@ -64,7 +80,7 @@ _BEFORE = """
 
 
 def latest(connection: sqlite3.Connection, community: str) -> list[Latest]:
-    """One look into the key for each series of the community, however many readings it has."""
+    """A few looks into the key for each series of the community, however many readings it has."""
     return [Latest(*row) for row in connection.execute(LATEST, (community,))]
 
 
@@ -76,7 +92,8 @@ def series_id(connection: sqlite3.Connection, community: str, device: str, quant
 
 def raw(connection: sqlite3.Connection, series: int, start: int, end: int, limit: int) -> list[Point]:
     """The readings of a series as they came."""
-    return [Point(*row) for row in connection.execute(_RAW, (series, start, end, limit))]
+    facts = {"series": series, "start": start, "end": end, "limit": limit, **_spans(connection, start, end)}
+    return [Point(*row) for row in connection.execute(_RAW, facts)]
 
 
 def buckets(
@@ -89,9 +106,18 @@ def buckets(
     found = []
     for stretch in stretches:
         facts = {"series": series, "origin": start, "width": width, "start": stretch.start, "end": stretch.end}
+        facts |= {} if stretch.summed else _spans(connection, stretch.start, stretch.end)
         source = _SOURCES[resolution if stretch.summed else Resolution.RAW]
         found += [Bucket(start + number * width, *values) for number, *values in connection.execute(source, facts)]
     return merged(found)
+
+
+def _spans(connection: sqlite3.Connection, start: int, end: int) -> dict[str, int]:
+    """The first and the last span in which [start, end) can have rows; first > last if none can."""
+    oldest, newest = connection.execute(_EXTENT).fetchone()
+    if oldest is None:
+        return {"first": 1, "last": 0}
+    return {"first": max(start // SPAN, oldest), "last": min((end - 1) // SPAN, newest)}
 
 
 def horizon(connection: sqlite3.Connection, rows: RowClass) -> int:

@@ -12,12 +12,15 @@ from operator import itemgetter
 
 import orjson
 
+from linli.adapters.readings_schema import SPAN
 from linli.model import LaneKey, Readings, Received, Tally, TallyKey
 from linli.rollups import DueMarks
 
 _SERIES_ID = "SELECT id FROM series WHERE community = ? AND device = ? AND quantity = ?"
 _LANE_ID = "SELECT id FROM lanes WHERE community = ? AND gateway = ? AND bootid = ? AND lane = ?"
-_PUT_READING = "INSERT OR REPLACE INTO readings (series, time, value, unit, received_at) VALUES (?, ?, ?, ?, ?)"
+_PUT_READING = (
+    "INSERT OR REPLACE INTO readings (span, series, time, value, unit, received_at) VALUES (?, ?, ?, ?, ?, ?)"
+)
 _PUT_EVENT = (
     "INSERT OR REPLACE INTO events (lane, sequence, community, device, type, time, received_at, time_source, historic,"
     " late, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -30,7 +33,7 @@ _MARK_DUE = (
 _MAX_SERIES = 1_000_000
 
 _Row = tuple[object, ...]
-_by_key = itemgetter(0, 1)
+_by_key = itemgetter(0, 1, 2)
 
 
 class RowWriter:
@@ -84,7 +87,9 @@ class RowWriter:
             known = self._number(connection, received.message.community, readings.names)
             numbers = [known[name] for name in readings.names]
         marks += self.due.touch(numbers, readings.times, readings.earliest, readings.latest)
-        rows += zip(numbers, readings.times, readings.values, readings.units, repeat(received.received_at))
+        first = readings.earliest // SPAN
+        spans = repeat(first) if readings.latest // SPAN == first else [time // SPAN for time in readings.times]
+        rows += zip(spans, numbers, readings.times, readings.values, readings.units, repeat(received.received_at))
 
     def _event_row(self, connection: sqlite3.Connection, received: Received) -> _Row:
         message = received.message
