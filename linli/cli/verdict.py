@@ -117,14 +117,17 @@ def _dead(seen: Situation, service: str, name: str, report: WorkerReport | None)
     part, effect, how = part_name(name), _NEEDED_FOR[service], _how(seen, report)
     urgency = Urgency.BLIND if service in ("rules", "api") else Urgency.HELD_UP
     urgency = Urgency.FAULT if service == "simulator" else urgency
-    log = f"{seen.folder}/logs/{service}.log"
-    again = Text("linli up 会自动重启它；", "linli up starts it again by itself; ")
+    log = f"{seen.folder}/logs/{name}.log"
+    todo = Text(f"linli up 会自动重启它；原因见 {log}", f"linli up starts it again by itself; why is in {log}")
     if seen.holder is None:
-        again = Text(f"重新启动它的服务（python -m {service}）；", f"start its service again (python -m {service}); ")
+        todo = Text(
+            f"重新启动它的服务（python -m {service}）；原因见其日志",
+            f"start its service again (python -m {service}); its log says why",
+        )
     return Trouble(
         urgency,
         Text(f"{part.zh}{how.zh}：{effect.zh}", f"{part.en} {how.en}: {effect.en}"),
-        Text(f"{again.zh}原因见 {log}", f"{again.en}why is in {log}"),
+        todo,
     )
 
 
@@ -162,8 +165,8 @@ def _broker(seen: Situation) -> Iterator[Trouble]:
     todo = Text("启动它；网关和服务会自行重连", "start it; agents and services connect again by themselves")
     if seen.holder is not None:
         todo = Text(
-            f"linli up 会自动重启它；若不恢复，看 {seen.folder}/logs/broker.log",
-            f"linli up starts it again by itself; if it does not come back, see {seen.folder}/logs/broker.log",
+            f"linli up 会自动重启它；若不恢复，看 {seen.folder}/logs 里它的日志",
+            f"linli up starts it again by itself; if it does not come back, see its log in {seen.folder}/logs",
         )
     yield Trouble(
         Urgency.BLIND,
