@@ -116,7 +116,8 @@ class CommandDesk:
                     "there is no connection to the broker: the command was not sent, and will not be sent later",
                 )
             )
-        return self._commands.apply(asked.id, CommandEvent.SENT, self._clock.now()) or asked
+        sent = self._commands.apply(asked.id, CommandEvent.SENT, self._clock.now())
+        return sent or self._commands.get(asked.id) or asked  # the answer may have been quicker
 
     def _asked(self, actor: str, device: Device, name: str, arguments: dict[str, int], reason: str) -> StoredCommand:
         now = self._clock.now()

@@ -36,8 +36,8 @@ class CommandKind:
     event: str | None = None
 
 
-_OPEN_FOR = Argument(Text("秒数", "seconds"), 1, 60, 5)
-_SOUND_FOR = Argument(Text("秒数", "seconds"), 1, 600, 60)
+_OPEN_FOR = Argument(Text("秒数", "Seconds"), 1, 60, 5)
+_SOUND_FOR = Argument(Text("秒数", "Seconds"), 1, 600, 60)
 
 COMMANDS: Mapping[str, Mapping[str, CommandKind]] = {
     "door": {

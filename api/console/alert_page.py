@@ -9,6 +9,7 @@ from nicegui import Client, ui
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.console import texts
+from api.console.commands_panel import CommandPanel, Controls, read_controls
 from api.console.consoles import Console, Consoles
 from api.console.dialogs import ActDialog, acknowledging, closing
 from api.console.layout import MAX_KNOWN, Node, back_link, frame, grade, known_alerts
@@ -36,22 +37,24 @@ def add(services: Services, consoles: Consoles) -> None:
         console = consoles.open(client, visit)
         views = await asyncio.to_thread(services.alerts, visit.person, open_only=True, limit=MAX_KNOWN)
         detail = await asyncio.to_thread(_read, services, visit, alert_id)
+        devices, controls = await asyncio.to_thread(_controls, services, visit, detail)
         title = texts.ALERTS if detail is None else detail.view.alert.title
         with frame(services, console, title=title, known=known_alerts(views), active="/"):
             back_link(texts.BACK_TO_ALERTS, visit.language, "/")
             if detail is None:
                 Node("div", texts.NO_SUCH_ALERT.of(visit.language), "panel")
             else:
-                _AlertPage(services, console, detail)
+                _AlertPage(services, console, detail, CommandPanel(services, visit, devices, controls))
         return None
 
 
 class _AlertPage:
     """The alert's panels, drawn again when something happens to it."""
 
-    def __init__(self, services: Services, console: Console, detail: AlertDetail) -> None:
+    def __init__(self, services: Services, console: Console, detail: AlertDetail, commands: CommandPanel) -> None:
         self._services = services
         self._visit = console.visit
+        self._commands = commands
         self._alert_id = detail.view.alert.id
         self._acknowledge = ActDialog(services, self._visit, acknowledging(services))
         self._close = ActDialog(services, self._visit, closing(services))
@@ -78,6 +81,7 @@ class _AlertPage:
                 with Node("div", classes="stack"):
                     _why(detail, language)
                     _advice(detail, language)
+                    self._commands.draw()
                     _evidence(detail, self._visit)
                 with Node("div", classes="stack"):
                     _facts(detail, self._visit, clock)
@@ -104,6 +108,15 @@ def _read(services: Services, visit: Visit, alert_id: str) -> AlertDetail | None
         return services.alert(person_now(services, visit), alert_id)
     except NotFound:
         return None
+
+
+def _controls(services: Services, visit: Visit, detail: AlertDetail | None) -> tuple[list[str], Controls]:
+    """The devices that one may want to tell something because of this alert, and what there is to tell them."""
+    if detail is None:
+        return [], Controls((), ())
+    alert = detail.view.alert
+    devices = services.commands.near(alert.community, alert.subject, alert.place)
+    return devices, read_controls(services, visit, devices)
 
 
 def _why(detail: AlertDetail, language: str) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api.console import texts
 from api.console.chart import chart_options
+from api.console.commands_panel import CommandPanel, Controls, read_controls
 from api.console.consoles import Console, Consoles
 from api.console.facilities_page import reason_lines, state_line
 from api.console.layout import MAX_KNOWN, Node, back_link, frame, known_alerts
@@ -40,13 +41,15 @@ def add(services: Services, consoles: Consoles) -> None:
         console = consoles.open(client, visit)
         views = await asyncio.to_thread(services.alerts, visit.person, open_only=True, limit=MAX_KNOWN)
         detail = await asyncio.to_thread(_read, services, visit, facility_id)
+        devices = [] if detail is None else [device.id for device in detail.devices]
+        controls = await asyncio.to_thread(read_controls, services, visit, devices) if devices else Controls((), ())
         title = texts.FACILITIES if detail is None else detail.view.name
         with frame(services, console, title=title, known=known_alerts(views), active="/facilities"):
             back_link(texts.BACK_TO_FACILITIES, visit.language, "/facilities")
             if detail is None:
                 Node("div", texts.NO_SUCH_FACILITY.of(visit.language), "panel")
             else:
-                page = _FacilityPage(services, console, detail)
+                page = _FacilityPage(services, console, detail, CommandPanel(services, visit, devices, controls))
                 await page.show_chart()
         return None
 
@@ -54,7 +57,7 @@ def add(services: Services, consoles: Consoles) -> None:
 class _FacilityPage:
     """Head, values and chart. Values are written in place as they change; the list is drawn again if a series is new."""
 
-    def __init__(self, services: Services, console: Console, detail: FacilityDetail) -> None:
+    def __init__(self, services: Services, console: Console, detail: FacilityDetail, commands: CommandPanel) -> None:
         self._services = services
         self._visit = console.visit
         self._detail = detail
@@ -66,6 +69,7 @@ class _FacilityPage:
             with Node("section", classes="panel"):
                 Node("h2", texts.LATEST_VALUES.of(language))
                 self._values = Node("div", classes="values", data_test="values")
+            commands.draw()
             with Node("section", classes="panel"):
                 self._chart_title = Node("h2", texts.LAST_24_HOURS.of(language))
                 self._chart = ui.echart({}, renderer="svg").classes("chart")

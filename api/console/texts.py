@@ -103,6 +103,18 @@ NO_READINGS = Text("这段时间没有读数", "No readings in this time")
 MEAN = Text("平均", "Mean")
 RANGE = Text("最小至最大", "Minimum to maximum")
 
+# --- commands -------------------------------------------------------------------------------------------------------
+
+CONTROLS = Text("操作", "Controls")
+RECENT_COMMANDS = Text("最近的操作", "What was done lately")
+NEVER_COMMANDED = Text("还没有操作过", "Nothing was done yet")
+COMMAND_HELP = Text("操作人、时间、原因和结果都会留下记录。", "Who did it, when, why and how it ended is kept.")
+COMMAND_REASON = Text("原因（必填）", "Reason (required)")
+COMMAND_REASON_OPTIONAL = Text("原因（可不填）", "Reason (optional)")
+COMMAND_REASON_MISSING = Text("请填写原因", "Please give a reason")
+BOUNDS = Text("{name}（{least} 到 {most}，到时自动恢复）", "{name} ({least} to {most}), then it ends by itself")
+NO_NUMBER = Text("请填写整数", "Please give a whole number")
+
 # --- live feed, sound, health ---------------------------------------------------------------------------------------
 
 CONNECTION_LOST = Text(

@@ -10,6 +10,7 @@ from api.app import build_app
 from api.console import mount
 from api.services import Services, build_services
 from linli.clock import SystemClock
+from linli.commands import Reply, ReplyState, decode_command, encode_reply
 from linli.db.database import Database, open_database
 from linli.db.workers import WorkerReport, report
 from linli.i18n import Text
@@ -24,7 +25,10 @@ def main() -> None:
     clock, store = SystemClock(), MemoryStore()
     database = open_database(f"sqlite:///{data / 'linli.db'}")
     world.fill(store, clock.now())
-    services = build_services(load_settings(data=data, language="zh"), database, store, clock, FakeBroker().client())
+    broker = FakeBroker()
+    _gateway(broker, clock)
+    settings = load_settings(data=data, language="zh")
+    services = build_services(settings, database, store, clock, broker.client(), broker.client())
     hand = world.Hand(database, clock)
     if "--evening" in sys.argv:
         world.evening(hand, clock.now(), services.people.get("guard").id)
@@ -37,6 +41,23 @@ def main() -> None:
         thread.start()
     uvicorn.run(build_app(services, mount), host="127.0.0.1", port=port, log_level="warning")
     stop.set()
+
+
+def _gateway(broker: FakeBroker, clock: SystemClock) -> None:
+    """A gateway in memory: it opens every door but one, which is stuck; and one more of which nothing is ever heard."""
+    client = broker.client()
+
+    def came(topic: str, payload: bytes, _retained: bool) -> None:
+        command = decode_command(payload)
+        if command.device == world.DEAF_DOOR:
+            return
+        stuck = command.device == world.STUCK_DOOR
+        state, reason = (ReplyState.REFUSED, "device_busy") if stuck else (ReplyState.DONE, "")
+        reply = encode_reply(Reply(command.id, state, reason, "", clock.now()))
+        client.publish(topic.replace("/command", "/reply"), reply, 1)
+
+    client.subscribe(["linli/v1/+/gateway/+/command"], 1)
+    client.start(came, lambda: None, lambda _reason: None)
 
 
 def _act(hand: world.Hand, services: Services, stop: threading.Event) -> None:

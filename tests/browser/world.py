@@ -42,6 +42,7 @@ from simulators.compound import COMMUNITY, GATEWAY, demo_registry
 PASSWORD = "lakeview-night-shift"
 EVIL = '<img src=x onerror="window.hacked=1">'
 EVIL_DEVICE = "c001-cam-12"
+STUCK_DOOR, DEAF_DOOR = "c001-door-06", "c001-door-07"
 SILENT_DEVICES = ("c001-b3-lift-2", "c001-garage-air-2")
 
 _CURVES: dict[str, tuple[tuple[str, float, float], ...]] = {
