@@ -51,7 +51,7 @@ class _Record(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     u: str | None = None
 
 
-class _Envelope(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+class _Envelope(msgspec.Struct, forbid_unknown_fields=True, gc=False, kw_only=True):
     specversion: str
     id: str
     source: str
@@ -64,13 +64,24 @@ class _Envelope(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     timesource: str
     datacontenttype: str
     oldest: str
-    data: msgspec.Raw
     historic: bool | msgspec.UnsetType = msgspec.UNSET
 
 
-_KEYS = len(_Envelope.__struct_fields__) - 1
-_read_envelope = msgspec.json.Decoder(_Envelope).decode
-_read_records = msgspec.json.Decoder(list[_Record]).decode
+class _Event(_Envelope, forbid_unknown_fields=True, gc=False, kw_only=True):
+    data: msgspec.Raw
+
+
+class _Packet(_Envelope, forbid_unknown_fields=True, gc=False, kw_only=True):
+    data: list[_Record]
+
+
+_KEYS = len(_Event.__struct_fields__) - 1
+_read_event = msgspec.json.Decoder(_Event).decode
+_read_packet = msgspec.json.Decoder(_Packet).decode
+_PACKET_TYPE = f'"type":"{READINGS_TYPE}"'.encode()
+_TYPE_WITHIN = 512
+"""An agent writes the type early; where it is later, the message is read the slow way."""
+
 _names: set[str] = set()
 _units: set[str | None] = {None}
 
@@ -83,7 +94,8 @@ def decode(topic: topics.GatewayTopic, payload: bytes, max_readings: int) -> Mes
     if b"\\" in payload:
         return None
     try:
-        envelope = _read_envelope(payload)
+        packed = payload.find(_PACKET_TYPE, 0, _TYPE_WITHIN) >= 0
+        envelope: _Packet | _Event = _read_packet(payload) if packed else _read_event(payload)
         times = _time(envelope.time), _time(envelope.agenttime)
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError):
         return None
@@ -91,7 +103,7 @@ def decode(topic: topics.GatewayTopic, payload: bytes, max_readings: int) -> Mes
     sequence, oldest = envelope.sequence, envelope.oldest
     if not (
         envelope.specversion == "1.0"
-        and envelope.source == _source(topic)
+        and envelope.source == f"{topics.ROOT}/{topic.community}/gateway/{topic.gateway}"
         and envelope.id
         and ":" not in envelope.id
         and ":" not in envelope.datacontenttype
@@ -103,11 +115,12 @@ def decode(topic: topics.GatewayTopic, payload: bytes, max_readings: int) -> Mes
         and is_id(envelope.bootid)
         and is_id(envelope.subject)
         and is_type(envelope.type)
+        and packed == (envelope.type == READINGS_TYPE)
     ):
         return None
     data: dict[str, JsonValue] = {}
     readings: Readings | tuple[()] = ()
-    if envelope.type == READINGS_TYPE:
+    if isinstance(envelope, _Packet):
         colons = envelope.time.count(":") + envelope.agenttime.count(":")
         found = _readings(envelope.data, payload.count(b":") - colons - keys, max_readings)
         if found is None:
@@ -139,11 +152,7 @@ def decode(topic: topics.GatewayTopic, payload: bytes, max_readings: int) -> Mes
 _LANES = {topics.Leaf.URGENT: Lane.URGENT, topics.Leaf.BULK: Lane.BULK}
 
 
-def _readings(raw: msgspec.Raw, keys: int, most: int) -> Readings | None:
-    try:
-        records = _read_records(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
+def _readings(records: list[_Record], keys: int, most: int) -> Readings | None:
     if not 0 < len(records) <= most:
         return None
     names = [record.n for record in records]
@@ -213,8 +222,3 @@ def _time(text: str) -> int:
 @lru_cache(10_000)
 def _second(text: str) -> int:
     return parse_time(text + "Z")
-
-
-@lru_cache(10_000)
-def _source(topic: topics.GatewayTopic) -> str:
-    return f"{topics.ROOT}/{topic.community}/gateway/{topic.gateway}"
