@@ -11,6 +11,7 @@ from api.metrics import CONTENT_TYPE, Metrics
 from api.scope import Operation, demand, may
 from api.services import MAX_LIMIT, MAX_POINTS, Services
 from api.stream import events
+from linli.charts import Shape
 from linli.db.people import SESSION_FOR, Person
 from linli.errors import NotSignedIn, TooMany
 from linli.i18n import Text
@@ -173,18 +174,26 @@ def _add_registry(router: APIRouter, services: Services, Signed: Any) -> None:
 def _add_store(router: APIRouter, services: Services, Signed: Any) -> None:
     @router.get("/readings", response_model=list[bodies.BucketBody])
     def readings(
+        response: Response,
         person: Signed,
         device: Id,
         quantity: Id,
         start: Annotated[When, Query(alias="from")],
         end: Annotated[When, Query(alias="to")],
         points: Annotated[int, Query(ge=1, le=MAX_POINTS, description="At most this many buckets")] = 300,
+        downsample: Annotated[
+            Shape,
+            Query(description="Equal buckets; the rows that keep the line's look (LTTB); or the first raw rows"),
+        ] = Shape.MINMAXMEAN,
     ) -> Any:
-        """A series in [from, to), downsampled."""
-        return services.readings(person, device, quantity, start, end, points)
+        """A series in [from, to), downsampled. The header `Linli-Resolution` says what it was read from: raw, 1m, 1h."""
+        found = services.chart(person, device, quantity, start, end, points, downsample)
+        response.headers["Linli-Resolution"] = found.resolution.value
+        return found.buckets
 
     @router.get("/events", response_model=list[bodies.EventBody])
     def stored_events(
+        response: Response,
         person: Signed,
         start: Annotated[When, Query(alias="from")],
         end: Annotated[When, Query(alias="to")],
@@ -192,9 +201,16 @@ def _add_store(router: APIRouter, services: Services, Signed: Any) -> None:
         kind: Annotated[list[str], Query(alias="type", max_length=50)] = [],  # noqa: B006
         device: Id | None = None,
         limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = 100,
+        cursor: Annotated[str | None, Query(max_length=200, description="The Linli-Next of the page before")] = None,
     ) -> Any:
-        """Discrete events in [from, to), newest first."""
-        return services.events(person, start, end, community=community, types=kind, device=device, limit=limit)
+        """Discrete events in [from, to), newest first. Where there may be more, the header `Linli-Next` is the `cursor` of
+        the next page."""
+        page = services.events(
+            person, start, end, community=community, types=kind, device=device, limit=limit, cursor=cursor
+        )
+        if page.following is not None:
+            response.headers["Linli-Next"] = page.following
+        return page.events
 
     @router.get("/stream", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
     async def stream(request: Request, person: Signed) -> StreamingResponse:

@@ -17,16 +17,17 @@ from api.facilities import FacilityReader
 from api.live import AlertHub
 from api.platform import own_troubles, read_health
 from api.scope import Operation, demand
-from api.stored import StoreReader
+from api.stored import StoreReader, read_cursor, write_cursor
 from api.views import (
     AlertDetail,
     AlertView,
     DeviceView,
-    EventView,
+    EventPage,
     FacilityDetail,
     FacilityView,
     HealthView,
 )
+from linli.charts import Chart, Series, Shape
 from linli.clock import DAY, Clock
 from linli.db.alerts import OUTCOME_DONE, SqlAlerts
 from linli.db.commands import SqlCommands
@@ -182,7 +183,13 @@ class Services:
     def readings(
         self, person: Person, device: str, quantity: str, start: int, end: int, max_points: int = 300
     ) -> list[Bucket]:
-        """The series in [start, end), oldest first, in at most `max_points` equal buckets; empty ones left out.
+        """The series in [start, end), oldest first, in at most `max_points` equal buckets; empty ones left out."""
+        return self.chart(person, device, quantity, start, end, max_points, Shape.MINMAXMEAN).buckets
+
+    def chart(
+        self, person: Person, device: str, quantity: str, start: int, end: int, max_points: int, shape: Shape
+    ) -> Chart:
+        """The series in [start, end), oldest first, in at most `max_points`, and what it was read from.
 
         NotFound for a device outside the scope, Refused for a range that is empty or over a year, StoreError.
         """
@@ -192,7 +199,8 @@ class Services:
             raise _no_such(Text("设备", "device"), device)
         _check_range(start, end)
         points = max(1, min(max_points, MAX_POINTS))
-        return self._store.readings(found.community, device, quantity, start, end, points)
+        series = Series(found.community, device, quantity, start, end)
+        return self._store.chart(series, points, shape, self.settings.retention)
 
     def events(
         self,
@@ -204,8 +212,13 @@ class Services:
         types: Sequence[str] = (),
         device: str | None = None,
         limit: int = 100,
-    ) -> list[EventView]:
-        """Discrete events in [start, end) within the scope, newest first. Errors as for `readings`."""
+        cursor: str | None = None,
+    ) -> EventPage:
+        """Discrete events in [start, end) within the scope, newest first. Errors as for `readings`.
+
+        `cursor`: the `following` of the page before; Refused if it is none.
+        """
+        before = None if cursor is None else read_cursor(cursor)
         wanted, names = self._wanted(person, community)
         _check_range(start, end)
         if device is not None:
@@ -217,10 +230,12 @@ class Services:
         events = [
             event
             for place in wanted
-            for event in self._store.events(place, start, end, types=types, device=device, limit=limit)
+            for event in self._store.events(place, start, end, types=types, device=device, limit=limit, before=before)
         ]
-        events.sort(key=lambda event: (event.time, event.sequence), reverse=True)
-        return [names.event(event) for event in events[:limit]]
+        events.sort(key=lambda event: event.key, reverse=True)
+        page = events[:limit]
+        following = write_cursor(page[-1].key) if len(page) == limit else None
+        return EventPage([names.event(event) for event in page], following)
 
     # --- the platform ---------------------------------------------------------------------------------------------
 

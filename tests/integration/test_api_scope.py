@@ -46,6 +46,8 @@ def values(world: World, community: str) -> dict[str, str]:
         "open": "false",
         "limit": "50",
         "points": "10",
+        "downsample": "minmaxmean",
+        "cursor": "1700000000000000.1.gw.b1.urgent",
     }
 
 

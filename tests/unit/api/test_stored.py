@@ -5,12 +5,16 @@ import threading
 import pytest
 
 from api import stored
-from api.stored import MAX_AT_ONCE, REST_S, StoreReader
-from linli.errors import StoreUnavailable
+from api.stored import MAX_AT_ONCE, REST_S, StoreReader, read_cursor, write_cursor
+from linli.charts import Series, Shape
+from linli.errors import Refused, StoreUnavailable
 from linli.i18n import Text
-from linli.ports import Bucket, Latest
+from linli.ports import Bucket, EventKey, Latest, Resolution
+from linli.retention import FOR_EVER
 from linli.testing import ManualClock, MemoryStore
 from tests.support import eventually
+
+SERIES = Series("c001", "d1", "temperature", 0, 1)
 
 
 class SlowStore(MemoryStore):
@@ -31,7 +35,14 @@ class SlowStore(MemoryStore):
         return [Latest("d1", "temperature", self.asked, 1.0, None, 0), Latest("d2", "temperature", 0, 1.0, None, 0)]
 
     def readings(
-        self, community: str, device: str, quantity: str, start: int, end: int, max_points: int
+        self,
+        community: str,
+        device: str,
+        quantity: str,
+        start: int,
+        end: int,
+        max_points: int,
+        resolution: Resolution = Resolution.RAW,
     ) -> list[Bucket]:
         self.asked += 1
         assert self.go.wait(10)
@@ -99,15 +110,23 @@ def test_only_so_many_ask_at_once(reader: StoreReader, store: SlowStore, monkeyp
     monkeypatch.setattr(stored, "WAIT_S", 0.05)
     store.go.clear()
     threads = [
-        threading.Thread(target=reader.readings, args=("c001", "d1", "temperature", 0, 1, 1))
-        for _ in range(MAX_AT_ONCE)
+        threading.Thread(target=reader.chart, args=(SERIES, 1, Shape.MINMAXMEAN, FOR_EVER)) for _ in range(MAX_AT_ONCE)
     ]
     for thread in threads:
         thread.start()
     eventually(lambda: store.asked == MAX_AT_ONCE)
     with pytest.raises(StoreUnavailable):
-        reader.readings("c001", "d1", "temperature", 0, 1, 1)
+        reader.chart(SERIES, 1, Shape.MINMAXMEAN, FOR_EVER)
     store.go.set()
     for thread in threads:
         thread.join(10)
-    assert reader.readings("c001", "d1", "temperature", 0, 1, 1) == []
+    assert reader.chart(SERIES, 1, Shape.MINMAXMEAN, FOR_EVER).buckets == []
+
+
+def test_a_cursor_reads_back_and_no_other_text_is_one() -> None:
+    """It goes into a URL and comes from one."""
+    key = EventKey(1_700_000_000_000_000, 2**63 - 1, "gw-1_a", "b01", "urgent")
+    assert read_cursor(write_cursor(key)) == key
+    for text in ("", "1", "1.2.gw.b", "1.2.gw.b.urgent.x", "1.2.gw.b.urgent\n", "-1.2.gw.b.bulk", "1.2.' OR 1.b.bulk"):
+        with pytest.raises(Refused):
+            read_cursor(text)
