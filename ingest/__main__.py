@@ -50,7 +50,7 @@ def _run(name: str, settings: Settings, stop: threading.Event) -> int:
     )
     limits = Limits.of_years(settings.max_clock_error_years)
     replayer = Replayer(letters, store, outside.registry, limits, clock, settings.deadletters_days, outside.shard)
-    chores = Chores(SqlHeartbeats(database), replayer)
+    chores = Chores(SqlHeartbeats(database), replayer, clock)
     worker = Worker(outside, limits, late_after(settings.late_s), settings.qos, chores=chores)
     shard = outside.shard
     upkeep = Upkeep(store, clock, settings.retention, shard.covers, thins=shard.number == 0)

@@ -11,8 +11,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ingest.pipeline import Taken
 from ingest.replay import Replayer
+from linli.clock import DAY, Clock
 from linli.db.heartbeats import Heartbeat
 from linli.model import HEARTBEAT_TYPE, Lane
+
+KEPT_DAYS = 400
+"""Days for which the counts of agents and rules are kept: a year can be compared with the one before."""
 
 _log = logging.getLogger(__name__)
 
@@ -23,14 +27,19 @@ class Heartbeats(Protocol):
     def save(self, heartbeats: Sequence[Heartbeat]) -> None:
         """Keep the newest of each gateway, and what it counted."""
 
+    def forget_before(self, day: int) -> None:
+        """Delete what agents and rules counted for days before `day` (days since 1970)."""
+
 
 class Chores:
     """`heard` what was taken, `step` once a second. The newest heartbeat of each lane is enough: what agents count is
     cumulative."""
 
-    def __init__(self, heartbeats: Heartbeats, replayer: Replayer) -> None:
+    def __init__(self, heartbeats: Heartbeats, replayer: Replayer, clock: Clock) -> None:
         self._heartbeats = heartbeats
         self._replayer = replayer
+        self._clock = clock
+        self._forgotten = 0
         self._beats: dict[tuple[str, str, Lane], Heartbeat] = {}
 
     def heard(self, taken: Iterable[Taken]) -> None:
@@ -45,13 +54,20 @@ class Chores:
 
     def step(self) -> bool:
         """Do what there is to do; whether there is more to be done at once. Never raises for a database that fails."""
-        if self._beats:
-            try:
-                self._heartbeats.save(list(self._beats.values()))
-                self._beats.clear()
-            except SQLAlchemyError as error:
-                _log.warning("heartbeats cannot be kept now: %s", str(error).partition("\n")[0][:300])
+        try:
+            self._keep()
+        except SQLAlchemyError as error:
+            _log.warning("heartbeats cannot be kept now: %s", str(error).partition("\n")[0][:300])
         return self._replayer.step()
+
+    def _keep(self) -> None:
+        if self._beats:
+            self._heartbeats.save(list(self._beats.values()))
+            self._beats.clear()
+        today = self._clock.now() // DAY
+        if self._forgotten != today:
+            self._heartbeats.forget_before(today - KEPT_DAYS)
+            self._forgotten = today
 
     def counters(self) -> dict[str, float]:
         """For health: letters replayed, and deleted for their age."""

@@ -15,7 +15,7 @@ from linli.cli.ports import is_open
 from linli.cli.situation import Damage, DatabaseFault, GatewayFacts, LetterFacts, Situation, StoreFacts
 from linli.clock import DAY, HOUR
 from linli.datafolder import DataFolder
-from linli.db import migrate
+from linli.db import schema
 from linli.db.alerts import SqlAlerts
 from linli.db.database import Database, open_database
 from linli.db.deadletters import Choice, SqlDeadLetters
@@ -28,6 +28,8 @@ from linli.model import Severity
 from linli.settings import Settings
 
 _PATIENCE_S = 2.0
+
+_REVISIONS = Path(schema.__file__).parent / "migrations" / "versions"
 
 _Known = tuple[list[WorkerReport], list[GatewayFacts], dict[Severity, int], LetterFacts]
 _NOTHING: _Known = ([], [], {}, LetterFacts())
@@ -112,7 +114,7 @@ def _database(settings: Settings, now: int) -> tuple[DatabaseFault | None, _Know
 
 def _wrong_version(database: Database) -> DatabaseFault | None:
     """Of a newer or older Linli. Alembic itself would take as long to import as all else takes."""
-    known = {file.name.partition("_")[0] for file in (migrate.MIGRATIONS / "versions").glob("[0-9]*.py")}
+    known = {file.name.partition("_")[0] for file in _REVISIONS.glob("[0-9]*.py")}
     with database.read() as connection:
         revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
     if revision not in known:

@@ -1,6 +1,6 @@
 """How `linli status` looks: one screen of 80 columns, what is wrong at its top. No I/O."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from zoneinfo import ZoneInfo
 
 from rich.cells import cell_len, set_cell_size
@@ -141,7 +141,7 @@ class StatusView:
             waits = waiting_for(self._seen.gateways, consumer)
             said = self._t(
                 f"条消息在网关：紧急 {waits[Lane.URGENT]}、批量 {waits[Lane.BULK]}",
-                f"messages at the agents: urgent {waits[Lane.URGENT]}, bulk {waits[Lane.BULK]}",
+                f"urgent {waits[Lane.URGENT]}, bulk {waits[Lane.BULK]} at the agents",
             )
             most = max(self._seen.gateways, key=lambda each: sum(each.waiting(consumer).values()), default=None)
             if most is not None and (held := sum(most.waiting(consumer).values())):
@@ -156,17 +156,20 @@ class StatusView:
 
     def _letters(self) -> Iterator[Line]:
         letters = self._seen.letters
-        kept = sum(letters.kept.values())
-        most = sorted(letters.kept.items(), key=lambda item: -item[1])
+        new = sum(letters.last_hour.values())
+        listed = self._reasons(letters.last_hour or letters.kept)
+        if new:
+            listed = self._t(f"近一小时 {new}：{listed}", f"{new} in the last hour: {listed}")
+        if letters.waiting:
+            listed = self._t(f"待重放 {letters.waiting}；{listed}", f"{letters.waiting} to be replayed; {listed}")
+        yield self._row(self._t("死信", "dead letters"), str(sum(letters.kept.values())), listed, well=not new)
+
+    def _reasons(self, counts: Mapping[str, int]) -> str:
+        most = sorted(counts.items(), key=lambda item: -item[1])
         parts = [f"{reason} {count}" for reason, count in most[:_SHOWN_REASONS]]
         if len(most) > _SHOWN_REASONS:
             parts.append(self._t(f"另 {len(most) - _SHOWN_REASONS} 种", f"{len(most) - _SHOWN_REASONS} more reasons"))
-        new = sum(letters.last_hour.values())
-        if new:
-            parts.insert(0, self._t(f"近一小时 {new}", f"{new} in the last hour"))
-        if letters.waiting:
-            parts.insert(0, self._t(f"待重放 {letters.waiting}", f"{letters.waiting} to be replayed"))
-        yield self._row(self._t("死信", "dead letters"), str(kept), ", ".join(parts), well=not new)
+        return ", ".join(parts)
 
     # --- gateways ---------------------------------------------------------------------------------------------------
 
@@ -187,6 +190,7 @@ class StatusView:
         if not ill:
             said = self._t("全部正常", "all well") if seen.gateways else ""
         yield self._row(self._t("网关", "gateways"), str(len(seen.gateways)), said, well=not ill)
+        every = every or len(seen.gateways) <= _SHOWN_GATEWAYS
         shown = list(seen.gateways) if every else ill[:_SHOWN_GATEWAYS]
         if not shown:
             return

@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from linli.clock import MINUTE
 from linli.db import schema
 from linli.db.database import Database
+from linli.db.tallies import forget_days_before
 from linli.model import JsonValue, Lane, Message, TallyKey
 
 _EPOCH = date(1970, 1, 1)
@@ -140,6 +141,11 @@ class SqlHeartbeats:
             )
             for row in rows
         }
+
+    def forget_before(self, day: int) -> None:
+        """Delete what agents and rules counted for days before `day` (days since 1970)."""
+        with self._database.write() as connection:
+            forget_days_before(connection, day)
 
 
 def _newer(beat: Heartbeat, kept: Heartbeat | None) -> bool:

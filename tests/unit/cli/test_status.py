@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from linli.cli.app import app
 from linli.cli.lock import FolderLock
+from linli.cli.lookround import look_round
 from linli.cli.stack import prepare
 from linli.cli.status import say_status
 from linli.datafolder import DataFolder
@@ -125,6 +126,11 @@ def test_what_is_broken_is_told_and_hides_nothing_else(
     assert document["troubles"][0]["what"].keys() == {"zh", "en"}
     if isinstance(kept, sqlite3.Connection):
         kept.close()
+
+
+def test_a_fresh_database_is_of_this_version(settings: Settings) -> None:
+    """What the migrations make is what status takes for right: the newest revision is that of the highest number."""
+    assert look_round(settings).database is None
 
 
 def test_a_folder_without_anything_is_an_error(tmp_path: Path) -> None:

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from sqlalchemy.exc import OperationalError
 
-from ingest.chores import Chores
+from ingest.chores import KEPT_DAYS, Chores
 from ingest.pipeline import Taken
 from ingest.replay import Replayer
+from linli.clock import DAY
 from linli.db.deadletters import Choice, KeptLetter
 from linli.db.heartbeats import Heartbeat
 from linli.model import HEARTBEAT_TYPE, Lane, Received
@@ -20,12 +21,17 @@ class Beats:
     def __init__(self) -> None:
         self.failing = False
         self.saved: list[list[Heartbeat]] = []
+        self.forgotten: list[int] = []
 
     def save(self, heartbeats: Sequence[Heartbeat]) -> None:
         """Keep them, or fail as a database does."""
         if self.failing:
             raise OperationalError("x", None, Exception("locked"))
         self.saved.append(list(heartbeats))
+
+    def forget_before(self, day: int) -> None:
+        """Note it."""
+        self.forgotten.append(day)
 
 
 class NoLetters(MemoryDeadLetters):
@@ -48,8 +54,9 @@ def taken(sequence: int, kind: str = HEARTBEAT_TYPE, lane: Lane = Lane.BULK, **d
     return Taken(Received(message, NOW + sequence), arrival(message))
 
 
-def chores(beats: Beats) -> Chores:
-    return Chores(beats, Replayer(NoLetters(), MemoryStore(), registry(), LIMITS, ManualClock(NOW), 90))
+def chores(beats: Beats, clock: ManualClock | None = None) -> Chores:
+    clock = clock or ManualClock(NOW)
+    return Chores(beats, Replayer(NoLetters(), MemoryStore(), registry(), LIMITS, clock, 90), clock)
 
 
 def test_the_newest_of_each_lane_is_kept() -> None:
@@ -78,3 +85,14 @@ def test_what_cannot_be_kept_waits() -> None:
     worker.step()
     assert [[beat.queue_bulk for beat in saved] for saved in beats.saved] == [[2]]
     assert worker.counters() == {"replayed": 0, "purged": 0}
+
+
+def test_counts_of_long_ago_are_forgotten_once_a_day() -> None:
+    """Those of more than a year stay."""
+    beats, clock = Beats(), ManualClock(NOW)
+    worker = chores(beats, clock)
+    for hours in (0, 1, 24):
+        clock.advance(hours * 3600)
+        worker.step()
+    today = NOW // DAY
+    assert beats.forgotten == [today - KEPT_DAYS, today + 1 - KEPT_DAYS]
