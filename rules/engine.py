@@ -30,6 +30,7 @@ from linli.model import (
     Message,
     Readings,
 )
+from linli.platform import PLATFORM
 from rules.book import About, ActionDone, AlertBook, Record, Transition
 from rules.conditions import Seen, Sign, Signal, Watch
 from rules.evidence import evidence_data
@@ -38,6 +39,7 @@ from rules.lanes import LaneClock, Listening, sane
 from rules.model import MissingClause, Rule
 from rules.scope import Heard, Plan, Ref, Scope
 from rules.sentences import sentence, with_age, zone_of
+from rules.tallies import Tallies
 from rules.timers import Key, Timers
 
 HISTORIC_AFTER = DAY
@@ -76,16 +78,19 @@ class Engine:
         self.watches: dict[str, dict[Ref, Watch]] = {}
         self.book = AlertBook()
         self.timers: Timers[ClockName] = Timers()
+        self.tallies = Tallies()
         self.counters = Counters()
+        self._refusals = 0
         self._armed: set[LaneName] = set()
 
     def apply(self, entry: Input) -> list[Output]:
         """Everything that `entry` changes, in order."""
         match entry:
             case MessageIn(message, received_at):
-                outputs = self._message(message, received_at)
-            case PassedIn(lane, sequence):
+                outputs = self._message(message, received_at, entry.taken_at)
+            case PassedIn(lane, sequence, received_at):
                 self._take(lane, sequence)
+                self.tallies.count(lane, received_at, 0, 1)
                 outputs = []
             case ListenIn(now):
                 self.listening.begin(now)
@@ -110,13 +115,25 @@ class Engine:
 
     # --- messages ---------------------------------------------------------------------------------------------------
 
-    def _message(self, message: Message, received_at: int) -> list[Output]:
+    def _message(self, message: Message, received_at: int, taken_at: int | None) -> list[Output]:
         self.counters.messages += 1
-        self._take(key_of(message), message.sequence)
+        key = key_of(message)
+        self._take(key, message.sequence)
+        refused_before = self._refusals
+        outputs = self._judged(message, received_at)
+        if message.community != PLATFORM:
+            observations = len(message.readings) or 1
+            refused = observations if outputs is None else self._refusals - refused_before
+            when = message.agent_time if taken_at is None else taken_at
+            self.tallies.count(key, when, observations - refused, refused)
+        return outputs or []
+
+    def _judged(self, message: Message, received_at: int) -> list[Output] | None:
+        """What changes; None if the whole message is refused."""
         gateway = self.scope.registry.gateways.get(message.gateway)
         if gateway is None or gateway.community != message.community:
             self._refuse("unregistered_gateway")
-            return []
+            return None
         lane = (message.gateway, message.lane)
         agent_time = sane(message.agent_time, received_at)
         clock = self._advance_lane(lane, agent_time, received_at)
@@ -236,6 +253,7 @@ class Engine:
         return False
 
     def _refuse(self, reason: str) -> None:
+        self._refusals += 1
         self.counters.refused[reason] = self.counters.refused.get(reason, 0) + 1
 
     # --- watches ----------------------------------------------------------------------------------------------------

@@ -15,11 +15,13 @@ from rules.model import Rule
 
 @dataclass(frozen=True, slots=True)
 class MessageIn:
-    """A message that is next on its lane. `wire`: the topic and payload that it was read from, where it was."""
+    """A message that is next on its lane. `wire`: the topic and payload that it was read from, where it was. `taken_at`: when
+    the agent says that it took it, where that is not `message.agent_time` because no right clock can have said so."""
 
     message: Message
     received_at: int
     wire: tuple[str, bytes] | None = field(default=None, compare=False, repr=False)
+    taken_at: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +131,10 @@ _message_decoder = msgspec.json.Decoder(_MessageRecord)
 def encode_input(entry: Input) -> bytes:
     """The input as the journal keeps it."""
     match entry:
-        case MessageIn(_, received_at, (topic, payload)):
-            return b"W%d %b %b" % (received_at, topic.encode(), payload)
-        case MessageIn(message, received_at):
+        case MessageIn(message, received_at, wire):
+            if wire is not None:
+                topic, payload = wire
+                return b"W%d %b %b" % (received_at, topic.encode(), payload)
             record = _MessageRecord(received_at, *(getattr(message, name) for name in _MESSAGE_FIELDS))
             return b"M" + msgspec.json.encode(record)
         case PassedIn(lane, sequence, received_at):

@@ -37,6 +37,7 @@ def _part(engines: Sequence[Engine], shard: Shard) -> Engine:
         _take(made, engine, shard)
     for name in _in_turn([list(engine.book.closed) for engine in engines])[-REMEMBER_CLOSED:]:
         made.book.closed[name] = None
+    made.tallies.touch()
     made.follow_all()
     return made
 
@@ -49,6 +50,7 @@ def _take(made: Engine, engine: Engine, shard: Shard) -> None:
     made.lanes |= {name: clock for name, clock in engine.lanes.items() if shard.covers(home.get(name[0], ""))}
     devices = engine.scope.registry.devices
     made.watches |= {name: watches for name, watches in engine.watches.items() if shard.covers(devices[name].community)}
+    made.tallies.counts |= {key: tally for key, tally in engine.tallies.counts.items() if shard.covers(key.community)}
     for record in engine.book.open.values():
         if shard.covers(record.alert.community):
             made.book.put(record)

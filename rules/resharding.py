@@ -77,6 +77,7 @@ def _brought_up(
     for alerts, journal in journals:
         engine, waiting = bring_back(journal, alerts, rules)
         write(alerts, waiting.all)
+        alerts.save_tallies(engine.tallies.unwritten())
         engines.append(engine)
         position = max(position, journal.position)
         journal.close()

@@ -29,7 +29,9 @@ def bring_back(journal: Journal, alerts: SqlAlerts, rules: tuple[Rule, ...]) -> 
     waiting = Waiting()
     if journal.empty and written > 0:
         _log.warning("the journal is empty, the database is not")
-        journal.keep(Snapshot(written, 0, dump(Engine())))
+        fresh = Engine()
+        fresh.tallies.adopt(alerts.tallies())
+        journal.keep(Snapshot(written, 0, dump(fresh)))
     engine = _replay(journal, alerts, waiting, written)
     if journal.position < written:
         _catch_up(journal, alerts, engine, waiting, written)
@@ -64,6 +66,7 @@ def _catch_up(journal: Journal, alerts: SqlAlerts, engine: Engine, waiting: Wait
     if missing:
         _log.warning("writing %d open alerts that the database has not got", len(missing))
     alerts.restore(missing, written)
+    engine.tallies.adopt(alerts.tallies())
     journal.keep(Snapshot(written, waiting.told, dump(engine)))
 
 

@@ -5,7 +5,8 @@ from typing import Any
 import msgspec
 
 from linli.db.registry import RegistrySnapshot
-from linli.model import Condition, Lane, LaneKey
+from linli.db.tallies import RulesTally
+from linli.model import Condition, Lane, LaneKey, TallyKey
 from rules.book import Record
 from rules.conditions import Watch
 from rules.engine import Engine
@@ -14,7 +15,10 @@ from rules.lanes import LaneClock, Listening
 from rules.model import Rule
 from rules.scope import Scope
 
-VERSION = 1
+VERSION = 2
+"""2 has tallies. 1, without, is read too."""
+
+_READ_TOO = (1,)
 
 
 class BadState(ValueError):
@@ -30,6 +34,15 @@ class _Lane(msgspec.Struct, array_like=True):
 class _Position(msgspec.Struct, array_like=True):
     key: LaneName
     upto: int
+
+
+class _Tally(msgspec.Struct, array_like=True):
+    community: str
+    gateway: str
+    bootid: str
+    day: int
+    evaluated: int
+    refused: int
 
 
 class _Watch(msgspec.Struct, array_like=True):
@@ -67,6 +80,7 @@ class _State(msgspec.Struct):
     watches: list[_Watch]
     open: list[_Record]
     closed: list[str]
+    tallies: list[_Tally] = []
 
 
 _WATCH_FIELDS = _Watch.__struct_fields__[3:]
@@ -88,6 +102,7 @@ def dump(engine: Engine) -> bytes:
         ],
         open=[_record(record) for _, record in sorted(engine.book.open.items())],
         closed=list(engine.book.closed),
+        tallies=[_Tally(*key, *tally) for key, tally in sorted(engine.tallies.counts.items())],
     )
     return msgspec.json.encode(state)
 
@@ -96,7 +111,7 @@ def restore(state: bytes) -> Engine:
     """The engine as it was when `dump` gave these bytes. BadState if they are not such bytes."""
     try:
         read = msgspec.json.decode(state, type=_State)
-        if read.version != VERSION:
+        if read.version != VERSION and read.version not in _READ_TOO:
             raise BadState(f"state of version {read.version}, this is {VERSION}")
         return _engine(read)
     except (msgspec.MsgspecError, KeyError, TypeError) as error:
@@ -117,6 +132,11 @@ def _engine(read: _State) -> Engine:
         alert = alert_from(record.alert)
         engine.book.put(Record(alert, set(record.firing), record.reports, record.start, record.life_safety))
     engine.book.closed = dict.fromkeys(read.closed)
+    engine.tallies.counts = {
+        TallyKey(item.community, item.gateway, item.bootid, item.day): RulesTally(item.evaluated, item.refused)
+        for item in read.tallies
+    }
+    engine.tallies.touch()
     engine.follow_all()
     return engine
 

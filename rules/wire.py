@@ -22,9 +22,11 @@ def read(topic: str, payload: bytes, received_at: int) -> tuple[Envelope, Messag
     if lane is None:
         return None
     try:
-        message = settle(decode(lane, payload), received_at)
+        told = decode(lane, payload)
+        message = settle(told, received_at)
         place = Envelope(key_of(message), message.sequence, message.oldest)
-        return place, MessageIn(message, received_at, (topic, payload))
+        taken_at = told.agent_time if message is not told else None
+        return place, MessageIn(message, received_at, (topic, payload), taken_at)
     except Exception as error:  # noqa: BLE001  (the boundary of one message: nothing a sender makes ends the worker)
         _log.debug("refused on %s: %s", topic, error)
     place_of_refused = envelope(lane, payload)

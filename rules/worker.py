@@ -46,6 +46,7 @@ POLL_S = 0.05
 REFRESH_S = 1.0
 RETRY_S = 0.5
 LOOK_S = 1.0
+TALLIES_S = 1.0
 SNAPSHOT_EVERY = 20_000
 """Inputs between two snapshots, at least; more while a snapshot would take over SNAPSHOT_SHARE of the time, at most
 SNAPSHOT_LATEST times as many."""
@@ -97,6 +98,7 @@ class Worker:
         self._told_from: ListenIn | None = None
         self.pause = threading.Event()
         self._next_tick = self._next_refresh = self._next_poll = self._next_write = self._next_look = float("-inf")
+        self._next_tallies = float("-inf")
         self._since_snapshot = 0
         self._next_snapshot = float("-inf")
         self._compared: RegistrySnapshot | None = None
@@ -113,6 +115,7 @@ class Worker:
                 self.step()
         finally:
             self._outside.client.stop()
+            self._write_tallies(at_once=True)
             self.snapshot_now()
 
     def connect(self) -> None:
@@ -160,6 +163,7 @@ class Worker:
         if entries:
             failpoints.reach("rules.applied")
         self._write()
+        self._write_tallies()
         if self._snapshot_is_due():
             self.snapshot_now()
 
@@ -328,6 +332,18 @@ class Worker:
         if changes:
             failpoints.reach("rules.told")
         self._tell(changes)
+
+    def _write_tallies(self, *, at_once: bool = False) -> None:
+        """Write what was counted, once a second. What cannot be written is, the next time or after the next start."""
+        tallies = self.engine.tallies.unwritten() if at_once or self._due("_next_tallies", TALLIES_S) else {}
+        if not tallies:
+            return
+        try:
+            self._outside.alerts.save_tallies(tallies)
+        except SQLAlchemyError as error:
+            self._database_fails(error)
+            return
+        self.engine.tallies.written(tallies)
 
     def _tell(self, changes: list[Change]) -> None:
         for change in changes:

@@ -12,8 +12,9 @@ from sqlalchemy import Connection, Row, Select, and_, func, insert, or_, select,
 
 from linli.db import schema
 from linli.db.database import Database
+from linli.db.tallies import RulesTally, rules_tallies, save_rules_tallies
 from linli.i18n import Text
-from linli.model import Action, ActionKind, Alert, Condition, Evidence, Handling, Severity
+from linli.model import Action, ActionKind, Alert, Condition, Evidence, Handling, Severity, TallyKey
 from linli.shards import WHOLE, Shard
 
 OUTCOME_DONE = "done"
@@ -114,6 +115,15 @@ class SqlAlerts:
             for alert in alerts:
                 _upsert(connection, alert)
             _write_position(connection, self.shard, position)
+
+    def save_tallies(self, tallies: Mapping[TallyKey, RulesTally]) -> None:
+        """Write what rules counted, absolute numbers; SQLAlchemyError when the database fails."""
+        with self._database.write() as connection:
+            save_rules_tallies(connection, tallies)
+
+    def tallies(self) -> dict[TallyKey, RulesTally]:
+        """What rules counted in this shard's communities, as far as it was written."""
+        return {key: tally for key, tally in rules_tallies(self._database).items() if self.shard.covers(key.community)}
 
     def pending_actions(self, after: int = 0, limit: int = 500) -> list[PendingAction]:
         """The acts of this shard not applied yet with a number above `after`, oldest first.
