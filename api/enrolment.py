@@ -125,7 +125,7 @@ class Enroller:
                 host=settings.broker_public_host or (host if settings.broker_is_external else None),
                 port=port,
                 tls=settings.broker_speaks_tls,
-                client_certificate=settings.broker_tls_client_ca is not None,
+                client_certificate=_demands_certificate(settings),
                 ca=_certificates(settings),
                 username=None if user is None else user.name,
                 password=None if user is None else user.password,
@@ -137,6 +137,13 @@ class Enroller:
     def _user(self, gateway: Gateway, again: bool) -> BrokerUser:
         users, name = BrokerUsers(DataFolder(self._settings.data).secrets), gateway_user(gateway.id)
         return users.get(name) if again else users.renew(name, gateway_access(gateway.community, gateway.id))
+
+
+def _demands_certificate(settings: Settings) -> bool:
+    """Of a broker that is not ours: if it demands one of Linli's services, then of agents, too."""
+    if settings.broker_is_external:
+        return settings.broker_certificate is not None
+    return settings.broker_tls_client_ca is not None
 
 
 def _certificates(settings: Settings) -> str | None:

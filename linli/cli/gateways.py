@@ -169,9 +169,13 @@ def agent_config(settings: "Settings", gateway: str, community: str) -> str:
             "存为 agent.yaml（仅本人可读），在网关旁运行 linli agent run agent.yaml",
             "Save as agent.yaml, readable to yourself alone, and run beside the devices: linli agent run agent.yaml",
         )
+        + _comment(
+            f"或者不经手密码：linli gateway invite {gateway}",
+            f"Or, without handing a password on: linli gateway invite {gateway}",
+        )
         + f"community: {community}\ngateway: {gateway}\noutbox: outbox\n"
         + f"broker:\n  host: {host}\n  port: {port}\n{sign_in}"
-        + ("  tls: true\n" if settings.broker_speaks_tls else "")
+        + _tls_lines(settings)
         + (f"qos: {settings.qos}\n" if settings.qos else "")
         + _comment("设备消息来自哪里，见 edge/examples", "Where the devices publish: see edge/examples")
         + "# device_broker:\n#   host: 127.0.0.1\n# mappings: [devices.yaml]"
@@ -180,6 +184,21 @@ def agent_config(settings: "Settings", gateway: str, community: str) -> str:
 
 def _comment(zh: str, en: str) -> str:
     return f"# {Text(zh, en)}\n"
+
+
+def _tls_lines(settings: "Settings") -> str:
+    if not settings.broker_speaks_tls:
+        return ""
+    lines = "  tls: true\n"
+    if settings.broker_ca is not None:
+        name = settings.broker_ca.name
+        lines += _comment(
+            f"  把 {settings.broker_ca} 复制到旁边", f"  copy {settings.broker_ca} to the side of this file"
+        )
+        lines += f'  ca: "{name}"\n'
+    if settings.broker_tls_client_ca is not None:
+        lines += '  certificate: "agent.pem"\n  key: "agent.key"\n'
+    return lines
 
 
 def _credentials(settings: "Settings", gateway: str) -> tuple[str, str]:
@@ -195,6 +214,8 @@ def _reached_at(settings: "Settings") -> tuple[str, int]:
     import socket
 
     port = settings.broker_endpoint[1]
+    if settings.broker_public_host is not None:
+        return settings.broker_public_host, port
     if settings.broker_bind in ("0.0.0.0", "::"):
         return socket.gethostname(), port
     return settings.broker_bind, port

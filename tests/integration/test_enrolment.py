@@ -3,6 +3,7 @@
 import http.server
 import json
 import os
+import re
 import shlex
 import ssl
 import stat
@@ -18,19 +19,24 @@ from pathlib import Path
 import httpx
 import pytest
 
+from edge.__main__ import connect
 from edge.config import load_site
 from edge.enrol import EnrolError, Server, redeem
 from linli.access import SERVICES, BrokerUsers, gateway_access, service_user
+from linli.adapters.connect import gateway_client
+from linli.cli.stack import Stack, page_address, prepare
 from linli.clock import HOUR, SystemClock
 from linli.datafolder import DataFolder
 from linli.db.enrolments import SqlEnrolments
 from linli.db.throttle import BURST
 from linli.enrolment import REASONS, new_code
 from linli.ids import new_secret
-from linli.settings import Settings
+from linli.ports import Will
+from linli.settings import Settings, load_settings
+from simulators.compound import GATEWAY as COMPOUND_GATEWAY
 from tests.certificates import Authority
 from tests.integration.api_world import HOME, World, running_world
-from tests.support import free_port
+from tests.support import eventually, free_port
 
 pytestmark = pytest.mark.integration
 
@@ -393,7 +399,7 @@ def test_what_a_broker_of_ones_own_needs(world: World, tmp_path: Path) -> None:
     """Linli does not know its users: the file says which rights to grant, and where to fill in what it gave."""
     settings = world.services.settings
     outside = settings.model_copy(
-        update={"broker_host": "mq.example", "broker_tls": True, "broker_tls_client_ca": None}
+        update={"broker_host": "mq.example", "broker_tls": True, "broker_certificate": Path("own.pem")}
     )
     assert isinstance(outside, Settings)
     with serving_with(world, outside) as url:
@@ -404,6 +410,8 @@ def test_what_a_broker_of_ones_own_needs(world: World, tmp_path: Path) -> None:
     found = load_site(tmp_path / "agent.yaml")
     assert (found.broker.host, found.broker.port, found.broker.username) == ("mq.example", 1883, None)
     assert not (tmp_path / "agent.password").exists()
+    assert "# certificate: agent.pem" in text
+    assert "The broker demands a client certificate" in done.stdout
     assert "The broker's administrator makes its user there" in done.stdout
 
 
@@ -416,3 +424,47 @@ def serving_with(world: World, settings: Settings) -> Iterator[str]:
     services = build_services(settings, world.database, world.store, world.clock, world.broker.client())
     with serving(services) as url:
         yield url
+
+
+# --- the whole of it --------------------------------------------------------------------------------------------------
+
+
+def test_an_enrolled_agent_is_let_in_by_the_broker_and_the_old_one_thrown_out(tmp_path: Path) -> None:
+    """The processes that `linli up` runs, over TLS: no restart by hand between the invitation and the connection."""
+    authority = Authority(tmp_path)
+    server = authority.issue("server", "localhost")
+    settings = load_settings(
+        data=tmp_path / "data",
+        port=free_port(),
+        broker_port=free_port(),
+        broker_tls_certificate=server.file,
+        broker_tls_key=server.key,
+        broker_ca=authority.file,
+        broker_public_host="localhost",
+    )
+    prepare(settings)
+    name = COMPOUND_GATEWAY
+    old = gateway_client(settings, name, Will("linli/v1/c001/gateway/gw-c001/status", b"offline"))
+    lost: list[str] = []
+    stack, fresh = Stack(settings, ("broker", "api")), None
+    stack.start()
+    try:
+        assert stack.wait_ready(30), stack.states()
+        old.start(lambda *_message: None, lambda: None, lost.append)
+        eventually(lambda: old.connected, what="the old machine is connected")
+        said = linli("gateway", "invite", name, "--data", str(settings.data))
+        code = re.findall(r"\w{4}(?:-\w{4}){3}", said.stdout)[0]
+        config = tmp_path / "site" / "agent.yaml"
+        done = linli("agent", "enroll", page_address(settings), code, "--config", str(config))
+        assert done.returncode == 0, done.stderr
+        site = load_site(config)
+        assert (site.broker.host, site.broker.tls) == ("localhost", True)
+        fresh = connect(site.broker, f"gateway-{name}")
+        fresh.start(lambda *_message: None, lambda: None, lambda _reason: None)
+        eventually(lambda: fresh.connected, 15, "the new machine is connected")
+        eventually(lambda: not old.connected and any("authori" in loss for loss in lost), 15, "the old one is not")
+    finally:
+        for client in (old, fresh):
+            if client is not None:
+                client.stop()
+        stack.stop()

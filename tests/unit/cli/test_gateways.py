@@ -1,0 +1,62 @@
+"""What `linli gateway` tells of the way to the broker: its address, TLS, and what else has to be set up."""
+
+from pathlib import Path
+
+import pytest
+
+from edge.config import load_site
+from linli.access import BrokerUsers, gateway_access, gateway_user
+from linli.cli.broker import exposure
+from linli.cli.gateways import agent_config
+from linli.datafolder import DataFolder
+from linli.settings import Settings, load_settings
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    folder = DataFolder(tmp_path / "data")
+    folder.prepare()
+    BrokerUsers(folder.secrets).ensure({gateway_user("gw1"): gateway_access("c1", "gw1")})
+    return folder.root
+
+
+def config(settings: Settings, folder: Path) -> Path:
+    file = folder / "agent.yaml"
+    file.write_text(agent_config(settings, "gw1", "c1"), "utf-8")
+    return file
+
+
+def test_the_file_of_a_gateway_speaks_tls_when_the_broker_does(data: Path, tmp_path: Path) -> None:
+    """With the CA's file, which has to be copied, and the host that agents use."""
+    settings = load_settings(
+        data=data,
+        broker_bind="0.0.0.0",
+        broker_tls_certificate=Path("broker.pem"),
+        broker_tls_key=Path("broker.key"),
+        broker_tls_client_ca=Path("clients.pem"),
+        broker_ca=Path("/etc/linli/ca.pem"),
+        broker_public_host="mq.example",
+    )
+    file = config(settings, tmp_path)
+    broker = load_site(file).broker
+    assert (broker.host, broker.port, broker.tls) == ("mq.example", 8483, True)
+    assert (broker.ca, broker.certificate) == (tmp_path / "ca.pem", tmp_path / "agent.pem")
+    assert "/etc/linli/ca.pem" in file.read_text("utf-8")
+    assert exposure(settings) is None, "with TLS nothing goes in clear"
+
+
+def test_the_file_of_a_gateway_without_tls(data: Path, tmp_path: Path) -> None:
+    """And the warning says with which settings to get it."""
+    settings = load_settings(data=data, broker_bind="0.0.0.0")
+    assert not load_site(config(settings, tmp_path)).broker.tls
+    said = exposure(settings)
+    assert said is not None
+    for text in (said.zh, said.en):
+        assert "LINLI_BROKER_TLS_CERTIFICATE" in text
+        assert "LINLI_BROKER_TLS_KEY" in text
+        assert "docs/agent" in text
+
+
+def test_the_password_need_not_be_handed_on(data: Path) -> None:
+    """The file tells of the other way."""
+    assert "linli gateway invite gw1" in agent_config(load_settings(data=data), "gw1", "c1")
