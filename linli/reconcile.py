@@ -201,8 +201,9 @@ def _short(key: TallyKey, consumer: Consumer, gap: int, waiting: _Waiting, *, cu
     done = _DONE[consumer]
     if not current:
         said = Text(
-            f"{gap} 条已接收但从未{done.zh}：它们所在的发件箱 {key.bootid} 已不在，随它丢失",
-            f"{gap} taken and never {done.en}: they were in the outbox {key.bootid}, which is gone, and are lost with it",
+            f"{gap} 条已接收但从未{done.zh}：它们所在的发件箱 {key.bootid} 已被新的取代，随它丢失",
+            f"{gap} taken and never {done.en}: they were in the outbox {key.bootid}, which another has replaced, and are "
+            "lost with it",
         )
         return Finding(key, consumer, Kind.MISSING, gap, said)
     if waiting.explain(key, gap):

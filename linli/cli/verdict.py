@@ -244,7 +244,8 @@ def _gateways(seen: Situation) -> Iterator[Trouble]:
     gateways = seen.gateways
     if seen.gateways_known:
         yield from _unreachable(seen)
-    yield from _behind(gateways)
+        yield from _behind(gateways)
+        yield from _clocks(gateways)
     dropped = [gateway for gateway in gateways if gateway.dropped_today]
     if dropped:
         total = sum(gateway.dropped_today for gateway in dropped)
@@ -259,6 +260,9 @@ def _gateways(seen: Situation) -> Iterator[Trouble]:
                 "see why it queued (network, ingest, rules); or raise outbox_bytes of its agent",
             ),
         )
+
+
+def _clocks(gateways: Sequence[GatewayFacts]) -> Iterator[Trouble]:
     off = [gateway for gateway in gateways if gateway.clock_off()]
     if off:
         worst = max(off, key=lambda gateway: abs(gateway.beat.clock_offset_ms or 0) if gateway.beat else 0)
