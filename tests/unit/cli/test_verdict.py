@@ -281,7 +281,7 @@ def test_troubles_are_in_order_of_urgency() -> None:
         gateways=[gateway(dropped=1), gateway(2, heard=beat("gw-2", clock_offset_ms=60_000.0))],
     )
     troubles: list[Trouble] = judge(seen)
-    assert len(troubles) == 5
+    assert len(troubles) == 4
     assert [trouble.urgency for trouble in troubles] == sorted(trouble.urgency for trouble in troubles)
 
 
