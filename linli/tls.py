@@ -1,12 +1,18 @@
 """TLS as a client: whom to trust, what to show, and in words what is wrong when it does not work."""
 
+import contextlib
 import ssl
 from pathlib import Path
 
+from linli.clock import SECOND
 from linli.errors import ConfigError
 from linli.i18n import Text
 
 _BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+
+_NO_CHECK_TIME = ssl.VerifyFlags(0x200000)
+"""X509_V_FLAG_NO_CHECK_TIME of OpenSSL's x509_vfy.h, which Python does not name. A certificate that is trusted for being that
+very one is so after its day, too: Linli's own processes must not lose each other over it."""
 
 _VERIFY: dict[int, Text] = {  # the numbers of OpenSSL's x509_vfy.h, X509_V_ERR_...
     9: Text(
@@ -105,6 +111,24 @@ def show_certificate(context: ssl.SSLContext, certificate: Path, key: Path | Non
         raise _unusable(error, certificate, private) from None
 
 
+def good_until(certificate: Path, key: Path) -> int:
+    """When the certificate expires, in microseconds since 1970 UTC. ConfigError as for `show_certificate`.
+
+    Python reads a certificate only from a connection: this one is between two ends in memory.
+    """
+    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    show_certificate(serving, certificate, key)
+    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = client_context(pin=certificate).wrap_bio(back, there)
+    server = serving.wrap_bio(there, back, server_side=True)
+    for _ in range(3):
+        for end in (client, server):
+            with contextlib.suppress(ssl.SSLWantReadError):
+                end.do_handshake()
+    until = (client.getpeercert() or {})["notAfter"]
+    return int(ssl.cert_time_to_seconds(str(until))) * SECOND
+
+
 def explain(error: Exception) -> Text:
     """What went wrong while TLS was negotiated, and what to do, in words."""
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -135,7 +159,7 @@ def _trusting(ca: Path) -> ssl.SSLContext:
 def _pinned(file: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False  # it is this certificate or none: no name could make it surer
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | _NO_CHECK_TIME
     _trust_first(context, file)
     return context
 

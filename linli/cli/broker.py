@@ -20,13 +20,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from linli.access import Access, BrokerUser, BrokerUsers, write_secret
+from linli.clock import DAY, format_time
 from linli.codec import MAX_MESSAGE_BYTES
 from linli.datafolder import DataFolder
 from linli.errors import BrokerError, ConfigError
 from linli.i18n import Text
 from linli.ids import new_secret
 from linli.settings import Settings
-from linli.tls import client_context, show_certificate
+from linli.tls import client_context, good_until, show_certificate
 from linli.topics import as_subject
 
 _log = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ _HASH_ROUNDS = 101
 """Mosquitto's own default. The passwords have 144 random bits: no number of rounds would make them safer."""
 
 _NOBODY = "linli.nobody"
+_EXPIRES_SOON = 14 * DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,34 @@ def exposure(settings: Settings) -> Text | None:
         "certificate and its key with LINLI_BROKER_TLS_CERTIFICATE and LINLI_BROKER_TLS_KEY (see docs/agent.md), or keep "
         "it on a trusted network or behind a tunnel (VPN, SSH).",
     )
+
+
+def certificate_note(settings: Settings, now: int) -> Text | None:
+    """What to tell of the embedded broker's certificate at `now`: that it has expired, or will within two weeks.
+
+    None if neither, or it cannot be read: `check_certificates` says what is wrong then.
+    """
+    tls = broker_tls(settings)
+    if tls is None:
+        return None
+    try:
+        until = good_until(tls.certificate, tls.key)
+    except ConfigError:
+        return None
+    day = format_time(until)[:10]
+    if until <= now:
+        return Text(
+            f"注意：内嵌消息服务器的证书已于 {day} 过期，边缘代理无法连接：请更换 {tls.certificate}，替换文件即可，无需重启。",
+            f"Mind: the embedded broker's certificate expired on {day} and no agent gets in: replace {tls.certificate}; "
+            "it is taken up at once.",
+        )
+    if until - now < _EXPIRES_SOON:
+        return Text(
+            f"注意：内嵌消息服务器的证书将于 {day} 过期：请及时更换 {tls.certificate}，替换文件即可，无需重启。",
+            f"Mind: the embedded broker's certificate expires on {day}: replace {tls.certificate} in time; it is taken up "
+            "at once.",
+        )
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,12 @@ from time import monotonic
 from types import FrameType
 
 from api.words import ROLES
-from linli.cli.broker import exposure
+from linli.cli.broker import certificate_note, exposure
 from linli.cli.liveview import View
 from linli.cli.overview import OverviewReader
 from linli.cli.screens import screen
 from linli.cli.stack import FirstRun, Stack, page_address, prepare
+from linli.clock import SystemClock
 from linli.datafolder import DataFolder
 from linli.db.database import open_database
 from linli.db.people import People, Person
@@ -100,9 +101,9 @@ def _say_welcome(settings: Settings, first: FirstRun, people: Sequence[Person]) 
         more = " ..." if len(people) > _SHOWN_ACCOUNTS else ""
         say(f"账号：{names}{more}", f"Accounts: {names}{more}")
         say("忘记密码：linli user reset 登录名", "Lost a password: linli user reset NAME")
-    warning = exposure(settings)
-    if warning is not None:
-        say(warning.zh, warning.en)
+    for warning in (exposure(settings), certificate_note(settings, SystemClock().now())):
+        if warning is not None:
+            say(warning.zh, warning.en)
     say("按 Ctrl-C 停止全部；数据保留。", "Ctrl-C stops all of it; the data stays.")
 
 

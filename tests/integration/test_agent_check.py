@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+import edge.reach
 from edge.__main__ import connect
 from edge.agent import Agent, last_will
 from edge.check import Patience, check
@@ -312,6 +314,13 @@ def test_a_disk_with_too_little_room_is_told(place: Place) -> None:
     assert "outbox_bytes" in found.remedy.en
 
 
+def test_a_disk_that_is_full_is_told(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is lost over it."""
+    usage = shutil.disk_usage(place.folder)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: usage._replace(free=1_000_000))
+    wrong(place.file("full"), "outbox", "1 MB are free", "clear the disk")
+
+
 def test_a_clock_that_was_never_set(place: Place) -> None:
     """As after a power cut, without a battery."""
     found = look(place.file("unset"), ManualClock(1_000_000), answer_s=SILENT_S)
@@ -367,6 +376,19 @@ def test_no_such_host(place: Place) -> None:
 def test_nobody_listens(place: Place) -> None:
     """The host answers."""
     wrong(place.file("tcp", place.broker(port=free_port())), "tcp", "nothing listens on its port", "LINLI_BROKER_BIND")
+
+
+def test_nothing_answers(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As behind a firewall that drops: here, a queue of connections that nobody takes is full."""
+    monkeypatch.setattr(edge.reach, "CONNECT_S", 0.3)
+    with contextlib.ExitStack() as held:
+        listener = held.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(4):
+            waiting = held.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        broker = place.broker(host="127.0.0.1", port=listener.getsockname()[1])
+        wrong(place.file("dropped", broker), "tcp", "timed out", "firewall")
 
 
 def test_something_else_listens(place: Place) -> None:

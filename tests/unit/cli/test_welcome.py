@@ -22,7 +22,7 @@ def test_passwords_in_clear_are_told_of(
 ) -> None:
     """At each start at which other machines can reach the embedded broker."""
     _say_welcome(settings.model_copy(update={"broker_bind": bind}), FirstRun(), [])
-    assert ("no TLS" in capsys.readouterr().out) is told
+    assert ("without TLS" in capsys.readouterr().out) is told
 
 
 def test_accounts_made_later_are_not_called_a_first_run(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:

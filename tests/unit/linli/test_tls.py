@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from linli.cli.broker import broker_tls, check_certificates
+from linli.cli.broker import broker_tls, certificate_note, check_certificates
+from linli.clock import DAY, HOUR, SystemClock
 from linli.errors import ConfigError
 from linli.settings import Settings, load_settings
-from linli.tls import client_context, explain, renew
+from linli.tls import client_context, explain, good_until, renew
 from tests.certificates import Authority, Certificate
 
 
@@ -134,6 +135,23 @@ def test_settings_of_the_embedded_broker_are_checked_before_it_starts(tmp_path: 
     ):
         with pytest.raises(ConfigError, match=said):
             check_certificates(settings(**files))
+
+
+@pytest.mark.parametrize(("days", "said"), [(-1, "expired on"), (3, "expires on"), (60, None)])
+def test_a_certificate_that_ends_is_told_of(authority: Authority, days: int, said: str | None) -> None:
+    """By its day, in both languages; Linli's own processes go on with one that has expired, agents do not get in."""
+    server = authority.issue(f"broker{days}", "localhost", days=days)
+    now = SystemClock().now()
+    assert abs(good_until(server.file, server.key) - now - days * DAY) < HOUR
+    note = certificate_note(settings(broker_tls_certificate=server.file, broker_tls_key=server.key), now)
+    assert (note is None) if said is None else (note is not None and said in note.en and str(server.file) in note.zh)
+
+
+def test_a_certificate_that_cannot_be_read_is_told_elsewhere(tmp_path: Path) -> None:
+    """Not as one that ends."""
+    none = tmp_path / "none"
+    assert certificate_note(settings(broker_tls_certificate=none, broker_tls_key=none), 0) is None
+    assert certificate_note(settings(), 0) is None
 
 
 def test_a_broker_of_ones_own_is_not_ours_to_configure(authority: Authority) -> None:
