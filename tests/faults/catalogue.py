@@ -4,10 +4,11 @@ import random
 import shutil
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
+from typing import Any
 
 from linli.clock import DAY, HOUR
 from linli.failpoints import POINTS
@@ -43,18 +44,23 @@ Act = Callable[[World, Scale, random.Random], None]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`brokers` and `stores`: where it can be done. `own_world`: it needs one that nothing else has touched."""
+    """`brokers` and `stores`: where it can be done. `layout`: what it needs changed in its world, which is then its own."""
 
     name: str
     act: Act
     brokers: Sequence[str] = ("nats", "mosquitto", "cluster")
     stores: Sequence[str] = ("sqlite", "influx")
+    layout: Mapping[str, Any] = field(default_factory=dict)
+
+    def fits(self, broker: str, store: str) -> bool:
+        """Whether it can be done in such a world."""
+        return broker in self.brokers and store in self.stores
 
 
 FAULTS: dict[str, Fault] = {}
 
 
-def fault(name: str, **where: Sequence[str]) -> Callable[[Act], Act]:
+def fault(name: str, **where: Any) -> Callable[[Act], Act]:
     """Put it into the catalogue."""
 
     def add(act: Act) -> Act:
@@ -311,7 +317,7 @@ def _outbox_lost(world: World, scale: Scale, _random: random.Random) -> None:
     world.settle()
     child = world.children["south"]
     child.hold()
-    shutil.rmtree(world.agents_folder("south") / "gw-2")
+    shutil.rmtree(world.outbox("south", "gw-2"))
     child.release()
     world.flow(urgent=flow.urgent, bulk=flow.bulk, packets=flow.packets)
     world.wait_taken(scale.some)
@@ -322,7 +328,7 @@ def _outbox_restored(world: World, scale: Scale, _random: random.Random) -> None
     """An agent comes back with an old image of its outbox, after everything taken since was delivered."""
     flow = world.control
     child = world.children["south"]
-    outbox, copy = world.agents_folder("south") / "gw-2", world.folder / "scratch" / "outbox"
+    outbox, copy = world.outbox("south", "gw-2"), world.folder / "scratch" / "outbox"
     child.hold()
     shutil.copytree(outbox, copy)
     child.release()
@@ -337,3 +343,55 @@ def _outbox_restored(world: World, scale: Scale, _random: random.Random) -> None
     world.flow(urgent=flow.urgent, bulk=flow.bulk, packets=flow.packets)
     eventually(lambda: "south" in world.told(), 20, "the agents are back")
     world.wait_taken(scale.some * 2)
+
+
+# --- too much, and no room ------------------------------------------------------------------------------------------
+
+
+def _disk_full(disk: str, processes: Sequence[str]) -> Act:
+    def act(world: World, scale: Scale, _random: random.Random) -> None:
+        pids = [pid for pid in (world.children[name].pid for name in processes) if pid is not None]
+        world.disks[disk].fill(pids)
+        try:
+            _wait(scale.down_s)
+        finally:
+            world.disks[disk].free()
+        world.wait_taken(scale.some)
+
+    act.__doc__ = f"The disk of {disk} is full for a while."
+    return act
+
+
+fault("disk-full-agents", layout={"small_disks": True})(_disk_full("south", ("south",)))
+fault("disk-full-servers", layout={"small_disks": True})(_disk_full("servers", SERVERS))
+
+OVERLOAD = 10
+_LINE_BYTES_PER_S = 60_000
+_PACKET_BYTES = 1_000
+_ALARMS_PER_S = 3.0
+_ALARM_P99_S = 1.0
+_MAY_GROW = 16_000_000
+
+
+@fault("overload", layout={"outbox_bytes": 2_000_000})
+def _overload(world: World, scale: Scale, _random: random.Random) -> None:
+    """Ten times what the line can carry: readings are dropped by the agents and counted, alarms are quick, memory is flat."""
+    world.flow(urgent=_ALARMS_PER_S, bulk=0.0, packets=0.0)
+    world.edge_proxy.throttle(_LINE_BYTES_PER_S)
+    world.flow(packets=OVERLOAD * _LINE_BYTES_PER_S / _PACKET_BYTES)
+    _wait(scale.overload_s / 4)
+    before = {name: child.memory.most for name, child in world.children.items()}
+    world.wire.delays_s.clear()
+    _wait(scale.overload_s * 3 / 4)
+    delays = sorted(world.wire.delays_s)
+    grown = {name: child.memory.most - before[name] for name, child in world.children.items()}
+    world.flow(packets=0.0)
+    world.edge_proxy.throttle(None)
+    p99 = delays[int(len(delays) * 0.99)]
+    world.remarks.append(f"{len(delays)} alarms, p50 {delays[len(delays) // 2]:.3f} s, p99 {p99:.3f} s")
+    world.remarks.append(
+        f"most memory grew by {max(grown.values()) / 1e6:.1f} MB ({max(grown, key=grown.__getitem__)})"
+    )
+    assert p99 < _ALARM_P99_S, f"alarms took {p99:.2f} s"
+    assert max(grown.values()) < _MAY_GROW, grown
+    assert sum(agent.dropped for told in world.told().values() for agent in told.agents.values()) > 0

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from tests.faults import plan
 from tests.faults.counted import Counted, changes_of, told_of
 from tests.faults.ledger import Ledger
 from tests.faults.plan import Observation, observations
@@ -77,7 +78,8 @@ def judge(found: Found) -> Verdict:
     if twice:
         verdict.duplicated = sum(rows[one] - 1 for one in twice)
         verdict.blame("duplicated", twice)
-    _judge_rules(verdict, found.stored.events, found.counted)
+    refused = (plan.button(one.gateway, one.number) for one in dead if not one.reading)
+    _judge_rules(verdict, found.stored.events + Counter(refused), found.counted)
     return verdict
 
 
@@ -103,6 +105,7 @@ def _judge_missing(
 
 
 def _judge_rules(verdict: Verdict, events: Counter[str], counted: Counted) -> None:
+    """What the store has, or has refused, the rules have counted, once: `events` of each device."""
     wrong = [
         f"{device} (stored {events[device]}, counted {counted.events[device]})"
         for device in events.keys() | counted.events.keys()

@@ -1,8 +1,8 @@
 """`python -m tests.faults.generator FOLDER`: real agents in one process, which may be killed -9 and started again.
 
 `FOLDER/site.json` says who (a Site). `FOLDER/control.json` (a Control) may change at any time: what to take and how the
-world treats it. `FOLDER/status.json` says how it goes (a Told). Each gateway has `FOLDER/<gateway>/` with its outbox, and
-its ledger `FOLDER/<gateway>.ledger`.
+world treats it. `FOLDER/status.json` says how it goes (a Told). Each gateway has its
+outbox in `FOLDER/outboxes/<gateway>/`, and its ledger `FOLDER/<gateway>.ledger`.
 """
 
 import os
@@ -28,6 +28,7 @@ from linli.ports import MqttClient
 from tests.faults.ledger import LedgerWriter, read_ledger
 from tests.faults.plan import COMMUNITY, EVENT_TYPE, PACKET, QUANTITY, Kind, button, meter, number_of, value_of
 
+OUTBOXES = "outboxes"
 TICK_S = 0.02
 _LARGEST_BATCH = 200
 _T = TypeVar("_T")
@@ -152,7 +153,7 @@ class Generator:
 
     def __init__(self, folder: Path, site: Site, gateway: str, clock: SteppedClock) -> None:
         user, password = site.users[gateway]
-        config = AgentConfig(COMMUNITY, gateway, folder / gateway, site.outbox_bytes, qos=site.qos)
+        config = AgentConfig(COMMUNITY, gateway, folder / OUTBOXES / gateway, site.outbox_bytes, qos=site.qos)
         mqtt = MqttConfig("127.0.0.1", site.port, user, password)
         self.client = DeafClient(PahoClient(mqtt, f"gateway-{gateway}", last_will(config, clock)), site.seed)
         self.agent = Agent(config, self.client, clock)

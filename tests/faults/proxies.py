@@ -1,5 +1,6 @@
 """What lies between the processes and may be cut: a TCP proxy, and an HTTP proxy that plays a failing InfluxDB."""
 
+import contextlib
 import selectors
 import socket
 import threading
@@ -7,11 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from time import monotonic
 
 import urllib3
 
 _CHUNK = 65536
+_TICK_S = 0.01
 _MOST_BUFFERED = 1_000_000
+_OWN_HEADERS = ("host", "connection", "content-length")
 
 
 class Link(StrEnum):
@@ -30,8 +34,11 @@ class _End:
 
     socket: socket.socket
     peer: "_End | None" = None
+    dialled: bool = False
+    """Whether this is the side that connected to us: what it sends is subject to the throttle."""
+    allowed: float = 0.0
+    """How many bytes of it may pass at once."""
     out: bytearray = field(default_factory=bytearray)
-    ended: bool = False
 
 
 class TcpProxy:
@@ -40,8 +47,12 @@ class TcpProxy:
     def __init__(self, targets: list[int]) -> None:
         self.targets = targets
         self.link = Link.UP
+        self.bytes_per_s: float | None = None
+        self._filled_at = monotonic()
         self._preferred = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
+        # What waits on the way to a narrow line is little; that of loopback would be seconds of it.
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _CHUNK)
         self._listener.setblocking(False)
         self.port: int = self._listener.getsockname()[1]
         self._selector = selectors.DefaultSelector()
@@ -74,6 +85,11 @@ class TcpProxy:
         self._wake.send(b"!")
         done.wait(5)
 
+    def throttle(self, bytes_per_s: float | None) -> None:
+        """From now on carry no more than this from each that has connected to us; None: anything."""
+        self.bytes_per_s = bytes_per_s
+        self.set(self.link)
+
     def drop_connections(self) -> None:
         """Reset every connection; new ones are taken at once."""
         before = self.link
@@ -88,7 +104,7 @@ class TcpProxy:
 
     def _run(self) -> None:
         while not self._stopping:
-            for key, events in self._selector.select(1.0):
+            for key, events in self._selector.select(1.0 if self.bytes_per_s is None else _TICK_S):
                 if key.fileobj is self._listener:
                     self._accept()
                 elif key.fileobj is self._woken:
@@ -97,11 +113,23 @@ class TcpProxy:
                     self._serve(key.data, events)
             while self._orders:
                 self._orders.pop(0)()
+            if self.bytes_per_s is not None:
+                self._allow_more(self.bytes_per_s)
         for end in list(self._ends):
             self._close(end)
         self._selector.close()
         for own in (self._listener, self._wake, self._woken):
             own.close()
+
+    def _allow_more(self, bytes_per_s: float) -> None:
+        now = monotonic()
+        more, most = (now - self._filled_at) * bytes_per_s, bytes_per_s * 2 * _TICK_S
+        self._filled_at = now
+        for end in self._ends:
+            starved = end.allowed <= 0
+            end.allowed = min(end.allowed + more, most)
+            if starved and end.dialled:
+                self._watch(end)
 
     def _accept(self) -> None:
         try:
@@ -112,7 +140,7 @@ class TcpProxy:
         if server is None:
             connection.close()
             return
-        client = _End(connection)
+        client = _End(connection, dialled=True)
         client.peer = _End(server, client)
         for end in (client, client.peer):
             end.socket.setblocking(False)
@@ -137,7 +165,8 @@ class TcpProxy:
             return
         events = 0
         if self.link is Link.UP:
-            if not end.ended and len(end.peer.out) < _MOST_BUFFERED:
+            may_read = not (end.dialled and self.bytes_per_s is not None and end.allowed <= 0)
+            if may_read and len(end.peer.out) < _MOST_BUFFERED:
                 events |= selectors.EVENT_READ
             if end.out:
                 events |= selectors.EVENT_WRITE
@@ -155,7 +184,9 @@ class TcpProxy:
         assert peer is not None
         try:
             if events & selectors.EVENT_READ:
-                data = end.socket.recv(_CHUNK)
+                throttled = end.dialled and self.bytes_per_s is not None
+                data = end.socket.recv(max(1, min(_CHUNK, int(end.allowed))) if throttled else _CHUNK)
+                end.allowed -= len(data) if throttled else 0
                 if not data:
                     self._close(end)
                     return
@@ -236,23 +267,30 @@ class _Handler(BaseHTTPRequestHandler):
     store: StoreProxy
 
     def do_GET(self) -> None:
-        self._pass(b"")
+        self._answer_to(b"")
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self._answer_to(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+
+    def _answer_to(self, body: bytes) -> None:
         mood = self.store.mood
-        if mood is Mood.WELL:
-            self._pass(body)
-        elif mood is Mood.DOWN:
+        if mood is Mood.DOWN:
             self.close_connection = True
         elif mood is Mood.REFUSING:
             self._answer(503, {}, b'{"error":"no"}')
+        elif mood is Mood.WELL or "/write" not in self.path:
+            self._answer(*self._forward(body))
         elif mood is Mood.SLOW:
-            status, headers, data = self._forward(body)
+            answer = self._forward(body)
             self.store.stopping.wait(self.store.slow_s)
-            self._answer(status, headers, data)
+            self._answer(*answer)
         else:
             self._partially(body)
+
+    def handle(self) -> None:
+        """Until the connection ends, however it ends."""
+        with contextlib.suppress(ConnectionError):
+            super().handle()
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
@@ -260,22 +298,14 @@ class _Handler(BaseHTTPRequestHandler):
     def _partially(self, body: bytes) -> None:
         lines = body.split(b"\n")
         good = [line for line in lines if not is_marked(line)]
-        if good and "/write" in self.path:
-            self._forward(b"\n".join(good))
-        if len(good) == len(lines):
-            self._answer(204, {}, b"")
-            return
-        said = f"partial write: field type conflict dropped={len(lines) - len(good)}"
-        self._answer(400, {"X-Influxdb-Error": said}, b'{"error":"' + said.encode() + b'"}')
-
-    def _pass(self, body: bytes) -> None:
-        if self.store.mood is Mood.DOWN:
-            self.close_connection = True
-            return
-        self._answer(*self._forward(body))
+        answer = self._forward(b"\n".join(good)) if good else (204, {}, b"")
+        if len(good) < len(lines):
+            said = f"partial write: field type conflict dropped={len(lines) - len(good)}"
+            answer = 400, {"X-Influxdb-Error": said}, f'{{"error":"{said}"}}'.encode()
+        self._answer(*answer)
 
     def _forward(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
-        headers = {name: value for name, value in self.headers.items() if name.lower() not in ("host", "connection")}
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in _OWN_HEADERS}
         try:
             answer = self.store.pool.request(
                 self.command, self.store.target + self.path, body=body or None, headers=headers, timeout=30

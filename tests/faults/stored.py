@@ -1,4 +1,4 @@
-"""What the store holds, row by row, read without Linli's own code."""
+"""What the store holds, row by row, read without the code that wrote it."""
 
 import json
 import sqlite3
@@ -10,6 +10,8 @@ from typing import Any
 
 import urllib3
 
+from linli.adapters.influx_buckets import bucket_names
+from linli.ports import RowClass
 from tests.faults.plan import EVENT_TYPE, Observation, number_of
 
 _EVENTS = """
@@ -47,6 +49,7 @@ def read_sqlite(file: Path, judged_after: int) -> Stored:
 
 def read_influx(url: str, bucket: str, judged_after: int) -> Stored:
     """Everything in the InfluxDB 1.x."""
+    names = bucket_names(bucket)
     with urllib3.PoolManager() as pool:
         events = (
             (
@@ -56,10 +59,11 @@ def read_influx(url: str, bucket: str, judged_after: int) -> Stored:
                 json.loads(row["data"]),
                 int(row["received"]) - row["time"] // 1000,
             )
-            for row in _influx_rows(pool, url, bucket, "SELECT * FROM events")
+            for row in _influx_rows(pool, url, names[RowClass.EVENTS], "SELECT * FROM events")
         )
         readings = (
-            (row["device"], float(row["value"])) for row in _influx_rows(pool, url, bucket, "SELECT * FROM readings")
+            (row["device"], float(row["value"]))
+            for row in _influx_rows(pool, url, names[RowClass.RAW], "SELECT * FROM readings")
         )
         return _sorted(events, readings, judged_after)
 

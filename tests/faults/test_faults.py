@@ -11,7 +11,7 @@ from tests.faults.worlds import Layout, World, keep_logs
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(170)]
 
 BROKER, STORE = "nats", "sqlite"
-NAMES = [name for name, fault in FAULTS.items() if BROKER in fault.brokers and STORE in fault.stores]
+NAMES = [name for name, fault in FAULTS.items() if fault.fits(BROKER, STORE) and not fault.layout]
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,8 @@ from linli.settings import Settings, load_settings
 from tests.faults import cluster, plan
 from tests.faults.checker import Found, Verdict, judge
 from tests.faults.counted import RulesReader
-from tests.faults.generator import Control, Site, Told, read_json, write_json
+from tests.faults.disks import SmallDisk
+from tests.faults.generator import OUTBOXES, Control, Site, Told, read_json, write_json
 from tests.faults.ledger import read_ledger
 from tests.faults.processes import Child, Nursery
 from tests.faults.proxies import StoreProxy, TcpProxy
@@ -69,12 +70,15 @@ DRAIN_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What a world is made of. `broker`: nats, mosquitto or cluster; `store`: sqlite or influx."""
+    """What a world is made of. `broker`: nats, mosquitto or cluster; `store`: sqlite or influx. `raw_days`: how long readings
+    are kept; 0: for ever, since what was deleted on purpose cannot be told from what was lost."""
 
     broker: str = "nats"
     store: str = "sqlite"
     outbox_bytes: int = 64_000_000
+    small_disks: bool = False
     influx_timeout_s: float = 2.0
+    raw_days: int = 0
     ingest: tuple[str, ...] = INGEST
     seed: int = 1
     log_level: str = "info"
@@ -90,7 +94,14 @@ class World:
         self.control = Control()
         self.nursery = Nursery()
         self.excused: set[plan.Observation] = set()
+        self.remarks: list[str] = []
         self.store_proxy: StoreProxy | None = None
+        self.data = folder / "data"
+        """The servers' data folder."""
+        self.disks = {
+            "servers": SmallDisk(self.data, 96),
+            "south": SmallDisk(self.agents_folder("south") / OUTBOXES, 24),
+        }
         self._influx_port = free_port()
         self._settings = self._make_settings()
         self._database: Database | None = None
@@ -104,6 +115,9 @@ class World:
     def start(self) -> None:
         """Make everything ready and start every process; returns when all of them can be used."""
         self.logs.mkdir(parents=True)
+        if self.layout.small_disks:
+            for disk in self.disks.values():
+                disk.open()
         self._prepare()
         make = cluster.nats_cluster if self.layout.broker == "cluster" else cluster.single
         self.nodes = make(self._settings)
@@ -136,6 +150,8 @@ class World:
                 proxy.stop()
         if self._database is not None:
             self._database.close()
+        for disk in self.disks.values():
+            disk.close()
 
     def __enter__(self) -> Self:
         try:
@@ -161,14 +177,13 @@ class World:
         assert self._database is not None
         return self._database
 
-    @property
-    def data(self) -> Path:
-        """The servers' data folder."""
-        return self.folder / "data"
-
     def agents_folder(self, group: str) -> Path:
         """Where an agent process keeps its things."""
         return self.folder / group
+
+    def outbox(self, group: str, gateway: str) -> Path:
+        """The folder of an outbox."""
+        return self.agents_folder(group) / OUTBOXES / gateway
 
     def flow(self, **changes: Any) -> None:
         """Change what the agents take and how (fields of Control)."""
@@ -290,6 +305,8 @@ class World:
             simulator=False,
             language="en",
             log_level=self.layout.log_level,
+            retention_raw_days=self.layout.raw_days,
+            retention_events_days=0,
             **influx,
         )
 
@@ -332,7 +349,7 @@ class World:
     def _start_agents(self) -> None:
         for number, (group, gateways) in enumerate(GROUPS.items()):
             folder = self.agents_folder(group)
-            folder.mkdir()
+            folder.mkdir(exist_ok=True)
             users = {gateway: self.user(gateway_user(gateway)) for gateway in gateways}
             seed = self.layout.seed * 100 + number
             write_json(folder / "site.json", Site(self.edge_proxy.port, users, self.layout.outbox_bytes, seed=seed))
