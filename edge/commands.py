@@ -124,14 +124,17 @@ class CommandHandler:
 
     def start(self) -> None:
         """Open the log, and answer what a crash has cut off. CommandLogError if it cannot be opened."""
+        self._open()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="commands", daemon=True)
+        self._thread.start()
+
+    def _open(self) -> None:
         if not self._recorded.open():
             self._not_before = self._clock.monotonic() + _AFTER_DAMAGE_S
         for reply in self._recorded.interrupt(self._clock.now()):
             _log.warning("command %s was cut off when the agent ended", reply.id)
             self._unsent.append((reply, self._clock.monotonic()))
-        self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="commands", daemon=True)
-        self._thread.start()
 
     def stop(self) -> None:
         """Finish the command under way, drop those that wait, close the log. Stopping twice is allowed."""

@@ -88,7 +88,7 @@ class SqlCommands:
         """
         table = schema.commands
         with self._database.write() as connection:
-            row = connection.execute(select(table).where(table.c.id == command)).one_or_none()
+            row = connection.execute(select(table).where(table.c.id == command).with_for_update()).one_or_none()
             if row is None or (gateway is not None and row.gateway_id != gateway):
                 return None
             old = _read(row)

@@ -297,7 +297,8 @@ def test_an_agent_killed_in_the_middle_does_it_once_at_most(world: World, failpo
 
 
 def test_an_api_killed_in_the_middle_leaves_nothing_open(world: World) -> None:
-    """The next process times out what no gateway has answered; an answer that another gateway gives is not heard."""
+    """The next process times out what no gateway has answered; another gateway's user can neither answer for it, nor
+    command a gateway itself."""
     with world.client() as client:
         sent = client.post(f"/devices/{MUTE_DOOR}/commands", json={"command": "lock"}).json()
         assert sent["state"] == "sent"
@@ -310,8 +311,11 @@ def test_an_api_killed_in_the_middle_leaves_nothing_open(world: World) -> None:
         lie = encode_reply(Reply(sent["id"], ReplyState.DONE, "", "", SystemClock().now()))
         for gateway in (MUTE, SITE):
             thief.publish(str(GatewayTopic(COMMUNITY, gateway, Leaf.REPLY)), lie, qos=1)
+        stolen = fresh(SIREN, "on", seconds=1)
+        thief.publish(str(GatewayTopic(COMMUNITY, GATEWAY, Leaf.COMMAND)), encode_command(stolen), qos=1)
         ended = world.ended(client, sent["id"], 40)
         thief.stop()
+    assert world.replies(stolen.id) == []
     assert (ended["state"], ended["code"]) == ("timed_out", "no_answer")
     assert [change["state"] for change in ended["changes"]] == ["pending", "sent", "timed_out"]
     assert "go and look" in ended["outcome"]["en"]

@@ -1,13 +1,19 @@
 """The agent's side of commands: what is carried out, what is refused, and that nothing is done twice."""
 
-from collections.abc import Iterator, Mapping
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from edge.commandlog import CommandLog, digest_of
 from edge.commands import CommandHandler, Offer, judge
+from linli import failpoints
 from linli.clock import DAY, MINUTE, SECOND
 from linli.commands import LIFETIME, TOLERANCE, Command, Reply, ReplyState, decode_reply, encode_command
 from linli.errors import Refused
@@ -249,6 +255,66 @@ def test_a_log_that_cannot_be_written_carries_out_nothing(site: Site) -> None:
     reply = site.ask()
     assert (reply.state, reply.reason) == (ReplyState.REFUSED, "log_failed")
     assert site.door.done == []
+
+
+class Crash(BaseException):
+    """A kill -9."""
+
+
+Step = tuple[int, int, str | None]
+"""Which command is asked, seconds before it, and the failpoint at which the agent dies, if any."""
+
+STEPS = st.lists(
+    st.tuples(
+        st.integers(0, 2),
+        st.integers(0, 8),
+        st.sampled_from([None, None, "command.begun", "command.executed", "after"]),
+    ),
+    max_size=25,
+)
+
+
+@settings(max_examples=40, deadline=None)  # each commits with fsync
+@given(steps=STEPS)
+def test_whatever_comes_again_and_wherever_it_dies_nothing_is_done_twice(steps: list[Step]) -> None:
+    """Three commands, asked in any order and number, with a kill at any point: each is carried out at most once, what was
+    carried out is never called refused, and who asks again gets the first answer that anybody got."""
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        door, line, clock = Door(), Line(), ManualClock(NOW)
+        handler = revived(Path(folder), door, line, clock)
+        for number, seconds, dies_at in steps:
+            clock.advance(seconds)
+            patch.setattr(failpoints, "reach", dying(dies_at))
+            payload = encode_command(replace(COMMAND, id=f"c{number}"))
+            with suppress(Crash):
+                handler._handle(payload)
+            if dies_at is not None:
+                handler._recorded.close()
+                handler = revived(Path(folder), door, line, clock)
+        handler._recorded.close()
+    done = Counter(command.id for command in door.done)
+    assert not done or max(done.values()) == 1
+    for command in {reply.id for reply in line.replies}:
+        answers = {reply for reply in line.replies if reply.id == command}
+        assert len(answers) == 1
+        assert not done[command] or answers.pop().state is not ReplyState.REFUSED
+
+
+def revived(folder: Path, door: Door, line: Line, clock: ManualClock) -> CommandHandler:
+    """An agent that has just started, without its thread."""
+    handler = CommandHandler(folder, [door], line, clock)
+    handler._open()
+    return handler
+
+
+def dying(point: str | None) -> Callable[[str], None]:
+    """A failpoint that kills there."""
+
+    def reach(reached: str) -> None:
+        if reached == point:
+            raise Crash
+
+    return reach
 
 
 def test_too_many_at_once_are_dropped(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
