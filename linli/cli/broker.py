@@ -195,6 +195,7 @@ class EmbeddedBroker:
     def __init__(self, settings: Settings, program: Program) -> None:
         folder = DataFolder(settings.data.resolve())
         self.program = program
+        self._settings = settings
         self._bind = settings.broker_bind
         self._port = settings.broker_endpoint[1]
         self._tls = broker_tls(settings)
@@ -208,6 +209,16 @@ class EmbeddedBroker:
     def config(self) -> Path:
         """The configuration file."""
         return self._folder / f"{self.program.kind}.conf"
+
+    def client_context(self) -> ssl.SSLContext:
+        """How Linli's own processes speak TLS with it. ConfigError for files that cannot be used now."""
+        own = self._settings
+        return client_context(None, own.broker_certificate, own.broker_key, own.broker_tls_certificate)
+
+    @property
+    def speaks_tls(self) -> bool:
+        """Whether it does."""
+        return self._tls is not None
 
     @property
     def command(self) -> Sequence[str]:

@@ -1,5 +1,7 @@
 """Does a part answer? Asked from outside, since a process that lives may still be deaf."""
 
+import socket
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from time import monotonic
@@ -10,22 +12,43 @@ from linli.cli.ports import is_open
 from linli.cli.supervisor import Answer
 from linli.db.database import Database
 from linli.db.workers import SILENT_AFTER, WorkerReport, reports
+from linli.errors import ConfigError
 from linli.i18n import Text
+from linli.tls import explain
 
 Probe = Callable[[int], Answer]
 
 _SILENT_S = SILENT_AFTER / 1e6
+_HANDSHAKE_S = 2.0
 _SETTLES_WITHIN_S = 6.0
 _NOT_YET = Answer(False)
 
 
-def broker_probe(host: str, port: int) -> Probe:
-    """Well if the port accepts a connection.
+def broker_probe(host: str, port: int, tls: Callable[[], ssl.SSLContext] | None = None) -> Probe:
+    """Well if the port accepts a connection, and, with `tls`, that can be negotiated on it.
 
     Never hung: for a broker that does nothing any more the kernel still accepts. Its clients say so ('not connected').
     """
     deaf = Answer(False, Text(f"端口 {port} 尚不接受连接", f"port {port} accepts no connection yet"))
-    return lambda _pid: Answer(True) if is_open(host, port) else deaf
+    if tls is None:
+        return lambda _pid: Answer(True) if is_open(host, port) else deaf
+
+    def probe(_pid: int) -> Answer:
+        try:
+            with (  # without the handshake the broker would log a fault at each look
+                socket.create_connection((host, port), timeout=_HANDSHAKE_S) as connection,
+                tls().wrap_socket(connection),
+            ):
+                return Answer(True)
+        except ssl.SSLError as error:
+            why = explain(error)
+            return Answer(False, Text(f"端口 {port} 上的 TLS 不通：{why.zh}", f"no TLS on port {port}: {why.en}"))
+        except OSError:
+            return deaf
+        except ConfigError as error:
+            return Answer(False, error.text)
+
+    return probe
 
 
 def http_probe(host: str, port: int, worker: Probe) -> Probe:

@@ -256,7 +256,7 @@ class Stack:
                 name,
                 self._broker.command,
                 _clean_environment(),
-                broker_probe(host, port),
+                broker_probe(host, port, self._broker.client_context if self._broker.speaks_tls else None),
                 speaks_leash=False,
                 prepare=self._broker.renew_config,
             )

@@ -119,6 +119,9 @@ def test_services_and_gateways_speak_tls(world: World, ears: list[Ear]) -> None:
         return ingest.has(topic, b"here") and ingest.has(topic, b"there")
 
     eventually(send, what="both are heard")
+    log = (DataFolder(world.settings.data).logs / f"{world.settings.broker}.log").read_text()
+    assert "handshake" not in log, "the supervisor's looks leave nothing in the log"
+    assert "OpenSSL" not in log
 
 
 def test_who_shows_no_right_certificate_is_kept_out(world: World, ears: list[Ear], tmp_path: Path) -> None:

@@ -1,5 +1,8 @@
 """Does a part answer: judged by what it reports, with a real database and no process."""
 
+import contextlib
+import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +15,8 @@ from linli.db.database import Database, open_database
 from linli.db.migrate import upgrade
 from linli.db.workers import WorkerReport, report
 from linli.i18n import Text
+from linli.tls import client_context
+from tests.certificates import Authority, Certificate
 from tests.support import free_port
 
 
@@ -119,3 +124,31 @@ def test_ports_are_asked(seconds: list[float]) -> None:
     assert str(port) in http_probe("0.0.0.0", port, well)(1).reason.en
     unwell: Probe = lambda _pid: Answer(False)  # noqa: E731
     assert http_probe("127.0.0.1", port, unwell)(1) == Answer(False)
+
+
+def test_a_broker_with_tls_is_asked_in_tls(tmp_path: Path) -> None:
+    """Not there; there without TLS; with a certificate that is not its own; well; and with files that cannot be read."""
+    authority = Authority(tmp_path)
+    right, other = authority.issue("right", "localhost"), authority.issue("other", "localhost")
+    port = free_port()
+
+    def probe(pin: Path) -> Answer:
+        return broker_probe("127.0.0.1", port, lambda: client_context(pin=pin))(7)
+
+    assert "accepts no connection" in probe(right.file).reason.en
+    with socket.create_server(("127.0.0.1", port)) as listener:
+        server = threading.Thread(target=_answer, args=(listener, right, 3), daemon=True)
+        server.start()
+        assert probe(right.file) == Answer(True)
+        assert "no TLS on port" in probe(other.file).reason.en
+        assert broker_probe("127.0.0.1", port)(7) == Answer(True)
+        server.join(timeout=5)
+    with socket.create_server(("127.0.0.1", port)):
+        assert "cannot be read" in probe(tmp_path / "none").reason.en
+
+
+def _answer(listener: socket.socket, certificate: Certificate, times: int) -> None:
+    for _ in range(times):
+        with listener.accept()[0] as sock, contextlib.suppress(OSError):
+            sock.settimeout(5)
+            certificate.server_context().wrap_socket(sock, server_side=True).close()
