@@ -4,6 +4,7 @@ Read from the database when asked: what each process reports of itself every 2 s
 scrape of the API covers all processes, and costs nothing in between.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
@@ -13,8 +14,12 @@ from sqlalchemy import func, select
 
 from api.gate import RequestCounts
 from api.services import Services
+from linli.clock import DAY, MINUTE
 from linli.db import schema
 from linli.db.deadletters import SqlDeadLetters
+from linli.db.heartbeats import SqlHeartbeats
+from linli.model import Consumer, Lane
+from linli.reconcile import waiting_messages
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
@@ -53,6 +58,7 @@ class _Linli(Collector):
         """All of them, as they are now."""
         yield from self._workers()
         yield from self._tables()
+        yield from self._agents()
         yield from self._api()
 
     def _workers(self) -> Iterable[Metric]:
@@ -96,6 +102,35 @@ class _Linli(Collector):
         gateways.add_metric(["offline"], links.get(False, 0))
         yield gateways
         yield GaugeMetricFamily("linli_actions_waiting", "People's acts that rules has not applied yet.", value=waiting)
+
+    def _agents(self) -> Iterable[Metric]:
+        """What agents say of themselves, over all of them: a metric for each would be as many series as gateways."""
+        beats, now = SqlHeartbeats(self._services.database), self._services.clock.now()
+        waiting = GaugeMetricFamily(
+            "linli_agent_messages_waiting", "Messages that agents hold for a consumer.", labels=["consumer", "lane"]
+        )
+        held: Counter[tuple[str, str]] = Counter()
+        silent = 0
+        for beat in beats.all():
+            silent += now - beat.received_at > MINUTE
+            for consumer in Consumer:
+                for lane, count in waiting_messages(beat, consumer, {}).items():
+                    held[consumer.value, lane.value] += count
+        for consumer in Consumer:
+            for lane in Lane:
+                waiting.add_metric([consumer.value, lane.value], held[consumer.value, lane.value])
+        yield waiting
+        yield GaugeMetricFamily(
+            "linli_agents_silent", "Agents whose last heartbeat is over a minute old.", value=silent
+        )
+        today = now // DAY
+        counted = [counts for key, counts in beats.counted(today).items() if key.day == today]
+        observations = GaugeMetricFamily(
+            "linli_agent_observations_today", "What agents say of this UTC day.", labels=["what"]
+        )
+        observations.add_metric(["taken"], sum(counts.taken for counts in counted))
+        observations.add_metric(["dropped"], sum(counts.dropped for counts in counted))
+        yield observations
 
     def _api(self) -> Iterable[Metric]:
         requests = CounterMetricFamily(

@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from api.metrics import GAUGE_COUNTERS
+from linli.clock import DAY, MINUTE
+from linli.db.heartbeats import Heartbeat, SqlHeartbeats
 from linli.db.workers import WorkerReport, report
 from linli.i18n import Text
+from linli.model import Lane
 from tests.integration.api_world import World, running_world
 
 pytestmark = pytest.mark.integration
@@ -55,3 +58,31 @@ def test_the_levels_are_documented() -> None:
         word for line in PAGE.read_text().splitlines() if line.startswith("|") for word in re.split(r"[|, ]+", line)
     }
     assert levels >= GAUGE_COUNTERS
+
+
+def test_agents_are_summed_up(world: World) -> None:
+    """What waits for each consumer, what was dropped today, and who is silent."""
+    now = world.clock.now()
+    today = now // DAY
+    positions = {"ingest": {"urgent": 1, "bulk": 5}, "rules": {"urgent": 1, "bulk": 9}}
+    beats = [
+        Heartbeat(
+            "c001",
+            f"gw-{n}",
+            "b1",
+            Lane.BULK,
+            now,
+            now - n * 2 * MINUTE,
+            next={"urgent": 2, "bulk": 10},
+            positions=positions,
+            days={today: (100, n), today - 1: (50, 50)},
+        )
+        for n in range(2)
+    ]
+    SqlHeartbeats(world.database).save(beats)
+    text = scrape(world)
+    assert 'linli_agent_messages_waiting{consumer="ingest",lane="bulk"} 8.0' in text
+    assert 'linli_agent_messages_waiting{consumer="rules",lane="bulk"} 0.0' in text
+    assert 'linli_agent_observations_today{what="taken"} 200.0' in text
+    assert 'linli_agent_observations_today{what="dropped"} 1.0' in text
+    assert "linli_agents_silent 1.0" in text
