@@ -5,25 +5,19 @@ What cannot be known from here is said to be unknown. Where no agent runs on the
 of its own is taken, sent and acknowledged end to end, as every event is. Where one runs, its acknowledgements are heard.
 """
 
-import shutil
-import sqlite3
-import ssl
-import tempfile
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from edge.agent import Agent, last_will
-from edge.config import AgentFile, Broker, Site, load_site
-from edge.enrol import CLOCK_LIMIT, clock_words
+from edge.config import Broker, Site, load_site
+from edge.findings import Finding, State
+from edge.machine import check_clock, check_outbox, check_secrets, judged_clock, server_offset
 from edge.mapping import Mapper
 from edge.outbox import OutboxError
-from edge.reach import Finding, Session, State, reach, signed_in
-from linli import topics, yamlfile
-from linli.clock import SECOND, Clock, format_time
+from edge.reach import Session, reach, signed_in
+from linli import topics
+from linli.clock import Clock
 from linli.codec import decode_ack
 from linli.errors import ConfigError, LinliError, Refused
 from linli.i18n import Text
@@ -31,11 +25,6 @@ from linli.ports import MqttClient, Will
 
 Connect = Callable[[Broker, str, Will | None], MqttClient]
 """A connection to a broker under a client's name, with a last will: what the composition root gives."""
-
-_HTTP_S = 5.0
-_LEAST_FREE = 20_000_000
-_SET_SINCE = 1_735_689_600 * SECOND
-"""2025: a clock that shows less has not been set since the machine was switched on."""
 
 _REMAINING = {
     "dns": Text("名称解析", "name of the broker"),
@@ -72,162 +61,12 @@ def check(config: Path, connect: Connect, clock: Clock, patience: Patience = Pat
             f"{config} is in order: compound {site.agent.community}, gateway {site.agent.gateway}",
         ),
     )
-    yield from _secrets(config)
-    running = yield from _outbox(site)
-    offset = _server_offset(site, clock)
-    yield from _clock(offset, clock)
+    yield from check_secrets(config)
+    running = yield from check_outbox(site)
+    offset = server_offset(site, clock)
+    yield from check_clock(offset, clock)
     yield from _broker(site, connect, clock, running, known=offset is not None, patience=patience)
     yield from _devices(site, connect, clock, patience)
-
-
-# --- files ------------------------------------------------------------------------------------------------------------
-
-
-def _secrets(config: Path) -> Iterator[Finding]:
-    """Files that others may read and should not."""
-    written, _ = yamlfile.load(config, AgentFile)
-    entries = [entry for entry in (written.broker, written.device_broker) if entry is not None]
-    names = [name for entry in entries for name in (entry.password_file, entry.key) if name is not None]
-    files = [config.parent / name for name in names]
-    files += [config] if any(entry.password is not None for entry in entries) else []
-    for file in dict.fromkeys(files):
-        if file.exists() and file.stat().st_mode & 0o077:
-            yield Finding(
-                "secrets",
-                State.MIND,
-                Text(f"{file} 里有密码或私钥，其他用户也能读", f"{file} holds a secret, and other users may read it"),
-                Text(f"执行 chmod 600 {file}", f"run chmod 600 {file}"),
-            )
-
-
-def _outbox(site: Site) -> Generator[Finding, None, bool | None]:
-    """The outbox's folder and file; returns whether an agent runs on it (None: it cannot be used)."""
-    folder = site.agent.outbox
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder) as probe:
-            probe.write(b"x" * 4096)
-            probe.flush()
-        free = shutil.disk_usage(folder).free
-    except OSError as error:
-        said = error.strerror or str(error)
-        yield Finding(
-            "outbox",
-            State.WRONG,
-            Text(f"发件箱目录 {folder} 不可写：{said}", f"the outbox folder {folder} cannot be written: {said}"),
-            Text(
-                "把目录交给运行边缘代理的用户（chown），或在 outbox 中另写一个；磁盘满则先清理",
-                "give the folder to the user that runs the agent (chown), or name another in outbox; a full disk has to be "
-                "cleared first",
-            ),
-        )
-        return None
-    running, fault = _state_of(folder / "outbox.db")
-    if fault is not None:
-        yield fault
-    else:
-        yield _space(folder, free, site.agent.outbox_bytes, running)
-    return running
-
-
-def _state_of(file: Path) -> tuple[bool, Finding | None]:
-    """Whether an agent has it open; and what is wrong with it."""
-    if not file.exists():
-        return False, None
-    try:
-        connection = sqlite3.connect(f"{file.absolute().as_uri()}?mode=rw", uri=True, timeout=0.5)
-        try:
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        finally:
-            connection.close()
-    except sqlite3.OperationalError as error:
-        if "locked" in str(error):
-            return True, None
-        return False, Finding(
-            "outbox",
-            State.WRONG,
-            Text(f"发件箱 {file} 打不开：{error}", f"the outbox {file} cannot be opened: {error}"),
-            Text("检查文件的所有者与权限（chown）", "check whose file it is, and its permissions (chown)"),
-        )
-    except sqlite3.DatabaseError as error:
-        return False, Finding(
-            "outbox",
-            State.MIND,
-            Text(f"发件箱 {file} 已损坏：{error}", f"the outbox {file} is damaged: {error}"),
-            Text(
-                "边缘代理启动时会把它放到一旁，另建一个；磁盘可能在坏，请检查",
-                "the agent puts it aside when it starts and begins another; the disk may be failing: have a look at it",
-            ),
-        )
-    return False, None
-
-
-def _space(folder: Path, free: int, wanted: int, running: bool) -> Finding:
-    zh, en = (
-        ("，一个边缘代理正在使用它", ", an agent runs on it")
-        if running
-        else ("，没有边缘代理在使用它", ", no agent runs on it")
-    )
-    said = Text(
-        f"发件箱目录 {folder} 可写，余 {free // 1_000_000} MB{zh}",
-        f"the outbox folder {folder} can be written, {free // 1_000_000} MB are free{en}",
-    )
-    clear = Text("清理磁盘，或减小 outbox_bytes", "clear the disk, or make outbox_bytes smaller")
-    if free < _LEAST_FREE:
-        return Finding("outbox", State.WRONG, said, clear)
-    return Finding("outbox", State.MIND if free < wanted else State.OK, said, clear if free < wanted else None)
-
-
-# --- the clock --------------------------------------------------------------------------------------------------------
-
-
-def _server_offset(site: Site, clock: Clock) -> int | None:
-    """By how much this clock is ahead of the server's page, in microseconds, to a second; None if nobody says."""
-    if site.server is None or not site.server.startswith(("http://", "https://")):
-        return None
-    request = urllib.request.Request(f"{site.server.rstrip('/')}/api/v1/health", method="HEAD")  # noqa: S310  (http only)
-    opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=ssl.create_default_context()))
-    try:
-        with opener.open(request, timeout=_HTTP_S) as answer:
-            date = answer.headers.get("date")
-    except urllib.error.HTTPError as error:
-        date = error.headers.get("date")
-        error.close()
-    except (OSError, ValueError):
-        return None
-    try:
-        return clock.now() - int(parsedate_to_datetime(date or "").timestamp()) * SECOND
-    except (TypeError, ValueError):
-        return None
-
-
-def _clock(offset: int | None, clock: Clock) -> Iterator[Finding]:
-    now = clock.now()
-    if now < _SET_SINCE:
-        yield Finding(
-            "clock",
-            State.WRONG,
-            Text(
-                f"本机时钟显示 {format_time(now)}，还没有校准过",
-                f"this machine's clock shows {format_time(now)}: it is not set",
-            ),
-            Text("打开时间同步：timedatectl set-ntp true", "turn time synchronisation on: timedatectl set-ntp true"),
-        )
-    elif offset is not None:
-        yield _judged_clock(offset)
-
-
-def _judged_clock(offset: int) -> Finding:
-    if abs(offset) > CLOCK_LIMIT:
-        return Finding("clock", State.WRONG, clock_words(offset))
-    seconds = abs(offset) / SECOND
-    return Finding(
-        "clock",
-        State.OK,
-        Text(
-            f"本机时钟与服务器相差 {seconds:.0f} 秒", f"this machine's clock is within {seconds:.0f} s of the server's"
-        ),
-    )
 
 
 # --- Linli's broker ---------------------------------------------------------------------------------------------------
@@ -262,7 +101,7 @@ def _broker(
     except LinliError as error:  # the outbox cannot be opened after all
         yield Finding("outbox" if isinstance(error, OutboxError) else "tls", State.WRONG, error.text)
     if answers.offset is not None and not known:
-        yield _judged_clock(answers.offset)
+        yield judged_clock(answers.offset)
 
 
 def _skipped(names: Sequence[str]) -> Finding:

@@ -8,10 +8,9 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 
 from edge.config import Broker
+from edge.findings import Finding, State
 from linli.clock import DAY, SECOND, format_time
 from linli.errors import ConfigError
 from linli.i18n import Text
@@ -22,29 +21,6 @@ CONNECT_S = 5.0
 _ALERT_S = 1.0
 """TLS 1.3 answers a client's certificate after the handshake; a broker says nothing else unasked."""
 _EXPIRES_SOON = 14 * DAY
-
-
-class State(StrEnum):
-    """How one thing is. Only WRONG keeps an agent from working."""
-
-    OK = "ok"
-    WRONG = "wrong"
-    MIND = "mind"
-    """It works, and should be looked at."""
-    UNKNOWN = "unknown"
-    """It cannot be known from here."""
-    SKIPPED = "skipped"
-    """Not tried: something before it is wrong."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What was found of one thing, and what to do about it. `check`: its stable name."""
-
-    check: str
-    state: State
-    said: Text
-    remedy: Text | None = None
 
 
 def reach(broker: Broker, prefix: str, now: int) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from linli.i18n import Text
 
 if TYPE_CHECKING:
     from edge.enrol import Enrolled
-    from edge.reach import Finding
+    from edge.findings import Finding
 
 agent_app = typer.Typer(
     no_args_is_help=True, help=str(Text("边缘代理：在设备旁运行。", "The edge agent: run it beside the devices."))
@@ -80,7 +80,7 @@ def enroll(
 
 
 def _say_enrolled(done: "Enrolled") -> None:
-    from edge.enrol import CLOCK_LIMIT, clock_words
+    from edge.machine import CLOCK_LIMIT, clock_words
 
     given, config = done.given, done.files.config
     typer.echo(
@@ -142,7 +142,7 @@ def check(
 
     from edge.__main__ import connect
     from edge.check import check as look
-    from edge.reach import State
+    from edge.findings import State
     from linli.clock import SystemClock
 
     logging.getLogger().addHandler(logging.NullHandler())  # what goes wrong is told as findings

@@ -20,7 +20,8 @@ from edge.__main__ import connect
 from edge.agent import Agent, last_will
 from edge.check import Patience, check
 from edge.config import Broker, load_site
-from edge.reach import Finding, State, reach
+from edge.findings import Finding, State
+from edge.reach import reach
 from linli import codec, topics
 from linli.access import BrokerUsers, gateway_access, gateway_user
 from linli.adapters.connect import service_client
