@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 import urllib3
 from influxdb_client.client.influxdb_client import InfluxDBClient
 from influxdb_client.rest import ApiException
@@ -23,6 +24,9 @@ _REFUSALS = frozenset((400, 413, 422))
 
 _DROPPED = re.compile(r"partial write: .* dropped=(\d+)")
 """How 1.x says that it has stored the other points of a batch. With several reasons at once it may name too few."""
+
+_STATEMENTS = 10
+"""How many go into one request, so that its address stays below the 8 KB that proxies take."""
 
 _LONGEST_REST_S = 60.0
 """However long a server asks to be left alone, it is asked again after this."""
@@ -119,11 +123,15 @@ class InfluxHttp:
         return found
 
     def query_each(self, texts: Sequence[str], bucket: str | None = None) -> list[list[influxql.Row]]:
-        """The rows of each of several SELECTs, asked at once."""
+        """The rows of each of several SELECTs. Asked in as few requests as an address may be long; 3 takes one in each."""
         kind = self.server.kind
+        at_once = 1 if kind == "influx3" else _STATEMENTS
+        found: list[list[influxql.Row]] = []
         try:
-            parameters = {"db": bucket or self._config.bucket, "q": "; ".join(texts), "epoch": "ns"}
-            return self._results("GET", parameters)
+            for first in range(0, len(texts), at_once):
+                together = "; ".join(texts[first : first + at_once])
+                found += self._results("GET", {"db": bucket or self._config.bucket, "q": together, "epoch": "ns"})
+            return found
         except AccessDenied as error:
             if kind == "influx3" and error.status == 404:
                 return [[] for _ in texts]  # 3 makes a database at the first write: until then there is nothing
@@ -206,10 +214,9 @@ class InfluxHttp:
     def _named(self, error: ApiException) -> StoreError:
         said = _said(error)
         if error.status in _REFUSALS:
-            dropped = _DROPPED.search(said)
             return StoreRefused(
                 Text(f"InfluxDB 拒绝写入（{error.status}）：{said}", f"InfluxDB refuses ({error.status}): {said}"),
-                dropped=int(dropped[1]) if dropped else None,
+                dropped=_dropped(error),
             )
         headers: Mapping[str, str] = error.headers or {}
         after = headers.get("Retry-After", "")
@@ -233,6 +240,20 @@ class InfluxHttp:
             f"InfluxDB 不允许读写 {bucket}（{said}）：请给 influx_token 对它的读写权限",
             f"InfluxDB does not allow to read and write {bucket} ({said}): give influx_token both rights on it",
         )
+
+
+def _dropped(error: ApiException) -> int | None:
+    """How many points of a batch are not stored while the others are; None if the answer does not say so."""
+    body = str(error.body or "")
+    match = _DROPPED.search(body)
+    if match is not None:
+        return int(match[1])
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    lines = document.get("data") if isinstance(document, dict) else None  # 3 tells of each line that it did not take
+    return len(lines) if isinstance(lines, list) and lines else None
 
 
 def _said(error: ApiException) -> str:

@@ -225,7 +225,8 @@ class InfluxStore:
     def roll(self, due: Sequence[Due]) -> None:
         """The server sums up; the sums come here and go back."""
         self._prepare()
-        self._rollups.roll(due, self._writing)
+        horizon = self._config.retention.horizons(self._clock.now()).get(RowClass.RAW, 0)
+        self._rollups.roll(due, self._writing, horizon + HOUR if horizon else 0)
 
     def thin(self, horizons: Mapping[RowClass, int]) -> int:
         """Nothing: the server deletes by the retention of its buckets."""

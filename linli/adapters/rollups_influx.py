@@ -53,14 +53,16 @@ class InfluxRollups:
         behind = (-1, "") if after is None else (after.hour, after.key)
         return sorted((mark for mark in found if (mark.hour, mark.key) > behind), key=lambda m: (m.hour, m.key))[:limit]
 
-    def roll(self, due: Sequence[Due], writing: threading.Lock) -> None:
-        """Sum up these hours. `writing` is held by a writer from `mark` until its rows are stored."""
+    def roll(self, due: Sequence[Due], writing: threading.Lock, horizon: int) -> None:
+        """Sum up these hours; those before `horizon` only lose their mark, for the server may hide some of their rows
+        already (3 does, row by row). `writing` is held by a writer from `mark` until its rows are stored."""
         with writing, self._lock:
             self._marks.forget((mark.hour, mark.community) for mark in due)
         for mark in due:
-            for start in range(mark.hour, mark.hour + HOUR, _WINDOW):
-                self._sum_up(mark.community, start, start + _WINDOW, Resolution.MINUTE)
-            self._sum_up(mark.community, mark.hour, mark.hour + HOUR, Resolution.HOUR)
+            if mark.hour >= horizon:
+                for start in range(mark.hour, mark.hour + HOUR, _WINDOW):
+                    self._sum_up(mark.community, start, start + _WINDOW, Resolution.MINUTE)
+                self._sum_up(mark.community, mark.hour, mark.hour + HOUR, Resolution.HOUR)
             failpoints.reach("rollups.written")
             done = f"{influxql.DUE},community={mark.community} rolled={mark.touched}i {mark.hour}000"
             self._http.write(done.encode())

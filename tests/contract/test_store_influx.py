@@ -19,7 +19,7 @@ from linli.adapters.store import build_store
 from linli.clock import HOUR, SECOND
 from linli.errors import StoreError, StoreRefused, StoreUnavailable
 from linli.model import Lane, LaneKey, Reading
-from linli.ports import Bucket, Latest
+from linli.ports import Bucket, Latest, Resolution
 from linli.settings import load_settings
 from linli.testing import ManualClock
 from tests.contract import influxd
@@ -134,6 +134,47 @@ def test_queries_are_influxql_on_the_bucket(server: Server, store: InfluxStore, 
         " AND time < 1700000001000000000 AND (\"type\" = 'access.granted' OR \"type\" = 'access.denied')"
         " ORDER BY time DESC LIMIT 7"
     )
+
+
+def test_a_question_over_due_hours_is_few_requests(server: Server, store: InfluxStore, number: str) -> None:
+    """Sums and raw rows by turns: ten statements to a request, on 3 one, which takes no more."""
+    ping = server.answer
+    columns = ["time", "touched", "rolled"]
+    due: list[list[object]] = [[(T0 - T0 % HOUR + n * 2 * HOUR) * 1000, 5, 0] for n in range(12)]
+    server.answer = lambda asked: (
+        rows(series(columns, *due, name="linli_due"))
+        if "linli_due" in asked.query.get("q", "")
+        else ping(asked)
+        if asked.path == "/ping"
+        else Answer(200, {"results": [{"statement_id": n} for n in range(asked.query["q"].count("SELECT"))]})
+    )
+    assert store.readings("c001", "t-1", "temperature", T0, T0 + 30 * HOUR, 10_000, Resolution.MINUTE) == []
+    asked = [(each.query["db"], each.query["q"].count("SELECT")) for each in server.on("/query")[1:]]
+    assert sum(count for _, count in asked) == 24
+    assert {db for db, _ in asked} == {"linli", "linli_1m"}
+    assert max(count for _, count in asked) == (10 if number == "2" else 1)
+
+
+@pytest.mark.parametrize(
+    ("document", "dropped"),
+    [
+        ({"error": "partial write: field type conflict: x dropped=3"}, 3),
+        ({"code": "unprocessable entity", "message": "failure writing points: partial write: y dropped=12"}, 12),
+        ({"error": "partial write of line protocol occurred", "data": [{"line_number": 2}, {"line_number": 7}]}, 2),
+        ({"error": "parsing failed", "data": []}, None),
+        ({"error": "unable to parse"}, None),
+        ("dropped=5", None),
+    ],
+)
+def test_a_partial_write_says_how_many_points_it_dropped(
+    server: Server, store: InfluxStore, document: object, dropped: int | None
+) -> None:
+    """1.x and 2.x in words, 3 as a list of lines; anything else says nothing of it."""
+    ping = server.answer
+    server.answer = lambda asked: ping(asked) if asked.path == "/ping" else Answer(400, document)
+    with pytest.raises(StoreRefused) as caught:
+        store.write([event(1)], {})
+    assert caught.value.dropped == dropped
 
 
 def test_answers_become_the_ports_values(server: Server, store: InfluxStore) -> None:

@@ -283,6 +283,22 @@ def test_positions_of_quiet_lanes_outlive_retention(url: str) -> None:
     store.close()
 
 
+@pytest.mark.integration
+def test_an_hour_that_retention_may_have_thinned_is_not_summed_up_again(url: str) -> None:
+    """InfluxDB 3 hides rows one by one as they grow too old: the sum that is there stays, and the mark goes."""
+    ask(url, "CREATE DATABASE thinned")
+    clock = ManualClock(H0 + HOUR)
+    store = InfluxStore(InfluxConfig(url, "thinned", retention=Retention(raw=2)), clock)
+    store.write([packet(1, *series((H0, 1.0), (H0 + 1, 3.0)))], {})
+    roll_all(store, H0 + HOUR)
+    store.write([packet(2, *series((H0 + 2, 5.0)))], {})
+    clock.advance(2 * 24 * 3600)
+    assert roll_all(store, H0 + DAY) == 1
+    assert store.due(H0 + DAY, None, 9) == []
+    assert [(b.count, b.mean) for b in shown(store, H0, H0 + HOUR, Resolution.HOUR)] == [(2, 2.0)]
+    store.close()
+
+
 def generation(version: str, buckets: dict[str, int | None]) -> Iterator[tuple[str, list[Asked]]]:
     """A server with these buckets and seconds of retention, as its documentation has it; None: no rule at all."""
 
