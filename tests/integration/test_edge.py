@@ -115,10 +115,13 @@ class Site:
         self.log = folder / "agent.log"
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start_agent(self) -> None:
+    def start_agent(self, **environment: str) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "edge", str(self.folder / "agent.yaml")], stderr=log, cwd=ROOT, env=os.environ
+                [sys.executable, "-m", "edge", str(self.folder / "agent.yaml")],
+                stderr=log,
+                cwd=ROOT,
+                env=os.environ | environment,
             )
         eventually(lambda: b"connected to the devices' broker" in self.log.read_bytes(), what="the agent's start")
 
@@ -213,3 +216,58 @@ def _next_sequence(folder: Path) -> int:
     with closing(sqlite3.connect(copy / "outbox.db")) as connection:
         (following,) = connection.execute("SELECT urgent_next FROM outbox").fetchone()
     return int(following)
+
+
+WATER = "zigbee2mqtt/水泵房 水浸"
+
+
+def detected(site: Site) -> int:
+    return len(site.both("facility.water.detected"))
+
+
+@pytest.mark.parametrize("point", ["agent.taken:3", "agent.sent:3", "agent.acknowledged:3"])
+def test_killed_at_any_point_it_sends_what_it_has_taken(site: Site, point: str) -> None:
+    """Committed and not told, sent and not noted, acknowledged and not deleted: each sequence arrives once."""
+    site.start_agent(LINLI_FAILPOINT=point)
+    assert site.process is not None
+    alternate(site, 2)
+    eventually(lambda: site.process is not None and site.process.poll() is not None, what=f"it dies at {point}")
+    assert site.process.wait() == -signal.SIGKILL
+    site.log.write_bytes(b"")
+    site.start_agent()
+    alternate(site, 2)
+    eventually(lambda: detected(site) >= 1 and len(site.both("facility.water.cleared")) >= 1)
+    taken = _next_sequence(site.folder) - 1
+    for consumer in site.consumers:
+        eventually(lambda consumer=consumer: sum(m.lane == "urgent" for m in consumer.taken) >= taken)  # type: ignore[misc]
+        for lane in ("urgent", "bulk"):
+            sequences = [message.sequence for message in consumer.taken if message.lane == lane]
+            assert sequences == list(range(1, len(sequences) + 1))
+
+
+def test_what_a_device_published_comes_again_until_it_is_taken(tmp_path: Path) -> None:
+    """Killed between receiving and committing, and down for a while: the devices' broker has kept both messages."""
+    site = Site(tmp_path, 0, one_broker=False)
+    try:
+        site.start_agent()
+        site.end_agent(signal.SIGTERM)
+        with closing(sqlite3.connect(tmp_path / "out" / "outbox.db")) as disk:
+            disk.execute(
+                "CREATE TRIGGER fails BEFORE INSERT ON urgent WHEN instr(NEW.body, 'facility.water.detected')"
+                " BEGIN SELECT RAISE(ABORT, 'disk full'); END"
+            )
+            disk.commit()
+        site.start_agent()
+        site.device.publish(WATER, b'{"water_leak": true}', 1)
+        eventually(lambda: b"disk full" in site.log.read_bytes(), what="it has received, and cannot commit")
+        site.end_agent(signal.SIGKILL)
+        site.device.publish(WATER, b'{"water_leak": false}', 1)
+        with closing(sqlite3.connect(tmp_path / "out" / "outbox.db")) as disk:
+            disk.execute("DROP TRIGGER fails")
+            disk.commit()
+        assert detected(site) == 0
+        site.start_agent()
+        eventually(lambda: detected(site) == 1 and len(site.both("facility.water.cleared")) == 1)
+        assert not site.both("facility.water.detected")[0].historic, "it is not a retained message of long ago"
+    finally:
+        site.close()

@@ -399,6 +399,64 @@ def test_an_outbox_restored_from_an_old_image_goes_on_under_a_new_bootid(tmp_pat
     world.agent.stop()
 
 
+def test_both_lanes_of_a_restored_outbox_go_on(tmp_path: Path) -> None:
+    """Each lane had gone on since the image; nothing that was taken after the restore is lost, also while cut off."""
+    world = World(tmp_path)
+    world.agent.start()
+    world.take(*range(5))
+    eventually(world.drained)
+    world.agent.stop()
+    shutil.copytree(world.config.outbox, tmp_path / "image")
+    world.restart()
+    for number in range(5, 25):
+        world.take(number)
+        world.agent.take([world.agent.event("d1", "test.bulk", {"n": number}, lane=Lane.BULK)])
+    eventually(world.drained)
+    old = world.agent.bootid
+    world.agent.stop()
+    shutil.rmtree(world.config.outbox)
+    shutil.copytree(tmp_path / "image", world.config.outbox)
+    world.agent, world.client = world.make()
+    world.agent.start()
+    world.client.cut()
+    world.take(*range(25, 35))
+    world.agent.take([world.agent.event("d1", "test.bulk", {"n": number}, lane=Lane.BULK) for number in range(25, 35)])
+    world.client.restore()
+    for consumer in (world.ingest, world.rules):
+        eventually(lambda consumer=consumer: world.numbers(consumer)[-1] == 34, timeout=20)  # type: ignore[misc]
+        eventually(lambda consumer=consumer: world.numbers(consumer, "test.bulk")[-1] == 34)  # type: ignore[misc]
+        assert world.numbers(consumer) == list(range(35))
+        assert world.numbers(consumer, "test.bulk") == list(range(5, 35))
+    assert world.agent.bootid != old
+    before = len(heartbeats(world, Lane.BULK))
+    world.clock.ahead += 10 * SECOND
+    eventually(lambda: len(heartbeats(world, Lane.BULK)) > before and world.drained())
+    fresh = [message for message in world.ingest.taken if message.bootid == world.agent.bootid]
+    told = days_of(next(m for m in reversed(fresh) if m.type == HEARTBEAT_TYPE and m.lane is Lane.BULK))
+    assert sum(taken for taken, _ in told.values()) == len(fresh), "counted anew under the new bootid"
+    world.agent.stop()
+
+
+def test_a_full_disk_does_not_stop_what_is_in_the_outbox(world: World) -> None:
+    """Heartbeats fail, taking fails and says so; what was taken before goes out, and then all goes on."""
+    eventually(world.drained)
+    world.client.cut()
+    world.take(*range(3000))
+    connection = world.agent._outbox._connection
+    assert connection is not None
+    with world.agent._outbox._file_lock:
+        connection.execute("PRAGMA max_page_count = 1").fetchall()  # SQLite's own disk full
+    with pytest.raises(OutboxError, match="full"):
+        world.agent.take([world.agent.event("d1", "test.event", {"n": -1, "x": "x" * 15_000}) for _ in range(500)])
+    world.clock.ahead += 10 * SECOND
+    world.client.restore()
+    eventually(lambda: world.numbers(world.ingest)[-1:] == [2999])
+    with world.agent._outbox._file_lock:
+        connection.execute("PRAGMA max_page_count = 1000000").fetchall()
+    world.take(3000)
+    eventually(lambda: world.numbers(world.rules) == list(range(3001)))
+
+
 def test_a_report_that_cannot_be_kept_is_no_reason_to_take_again(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
