@@ -36,7 +36,8 @@ _NOTHING: _Known = ([], [], {}, LetterFacts())
 
 
 def look_round(settings: Settings) -> Situation:
-    """How the installation of these settings is now. DataFolderError if there never was one in the folder."""
+    """How the installation of these settings is now. DataFolderError if there never was one in the folder, or
+    a newer Linli's, which is not looked into."""
     folder = DataFolder(settings.data)
     _require_some(settings)
     holder = FolderLock(folder.run).holder()
@@ -75,6 +76,7 @@ def _require_some(settings: Settings) -> None:
                 f"there is nothing in the data folder {folder} yet: run linli up first, or name it with --data",
             )
         )
+    DataFolder(folder).check_layout()
 
 
 def _expected(settings: Settings, holder: Holder | None) -> list[str]:
@@ -98,7 +100,6 @@ def _database(settings: Settings, now: int) -> tuple[DatabaseFault | None, _Know
         file = settings.data / "linli.db"
         return DatabaseFault(Damage.MISSING, Text(f"{file} 不存在", f"{file} is not there")), _NOTHING
     try:
-        DataFolder(settings.data).check_layout()
         database = open_database(settings.app_database_url, _PATIENCE_S)
     except LinliError as error:
         return DatabaseFault(Damage.UNUSABLE, error.text), _NOTHING

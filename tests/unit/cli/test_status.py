@@ -103,7 +103,6 @@ BREAKAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "database locked": (lambda data: _lock(data / "linli.db"), "database is locked"),
     "database newer": (lambda data: _set_revision(data / "linli.db", "9999"), "by a newer Linli (9999)"),
     "database older": (lambda data: _set_revision(data / "linli.db", "0001"), "by an older Linli (0001)"),
-    "folder newer": (lambda data: (data / "VERSION").write_text("999"), "999"),
     "readings missing": (lambda data: (data / "readings.db").unlink(), "readings.db is not there"),
     "readings damaged": (lambda data: _spoil(data / "readings.db"), "readings.db: file is not a database"),
 }
