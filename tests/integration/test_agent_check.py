@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -18,164 +17,28 @@ import pytest
 import edge.reach
 from edge.__main__ import connect
 from edge.agent import Agent, last_will
-from edge.check import Patience, check
-from edge.config import Broker, load_site
-from edge.findings import Finding, State
-from edge.reach import reach
-from linli import codec, topics
-from linli.access import BrokerUsers, gateway_access, gateway_user
-from linli.adapters.connect import service_client
-from linli.adapters.mqtt import PahoClient
-from linli.cli.stack import Stack, prepare
-from linli.clock import HOUR, Clock, SystemClock
+from edge.check import check
+from edge.config import load_site
+from edge.findings import State
+from linli.access import BrokerUsers, gateway_user
+from linli.clock import HOUR, SystemClock
 from linli.datafolder import DataFolder
-from linli.model import Consumer
-from linli.settings import BrokerKind, Settings, load_settings
 from linli.testing import ManualClock
-from tests.certificates import Authority, Certificate
-from tests.support import eventually, free_port, need
+from tests.certificates import Authority
+from tests.integration.check_world import SILENT_S, Place, look, running, wrong
+from tests.support import eventually, free_port
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(90)]
 
 LINLI = Path(sys.executable).with_name("linli")
-SILENT_S = 1.5
-"""How long a check waits for who does not answer, where that is the point."""
-
-
-class Consuming:
-    """Stands in for ingest or rules: acknowledges whatever comes."""
-
-    def __init__(self, settings: Settings, consumer: Consumer, clock: Clock) -> None:
-        self._consumer = consumer
-        self._clock = clock
-        self._client: PahoClient = service_client(settings, consumer.value)
-        self._client.subscribe([topics.any_gateway(leaf) for leaf in (topics.Leaf.URGENT, topics.Leaf.BULK)], 0)
-        self._client.start(self._came, lambda: None, lambda _reason: None)
-
-    def _came(self, topic: str, payload: bytes, _retained: bool) -> None:
-        parsed = topics.parse(topic)
-        assert isinstance(parsed, topics.GatewayTopic)
-        envelope = codec.envelope(parsed, payload)
-        assert envelope is not None
-        lane = envelope.lane
-        ack = codec.Ack(lane.bootid, lane.lane, envelope.sequence, self._clock.now())
-        self._client.publish(topics.ack_topic(lane.community, lane.gateway, self._consumer), codec.encode_ack(ack))
-
-    def up(self) -> "Consuming":
-        eventually(lambda: self._client.connected, what=f"{self._consumer} is connected")
-        return self
-
-    def stop(self) -> None:
-        self._client.stop()
-
-
-@dataclass
-class Place:
-    """A broker that runs, and files for agents of gateway gw1 of compound c1."""
-
-    settings: Settings
-    folder: Path
-    authority: Authority
-    tls: bool
-    client: Certificate | None = None
-    clock: ManualClock = field(default_factory=ManualClock)
-
-    def broker(self, **changes: object) -> dict[str, object]:
-        """What the agent's file says of the broker."""
-        user = BrokerUsers(DataFolder(self.settings.data).secrets).get(gateway_user("gw1"))
-        said: dict[str, object] = {
-            "host": "localhost",
-            "port": self.settings.broker_endpoint[1],
-            "username": user.name,
-            "password": user.password,
-        }
-        if self.tls:
-            said |= {"tls": True, "ca": str(self.authority.file)}
-        if self.client is not None:
-            said |= {"certificate": str(self.client.file), "key": str(self.client.key)}
-        said |= changes
-        return {key: value for key, value in said.items() if value is not None}
-
-    def file(self, outbox: str = "outbox", broker: dict[str, object] | None = None, **more: object) -> Path:
-        """An agent's file; JSON is YAML."""
-        file = self.folder / f"agent-{len(list(self.folder.glob('agent-*')))}.yaml"
-        said = {"community": "c1", "gateway": "gw1", "outbox": outbox, "broker": broker or self.broker()}
-        file.write_text(json.dumps(said | more), "utf-8")
-        file.chmod(0o600)
-        return file
-
-
-def begin(folder: Path, kind: BrokerKind, **options: object) -> tuple[Settings, Stack]:
-    """The embedded broker of a new installation."""
-    if kind == "mosquitto":
-        need("mosquitto")
-    settings = load_settings(data=folder / "data", broker=kind, port=free_port(), broker_port=free_port(), **options)
-    prepare(settings)
-    users = BrokerUsers(DataFolder(settings.data).secrets)
-    users.ensure({gateway_user(name): gateway_access("c1", name) for name in ("gw1", "gw2")})
-    stack = Stack(settings, ("broker",))
-    stack.check()
-    stack.start()
-    assert stack.wait_ready(15), stack.states()
-    return settings, stack
 
 
 @pytest.fixture(scope="module", params=["nats", "mosquitto"])
 def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """Without TLS, with both consumers."""
     folder = tmp_path_factory.mktemp("place")
-    settings, stack = begin(folder, request.param)
-    consumers = [Consuming(settings, consumer, SystemClock()).up() for consumer in Consumer]
-    try:
+    with running(folder, request.param) as settings:
         yield Place(settings, folder, Authority(folder), tls=False)
-    finally:
-        for consumer in consumers:
-            consumer.stop()
-        stack.stop()
-
-
-@pytest.fixture(scope="module", params=["nats", "mosquitto"])
-def strict(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    """With TLS, and client certificates demanded; with both consumers."""
-    folder = tmp_path_factory.mktemp("strict")
-    authority, clients = Authority(folder), Authority(folder, "clients")
-    server, own, agent = authority.issue("server", "localhost"), clients.issue("own"), clients.issue("agent")
-    settings, stack = begin(
-        folder,
-        request.param,
-        broker_tls_certificate=server.file,
-        broker_tls_key=server.key,
-        broker_tls_client_ca=clients.file,
-        broker_certificate=own.file,
-        broker_key=own.key,
-        broker_ca=authority.file,
-    )
-    consumers = [Consuming(settings, consumer, SystemClock()).up() for consumer in Consumer]
-    try:
-        yield Place(settings, folder, authority, tls=True, client=agent)
-    finally:
-        for consumer in consumers:
-            consumer.stop()
-        stack.stop()
-
-
-def look(file: Path, clock: Clock | None = None, answer_s: float = 10.0, sign_in_s: float = 10.0) -> dict[str, Finding]:
-    """The findings by name (the last of each)."""
-    found = list(check(file, connect, clock or SystemClock(), Patience(sign_in_s, answer_s, 0.5)))
-    for finding in found:
-        for text in (finding.said, finding.remedy):
-            assert text is None or (text.zh and text.en)
-    return {finding.check: finding for finding in found}
-
-
-def wrong(file: Path, name: str, said: str, remedy: str = "", sign_in_s: float = 10.0) -> None:
-    """Fail unless exactly `name` is wrong, with these words."""
-    found = look(file, answer_s=SILENT_S, sign_in_s=sign_in_s)
-    bad = {check: finding for check, finding in found.items() if finding.state is State.WRONG}
-    assert list(bad) == [name], found
-    assert said in bad[name].said.en, bad[name].said.en
-    told = bad[name].remedy
-    assert remedy == "" or (told is not None and remedy in told.en), told
 
 
 # --- all is well ------------------------------------------------------------------------------------------------------
@@ -444,40 +307,6 @@ def test_tls_where_there_is_none(place: Place) -> None:
     wrong(place.file("plain", place.broker(tls=True)), "tls", "no TLS with localhost", "not speak TLS")
 
 
-@pytest.mark.parametrize(
-    ("name", "host", "days", "state", "remedy"),
-    [
-        ("old", "localhost", -1, State.WRONG, "has expired"),
-        ("other", "other.example", 60, State.WRONG, "for another host name"),
-        ("soon", "localhost", 3, State.MIND, "expires soon"),
-    ],
-)
-def test_certificates_out_of_their_time_or_for_another(
-    tmp_path: Path, name: str, host: str, days: int, state: State, remedy: str
-) -> None:
-    """Shown by a port that is no broker: TLS comes before that matters."""
-    authority = Authority(tmp_path)
-    certificate = authority.issue(name, host, days=days)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = threading.Thread(target=_shake_hands, args=(listener, certificate), daemon=True)
-        server.start()
-        broker = Broker("localhost", listener.getsockname()[1], None, None, tls=True, ca=authority.file)
-        found = list(reach(broker, "", SystemClock().now()))[-1]
-        listener.shutdown(socket.SHUT_RDWR)
-    server.join(timeout=5)
-    assert (found.check, found.state) == ("tls", state)
-    assert found.remedy is not None
-    assert remedy in found.remedy.en
-
-
-def _shake_hands(listener: socket.socket, certificate: Certificate) -> None:
-    """Show it to one client."""
-    with listener.accept()[0] as sock, contextlib.suppress(OSError):
-        sock.settimeout(5)
-        with certificate.server_context().wrap_socket(sock, server_side=True) as secured:
-            secured.recv(1)
-
-
 # --- the devices' side ------------------------------------------------------------------------------------------------
 
 
@@ -498,57 +327,3 @@ def test_the_devices_broker(place: Place) -> None:
     found = look(place.file("d3"))["devices"]
     assert found.state is State.MIND
     assert "there is no device_broker" in found.said.en
-
-
-# --- a broker that demands certificates -----------------------------------------------------------------------------------
-
-
-def test_a_strict_broker_lets_the_right_certificate_in(strict: Place) -> None:
-    """TLS with a CA of one's own and a client certificate, all the way to the acknowledgements."""
-    found = look(strict.file("well"))
-    assert {name for name, finding in found.items() if finding.state is not State.OK} == {"devices"}
-    assert "TLSv1.3" in found["tls"].said.en
-
-
-def test_certificates_that_are_not_right(strict: Place, tmp_path: Path) -> None:
-    """Each with its cause: the trusted CA, the name, the client's certificate, its key."""
-    stranger = Authority(tmp_path, "stranger")
-    other = stranger.issue("other")
-    assert strict.client is not None
-    encrypted = tmp_path / "encrypted.key"
-    subprocess.run(
-        [
-            need("openssl"),
-            "pkey",
-            "-in",
-            str(strict.client.key),
-            "-aes256",
-            "-passout",
-            "pass:x",
-            "-out",
-            str(encrypted),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    empty = tmp_path / "empty.pem"
-    empty.write_text("")
-    for changes, said, remedy in (
-        ({"ca": str(stranger.file)}, "no TLS with localhost", "not signed by a CA that is trusted here"),
-        ({"ca": None}, "no TLS with localhost", "not signed by a CA that is trusted here"),
-        ({"host": "127.0.0.1"}, "no TLS with 127.0.0.1", "not for this IP address"),
-        ({"certificate": None, "key": None}, "no TLS with localhost", "demands a client certificate"),
-        ({"certificate": str(other.file), "key": str(other.key)}, "no TLS with localhost", "does not take the client"),
-        ({"key": str(other.key)}, "is not the key of the certificate", ""),
-        ({"key": str(encrypted)}, "has a passphrase", ""),
-        ({"key": str(tmp_path / "none.key")}, "cannot be read", ""),
-        ({"ca": str(empty)}, "holds no certificate", ""),
-        ({"certificate": str(empty)}, "holds no certificate", ""),
-    ):
-        wrong(strict.file("tls", strict.broker(**changes)), "tls", said, remedy)
-
-
-def test_no_tls_where_there_is(strict: Place) -> None:
-    """The other way."""
-    plain = strict.broker(tls=None, ca=None, certificate=None, key=None)
-    wrong(strict.file("plain", plain), "sign_in", "speaks TLS", "tls: true", SILENT_S)
