@@ -22,7 +22,7 @@ from linli.model import Device
 
 IDLE_S = 5.0
 WAITING_S = 0.5
-SHOWN = 8
+SHOWN = 5
 """Commands in the history."""
 
 _SIGNS = {CommandState.DONE: "ok", CommandState.REFUSED: "high", CommandState.FAILED: "critical"}

@@ -77,6 +77,8 @@ DATA_NAMES = {
     "zone": Text("区域", "zone"),
     "confidence": Text("置信度", "confidence"),
     "contact": Text("门磁", "contact"),
+    "command": Text("命令", "command"),
+    "seconds": Text("秒数", "seconds"),
 }
 """What the data of discrete events is called."""
 CLOSE = Text("关闭告警", "Close alert")
