@@ -173,7 +173,7 @@ class Upkeep:
         return False
 
     def _check(self) -> None:
-        said = self._store.check()
+        said = self._store.inspect()
         if said != self._said:
             self._said = said
             _log.info("store: %s", said)

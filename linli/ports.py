@@ -108,7 +108,8 @@ class ReadingStore(Protocol):
     """The store of readings and events. Writing the same batch again changes nothing."""
 
     def check(self) -> str:
-        """Who answers and in which version, for people; StoreUnavailable, or StoreRefused with what to do."""
+        """Who answers and in which version, for people, by reading alone; StoreUnavailable, or StoreRefused with what to
+        do."""
 
     def write(
         self,
@@ -195,6 +196,10 @@ class StoreKeeper(Protocol):
 
     Everything raises as `ReadingStore` does, and may be done again after an error or a kill at any point.
     """
+
+    def inspect(self) -> str:
+        """As `ReadingStore.check`, and more: makes what is missing and may be made, writes, and compares what is kept how
+        long with the settings. StoreRefused, with what to do, if something is not as it has to be."""
 
     def due(self, before: int, after: Due | None, limit: int) -> list[Due]:
         """Marks of hours that ended by `before`, in an order of their own, from behind `after`, at most `limit`."""

@@ -188,6 +188,10 @@ class MemoryStore:
         ]
         return sorted(found, key=lambda event: event.key, reverse=True)[:limit]
 
+    def inspect(self) -> str:
+        """As `check`."""
+        return self.check()
+
     def due(self, before: int, after: Due | None, limit: int) -> list[Due]:
         """By hour and series."""
         behind = (-1, "") if after is None else (after.hour, after.key)

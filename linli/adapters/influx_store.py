@@ -56,15 +56,21 @@ class InfluxStore:
         self._clock = clock
 
     def check(self) -> str:
-        """Write to each bucket and read from one; compare retention. A wrong setting is StoreRefused, with what to do."""
+        """Ask for a position, which needs the bucket and the right to read it. A wrong setting is StoreRefused."""
         try:
-            self._prepare()
-            remarks = self._buckets.check(self._clock.now())
             self._http.query(influxql.positions("last", "1h"))
         except AccessDenied as error:
             raise StoreRefused(error.text) from error
-        told = f"InfluxDB {self._http.server.version}, {self._config.url}, {self._config.bucket}"
-        return "; ".join([told, *(remark.en for remark in remarks)])
+        return f"InfluxDB {self._http.server.version}, {self._config.url}, {self._config.bucket}"
+
+    def inspect(self) -> str:
+        """Write to each bucket and compare its retention; databases of 1.x are made if they are missing."""
+        try:
+            self._prepare()
+            remarks = self._buckets.check(self._clock.now())
+        except AccessDenied as error:
+            raise StoreRefused(error.text) from error
+        return "; ".join([self.check(), *(remark.en for remark in remarks)])
 
     def write(
         self,

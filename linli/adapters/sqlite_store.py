@@ -118,6 +118,12 @@ class SqliteStore:
         with self._reading() as connection:
             return queries.events(connection, community, start, end, types, device, limit, before)
 
+    def inspect(self) -> str:
+        """Whether it can be written to as well."""
+        with self._writing():
+            pass
+        return self.check()
+
     def due(self, before: int, after: Due | None, limit: int) -> list[Due]:
         """By hour and series."""
         return self._keeper.due(before, after, limit)

@@ -216,6 +216,15 @@ def test_check_says_who_answers(server: Server, store: InfluxStore, number: str)
     assert "s3cret" not in said + repr(InfluxConfig("u", "b", token="s3cret"))
 
 
+def test_check_only_looks_and_inspect_writes(server: Server, store: InfluxStore) -> None:
+    """A person who asks for the status changes nothing; ingest tries whether it may write to each bucket."""
+    store.check()
+    assert {asked.method for asked in server.asked} == {"GET"}
+    store.inspect()
+    written = [asked.query["bucket"] for asked in server.asked if asked.method == "POST"]
+    assert written == ["linli", "linli_events", "linli_1m", "linli_1h"]
+
+
 @pytest.mark.parametrize(
     ("status", "document", "kind", "words"),
     [
@@ -368,7 +377,7 @@ def real(url: str, bucket: str, username: str | None = "admin", token: str | Non
 def test_a_real_1x_makes_its_database_and_signs_in(url: str) -> None:
     """The version is read, the database made."""
     store = real(url, 'odd "name"')
-    assert "1.6.7" in store.check()
+    assert "1.6.7" in store.inspect()
     store.write([event(1)], {URGENT: 1})
     assert store.positions() == {URGENT: 1}
     store.close()
@@ -405,7 +414,7 @@ def test_a_wrong_password_names_the_setting_and_refuses_no_data(
 def test_a_point_that_a_real_1x_refuses_is_found_and_the_others_are_in(url: str) -> None:
     """Somebody else wrote the unit as a number: a partial write, refused with the server's reason."""
     store = real(url, "conflict")
-    store.check()
+    store.inspect()
     with InfluxDBClient(url, "admin:pass", auth_basic=True) as client:
         client.api_client.call_api(
             "/write",

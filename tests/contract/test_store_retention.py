@@ -216,7 +216,7 @@ def ask(url: str, query: str) -> str:
 def test_databases_are_made_with_their_retention(url: str) -> None:
     """On 1.x; and checking says nothing but who answers."""
     store = InfluxStore(InfluxConfig(url, "kept", retention=KEPT), SystemClock())
-    assert store.check().endswith(", kept")
+    assert store.inspect().endswith(", kept")
     for name, duration in (("kept", "720h"), ("kept_1m", "9600h"), ("kept_1h", '"0s"'), ("kept_events", "8760h")):
         assert duration in ask(url, f'SHOW RETENTION POLICIES ON "{name}"')
     store.close()
@@ -228,7 +228,7 @@ def test_a_database_that_keeps_too_little_is_told_and_one_that_keeps_more_remark
     ask(url, "CREATE DATABASE mine WITH DURATION 7d")
     store = InfluxStore(InfluxConfig(url, "mine", retention=KEPT), SystemClock())
     with pytest.raises(StoreRefused) as caught:
-        store.check()
+        store.inspect()
     said = caught.value.text
     assert "7 days" in said.en
     assert "7 天" in said.zh
@@ -237,9 +237,9 @@ def test_a_database_that_keeps_too_little_is_told_and_one_that_keeps_more_remark
         assert "retention_raw_days" in text
     assert '"168h0m0s"' in ask(url, "SHOW RETENTION POLICIES ON mine")
     ask(url, "ALTER RETENTION POLICY autogen ON mine DURATION INF")
-    assert 'ALTER RETENTION POLICY "autogen" ON "mine" DURATION 30d' in store.check()
+    assert 'ALTER RETENTION POLICY "autogen" ON "mine" DURATION 30d' in store.inspect()
     ask(url, 'ALTER RETENTION POLICY "autogen" ON "mine" DURATION 30d')
-    assert store.check().endswith(", mine")
+    assert store.inspect().endswith(", mine")
     store.close()
 
 
@@ -339,7 +339,7 @@ def test_2x_buckets_are_checked(buckets: dict[str, int | None], words: str) -> N
     for url, _ in generation("v2.7.6", buckets):
         store = InfluxStore(InfluxConfig(url, "linli", token="t", org="o", retention=KEPT), ManualClock(T0))
         with pytest.raises(StoreRefused) as caught:
-            store.check()
+            store.inspect()
         assert words in caught.value.text.en
         store.close()
 
@@ -348,7 +348,7 @@ def test_2x_buckets_that_fit_are_taken_and_each_was_written_to() -> None:
     """The right to write is seen by writing, not by asking for it."""
     for url, asked in generation("v2.7.6", ALL):
         store = InfluxStore(InfluxConfig(url, "linli", token="t", org="o", retention=KEPT), ManualClock(T0))
-        assert store.check().endswith(", linli")
+        assert store.inspect().endswith(", linli")
         assert [a.query["bucket"] for a in asked if a.path == "/api/v2/write"] == [
             "linli",
             "linli_events",
@@ -362,7 +362,7 @@ def test_3_says_nothing_of_retention_and_that_is_remarked() -> None:
     """Four databases, made at the first write; what to look at is named."""
     for url, _ in generation("3.2.1", ALL):
         store = InfluxStore(InfluxConfig(url, "linli", token="t", retention=KEPT), ManualClock(T0))
-        said = store.check()
+        said = store.inspect()
         assert "retention_raw_days" in said
         assert "retention_events_days" in said
         store.close()
