@@ -1,6 +1,6 @@
 """What gateways last said of themselves, and what they counted for each day: written by ingest, read by whoever looks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from math import isfinite
@@ -17,6 +17,7 @@ from linli.model import JsonValue, Lane, Message, TallyKey
 
 _EPOCH = date(1970, 1, 1)
 _MOST_DAYS = 10
+_MOST_NAMED = 500
 _MOST = 2**53
 
 
@@ -113,7 +114,7 @@ class SqlHeartbeats:
         if not heartbeats:
             return
         with self._database.write() as connection:
-            known = {beat.gateway: beat for beat in _read(connection)}
+            known = {kept.gateway: kept for kept in _read(connection, {beat.gateway for beat in heartbeats})}
             changed: dict[str, Heartbeat] = {}
             for beat in heartbeats:
                 kept = known.get(beat.gateway)
@@ -166,10 +167,13 @@ def _with_days(beat: Heartbeat, kept: Heartbeat | None) -> Heartbeat:
     return beat
 
 
-def _read(connection: Connection) -> list[Heartbeat]:
+def _read(connection: Connection, gateways: Collection[str] | None = None) -> list[Heartbeat]:
+    """Those of these gateways, or all."""
     table = schema.gateway_heartbeats
-    rows = connection.execute(select(table).order_by(table.c.gateway_id)).all()
-    return [_heartbeat(row._asdict()) for row in rows]
+    query = select(table).order_by(table.c.gateway_id)
+    if gateways is not None and len(gateways) <= _MOST_NAMED:
+        query = query.where(table.c.gateway_id.in_(gateways))
+    return [_heartbeat(row._asdict()) for row in connection.execute(query)]
 
 
 def _heartbeat(row: dict[str, Any]) -> Heartbeat:
