@@ -11,12 +11,15 @@ from linli.model import Community, Device, Gateway, Place
 from linli.vocabulary import part_name
 
 PLATFORM = "linli-platform"
-"""Community, gateway and building in one."""
+"""Community and gateway."""
+
+SERVER = "linli-server"
+"""The building that the workers are in."""
 
 WORKER_KIND = "linli_worker"
 """Device kind of a worker."""
 
-_NAME = Text("邻里平台", "Linli itself")
+_NAMES = {PLATFORM: Text("邻里平台", "Linli itself"), SERVER: Text("服务器", "Server")}
 _PREFIX = "linli-worker-"
 
 
@@ -26,10 +29,8 @@ def device_of(worker: str) -> str:
 
 
 def platform_name(name: str) -> Text | None:
-    """What the built-in community, or a device of it, is called; None for anything else."""
-    if name == PLATFORM:
-        return _NAME
-    return part_name(name.removeprefix(_PREFIX)) if name.startswith(_PREFIX) else None
+    """What the built-in community, its building or a device of it is called; None for anything else."""
+    return part_name(name.removeprefix(_PREFIX)) if name.startswith(_PREFIX) else _NAMES.get(name)
 
 
 def workers_in(registry: RegistrySnapshot) -> frozenset[str]:
@@ -40,14 +41,14 @@ def workers_in(registry: RegistrySnapshot) -> frozenset[str]:
 def with_platform(registry: RegistrySnapshot, workers: Iterable[str], timezone: str) -> RegistrySnapshot:
     """The registry with the built-in community, and these workers in it."""
     devices = {
-        device_of(worker): Device(device_of(worker), PLATFORM, PLATFORM, WORKER_KIND, part_name(worker), PLATFORM)
+        device_of(worker): Device(device_of(worker), PLATFORM, PLATFORM, WORKER_KIND, part_name(worker), SERVER)
         for worker in sorted(workers)
     }
     return RegistrySnapshot(
         registry.version,
-        registry.communities | {PLATFORM: Community(PLATFORM, _NAME, timezone)},
-        registry.places | {PLATFORM: Place(PLATFORM, PLATFORM, "building", _NAME)},
-        registry.gateways | {PLATFORM: Gateway(PLATFORM, PLATFORM, _NAME)},
+        registry.communities | {PLATFORM: Community(PLATFORM, _NAMES[PLATFORM], timezone)},
+        registry.places | {SERVER: Place(SERVER, PLATFORM, "building", _NAMES[SERVER])},
+        registry.gateways | {PLATFORM: Gateway(PLATFORM, PLATFORM, _NAMES[PLATFORM])},
         registry.facilities,
         registry.devices | devices,
     )

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from linli.clock import SECOND
 from linli.db.workers import SILENT_AFTER, WorkerReport
-from linli.model import Condition, JsonValue, Lane, LaneKey, Message, Severity
+from linli.model import Condition, Lane, LaneKey, Message, Severity
 from linli.platform import PLATFORM, WORKER_KIND, device_of
 from linli.shards import service_of
 from rules.engine import Engine
@@ -103,12 +103,11 @@ def _rule(name: str, title: Words, sentence: Words, advice: Words, types: tuple[
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """An event of a worker: since when, and what it says."""
+    """An event of a worker, and when it was."""
 
     worker: str
     type: str
     time: int
-    data: Mapping[str, JsonValue]
 
 
 class Eye:
@@ -133,29 +132,26 @@ class Eye:
     def _judge(self, report: WorkerReport, now: int, going_on: Mapping[tuple[str, str], Condition]) -> list[Look]:
         name = report.name
         if report.state == "stopped" or not report.alive(now):
-            data: dict[str, JsonValue] = {"state": report.state}
-            return _begins(name, SILENT, now, SILENT_AFTER, data, going_on.get((name, INGEST_SILENT)))
-        looks = [Look(name, HEARD, now, {})] if (name, INGEST_SILENT) in going_on else []
+            return _begins(name, SILENT, now, SILENT_AFTER, going_on.get((name, INGEST_SILENT)))
+        looks = [Look(name, HEARD, now)] if (name, INGEST_SILENT) in going_on else []
         unwritten_s, writes = report.counters.get("unwritten_s", 0.0), report.counters.get("writes", 0.0)
         known = going_on.get((name, STORE_DOWN))
         if unwritten_s >= STUCK_S:
             self._written[name] = (report.pid, writes)
             ago = min(round(unwritten_s * SECOND), SILENT_AFTER)
-            looks += _begins(name, FAILING, now, ago, {"said": report.detail.en}, known)
+            looks += _begins(name, FAILING, now, ago, known)
         elif known:
             pid, before = self._written.setdefault(name, (report.pid, writes))
             if writes > (before if pid == report.pid else 0):
-                looks.append(Look(name, WRITTEN, now, {}))
+                looks.append(Look(name, WRITTEN, now))
         return looks
 
 
-def _begins(
-    worker: str, kind: str, now: int, ago: int, data: Mapping[str, JsonValue], state: Condition | None
-) -> list[Look]:
+def _begins(worker: str, kind: str, now: int, ago: int, state: Condition | None) -> list[Look]:
     """What to say of something that is so and has been for `ago`; it is said once, and then that time goes on."""
     if state is None:
-        return [Look(worker, kind, now - ago, data)]
-    return [Look(worker, UNCHANGED, now, {})] if state is Condition.PENDING else []
+        return [Look(worker, kind, now - ago)]
+    return [Look(worker, UNCHANGED, now)] if state is Condition.PENDING else []
 
 
 def ingest_workers(reports: Sequence[WorkerReport]) -> list[WorkerReport]:
@@ -182,7 +178,7 @@ def inputs_of(looks: Sequence[Look], now: int, last: int) -> list[MessageIn]:
     """The looks as messages of the built-in gateway. `last`: its last sequence."""
     return [
         MessageIn(
-            Message(*_LANE, last + number, 1, look.type, device_of(look.worker), look.time, now, data=dict(look.data)),
+            Message(*_LANE, last + number, 1, look.type, device_of(look.worker), look.time, now),
             now,
         )
         for number, look in enumerate(looks, 1)

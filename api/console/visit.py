@@ -37,7 +37,7 @@ class Visit:
 
     def zone(self, community: str) -> ZoneInfo:
         """The community's time zone."""
-        return self.zones.get(community, _UTC)
+        return self.zones.get(community) or next(iter(self.zones.values()), _UTC)
 
 
 async def enter(services: Services, request: Request) -> Visit | RedirectResponse:

@@ -9,7 +9,7 @@ from linli.clock import SECOND
 from linli.db.workers import WorkerReport
 from linli.i18n import Text
 from linli.model import Alert, Condition, Severity
-from linli.platform import PLATFORM, device_of, platform_name, with_platform
+from linli.platform import PLATFORM, SERVER, device_of, platform_name, with_platform
 from linli.testing import ManualClock
 from rules.book import Transition
 from rules.engine import Engine
@@ -100,7 +100,7 @@ def test_a_store_that_cannot_be_written_is_an_alert_and_resolves_with_the_first_
     machine.stick()
     assert machine.run(60) == [("opened", STORE_DOWN, 50.0)]
     alert = machine.alerts[STORE_DOWN]
-    assert (alert.community, alert.subject, alert.severity) == (PLATFORM, PLATFORM, Severity.HIGH)
+    assert (alert.community, alert.subject, alert.severity) == (PLATFORM, SERVER, Severity.HIGH)
     assert "30 s" in alert.sentence.en
     assert "30 秒" in alert.sentence.zh
     assert "linli status" in alert.advice.en
@@ -208,6 +208,7 @@ def test_names_for_people() -> None:
     """Of what no registry has."""
     assert platform_name(device_of("ingest-2-of-8")) == Text("数据接入 2/8", "ingest 2/8")
     assert platform_name(PLATFORM) is not None
+    assert platform_name(SERVER) is not None
     assert platform_name("door") is None
 
 
