@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(site: Site, stop: threading.Event) -> None:
-    """Run the agent of `site` until `stop`. OutboxError or CommandLogError if its files cannot be used."""
+    """Run the agent of `site` until `stop`. OutboxError if its outbox cannot be used."""
     clock = SystemClock()
     name = site.agent.gateway
     uplink = connect(site.broker, f"gateway-{name}", last_will(site.agent, clock))

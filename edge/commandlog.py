@@ -49,6 +49,11 @@ class CommandLog:
         """The SQLite file."""
         return self._folder / "commands.db"
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it can be asked."""
+        return self._connection is not None
+
     def open(self) -> bool:
         """Open the file, or make it; whether it was whole. A damaged one is put aside. CommandLogError if it is locked."""
         try:

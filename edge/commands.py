@@ -123,8 +123,14 @@ class CommandHandler:
         self.counts = CommandCounts()
 
     def start(self) -> None:
-        """Open the log, and answer what a crash has cut off. CommandLogError if it cannot be opened."""
-        self._open()
+        """Open the log, and answer what a crash has cut off.
+
+        If the log cannot be opened every command is refused until it can: alarms go out all the same.
+        """
+        try:
+            self._open()
+        except CommandLogError as error:
+            _log.error("no commands for now: %s", error)
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="commands", daemon=True)
         self._thread.start()
@@ -188,6 +194,8 @@ class CommandHandler:
     def _answer(self, command: Command, digest: bytes) -> Reply | None:
         """The answer, after having done what there was to do."""
         try:
+            if not self._recorded.is_open:
+                self._open()
             known = self._recorded.find(command.id)
             if known is None:
                 return self._once(command, digest)

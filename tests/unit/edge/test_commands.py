@@ -248,6 +248,17 @@ def test_a_damaged_log_carries_out_nothing_for_a_minute(tmp_path: Path) -> None:
     site.handler.stop()
 
 
+def test_a_log_that_cannot_be_opened_keeps_no_alarm_back(tmp_path: Path) -> None:
+    """The agent starts; commands are refused until the log can be opened, and then carried out."""
+    folder = tmp_path / "folder"
+    folder.write_text("in the way")
+    site = Site(folder)
+    assert site.ask().reason == "log_failed"
+    folder.unlink()
+    assert site.ask(replace(COMMAND, id="c2")).state is ReplyState.DONE
+    site.handler.stop()
+
+
 def test_a_log_that_cannot_be_written_carries_out_nothing(site: Site) -> None:
     """No note, no deed."""
     assert site.handler._recorded._connection is not None
