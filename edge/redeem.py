@@ -76,11 +76,11 @@ def read_server(written: str, *, allow_http: bool) -> Server:
         host, port = parts.hostname, parts.port
     except ValueError:
         host, port, parts = None, None, urlsplit("")
-    if parts.scheme not in ("http", "https") or not host:
+    if parts.scheme not in ("http", "https") or not host or parts.netloc.endswith(":"):
         raise EnrolError(
             Text(
                 f"“{written:.100}”不是服务器地址，例如 https://linli.example:8480",
-                f"{written:.100!r} is not a server's address; for example https://linli.example:8480",
+                f"{written!r:.100} is not a server's address; for example https://linli.example:8480",
             )
         )
     https = parts.scheme == "https"
