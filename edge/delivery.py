@@ -52,6 +52,9 @@ QUEUE_S = 0.2
 QUICKEST_FOR_S = 60.0
 _LEAST_WINDOW = 4
 _SHRINK = 0.7
+_CAREFUL = 16
+_SLOW_NOT_GONE = 2
+"""Who answers after so many time-outs at most is slow; else it was away, and answers as quickly as ever now."""
 
 
 class PeerState(StrEnum):
@@ -115,6 +118,10 @@ class _Peer:
     """The shortest time from sending to answer since `quickest_from`."""
     quickest_from: float = -math.inf
     shrunk_until: float = -math.inf
+    careful_above: float = math.inf
+    """The window that was too much, and a little less: from there on it grows slowly."""
+    asked: float = 0.0
+    """When the first in flight was sent the first time."""
     answers_in: float = 0.0
     """About how long an answer takes, the longest of late."""
     heard: int | None = None
@@ -171,7 +178,10 @@ class _Peer:
 
     def adapt(self, flew: int, landed: int, took: float | None, now: float) -> None:
         """Set the window after `landed` messages of `flew` in flight arrived, the last of them after `took` seconds."""
-        if took is not None:
+        if self.attempts:  # which of the sendings was answered cannot be told (Karn), only how long it was at most
+            if self.attempts <= _SLOW_NOT_GONE:
+                self.answers_in = max(now - self.asked, 0.9 * self.answers_in)
+        elif took is not None:
             self.answers_in = max(took, 0.9 * self.answers_in)
             if now - self.quickest_from >= QUICKEST_FOR_S:
                 if self.quickest_from > -math.inf:
@@ -180,11 +190,12 @@ class _Peer:
             self.quickest = min(self.quickest, took)
             if took > self.quickest + QUEUE_S:
                 if now >= self.shrunk_until:
-                    self.window = max(_LEAST_WINDOW, int(self.window * _SHRINK))
+                    self.window = self.careful_above = max(_LEAST_WINDOW, int(self.window * _SHRINK))
                     self.shrunk_until = now + took
                 return
-        if 2 * flew >= self.window:  # one that was not used says nothing of what the way can carry
-            self.window = min(WINDOW_MESSAGES, self.window + landed)
+        if flew <= self.window <= 2 * flew:  # one that was not used says nothing of what the way can carry
+            grown = landed if self.window < self.careful_above else max(1, landed // _CAREFUL)
+            self.window = min(WINDOW_MESSAGES, self.window + grown)
 
 
 class LaneDelivery:
@@ -235,6 +246,8 @@ class LaneDelivery:
             if along:
                 if not peer.in_flight:
                     peer.since = now
+                    if not peer.attempts:
+                        peer.asked = now
                     peer.deadline = now + self._timeout(peer)
                 peer.fly(along, size * along // count, now)
 
@@ -249,7 +262,7 @@ class LaneDelivery:
             sent_at = peer.land(upto)
             peer.adapt(flew, landed, None if sent_at is None else now - sent_at, now)
             peer.attempts = 0
-            peer.since = now
+            peer.since = peer.asked = now
             peer.deadline = now + self._timeout(peer)
             peer.move(PeerEvent.PROGRESS)
             return Outcome.PROGRESS
@@ -274,6 +287,7 @@ class LaneDelivery:
             peer.back_to(peer.acked)
             peer.attempts = 0
             peer.quickest, peer.quickest_from, peer.answers_in = math.inf, -math.inf, 0.0
+            peer.careful_above = math.inf
             peer.move(PeerEvent.RECONNECTED)
 
     def next_deadline(self) -> float | None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from edge.delivery import (
     LEAD,
     PATIENCE_S,
+    QUEUE_S,
     RETRANSMIT_MAX_S,
     RETRANSMIT_S,
     TRANSITIONS,
@@ -77,6 +78,75 @@ def test_the_window_is_bounded_in_bytes() -> None:
     delivery = lane(20_000)
     stream(delivery, 0.0)
     assert len(send_all(delivery, 0.1, size=WINDOW_BYTES // 4)) == 4
+
+
+class Way:
+    """A way to a consumer: `rate` messages a second at most, answers after `delay` seconds on an empty one."""
+
+    def __init__(self, delivery: LaneDelivery, rate: float, delay: float) -> None:
+        self.delivery = delivery
+        self.rate = rate
+        self.delay = delay
+        self.now = 0.0
+        self.carried = 0.0
+        self.last = 0
+        self.answers: list[tuple[float, int]] = []
+
+    def run(self, seconds: float) -> None:
+        """As an agent would use it; each 10 ms."""
+        until = self.now + seconds
+        while self.now < until:
+            self.now += 0.01
+            sent = send_all(self.delivery, self.now)
+            self.last = max([self.last, *sent])
+            before = self.carried
+            self.carried = min(float(self.last), self.carried + self.rate * 0.01)
+            if int(self.carried) > int(before):
+                self.answers.append((self.now + self.delay, int(self.carried)))
+            for at, upto in list(self.answers):
+                if at <= self.now:
+                    self.answers.remove((at, upto))
+                    self.delivery.acknowledge("ingest", upto, self.now)
+            self.delivery.expire(self.now)
+
+    @property
+    def queued_s(self) -> float:
+        """How long what waits on the way takes: what an alarm would have to pass."""
+        return (self.last - self.carried) / self.rate
+
+
+@pytest.mark.parametrize(("rate", "delay"), [(50.0, 0.02), (500.0, 0.02), (5000.0, 0.1), (2000.0, 0.6)])
+def test_what_is_in_flight_is_small_in_time_on_any_way(rate: float, delay: float) -> None:
+    """A slow line or a slow consumer gets less at a time, and works all the time nevertheless."""
+    delivery = lane(10**6)
+    way = Way(delivery, rate, delay)
+    way.run(15)
+    longest = 0.0
+    for _ in range(60):
+        way.run(1)
+        longest = max(longest, way.queued_s)
+    assert longest < 3 * QUEUE_S
+    begun = way.carried
+    way.run(20)
+    assert way.carried - begun > 0.8 * 20 * min(rate, WINDOW_MESSAGES / (delay + 0.02))
+
+
+def test_an_answer_that_takes_long_by_itself_is_waited_for() -> None:
+    """A store that takes 2 s for each write is not asked again and again, and its window opens as any other."""
+    delivery = lane(10**6)
+    now, sent = 0.0, 0
+    again = 0
+    for _ in range(12):
+        for sequence in send_all(delivery, now):
+            again += sequence <= sent
+            sent = max(sent, sequence)
+        for _ in range(20):
+            now += 0.1
+            delivery.expire(now)
+            again += len([sequence for sequence in send_all(delivery, now) if sequence <= sent])
+        delivery.acknowledge("ingest", sent, now)
+    assert again <= 3, "only until it is known how long it takes"
+    assert sent > 200
 
 
 def test_silence_costs_one_message_every_few_seconds() -> None:
