@@ -36,6 +36,7 @@ FAILING, WRITTEN = "linli.store.failing", "linli.store.written"
 SILENT, HEARD = "linli.ingest.silent", "linli.ingest.heard"
 UNCHANGED = "linli.platform.unchanged"
 STORE_DOWN, INGEST_SILENT = "linli-store-down", "linli-ingest-silent"
+_BEGINS = {STORE_DOWN: FAILING, INGEST_SILENT: SILENT}
 
 _LANE = LaneKey(PLATFORM, PLATFORM, "platform", Lane.URGENT)
 
@@ -115,6 +116,7 @@ class Eye:
 
     def __init__(self) -> None:
         self._written: dict[str, tuple[int, float]] = {}
+        self._begun: set[tuple[str, str]] = set()
         self._blind_until = 0
 
     def blind(self, now: int) -> None:
@@ -132,26 +134,34 @@ class Eye:
     def _judge(self, report: WorkerReport, now: int, going_on: Mapping[tuple[str, str], Condition]) -> list[Look]:
         name = report.name
         if report.state == "stopped" or not report.alive(now):
-            return _begins(name, SILENT, now, SILENT_AFTER, going_on.get((name, INGEST_SILENT)))
+            return self._begins(name, INGEST_SILENT, now, SILENT_AFTER, going_on)
+        self._begun.discard((name, INGEST_SILENT))
         looks = [Look(name, HEARD, now)] if (name, INGEST_SILENT) in going_on else []
         unwritten_s, writes = report.counters.get("unwritten_s", 0.0), report.counters.get("writes", 0.0)
-        known = going_on.get((name, STORE_DOWN))
+        down = (name, STORE_DOWN)
         if unwritten_s >= STUCK_S:
             self._written[name] = (report.pid, writes)
             ago = min(round(unwritten_s * SECOND), SILENT_AFTER)
-            looks += _begins(name, FAILING, now, ago, known)
-        elif known:
+            looks += self._begins(name, STORE_DOWN, now, ago, going_on)
+        elif down in going_on or down in self._begun:
             pid, before = self._written.setdefault(name, (report.pid, writes))
             if writes > (before if pid == report.pid else 0):
-                looks.append(Look(name, WRITTEN, now))
+                self._begun.discard(down)
+                looks += [Look(name, WRITTEN, now)] if down in going_on else []
         return looks
 
-
-def _begins(worker: str, kind: str, now: int, ago: int, state: Condition | None) -> list[Look]:
-    """What to say of something that is so and has been for `ago`; it is said once, and then that time goes on."""
-    if state is None:
-        return [Look(worker, kind, now - ago)]
-    return [Look(worker, UNCHANGED, now)] if state is Condition.PENDING else []
+    def _begins(
+        self, worker: str, rule: str, now: int, ago: int, going_on: Mapping[tuple[str, str], Condition]
+    ) -> list[Look]:
+        """What to say of something that is so and has been for `ago`: it is said once, and then that time goes on. If it
+        goes on no more, a person has closed the alert: it is said again when it has been well in between."""
+        state = going_on.get((worker, rule))
+        if state is not None:
+            return [Look(worker, UNCHANGED, now)] if state is Condition.PENDING else []
+        if (worker, rule) in self._begun:
+            return []
+        self._begun.add((worker, rule))
+        return [Look(worker, _BEGINS[rule], now - ago)]
 
 
 def ingest_workers(reports: Sequence[WorkerReport]) -> list[WorkerReport]:

@@ -8,12 +8,12 @@ import pytest
 from linli.clock import SECOND
 from linli.db.workers import WorkerReport
 from linli.i18n import Text
-from linli.model import Alert, Condition, Severity
+from linli.model import Action, ActionKind, Alert, Condition, Severity
 from linli.platform import PLATFORM, SERVER, device_of, platform_name, with_platform
 from linli.testing import ManualClock
 from rules.book import Transition
 from rules.engine import Engine
-from rules.inputs import RegistryIn, RulesIn
+from rules.inputs import ActionIn, RegistryIn, RulesIn
 from rules.platform import (
     INGEST_SILENT,
     STORE_DOWN,
@@ -136,6 +136,29 @@ def test_rules_started_anew_are_no_recovery_either(machine: Machine) -> None:
     assert machine.run(10) == []
     machine.unstick()
     assert [kind for kind, _, _ in machine.run(4)] == ["resolved"]
+
+
+@pytest.mark.parametrize("trouble", [STORE_DOWN, INGEST_SILENT])
+def test_closed_by_a_person_it_stays_closed_until_it_happens_anew(machine: Machine, trouble: str) -> None:
+    """Like any other alert; when it has been well in between, the next time is a new alert."""
+
+    def set_in() -> None:
+        machine.stick()
+        machine.reports_to = trouble == STORE_DOWN
+
+    def end() -> None:
+        machine.unstick()
+        machine.reports_to = True
+
+    set_in()
+    assert [kind for kind, _, _ in machine.run(60)] == ["opened"]
+    act = Action("x", machine.alerts[trouble].id, ActionKind.CLOSE, "li", "being seen to", machine.clock.now())
+    machine.engine.apply(ActionIn(act))
+    assert machine.run(120) == []
+    end()
+    assert machine.run(20) == []
+    set_in()
+    assert [kind for kind, _, _ in machine.run(60)] == ["opened"]
 
 
 def test_a_slow_write_now_and_then_is_no_alert(machine: Machine) -> None:
