@@ -32,11 +32,11 @@ METRICS = (
 """Every metric, in the order in which they are shown."""
 
 SINGLE = Load(messages=350_000, paced=200_000, rate=10_000)
-QUICK_SINGLE = Load(messages=110_000, paced=50_000, rate=10_000, full_s=5.0)
+QUICK_SINGLE = Load(messages=90_000, paced=40_000, rate=10_000, full_s=4.0)
 PACKED = Load(messages=20_000, per_message=100, rate=1_500, consumers=("ingest",))
-QUICK_PACKED = replace(PACKED, messages=6_000, full_s=5.0)
+QUICK_PACKED = replace(PACKED, messages=4_500, full_s=4.0)
 EVENTS, QUICK_EVENTS = 60_000, 20_000
-PIPELINE, QUICK_PIPELINE = 10_000, 4_000
+PIPELINE, QUICK_PIPELINE = 10_000, 2_500
 _FEW, _MANY = 100, 100_000
 _GROWTH_ROWS, _GROWTH_PACKED, _GROWTH_SINGLE = 2_000_000, 400_000, 60_000
 
