@@ -89,7 +89,8 @@ class InfluxStore:
         if len(readings) < len(batch):
             events = [received for received in batch if not received.message.readings]
             self._send(events, self._names[RowClass.EVENTS])
-        reached = [lines for lines in (position_lines(positions, self._clock.now()), tally_lines(tallies)) if lines]
+        now = self._clock.now()
+        reached = [lines for lines in (position_lines(positions, now), tally_lines(tallies, now)) if lines]
         if reached:
             self._http.write(b"\n".join(reached))
 
@@ -121,12 +122,12 @@ class InfluxStore:
             self._portions.taken()
 
     def tallies(self) -> dict[TallyKey, Tally]:
-        """What was last written for each key, as far back as the bucket keeps points."""
+        """What was last written for each key, as far back as the bucket keeps points; on InfluxDB 3 LATEST_WITHIN_3."""
         return {
-            TallyKey(row["community"], row["gateway"], row["bootid"], row["time"] // 1000 // DAY): Tally(
+            TallyKey(row["community"], row["gateway"], row["bootid"], int(row["day"])): Tally(
                 int(row["stored"]), int(row["dead"])
             )
-            for row in self._ask(influxql.tallies())
+            for row in self._ask(influxql.tallies(self._within()))
         }
 
     def positions(self) -> dict[LaneKey, int]:

@@ -101,9 +101,13 @@ def positions(call: str, since: str | None = None) -> str:
     )
 
 
-def tallies() -> str:
-    """What was last written of each outbox and day."""
-    return f'SELECT "dead", "stored" FROM "{TALLIES}" GROUP BY "bootid", "community", "gateway"'  # noqa: S608
+def tallies(since: str | None = None) -> str:
+    """What is known of each outbox and day. The numbers only grow, so the greatest is the last, whatever a clock did."""
+    bound = f" WHERE time > now() - {since}" if since else ""
+    return (
+        f'SELECT max("dead") AS "dead", max("stored") AS "stored" FROM "{TALLIES}"{bound}'  # noqa: S608
+        ' GROUP BY "bootid", "community", "day", "gateway"'
+    )
 
 
 def rows(answer: object) -> Iterator[Row]:

@@ -4,7 +4,7 @@ Four measurements. `readings` has tags community, device, quantity and fields va
 the one that the vocabulary gives the quantity (which must not change there). `events` has tags community, device, type and
 the rest as fields; its timestamp carries the sequence in the three digits below the microsecond, so that two swipes of one
 coarse clock's second stay two. `linli_positions` has one point for each lane and hour (a point written again replaces the
-old one), so that it stays small without ever leaving a bucket's retention; `linli_tallies` one for each outbox and day.
+old one), so that it stays small without ever leaving a bucket's retention; `linli_tallies` likewise for each outbox and day.
 
 Ids hold nothing that a tag would have to escape (`linli.ids`); string fields are escaped. What the server adds is never a
 tag: writing a message again gives the same points.
@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import orjson
 
-from linli.clock import DAY, HOUR
+from linli.clock import HOUR
 from linli.model import LaneKey, Readings, Received, Tally, TallyKey
 from linli.vocabulary import quantity_of
 
@@ -44,14 +44,14 @@ class LineWriter:
         parts: list[bytes] = []
         for received in batch:
             if received.message.readings:
-                parts += self._reading_lines(received)
+                parts.append(self._reading_lines(received))
             else:
                 parts += event_line(received).encode(), b"\n"
         if parts:
             parts[-1] = parts[-1].rstrip(b"\n")
         return b"".join(parts)
 
-    def _reading_lines(self, received: Received) -> list[bytes]:
+    def _reading_lines(self, received: Received) -> bytes:
         readings = Readings.of(received.message.readings)
         beginnings = self._beginnings.get(received.message.community, {})
         try:
@@ -73,7 +73,7 @@ class LineWriter:
         woven[3::4] = _numbers(readings.times)
         woven[0] = woven[0].removeprefix(_NEXT)
         woven.append(_NEXT)
-        return woven
+        return b"".join(woven)  # at once, while the pieces are in the processor's cache
 
     def _learn(self, community: str, names: Iterable[str]) -> dict[str, bytes]:
         if self._kept > _MAX_BEGINNINGS:
@@ -127,11 +127,12 @@ def position_lines(positions: Mapping[LaneKey, int], now: int) -> bytes:
     ).encode()
 
 
-def tally_lines(tallies: Mapping[TallyKey, Tally]) -> bytes:
-    """A line for each key, at the beginning of its day: written again it replaces itself."""
+def tally_lines(tallies: Mapping[TallyKey, Tally], now: int) -> bytes:
+    """A line for each key, at the hour that `now` lies in, as positions are: a day long past is beyond retention."""
+    ns = now // HOUR * HOUR * 1000
     return "\n".join(
-        f"{TALLIES},bootid={key.bootid},community={key.community},gateway={key.gateway}"
-        f" dead={tally.dead}i,stored={tally.stored}i {key.day * DAY * 1000}"
+        f"{TALLIES},bootid={key.bootid},community={key.community},day={key.day},gateway={key.gateway}"
+        f" dead={tally.dead}i,stored={tally.stored}i {ns}"
         for key, tally in tallies.items()
     ).encode()
 

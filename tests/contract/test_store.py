@@ -10,9 +10,20 @@ import pytest
 from linli.adapters.influx_http import InfluxConfig
 from linli.adapters.influx_store import InfluxStore
 from linli.adapters.sqlite_store import SqliteStore
-from linli.clock import HOUR, MINUTE, SECOND
+from linli.clock import DAY, HOUR, MINUTE, SECOND
 from linli.errors import StoreUnavailable
-from linli.model import READINGS_TYPE, JsonValue, Lane, LaneKey, Message, Reading, Received, TimeSource
+from linli.model import (
+    READINGS_TYPE,
+    JsonValue,
+    Lane,
+    LaneKey,
+    Message,
+    Reading,
+    Received,
+    Tally,
+    TallyKey,
+    TimeSource,
+)
 from linli.ports import Bucket, ReadingStore, StoredEvent
 from linli.testing import ManualClock, MemoryStore
 from tests.support import free_port
@@ -181,6 +192,16 @@ def test_latest_is_the_newest_of_each_series(store: ReadingStore) -> None:
     assert (newest.time, newest.value, newest.unit) == (T0 + MINUTE, 21.5, "Cel")
     assert newest.received_at == T0 + SECOND
     assert found["t-2", "open"].unit is None
+
+
+def test_tallies_come_back_as_last_written(store: ReadingStore) -> None:
+    """For each outbox and day, however long ago the day was; a total replaces the one before."""
+    today, long_ago = TallyKey("c001", "gw-1", "b1", T0 // DAY), TallyKey("c001", "gw-1", "b1", 3)
+    other = TallyKey("c001", "gw-1", "b2", T0 // DAY)
+    assert store.tallies() == {}
+    store.write([event(1)], {URGENT: 1}, {today: Tally(1, 0), long_ago: Tally(0, 2)})
+    store.write([event(2)], {URGENT: 2}, {today: Tally(2, 5), other: Tally(7, 0)})
+    assert store.tallies() == {today: Tally(2, 5), long_ago: Tally(0, 2), other: Tally(7, 0)}
 
 
 def test_every_unit_reads_back(store: ReadingStore) -> None:
