@@ -13,7 +13,6 @@ from linli.errors import DataFolderError
 from linli.model import ActionKind, Handling, Lane
 from rules.effects import Waiting
 from rules.engine import Engine, Output
-from rules.inbox import Arrival, Inbox
 from rules.inputs import ActionIn, Input
 from rules.journal import Snapshot
 from rules.load import load_rules
@@ -251,15 +250,6 @@ def test_an_input_that_raises_is_skipped_and_counted(site: Site) -> None:
     assert site.worker.health().counters["failed_inputs"] == 1
     assert site.acks[-1].upto == 1
     assert site.alerts.action_outcome("act-1") == "failed"
-
-
-def test_the_inbox_is_bounded_and_counts_what_it_drops() -> None:
-    """Dropped messages come again: they were not acknowledged."""
-    inbox = Inbox(2)
-    arrivals = [Arrival("topic", b"", number) for number in range(5)]
-    for arrival in arrivals:
-        inbox.put(arrival)
-    assert (inbox.take(0), inbox.dropped) == (arrivals[:2], 3)
 
 
 @pytest.mark.parametrize(("speed", "seconds"), [(1.0, 1.0), (0.5, 1.0), (10.0, 0.1), (1000.0, 0.05)])
