@@ -12,6 +12,7 @@ import uvicorn
 from api.app import build_app
 from api.services import Services, build_services
 from linli.clock import HOUR, SECOND, SystemClock
+from linli.commandlife import CommandEvent
 from linli.db.alerts import Change, Effects, Outcome, SqlAlerts
 from linli.db.commands import SqlCommands, StoredCommand
 from linli.db.database import Database, open_database
@@ -215,7 +216,9 @@ def running_world(folder: Path) -> Iterator[World]:
     services = build_services(settings, database, store, clock, broker.client(), broker.client())
     world = World(database, SqlAlerts(database), store, broker, services, clock)
     for community in (HOME, FOREIGN):
-        SqlCommands(database).add(make_command(community, 1, clock.now()), at_most=1, since=0)
+        told = make_command(community, 1, clock.now())
+        SqlCommands(database).add(told, at_most=1, since=0)
+        SqlCommands(database).apply(told.id, CommandEvent.DONE, clock.now())
         for number in (1, 2):
             world.change(make_alert(community, number, clock.now() - number * HOUR))
         for role in (Role.SECURITY, Role.PROPERTY):
