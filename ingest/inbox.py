@@ -9,7 +9,7 @@ from collections import deque
 
 from ingest.letters import Arrival
 
-MAX_MESSAGES = 20_000
+MAX_MESSAGES = 50_000
 MAX_BYTES = 32 * 1024 * 1024
 MAX_STATUSES = 10_000
 BATCH_BYTES = 4 * 1024 * 1024
