@@ -31,7 +31,7 @@ from linli.model import (
     Readings,
     TimeSource,
 )
-from linli.strictjson import dumps, parse_object
+from linli.strictjson import MAX_STRING, dumps, parse_object
 
 MAX_MESSAGE_BYTES = 512 * 1024
 """Half of what NATS takes (1 MiB, above which it cuts the client off): room for another broker's lower limit."""
@@ -87,8 +87,28 @@ def encode_body(message: Message) -> bytes:
     _check_finite(message.data)
     if len(body) > MAX_MESSAGE_BYTES - 64:
         raise MalformedMessage("too_large", f"{len(body)} bytes, over the limit of {MAX_MESSAGE_BYTES - 64}")
-    parse_object(body, MAX_MESSAGE_BYTES)  # what a consumer would refuse in `data`, the agent refuses first
+    packed = message.type == READINGS_TYPE
+    plain = all(type(reading.value) is float for reading in message.readings) if packed else _is_plain(message.data)
+    if not plain:
+        parse_object(body, MAX_MESSAGE_BYTES)  # what a consumer would refuse in `data`, the agent refuses first
     return body
+
+
+def _is_plain(data: Mapping[str, JsonValue]) -> bool:
+    """Whether it is flat and has nothing that `parse_object` could refuse: seen here for a tenth of the work."""
+    for key, value in data.items():
+        kind = type(value)
+        if type(key) is not str or "\x00" in key or len(key) > MAX_STRING:
+            return False
+        if kind is str:
+            if "\x00" in value or len(value) > MAX_STRING:  # type: ignore[operator, arg-type]
+                return False
+        elif kind is int:
+            if not -(2**63) <= value < 2**63:  # type: ignore[operator]
+                return False
+        elif kind is not float and kind is not bool and value is not None:
+            return False
+    return True
 
 
 def with_oldest(body: bytes, oldest: int) -> bytes:
