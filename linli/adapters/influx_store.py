@@ -172,7 +172,7 @@ class InfluxStore:
             parts = segments(start, end, self._rollups.unsummed(community, start - start % HOUR, end))
         found: list[Bucket] = []
         for rows in self._ask_parts(parts, resolution, (community, device, quantity), width):
-            found += [_bucket(row) for row in rows]
+            found += filter(None, map(_bucket, rows))
         return merged(found)
 
     def _ask_parts(
@@ -266,10 +266,13 @@ def _lane(row: influxql.Row) -> LaneKey:
     return LaneKey(row["community"], row["gateway"], row["bootid"], Lane(row["lane"]))
 
 
-def _bucket(row: influxql.Row) -> Bucket:
-    count, low, high = int(row["count"]), float(row["min"]), float(row["max"])
+def _bucket(row: influxql.Row) -> Bucket | None:
+    """None for a row that 1.x answers in part, of a point that comes just now: the next question has it."""
+    if None in row.values():
+        return None
+    count = int(row["count"])
     mean = float(row["mean"] if "mean" in row else row["sum"] / count)
-    return Bucket(row["time"] // 1000, count, low, mean, high, float(row["last"]))
+    return Bucket(row["time"] // 1000, count, float(row["min"]), mean, float(row["max"]), float(row["last"]))
 
 
 def _event(row: influxql.Row) -> StoredEvent:

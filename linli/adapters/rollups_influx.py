@@ -74,8 +74,10 @@ class InfluxRollups:
 
     def _sum_up(self, community: str, start: int, end: int, resolution: Resolution) -> None:
         rows = self._http.query(influxql.community_buckets(community, start, end, resolution.width))
-        if rows:
-            lines = [_sums(TABLES[resolution], community, row) for row in rows]
+        # Of a point that comes just now 1.x may give the count and not yet the minimum. Whoever writes it has marked the hour
+        # again, so it is summed up once more.
+        lines = [_sums(TABLES[resolution], community, row) for row in rows if None not in row.values()]
+        if lines:
             self._http.write("\n".join(lines).encode(), self._buckets[resolution])
 
 

@@ -1,6 +1,8 @@
 """Rollups, raw ranges and pages of events: the same for the fake, SQLite and a real InfluxDB 1.x."""
 
 import random
+import threading
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -147,6 +149,42 @@ def test_a_mark_of_an_hour_without_rows_goes_away(store: KeptStore) -> None:
     store.roll([mark])
     store.roll([mark, Due(H0 + HOUR, mark.community, mark.key, 5)])
     assert store.due(H0 + 2 * HOUR, None, 9) == []
+
+
+def test_writing_and_summing_up_at_once_leaves_what_the_rows_say(store: KeptStore) -> None:
+    """A writer that comes back to old hours again and again, while a keeper never rests: no touch is lost. At every moment
+    a question gets at least what was written before it was asked."""
+    if isinstance(store, MemoryStore):
+        return  # has no threads of its own to be safe for
+    chance = random.Random(3)
+    times = [H0 + chance.randrange(3 * HOUR) for _ in range(600)]
+    done = threading.Event()
+    errors: list[BaseException] = []
+
+    def keep() -> None:
+        try:
+            while not done.is_set():
+                roll_all(store)
+        except BaseException as error:  # noqa: BLE001  (a thread's error would be lost)
+            errors.append(error)
+
+    keeper = threading.Thread(target=keep)
+    keeper.start()
+    try:
+        for n in range(0, len(times), 10):
+            store.write([packet(n, *series(*[(time, float(n)) for time in times[n : n + 10]]))], {})
+            if n % 100 == 0:
+                found = shown(store, H0, H0 + 3 * HOUR, Resolution.HOUR)
+                assert sum(bucket.count for bucket in found) == len(set(times[: n + 10]))
+    finally:
+        done.set()
+        keeper.join()
+    assert errors == []
+    roll_all(store)
+    raw_counts = Counter(time - time % MINUTE for time in set(times))
+    found = shown(store, H0, H0 + 3 * HOUR, Resolution.MINUTE)
+    assert {bucket.start: bucket.count for bucket in found} == raw_counts
+    assert store.due(T0 + DAY, None, 9) == []
 
 
 def test_pages_of_events_neither_repeat_nor_leave_out(store: KeptStore) -> None:
