@@ -51,6 +51,25 @@ def test_everything_is_measured_and_nothing_is_left(tmp_path: Path) -> None:
     assert not list(Path(written["folder"]).glob("linli-bench-*"))
 
 
+def test_growth_is_the_worse_of_packed_and_single(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cost with many devices over that with few, of the same number of readings; both files are told with their size."""
+    for name, value in {
+        "FEW": 10,
+        "MANY": 300,
+        "GROWTH_ROWS": 3_000,
+        "GROWTH_PACKED": 3_000,
+        "GROWTH_SINGLE": 300,
+    }.items():
+        monkeypatch.setattr(ingest, name, value)
+    report = ingest.Report()
+    ingest.growth(report, load_settings(), tmp_path, quick=False)
+    few, many = report.costs["growth_10_devices"], report.costs["growth_300_devices"]
+    ratios = [many[kind]["cpu_s_per_million"] / few[kind]["cpu_s_per_million"] for kind in ("packed", "single")]
+    assert report.metrics == {"growth_ratio": max(ratios)}
+    assert few["packed"]["file_mb"] > 0
+    assert "3,000 rows were in the file" in report.notes[0].en
+
+
 @pytest.mark.usefixtures("short")
 def test_what_is_not_in_the_store_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What everybody acknowledged and the store does not have counts as lost: then the rates mean nothing."""

@@ -37,8 +37,8 @@ PACKED = Load(messages=20_000, per_message=100, rate=1_500, consumers=("ingest",
 QUICK_PACKED = replace(PACKED, messages=4_500, full_s=4.0)
 EVENTS, QUICK_EVENTS = 60_000, 20_000
 PIPELINE, QUICK_PIPELINE = 10_000, 2_500
-_FEW, _MANY = 100, 100_000
-_GROWTH_ROWS, _GROWTH_PACKED, _GROWTH_SINGLE = 2_000_000, 400_000, 60_000
+FEW, MANY = 100, 100_000
+GROWTH_ROWS, GROWTH_PACKED, GROWTH_SINGLE = 2_000_000, 400_000, 60_000
 
 _DISTURBING = 0.2
 """Cores that other programs may keep busy without a word."""
@@ -115,8 +115,8 @@ def growth(report: Report, settings: Settings, folder: Path, quick: bool) -> Non
         )
         return
     few, many = (
-        alone.growth(settings.clock(), folder, devices, _GROWTH_ROWS, _GROWTH_PACKED, _GROWTH_SINGLE)
-        for devices in (_FEW, _MANY)
+        alone.growth(settings.clock(), folder, devices, GROWTH_ROWS, GROWTH_PACKED, GROWTH_SINGLE)
+        for devices in (FEW, MANY)
     )
     packed = many.packed.cpu_s_per_million / few.packed.cpu_s_per_million
     single = many.single.cpu_s_per_million / few.single.cpu_s_per_million
@@ -128,8 +128,8 @@ def growth(report: Report, settings: Settings, folder: Path, quick: bool) -> Non
         }
     report.notes.append(
         Text(
-            f"growth_ratio：成包 {packed:.2f}，单条 {single:.2f}；文件中已有 {_GROWTH_ROWS:,} 行",
-            f"growth_ratio: packed {packed:.2f}, single {single:.2f}; {_GROWTH_ROWS:,} rows were in the file",
+            f"growth_ratio：成包 {packed:.2f}，单条 {single:.2f}；文件中已有 {GROWTH_ROWS:,} 行",
+            f"growth_ratio: packed {packed:.2f}, single {single:.2f}; {GROWTH_ROWS:,} rows were in the file",
         )
     )
 
