@@ -5,14 +5,14 @@ What cannot be known from here is said to be unknown. Where no agent runs on the
 of its own is taken, sent and acknowledged end to end, as every event is. Where one runs, its acknowledgements are heard.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge.agent import Agent, last_will
 from edge.config import Broker, Site, load_site
 from edge.findings import Finding, State
-from edge.machine import check_clock, check_outbox, check_secrets, judged_clock, server_offset
+from edge.machine import check_clock, check_outbox, check_secrets, judged_clock, server_offset, unknown_clock
 from edge.mapping import Mapper
 from edge.outbox import OutboxError
 from edge.reach import Session, reach, signed_in
@@ -63,9 +63,11 @@ def check(config: Path, connect: Connect, clock: Clock, patience: Patience = Pat
     )
     yield from check_secrets(config)
     running = yield from check_outbox(site)
-    offset = server_offset(site, clock)
-    yield from check_clock(offset, clock)
-    yield from _broker(site, connect, clock, running, known=offset is not None, patience=patience)
+    told = list(check_clock(server_offset(site, clock), clock))
+    yield from told
+    heard = yield from _broker(site, connect, clock, running, patience)
+    if not told:
+        yield unknown_clock() if heard is None else judged_clock(heard)
     yield from _devices(site, connect, clock, patience)
 
 
@@ -81,18 +83,19 @@ class _Answers:
 
 
 def _broker(
-    site: Site, connect: Connect, clock: Clock, running: bool | None, *, known: bool, patience: Patience
-) -> Iterator[Finding]:
+    site: Site, connect: Connect, clock: Clock, running: bool | None, patience: Patience
+) -> Generator[Finding, None, int | None]:
+    """The way to the broker and what comes back; returns by how much the clock is ahead of who acknowledged, if any did."""
     left = list(_REMAINING)
     for finding in reach(site.broker, "", clock.now()):
         yield finding
         left.remove(finding.check)
         if finding.state is State.WRONG:
             yield _skipped(left)
-            return
+            return None
     if running is None:
         yield _skipped(left)
-        return
+        return None
     answers = _Answers(set())
     will = None if running else last_will(site.agent, clock)
     try:
@@ -100,8 +103,7 @@ def _broker(
         yield from _talk(site, client, clock, running, answers, patience)
     except LinliError as error:  # the outbox cannot be opened after all
         yield Finding("outbox" if isinstance(error, OutboxError) else "tls", State.WRONG, error.text)
-    if answers.offset is not None and not known:
-        yield judged_clock(answers.offset)
+    return answers.offset
 
 
 def _skipped(names: Sequence[str]) -> Finding:

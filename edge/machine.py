@@ -174,6 +174,18 @@ def judged_clock(offset: int) -> Finding:
     )
 
 
+def unknown_clock() -> Finding:
+    """That nobody said what time it is."""
+    return Finding(
+        "clock",
+        State.UNKNOWN,
+        Text(
+            "本机时钟无从核对：服务器没有应答，也没有收到确认",
+            "there is nothing to compare this machine's clock with: no answer from the server, and no acknowledgement",
+        ),
+    )
+
+
 def clock_words(offset: int) -> Text:
     """That this machine's clock is `offset` microseconds ahead of the server's, and what to do."""
     seconds = abs(offset) // SECOND

@@ -150,6 +150,8 @@ class PahoClient:
         self._client.disconnect()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(timeout=5)
+            if not self._thread.is_alive():
+                self._client._reset_sockets()  # paho's loop() opens a pair of sockets to be woken by, and leaves it open
             self._thread = None
 
     def _run(self) -> None:
@@ -161,7 +163,6 @@ class PahoClient:
                 self._connection_stood = False
             self._stop.wait(delay * random.uniform(0.5, 1.0))
             delay = min(delay * 2, _LAST_DELAY_S)
-        self._client._reset_sockets()  # paho's loop() opens a pair of sockets to be woken by, and leaves it open
 
     def _stay_connected_once(self, *, quietly: bool) -> None:
         """Connect, and return when the connection is lost or was not made."""
