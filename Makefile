@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: up install dev check lint types layers test bench picture clean
+.PHONY: up install dev check lint types layers test bench soak picture clean
 
 up: install
 	$(BIN)/linli up
@@ -36,6 +36,10 @@ test: check
 
 bench: dev
 	$(BIN)/linli bench all
+
+soak: dev
+	$(BIN)/python -m tests.faults.soak --write
+	FUZZ_INPUTS=100000 $(BIN)/python -m pytest --timeout 3600 tests/faults/test_fuzz.py
 
 picture: dev
 	$(BIN)/python -m tests.picture docs/console.png

@@ -36,8 +36,8 @@ class Scale:
     repeats: int
 
 
-SHORT = Scale(waiting=10_000, kills=10, down_s=2.0, cuts=2, cut_s=0.7, overload_s=20.0, some=60, repeats=1)
-LONG = Scale(waiting=10_000, kills=100, down_s=120.0, cuts=6, cut_s=5.0, overload_s=300.0, some=600, repeats=5)
+SHORT = Scale(waiting=10_000, kills=10, down_s=2.0, cuts=2, cut_s=0.7, overload_s=16.0, some=60, repeats=1)
+LONG = Scale(waiting=10_000, kills=100, down_s=60.0, cuts=6, cut_s=5.0, overload_s=300.0, some=600, repeats=5)
 
 Act = Callable[[World, Scale, random.Random], None]
 

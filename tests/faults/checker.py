@@ -16,9 +16,9 @@ _NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """All that there is to go by. `dropped`: how many messages each agent says to have dropped; up to `own_drops` of them
-    may be its own, such as heartbeats. `letters`: the numbers of each gateway that are dead letters. `excused`: what lay in
-    an outbox that was destroyed."""
+    """All that there is to go by. `dropped`: how many messages each agent says to have dropped, `messages`: how many it has
+    taken in all, with its own, such as heartbeats; agents whose outbox was lost are not in it. `letters`: the numbers of
+    each gateway that are dead letters."""
 
     ledgers: Mapping[str, Ledger]
     stored: Stored
@@ -26,8 +26,7 @@ class Found:
     dropped: Mapping[str, int]
     letters: Mapping[str, Collection[int]]
     repeated: int = 0
-    excused: Collection[Observation] = ()
-    own_drops: int = 0
+    messages: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -43,6 +42,8 @@ class Verdict:
     dead: int = 0
     recovered: int = 0
     """Messages that were sent more than once, and are one row nevertheless."""
+    unbalanced: int = 0
+    """Messages by which an agent's own sums differ from what is stored, dead and dropped."""
     miscounted: int = 0
     """Devices whose events the rules have not counted once each, and messages that they took twice."""
     faults: list[str] = field(default_factory=list)
@@ -69,7 +70,8 @@ def judge(found: Found) -> Verdict:
         one for gateway, numbers in found.letters.items() for one in _all_of(gateway, found.ledgers[gateway], numbers)
     } - rows.keys()
     verdict.taken, verdict.stored, verdict.dead = len(taken), len(rows), len(dead)
-    _judge_missing(verdict, found, taken - rows.keys() - dead, attempted - rows.keys() - dead)
+    _judge_missing(verdict, found, taken - rows.keys() - dead)
+    _judge_sums(verdict, found, dead)
     unexpected = [*(rows.keys() - attempted), *found.stored.strange]
     if unexpected:
         verdict.unexpected = len(unexpected)
@@ -83,25 +85,32 @@ def judge(found: Found) -> Verdict:
     return verdict
 
 
-def _judge_missing(
-    verdict: Verdict, found: Found, missing: Collection[Observation], possible: Collection[Observation]
-) -> None:
-    """What is missing must be what the agent says to have dropped, gateway by gateway, message by message.
+def _judge_missing(verdict: Verdict, found: Found, missing: Collection[Observation]) -> None:
+    """No more may be missing than the agent says to have dropped, gateway by gateway, message by message.
 
-    A message of which a part is there was not dropped. Of an agent's own messages some may be among its drops.
+    A message of which a part is there was not dropped.
     """
-    there = {(one.gateway, one.number, one.reading) for one in found.stored.rows}
+    there = {one[:2] for one in found.stored.rows if one.reading}
     for gateway, dropped in found.dropped.items():
-        gone = [one for one in missing if one.gateway == gateway and one not in found.excused]
-        torn = [one for one in gone if (gateway, one.number, one.reading) in there]
+        gone = [one for one in missing if one.gateway == gateway]
+        torn = [one for one in gone if one[:2] in there]
         messages = {one.number for one in gone} - {one.number for one in torn}
         if torn or len(messages) > dropped:
             verdict.lost += len(torn) + max(0, len(messages) - dropped)
             verdict.blame(f"lost by {gateway} (it has counted {dropped} drops)", gone)
-        at_most = len({one.number for one in possible if one.gateway == gateway}) + found.own_drops
-        if dropped > at_most:
-            verdict.lost += dropped - at_most
-            verdict.faults.append(f"{gateway} has counted {dropped} drops, but at most {at_most} messages are missing")
+
+
+def _judge_sums(verdict: Verdict, found: Found, dead: Collection[Observation]) -> None:
+    """What an agent has taken, its own messages too, is what is stored, dead or dropped: to the message."""
+    stored = Counter(gateway for gateway, _ in {one[:2] for one in (*found.stored.rows, *dead)})
+    for gateway, messages in found.messages.items():
+        there = stored[gateway] + found.stored.own[gateway] + found.dropped[gateway]
+        if there != messages:
+            verdict.unbalanced += abs(messages - there)
+            verdict.faults.append(
+                f"{gateway} has taken {messages} messages and dropped {found.dropped[gateway]}; stored or dead are "
+                f"{stored[gateway]}, and {found.stored.own[gateway]} of its own"
+            )
 
 
 def _judge_rules(verdict: Verdict, events: Counter[str], counted: Counted) -> None:

@@ -59,11 +59,12 @@ class Control(msgspec.Struct, frozen=True):
 
 
 class TellAgent(msgspec.Struct, frozen=True):
-    """One agent's counts."""
+    """One agent's counts, in messages. `all`: everything that its outbox has given a sequence."""
 
     bootid: str
     queue: int
     dropped: int
+    all: int
     connected: bool
     last: int
 
@@ -300,7 +301,14 @@ class _Process:
         for one in self._generators:
             stats = one.agent.stats()
             queue = stats.queue_urgent + stats.queue_bulk
-            agents[one.gateway] = TellAgent(one.agent.bootid, queue, stats.dropped, stats.connected, one.last)
+            agents[one.gateway] = TellAgent(
+                one.agent.bootid,
+                queue,
+                stats.dropped,
+                sum(stats.next.values()) - len(stats.next),
+                stats.connected,
+                one.last,
+            )
         try:
             write_json(self._folder / "status.json", Told(control.generation, idle, os.getpid(), agents))
         except OSError as error:  # the disk is full on purpose

@@ -26,7 +26,7 @@ OF_THE_GATEWAY = "linli."
 @dataclass(slots=True)
 class Stored:
     """`rows`: how many rows there are of each observation. `events`: how many events of each device that are not too old
-    to be judged. `own`: events of the gateways themselves. `strange`: rows that nobody can have sent."""
+    to be judged. `own`: how many events of their own each gateway has sent. `strange`: rows that nobody can have sent."""
 
     rows: Counter[Observation]
     events: Counter[str]
@@ -88,7 +88,7 @@ def _sorted(
     stored = Stored(Counter(), Counter(), Counter(), [])
     for gateway, device, kind, data, age in events:
         if kind.startswith(OF_THE_GATEWAY):
-            stored.own[kind] += 1
+            stored.own[gateway] += 1
         elif kind != EVENT_TYPE or not device.startswith(gateway) or not isinstance(data.get("n"), int):
             stored.strange.append(f"event {kind} of {device} through {gateway}: {data}")
         else:

@@ -66,19 +66,29 @@ def test_lost(one: Observation) -> None:
     assert str(one) in verdict.faults[0]
 
 
+def without(*numbers: int, dropped: int, messages: int = 8) -> Verdict:
+    """Three of the agent's own messages, and five of ours but these."""
+    facts = found()
+    facts.stored.own[GW] = 3
+    for one in list(facts.stored.rows):
+        if one.number in numbers:
+            del facts.stored.rows[one]
+    return judge(
+        Found(facts.ledgers, facts.stored, facts.counted, {GW: dropped}, facts.letters, messages={GW: messages})
+    )
+
+
 def test_a_counted_drop_is_not_lost() -> None:
-    """A packet that its agent says to have dropped; but not half of one, and not two for one."""
+    """A packet that its agent says to have dropped; but not two for one."""
+    assert without(5, dropped=1).clean
+    assert without(5, 4, dropped=1).lost == 1
 
-    def without(*numbers: int, dropped: int) -> Verdict:
-        facts = found()
-        for one in list(facts.stored.rows):
-            if one.number in numbers:
-                del facts.stored.rows[one]
-        return judge(Found(facts.ledgers, facts.stored, facts.counted, {GW: dropped}, facts.letters))
 
-    assert without(5, dropped=1).lost == 0
-    assert without(5, 1, dropped=1).lost == 1
-    assert without(5, dropped=3).lost == 1, "a drop too many is counted"
+def test_sums_agree_to_the_message() -> None:
+    """A drop too many is counted, or a message of the agent's own is nowhere."""
+    assert without(dropped=0).clean
+    assert without(5, dropped=2).unbalanced == 1
+    assert without(dropped=0, messages=9).unbalanced == 1
 
 
 def test_a_dead_letter_is_not_lost() -> None:
