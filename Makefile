@@ -34,6 +34,10 @@ check: dev
 test: check
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
+# Faults by name, one after the other, and what became of every event; FAULTS="--fault overload --minutes 5", for one.
+soak: dev
+	$(BIN)/python -m tests.faults.soak $(FAULTS)
+
 bench: dev
 	$(BIN)/linli bench all
 
