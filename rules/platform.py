@@ -14,7 +14,7 @@ Nothing is said of the store while its worker is silent, and nothing at all whil
 knows resolves no alert and makes none.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from linli.clock import SECOND
@@ -129,7 +129,10 @@ class Eye:
         """What there is to say. `going_on`: what is being timed, or fires, by worker and rule."""
         if now < self._blind_until:
             return []
-        return [look for report in ingest_workers(reports) for look in self._judge(report, now, going_on)]
+        workers = ingest_workers(reports)
+        return [look for report in workers for look in self._judge(report, now, going_on)] + _gone(
+            workers, now, going_on
+        )
 
     def _judge(self, report: WorkerReport, now: int, going_on: Mapping[tuple[str, str], Condition]) -> list[Look]:
         name = report.name
@@ -174,12 +177,23 @@ def ingest_workers(reports: Sequence[WorkerReport]) -> list[WorkerReport]:
     return [report for report in ingest if service_of(report.name)[1].count == count]
 
 
-def going_on(engine: Engine, workers: Sequence[WorkerReport]) -> dict[tuple[str, str], Condition]:
+def _gone(workers: Sequence[WorkerReport], now: int, going_on: Mapping[tuple[str, str], Condition]) -> list[Look]:
+    """Of workers that there are no more, since the number of shards has changed: what another shows ends theirs."""
+    there = {report.name for report in workers}
+    alive = [report for report in workers if report.state != "stopped" and report.alive(now)]
+    wrote = any(
+        report.counters.get("writes", 0.0) > 0 and report.counters.get("unwritten_s", 0.0) < STUCK_S for report in alive
+    )
+    ends = {STORE_DOWN: WRITTEN if wrote else None, INGEST_SILENT: HEARD if alive else None}
+    return [Look(name, end, now) for name, rule in sorted(going_on) if name not in there and (end := ends[rule])]
+
+
+def going_on(engine: Engine, workers: Iterable[str]) -> dict[tuple[str, str], Condition]:
     """Which of the platform's conditions are being timed, or fire, by worker and rule."""
     return {
-        (report.name, rule): watch.state
-        for report in workers
-        for (rule, _), watch in engine.watches.get(device_of(report.name), {}).items()
+        (name, rule): watch.state
+        for name in workers
+        for (rule, _), watch in engine.watches.get(device_of(name), {}).items()
         if watch.state in (Condition.PENDING, Condition.FIRING)
     }
 

@@ -277,7 +277,7 @@ class Worker:
         if names != self._workers:  # they are to be in the registry before anything is said of them
             self._workers, self._compared, self._next_refresh = names, None, float("-inf")
             return []
-        looks = self._eye.look(workers, now, going_on(self.engine, workers))
+        looks = self._eye.look(workers, now, going_on(self.engine, self._workers))
         return inputs_of(looks, now, last_sequence(self.engine))
 
     def _due(self, name: str, every_s: float) -> bool:

@@ -9,7 +9,7 @@ from linli.clock import SECOND
 from linli.db.workers import WorkerReport
 from linli.i18n import Text
 from linli.model import Action, ActionKind, Alert, Condition, Severity
-from linli.platform import PLATFORM, SERVER, device_of, platform_name, with_platform
+from linli.platform import PLATFORM, SERVER, device_of, platform_name, with_platform, workers_in
 from linli.testing import ManualClock
 from rules.book import Transition
 from rules.engine import Engine
@@ -41,10 +41,10 @@ class Machine:
         self.clock = ManualClock(T0)
         self.engine = Engine()
         self.engine.apply(RulesIn(platform_rules(after_s)))
-        self.engine.apply(RegistryIn(with_platform(registry(), ["ingest"], "Asia/Shanghai")))
+        self.engine.apply(RegistryIn(with_platform(registry(), ["ingest", "ingest-0-of-2"], "Asia/Shanghai")))
         self.eye = Eye()
         self.told = WELL
-        self.pid, self.writes = 10, 5
+        self.name, self.pid, self.writes = "ingest", 10, 5
         self.stuck_since: int | None = None
         self.reports_to = True
         self.happened: list[tuple[str, str, float]] = []
@@ -59,12 +59,13 @@ class Machine:
             if self.reports_to and second % 2 == 0:
                 stuck = 0.0 if self.stuck_since is None else (now - self.stuck_since) / SECOND
                 counters = {"writes": float(self.writes), "unwritten_s": stuck}
-                self.told = replace(WELL, pid=self.pid, seen_at=now, counters=counters)
+                self.told = replace(WELL, name=self.name, pid=self.pid, seen_at=now, counters=counters)
             if blind:
                 self.eye.blind(now)
                 continue
             workers = ingest_workers([self.told])
-            looks = self.eye.look(workers, now, going_on(self.engine, workers))
+            names = workers_in(self.engine.scope.registry)
+            looks = self.eye.look(workers, now, going_on(self.engine, names))
             for entry in inputs_of(looks, now, last_sequence(self.engine)):
                 for output in self.engine.apply(entry):
                     assert isinstance(output, Transition)
@@ -217,6 +218,20 @@ def test_workers_of_another_number_of_shards_are_forgotten() -> None:
     rules = replace(WELL, name="rules", seen_at=T0 + 5)
     assert ingest_workers([old, *new, rules]) == new
     assert ingest_workers([rules]) == []
+
+
+@pytest.mark.parametrize("trouble", [STORE_DOWN, INGEST_SILENT])
+def test_with_the_shards_changed_meanwhile_another_worker_shows_the_end(machine: Machine, trouble: str) -> None:
+    """The one that could not write is no more; that its successor runs is a recovery of silence, not of the store."""
+    if trouble == STORE_DOWN:
+        machine.stick()
+    machine.reports_to = trouble == STORE_DOWN
+    assert [kind for kind, _, _ in machine.run(60)] == ["opened"]
+    machine.name, machine.reports_to = "ingest-0-of-2", True
+    machine.restart_ingest()
+    assert [kind for kind, _, _ in machine.run(6)] == ([] if trouble == STORE_DOWN else ["resolved"])
+    machine.unstick()
+    assert [kind for kind, _, _ in machine.run(6)] == (["resolved"] if trouble == STORE_DOWN else [])
 
 
 def test_the_rules_of_a_site_do_not_replace_ours() -> None:
