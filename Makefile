@@ -37,13 +37,10 @@ test: check
 # Faults by name, one after the other, and what became of every event; FAULTS="--fault overload --minutes 5", for one.
 soak: dev
 	$(BIN)/python -m tests.faults.soak $(FAULTS)
+	FUZZ_INPUTS=100000 $(BIN)/python -m pytest --timeout 3600 tests/faults/test_fuzz.py
 
 bench: dev
 	$(BIN)/linli bench all
-
-soak: dev
-	$(BIN)/python -m tests.faults.soak --write
-	FUZZ_INPUTS=100000 $(BIN)/python -m pytest --timeout 3600 tests/faults/test_fuzz.py
 
 picture: dev
 	$(BIN)/python -m tests.picture docs/console.png
