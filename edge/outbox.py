@@ -37,6 +37,7 @@ _log = logging.getLogger(__name__)
 DEFAULT_BYTES = 64_000_000
 _RECENT_BYTES = 1_000_000
 _READ_BYTES = 4_000_000
+_TIDY_AT_ONCE = 5000
 Result = TypeVar("Result")
 
 
@@ -263,19 +264,25 @@ class Outbox:
             state.forgotten = max(state.forgotten, min(upto, self._state.next[lane] - 1))
 
     def tidy(self) -> None:
-        """Remove from the file what was forgotten."""
-        with self._file_lock:
-            if all(state.forgotten < self._state.first[lane] for lane, state in self._lanes.items()):
-                return
-            try:
-                self._whole(self._tidy_once)
-            except (sqlite3.Error, OSError) as error:
-                raise self._error(error) from None
+        """Remove from the file what was forgotten, some thousands at a time: takers get their turn, and memory stays flat."""
+        while self._has_forgotten():
+            with self._file_lock:
+                try:
+                    self._whole(self._tidy_once)
+                except (sqlite3.Error, OSError) as error:
+                    raise self._error(error) from None
+
+    def _has_forgotten(self) -> bool:
+        with self._state_lock:
+            return any(state.forgotten >= self._state.first[lane] for lane, state in self._lanes.items())
 
     def _tidy_once(self) -> None:
         change = self._change()
+        some = {
+            lane: min(upto, change.state.first[lane] + _TIDY_AT_ONCE - 1) for lane, upto in self._forgotten().items()
+        }
         with outboxfile.transaction(self._open_connection()) as connection:
-            change.remove(connection, self._forgotten())
+            change.remove(connection, some)
             change.write(connection)
         self._account(change)
 

@@ -57,6 +57,20 @@ def test_a_restart_keeps_everything(tmp_path: Path, outbox: Outbox) -> None:
     again.close()
 
 
+def test_tidying_much_removes_all_of_it(outbox: Outbox) -> None:
+    """It goes in several steps; what is not forgotten stays."""
+    outbox.take([draft(number) for number in range(12_000)] + [draft(number, Lane.BULK) for number in range(3)])
+    outbox.forget(Lane.URGENT, 11_999)
+    outbox.forget(Lane.BULK, 2)
+    outbox.tidy()
+    assert outbox._connection is not None
+    left = [outbox._connection.execute(f"SELECT count(*) FROM {lane.value}").fetchone() for lane in Lane]  # noqa: S608
+    assert left == [(1,), (1,)]
+    assert outbox.held(Lane.URGENT).count == 1
+    assert 0 < outbox.held(Lane.URGENT).size < 1000
+    outbox.close()
+
+
 def test_what_is_not_tidied_before_a_kill_is_only_held_longer(tmp_path: Path, outbox: Outbox) -> None:
     """Forgetting needs no commit of its own: the worst is that a repeat goes out."""
     outbox.take([draft(1), draft(2)])
