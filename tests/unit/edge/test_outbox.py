@@ -64,7 +64,7 @@ def test_tidying_much_removes_all_of_it(outbox: Outbox) -> None:
     outbox.forget(Lane.BULK, 2)
     outbox.tidy()
     assert outbox._connection is not None
-    left = [outbox._connection.execute(f"SELECT count(*) FROM {lane.value}").fetchone() for lane in Lane]  # noqa: S608
+    left = [outbox._connection.execute(f"SELECT count(*) FROM {lane.value}").fetchone() for lane in Lane]
     assert left == [(1,), (1,)]
     assert outbox.held(Lane.URGENT).count == 1
     assert 0 < outbox.held(Lane.URGENT).size < 1000
