@@ -1,5 +1,6 @@
 """Does a part answer? Asked from outside, since a process that lives may still be deaf."""
 
+import contextlib
 import socket
 import ssl
 from collections.abc import Callable, Mapping
@@ -35,10 +36,12 @@ def broker_probe(host: str, port: int, tls: Callable[[], ssl.SSLContext] | None 
 
     def probe(_pid: int) -> Answer:
         try:
-            with (  # without the handshake the broker would log a fault at each look
+            with (  # without the handshake, and a good-bye, the broker would log a fault at each look
                 socket.create_connection((host, port), timeout=_HANDSHAKE_S) as connection,
-                tls().wrap_socket(connection),
+                tls().wrap_socket(connection) as secured,
             ):
+                with contextlib.suppress(OSError):
+                    secured.unwrap()
                 return Answer(True)
         except ssl.SSLError as error:
             why = explain(error)
