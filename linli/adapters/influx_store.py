@@ -271,7 +271,7 @@ def _bucket(row: influxql.Row) -> Bucket | None:
     if None in row.values():
         return None
     count = int(row["count"])
-    mean = float(row["mean"] if "mean" in row else row["sum"] / count)
+    mean = row["sum"] / count
     return Bucket(row["time"] // 1000, count, float(row["min"]), mean, float(row["max"]), float(row["last"]))
 
 

@@ -10,7 +10,7 @@ EVENT_FIELDS = ("bootid", "data", "gateway", "historic", "lane", "late", "receiv
 DUE = "linli_due"
 Row = Mapping[str, Any]
 
-_CALLS = ", ".join(f'{call}("value") AS "{call}"' for call in ("count", "min", "mean", "max", "last", "sum"))
+_CALLS = ", ".join(f'{call}("value") AS "{call}"' for call in ("count", "min", "max", "last", "sum"))
 _SUMMED_CALLS = ", ".join(
     f'{call}("{field}") AS "{field}"'
     for call, field in (("sum", "count"), ("min", "min"), ("sum", "sum"), ("max", "max"), ("last", "last"))

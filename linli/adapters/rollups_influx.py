@@ -8,6 +8,7 @@ line protocol like any point (what 1.x alone can do, SELECT INTO, 2.x and 3 cann
 import secrets
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from linli import failpoints
 from linli.adapters import influxql
@@ -19,8 +20,6 @@ from linli.rollups import DueMarks
 TABLES = {Resolution.MINUTE: "readings_1m", Resolution.HOUR: "readings_1h"}
 _WINDOW = 10 * MINUTE
 """How much of a community's hour is asked for at once: an answer stays within some thousand rows."""
-
-_FIELDS = ("min", "mean", "max", "last", "sum")
 
 
 class InfluxRollups:
@@ -60,9 +59,7 @@ class InfluxRollups:
             self._marks.forget((mark.hour, mark.community) for mark in due)
         for mark in due:
             if mark.hour >= horizon:
-                for start in range(mark.hour, mark.hour + HOUR, _WINDOW):
-                    self._sum_up(mark.community, start, start + _WINDOW, Resolution.MINUTE)
-                self._sum_up(mark.community, mark.hour, mark.hour + HOUR, Resolution.HOUR)
+                self._sum_up(mark.community, mark.hour)
             failpoints.reach("rollups.written")
             done = f"{influxql.DUE},community={mark.community} rolled={mark.touched}i {mark.hour}000"
             self._http.write(done.encode())
@@ -72,13 +69,69 @@ class InfluxRollups:
         as those are kept, it is."""
         return [row["time"] // 1000 for row in self._http.query(influxql.unsummed(community, start, end))]
 
-    def _sum_up(self, community: str, start: int, end: int, resolution: Resolution) -> None:
-        rows = self._http.query(influxql.community_buckets(community, start, end, resolution.width))
-        # Of a point that comes just now 1.x may give the count and not yet the minimum. Whoever writes it has marked the hour
-        # again, so it is summed up once more.
-        lines = [_sums(TABLES[resolution], community, row) for row in rows if None not in row.values()]
-        if lines:
+    def _sum_up(self, community: str, hour: int) -> None:
+        """Minutes by the server, a window at a time; the hour from the minutes, which are all its rows."""
+        hours: dict[tuple[str, str], _Sum] = {}
+        for start in range(hour, hour + HOUR, _WINDOW):
+            minutes = [
+                _Sum.of(row)
+                for row in self._http.query(influxql.community_buckets(community, start, start + _WINDOW, MINUTE))
+                # Of a point that comes just now 1.x may give the count and not yet the minimum. Whoever writes it has
+                # marked the hour again, so it is summed up once more.
+                if None not in row.values()
+            ]
+            self._write(community, Resolution.MINUTE, minutes)
+            for minute in minutes:
+                earlier = hours.get(minute.series)
+                hours[minute.series] = minute.at(hour) if earlier is None else earlier.and_then(minute)
+        self._write(community, Resolution.HOUR, list(hours.values()))
+
+    def _write(self, community: str, resolution: Resolution, sums: Sequence["_Sum"]) -> None:
+        if sums:
+            lines = [one.line(TABLES[resolution], community) for one in sums]
             self._http.write("\n".join(lines).encode(), self._buckets[resolution])
+
+
+class _Sum(NamedTuple):
+    """What a row of a rollup says of a series."""
+
+    series: tuple[str, str]
+    time: int
+    rows: int
+    low: float
+    high: float
+    total: float
+    last: float
+
+    @classmethod
+    def of(cls, row: influxql.Row) -> "_Sum":
+        """An answer's row."""
+        low, high, total, last = (float(row[name]) for name in ("min", "max", "sum", "last"))
+        return cls((row["device"], row["quantity"]), row["time"] // 1000, int(row["count"]), low, high, total, last)
+
+    def at(self, time: int) -> "_Sum":
+        """The same, of a bucket that begins earlier."""
+        return self._replace(time=time)
+
+    def and_then(self, later: "_Sum") -> "_Sum":
+        """Of this bucket and one that follows it."""
+        return _Sum(
+            self.series,
+            self.time,
+            self.rows + later.rows,
+            min(self.low, later.low),
+            max(self.high, later.high),
+            self.total + later.total,
+            later.last,
+        )
+
+    def line(self, table: str, community: str) -> str:
+        """As line protocol. The mean is for people who draw it; the sum is what buckets of buckets are made from."""
+        device, quantity = self.series
+        return (
+            f"{table},community={community},device={device},quantity={quantity} count={self.rows}i,last={self.last!r},"
+            f"max={self.high!r},mean={self.total / self.rows!r},min={self.low!r},sum={self.total!r} {self.time}000"
+        )
 
 
 def _mark(hour: int, community: str) -> str:
@@ -87,9 +140,3 @@ def _mark(hour: int, community: str) -> str:
 
 def _due(row: influxql.Row) -> Due:
     return Due(row["time"] // 1000, row["community"], row["community"], int(row["touched"]))
-
-
-def _sums(table: str, community: str, row: influxql.Row) -> str:
-    fields = ",".join(f"{field}={float(row[field])!r}" for field in _FIELDS)
-    head = f"{table},community={community},device={row['device']},quantity={row['quantity']}"
-    return f"{head} count={int(row['count'])}i,{fields} {row['time']}"

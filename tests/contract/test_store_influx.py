@@ -197,8 +197,8 @@ def test_answers_become_the_ports_values(server: Server, store: InfluxStore) -> 
         Latest("t-1", "temperature", T0, 21.0, "Cel", T0 + 1),
         Latest("t-2", "open", T0, 1.0, None, T0 + 1),
     ]
-    columns = ["time", "count", "min", "mean", "max", "last"]
-    server.answer = lambda _asked: rows(series(columns, [T0 * 1000, 3, 1, 2.0, 3, 2]))
+    columns = ["time", "count", "min", "sum", "max", "last"]
+    server.answer = lambda _asked: rows(series(columns, [T0 * 1000, 3, 1, 6.0, 3, 2]))
     assert store.readings("c001", "t-1", "temperature", T0, T0 + HOUR, 10) == [Bucket(T0, 3, 1.0, 2.0, 3.0, 2.0)]
     server.answer = lambda _asked: rows(
         series(
