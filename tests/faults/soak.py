@@ -7,6 +7,7 @@
 
 import argparse
 import json
+import os
 import random
 import subprocess
 import sys
@@ -71,7 +72,7 @@ def run(fault: Fault, layout: Layout, scale: Scale, folder: Path) -> Row:
             world.settle(_DRAIN_S)
             verdict = world.check()
             numbers = {name: getattr(verdict, name) for name in numbers}
-            faults = verdict.faults
+            faults = [*verdict.faults, *_reconciled(world)]
             if faults:
                 keep_logs(world, folder / "kept")
     except (AssertionError, Failed, OSError) as error:
@@ -84,6 +85,20 @@ def run(fault: Fault, layout: Layout, scale: Scale, folder: Path) -> Row:
         seconds=monotonic() - began,
         remarks=tuple(world.remarks),
         faults=tuple(faults),
+    )
+
+
+def _reconciled(world: World) -> list[str]:
+    """What `linli reconcile` says is missing, which compares what agents, ingest and rules have counted themselves."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("LINLI_")}
+    command = [sys.executable, "-P", "-c", "from linli.cli.main import run; run()", "reconcile"]
+    done = subprocess.run(
+        command, env=clean | world.settings.environment(), capture_output=True, text=True, timeout=60, check=False
+    )
+    return (
+        []
+        if done.returncode == 0
+        else [f"linli reconcile, {done.returncode}: {done.stdout[-2000:]}{done.stderr[-500:]}"]
     )
 
 
