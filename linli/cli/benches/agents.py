@@ -8,7 +8,7 @@ from linli.access import BrokerUsers, gateway_user, service_user
 from linli.cli.benches import meter
 from linli.cli.benches.fleet import Fleet
 from linli.cli.benches.helper import Helper
-from linli.cli.benches.lanes import register
+from linli.cli.benches.lanes import PLAIN, register
 from linli.cli.benches.meter import Costs, Meter
 from linli.cli.private import private_linli
 from linli.datafolder import DataFolder
@@ -42,7 +42,7 @@ def run(base: Settings, events: int, folder: Path) -> AgentOutcome:
                 base,
                 ("broker",),
                 before_start=lambda made: register(made, fleet),
-                own={"simulator": False},
+                own=PLAIN,
                 within=folder,
             )
         )

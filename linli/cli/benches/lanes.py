@@ -31,6 +31,23 @@ _OFTEN = 0.5
 """Of the looks at a sender: if fewer found its window full, it did not wait for the consumers."""
 
 
+PLAIN: Mapping[str, object] = {
+    "simulator": False,
+    "rules": None,
+    "qos": 0,
+    "broker_tls": False,
+    "broker_tls_certificate": None,
+    "broker_tls_key": None,
+    "broker_tls_client_ca": None,
+    "influx_token": None,
+    "influx_username": None,
+    "clock_speed": 1.0,
+    "clock_origin": None,
+    "clock_real_origin": None,
+}
+"""What is measured is the same, whatever is set for the Linli of whoever measures."""
+
+
 @dataclass(frozen=True, slots=True)
 class Load:
     """What is offered: `messages` of `per_message` readings; `paced` of them at `rate` a second, the rest, for
@@ -143,7 +160,7 @@ def _influx(load: Load, folder: Path, base: Settings) -> Iterator[Influx | None]
 
 @contextmanager
 def _linli(base: Settings, load: Load, fleet: Fleet, folder: Path, influx: Influx | None) -> Iterator[PrivateLinli]:
-    own: dict[str, object] = {"simulator": False, "influx_token": None, "influx_username": None}
+    own = dict(PLAIN)
     if influx:
         own |= {"influx_url": influx.url, "influx_kind": "influx1"}
     parts = ("broker", *load.consumers)

@@ -15,10 +15,11 @@ from linli.cli.benches.consumers import Consumer
 from linli.cli.benches.disk import disk_folder, file_system
 from linli.cli.benches.fleet import Fleet
 from linli.cli.benches.generator import Run, Sender
-from linli.cli.benches.lanes import GENERATOR, Outcome, Phase
+from linli.cli.benches.lanes import GENERATOR, PLAIN, Outcome, Phase
 from linli.cli.benches.lean_mqtt import Packets, publish_packet
 from linli.codec import Ack, decode, decode_ack, encode, encode_ack
 from linli.model import Device, Gateway, Lane, Message
+from linli.settings import Settings
 from linli.topics import GatewayTopic, Leaf
 
 START = 1_700_000_000_000_000
@@ -126,6 +127,11 @@ def test_every_metric_is_on_the_page(page: str) -> None:
     text = (Path(__file__).parents[3] / "docs" / page).read_text("utf-8")
     table = text.split("## ingest")[1].split("###")[0]
     assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(ingest.METRICS)
+
+
+def test_what_is_set_plainly_are_settings() -> None:
+    """A name that Settings no longer has would be set in silence, and change nothing."""
+    assert PLAIN.keys() <= Settings.model_fields.keys()
 
 
 # --- the load -------------------------------------------------------------------------------------------------------
