@@ -91,8 +91,9 @@ def registry(gateways: Sequence[str]) -> list[Community | Place | Gateway | Devi
     return out
 
 
+RULE_ID = "counted"
 RULE = f"""\
-id: counted
+id: {RULE_ID}
 title: {{zh: 计数, en: Counted}}
 sentence: {{zh: "{{device}} 有事件", en: "{{device}} reports"}}
 advice: {{zh: 无, en: none}}
