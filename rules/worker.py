@@ -140,13 +140,16 @@ class Worker:
         arrivals = self._inbox.take(wait_s)
         answers: dict[LaneKey, None] = {}
         taken: dict[LaneKey, int] = {}
+        changes = self._registry_changes()
+        if self._compared is None and not self.engine.scope.registry.communities:
+            self._hear_anew()  # without a registry every message would be a stranger's; the agents keep what came
+            return
         listens = self._listens()
         if arrivals:
             failpoints.reach("rules.received")
         accepted = self._accept(arrivals, answers, taken)
         if accepted:
             failpoints.reach("rules.decoded")
-        changes = self._registry_changes()
         entries = [*listens, *changes, *accepted, *self._actions(), *self._looks(), *self._ticks()]
         positions = self._keep(entries, taken)
         if positions is None:
@@ -298,7 +301,7 @@ class Worker:
         except JournalUnavailable as error:
             self._positions.roll_back()
             self._hear_anew()
-            self._compared = None
+            self._compared, self._next_refresh = None, float("-inf")
             self._troubles.set("journal", Text(f"规则日志写不了：{error}", f"the journal cannot be written: {error}"))
             _log.error("the journal cannot be written: %s", error)
             self.pause.wait(RETRY_S)

@@ -1,5 +1,6 @@
 """A site for tests of the rules worker: a broker in memory, a database in a file."""
 
+import sqlite3
 from pathlib import Path
 
 from linli import topics
@@ -47,8 +48,8 @@ class Site:
         self.agent.start(lambda _topic, _payload, _retained: None, lambda: None, lambda _reason: None)
         self.start()
 
-    def start(self) -> None:
-        """A new process."""
+    def start(self, *, full_disk: bool = False) -> None:
+        """A new process. `full_disk`: from its first step on its journal cannot be written."""
         self.journal = Journal(self.folder / "rules")
         engine, waiting = bring_back(self.journal, self.alerts, self.rules)
         self.client: FakeClient = self.broker.client()
@@ -56,7 +57,18 @@ class Site:
         outside = Outside(self.client, self.alerts, known, self.journal, self.clock, platform=self.platform)
         self.worker = Worker(outside, engine, waiting)
         self.worker.connect()
+        if full_disk:
+            self.worker.pause.set()
+            with sqlite3.connect(self.journal.file) as other:
+                other.execute("CREATE TRIGGER full BEFORE INSERT ON journal BEGIN SELECT RAISE(ABORT, 'full'); END")
+            other.close()
         self.worker.step(0)
+
+    def disk_has_room(self) -> None:
+        """The journal can be written again."""
+        with sqlite3.connect(self.journal.file) as other:
+            other.execute("DROP TRIGGER full")
+        other.close()
 
     def kill(self) -> None:
         """End it without a word: nothing is written that was not written before."""

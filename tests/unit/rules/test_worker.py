@@ -230,6 +230,42 @@ def test_with_the_journal_unwritable_nothing_is_taken_or_acknowledged(site: Site
     assert site.worker.health().state == "ok"
 
 
+def test_nothing_is_judged_before_the_registry_is_known(site: Site) -> None:
+    """The very first journal write fails, or the database cannot be read yet: what comes then is not acknowledged as a
+    stranger's, but counted when it comes again."""
+    site.kill()
+    for file in (site.folder / "rules").iterdir():
+        file.unlink()
+    site.start(full_disk=True)
+    entry = site.feed.event(1, "door", OPENED)
+    site.send(entry)
+    assert site.acks == []
+    site.disk_has_room()
+    site.send(entry)
+    assert site.acks[-1].upto == 1
+    assert len(site.alerts.find()) == 1
+    assert site.worker.health().counters["dead_letters"] == 0
+
+
+def test_a_database_that_cannot_be_read_at_the_first_start_loses_nothing(site: Site) -> None:
+    """Without any registry nothing is taken; with it the same message counts."""
+    site.kill()
+    for file in (site.folder / "rules").iterdir():
+        file.unlink()
+    with site.database.write() as connection:
+        connection.execute(text("ALTER TABLE registry_version RENAME TO gone"))
+    site.start()
+    entry = site.feed.event(1, "door", OPENED)
+    site.send(entry)
+    assert site.acks == []
+    with site.database.write() as connection:
+        connection.execute(text("ALTER TABLE gone RENAME TO registry_version"))
+    site.clock.advance(2)
+    site.send(entry)
+    assert site.acks[-1].upto == 1
+    assert len(site.alerts.find()) == 1
+
+
 class Faulty(Engine):
     """An engine that cannot take acts."""
 
