@@ -64,4 +64,4 @@ class SmallDisk:
                 process.rlimit(psutil.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         self._limited.clear()
         if self.mounted:
-            (self._folder / "ballast").unlink()
+            (self._folder / "ballast").unlink(missing_ok=True)
