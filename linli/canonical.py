@@ -9,7 +9,8 @@ stay columns; ids, names, units and the seconds of a time are remembered once th
 msgspec let through and we do not is found without walking the tree:
 
     a key given twice            in a packet no string but the two times holds a colon, so there are as many others as keys were
-                                 read, or one came twice. In an event, the end of a key ('":') is counted likewise
+                                 read, or one came twice. In an event, the end of a key ('":') is counted likewise, and no
+                                 blank may stand before a colon, where it would hide one
     NUL, and what else hides     takes a backslash: then it is none of ours
     an integer beyond 64 bits,   the least and the greatest value tell
     an infinity
@@ -29,9 +30,13 @@ from linli.model import READINGS_TYPE, JsonValue, Lane, Message, Readings, TimeS
 
 _MOST_REMEMBERED = 500_000
 _END_OF_KEY = b'":'
+_TAB, _LF, _CR, _BLANK = b"\t\n\r "  # as numbers, which are looked for several times as fast as bytes
 _INT64 = float(2**63)
-_LATEST = 2**53
-"""The first microsecond that a time may not have."""
+_LATEST = 2**33
+"""The first second that a time of a reading may not have (`codec` says why)."""
+
+_SHORT = 256
+"""No agent writes an id or a content type that is longer."""
 
 _WORTH_AN_ARRAY = 32
 _TIME_LENGTH = len("2023-11-14T22:13:20.000000Z")
@@ -104,8 +109,9 @@ def decode(topic: topics.GatewayTopic, payload: bytes, max_readings: int) -> Mes
     if not (
         envelope.specversion == "1.0"
         and envelope.source == f"{topics.ROOT}/{topic.community}/gateway/{topic.gateway}"
-        and envelope.id
+        and 0 < len(envelope.id) <= _SHORT
         and ":" not in envelope.id
+        and len(envelope.datacontenttype) <= _SHORT
         and ":" not in envelope.datacontenttype
         and len(sequence) == len(oldest) == _SEQUENCE_LENGTH
         and (sequence + oldest).isdecimal()
@@ -128,7 +134,7 @@ def decode(topic: topics.GatewayTopic, payload: bytes, max_readings: int) -> Mes
         readings = found
     else:
         flat = _flat(envelope.data)
-        if flat is None or keys + len(flat) != payload.count(_END_OF_KEY):
+        if flat is None or keys + len(flat) != payload.count(_END_OF_KEY) or _may_hide_a_key(payload):
             return None
         data = flat
     return Message(
@@ -152,6 +158,11 @@ def decode(topic: topics.GatewayTopic, payload: bytes, max_readings: int) -> Mes
 _LANES = {topics.Leaf.URGENT: Lane.URGENT, topics.Leaf.BULK: Lane.BULK}
 
 
+def _may_hide_a_key(payload: bytes) -> bool:
+    """Whether there is a blank before a colon, in a string or not. Tab and line ends stand in no string, so nowhere."""
+    return _TAB in payload or _LF in payload or _CR in payload or (_BLANK in payload and b" :" in payload)
+
+
 def _readings(records: list[_Record], keys: int, most: int) -> Readings | None:
     if not 0 < len(records) <= most:
         return None
@@ -165,19 +176,20 @@ def _readings(records: list[_Record], keys: int, most: int) -> Readings | None:
         or not (_units.issuperset(units) or _learn(units, _units, UNIT))
         or not min(values) > -_INT64
         or not max(values) < _INT64
+        or not min(seconds) >= 0
+        or not max(seconds) < _LATEST
     ):
         return None
-    readings = Readings(names, _microseconds(seconds), values, units)
-    return readings if readings.earliest >= 0 and readings.latest < _LATEST else None
+    return Readings(names, _microseconds(seconds), values, units)
 
 
 def _microseconds(seconds: list[float]) -> list[int]:
-    """To the nearest, and to the even one of two, as `round` has it; a time that is far too large stays so."""
+    """To the nearest, and to the even one of two, as `round` has it."""
     if len(seconds) < _WORTH_AN_ARRAY:
         return [round(second * 1e6) for second in seconds]
     import numpy as np  # not with the module: an agent, which decodes no packets, has no room for it
 
-    micros: list[int] = np.rint(np.minimum(seconds, _LATEST / 1e6) * 1e6).astype(np.int64).tolist()
+    micros: list[int] = np.rint(np.array(seconds) * 1e6).astype(np.int64).tolist()
     return micros
 
 

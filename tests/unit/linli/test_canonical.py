@@ -90,6 +90,8 @@ _PIECES = st.sampled_from(
         b'"sequence":"1",',
         b'"historic":false,',
         b'"x":1,',
+        b'"floor" :4,',
+        b'"sequence" :"0000000000000000016",',
         b"NaN",
     ]
     + [
@@ -135,13 +137,21 @@ def test_damaged_messages_are_judged_alike(message: Message, cuts: list[tuple[in
         (b'"id":"', b'"id":":'),
         (b'"id":"', b'"id":"","id":"'),
         (b"application/senml+json", b"a:b"),
+        (b"application/senml+json", b"x" * 17_000),
+        (b'"t":1700000000.123456', b'"t":8800000000.0'),
+        (b'"t":1700000000.123456', b'"t":8589934592'),
+        (b'"t":1700000000.123456', b'"t":-0.0000001'),
+        (b'"t":1700000000.123456', b'"t":-0.0'),
+        (b'"t":1700000000.123456', b'"t":-1e300'),
+        (b'"t":1700000000.123456', b'"t":1e305'),
     ],
 )
 def test_what_is_not_quite_right_in_a_packet(old: bytes, new: bytes) -> None:
     """Each way in which a packet can be almost what an agent writes."""
-    payload = encode(PACKET).replace(old, new, 1)
-    assert payload != encode(PACKET)
-    assert agrees(TOPIC, payload)
+    for packet in (PACKET, replace(PACKET, readings=PACKET.readings[:2])):
+        payload = encode(packet).replace(old, new, 1)
+        assert payload != encode(packet)
+        assert agrees(TOPIC, payload)
 
 
 @pytest.mark.parametrize("value", [2**63, 2**64 - 1, -(2**63) - 1, 2**70, 1e300, [1], {"a": 1}, "\x00", "x" * 17_000])
@@ -153,3 +163,24 @@ def test_what_is_not_quite_right_in_an_event(value: object) -> None:
     if isinstance(value, int):
         payload = payload.replace(b'"x":0', b'"x":%d' % value)
     assert agrees(TOPIC, payload)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"floor":3', b'"floor":4,"floor":3'),
+        *((b'"floor":3', b'"floor"%s:4,"floor":3' % blank) for blank in (b" ", b"  ", b"\t", b"\n", b"\r", b" \n ")),
+        (b'"sequence":', b'"sequence" :"0000000000000000016","sequence":'),
+        (b'"historic":true', b'"historic" :false,"historic":true'),
+        (b'"card":"x"', b'"card" :":x"'),
+        (b'"card":"x"', b'"card":"a :b"'),
+        (b'"id":"', b'"id":"' + b"x" * 17_000),
+        (b"application/json", b"x" * 17_000),
+    ],
+)
+def test_what_is_not_quite_right_around_an_event(old: bytes, new: bytes) -> None:
+    """A key that comes twice is found, however it is written; so is a string that is too long, wherever it stands."""
+    payload = encode(replace(EVENT, historic=True))
+    damaged = payload.replace(old, new, 1)
+    assert damaged != payload
+    assert agrees(TOPIC, damaged)
