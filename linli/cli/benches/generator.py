@@ -40,6 +40,9 @@ _GIVE_UP_S = 20.0
 _PACED_WARM_UP, _FULL_WARM_UP, _FULL_END = 0.2, 0.15, 0.95
 """Parts of the paced messages, and of those at full throttle, between which it is measured."""
 
+_ENOUGH, _PATIENCE = 0.4, 4.0
+"""At full throttle so large a part goes out even when it takes longer, up to so many times."""
+
 _FULL_WARM_UP_S = 1.0
 """At full throttle it is measured from then on at the latest."""
 
@@ -115,7 +118,7 @@ class Sender:
 
 @dataclass(slots=True)
 class Run:
-    """`paced` of `total` messages of all senders go out at `rate` a second, the rest, for `full_s` at most, at full throttle."""
+    """`paced` of `total` messages of all senders go out at `rate` a second, the rest, for about `full_s`, at full throttle."""
 
     senders: Sequence[Sender]
     paced: int
@@ -139,7 +142,7 @@ class Run:
         last, moved = self.began, -1
         while not self.finished:
             now = monotonic()
-            if self._full_for > self.full_s and not self._cut:
+            if not self._cut and self._time_is_up():
                 self._cut_short()
             due = int((now - self.began) * self.rate)
             full = due >= self.paced
@@ -174,6 +177,13 @@ class Run:
     def _full_for(self) -> float:
         """For how many seconds it has gone at full throttle."""
         return monotonic() - self._full_since if self._full_since else 0.0
+
+    def _time_is_up(self) -> bool:
+        """After `full_s`, once enough went out to measure; in any case after a few times as long."""
+        if self._full_for <= self.full_s:
+            return False
+        sent = sum(sender.sent for sender in self.senders) - self._full_from
+        return sent >= _ENOUGH * (self.total - self._full_from) or self._full_for > _PATIENCE * self.full_s
 
     def _cut_short(self) -> None:
         """Time is up: what was not sent yet will not be."""

@@ -68,13 +68,13 @@ class Report:
             )
 
     def rate(self, metric: str, outcome: Outcome) -> None:
-        """Readings a second at full throttle, if it got so far."""
-        if "full" in outcome.phases:
+        """Readings a second at full throttle, if it got so far as to be measured."""
+        if "full" in outcome.phases and outcome.phases["full"].rate > 0:
             self.metrics[metric] = outcome.phases["full"].rate
 
     def cpu(self, metric: str, outcome: Outcome, phase: str) -> None:
-        """What ingest used for a million readings in this phase, if it got so far."""
-        if phase in outcome.phases:
+        """What ingest used for a million readings in this phase, likewise."""
+        if phase in outcome.phases and outcome.phases[phase].rate > 0:
             self.metrics[metric] = outcome.phases[phase].costs["ingest"]["cpu_s_per_million"]
 
 

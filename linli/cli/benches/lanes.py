@@ -51,7 +51,7 @@ PLAIN: Mapping[str, object] = {
 @dataclass(frozen=True, slots=True)
 class Load:
     """What is offered: `messages` of `per_message` readings; `paced` of them at `rate` a second, the rest, for
-    `full_s` seconds at most, at full throttle.
+    about `full_s` seconds, at full throttle.
 
     `consumers`: who runs and has to acknowledge. `influx`: into InfluxDB instead of SQLite.
     """

@@ -4,6 +4,7 @@ import os
 import re
 from itertools import islice
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from hypothesis import given
@@ -270,6 +271,28 @@ def test_what_time_did_not_suffice_for_is_not_sent() -> None:
     run._cut_short()
     assert run.total == made.sent == generator.WINDOW_MESSAGES
     assert not run.finished
+
+
+@pytest.mark.parametrize(
+    ("full_for", "sent", "up"), [(3.0, 1000, False), (5.0, 300, False), (5.0, 400, True), (17.0, 10, True)]
+)
+def test_a_slow_machine_is_given_more_time(full_for: float, sent: int, up: bool) -> None:
+    """Time is up after `full_s`, but not before enough went out to measure, unless that would take for ever."""
+    made, _ = sender(1000)
+    made.sent = sent
+    run = Run([made], paced=0, rate=1000.0, full_s=4.0)
+    run._full_since = monotonic() - full_for
+    assert run._time_is_up() == up
+
+
+def test_what_did_not_move_is_not_measured() -> None:
+    """0 readings a second is no rate, and 0 CPU-seconds no cost."""
+    report = ingest.Report()
+    outcome = Outcome({"full": phase(0.0, None, 0.1, 0.9)}, lost=0, resent=0, store="SQLite")
+    report.rate("packed_sqlite_readings_per_s", outcome)
+    report.cpu("cpu_s_per_million_packed", outcome, "full")
+    report.cpu("cpu_s_per_million_single", outcome, "paced")
+    assert report.metrics == {}
 
 
 # --- the lean consumers ---------------------------------------------------------------------------------------------
