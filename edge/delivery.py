@@ -29,6 +29,10 @@ Going back happens when
   - an acknowledgement repeats `acked`, or says less, while something is in flight that was given PATIENCE_S to arrive:
     the consumer missed something, or has just come (back) and says where it is.
 
+An outbox that is full drops its oldest messages, which are those in flight. They are on the way all the same: what was
+dropped counts as in flight until it is answered, or gone back over. Else each drop would open the window, and what queues
+on a slow line would grow at the rate of the drops.
+
 An acknowledgement above everything that this outbox can ever have sent means that the outbox has gone back in time (an
 old image was restored): the caller must go on under a new bootid. For this to be seen, the first message after a start is
 a probe: no consumer can get ahead of it unnoticed.
@@ -107,7 +111,9 @@ class _Peer:
     sent: int
     state: PeerState = PeerState.PROBING
     in_flight: deque[_Run] = field(default_factory=deque)
-    """From acked + 1 to sent, without a hole."""
+    """Between acked and sent, with a hole where messages were dropped before they could be sent."""
+    flying: int = 0
+    """How many messages are in flight, and their bytes."""
     bytes: int = 0
     since: float = 0.0
     """When the waiting for the first in flight began: it was sent, or the one before it was acknowledged."""
@@ -131,10 +137,6 @@ class _Peer:
         self.state = TRANSITIONS[self.state, event]
 
     @property
-    def flying(self) -> int:
-        return self.sent - self.acked
-
-    @property
     def room(self) -> int:
         """How many messages it may be sent."""
         if self.state is PeerState.PROBING:
@@ -149,31 +151,39 @@ class _Peer:
 
     def fly(self, count: int, size: int, now: float) -> None:
         self.sent += count
+        self.flying += count
         self.bytes += size
         self.in_flight.append(_Run(self.sent, count, size, now))
 
+    def pass_over(self, upto: int) -> None:
+        """Everything up to `upto` was dropped: what of it was not sent will not be."""
+        self.sent = max(self.sent, upto)
+        if not self.in_flight:
+            self.acked = max(self.acked, upto)
+
     def land(self, upto: int) -> float | None:
-        """Everything up to `upto` has arrived (or was dropped); when it was sent, if it was in flight."""
+        """Everything up to `upto` has arrived; when it was sent, if it was in flight."""
         self.acked = upto
         self.sent = max(self.sent, upto)
         sent_at = None
         while self.in_flight and self.in_flight[0].last <= upto:
             run = self.in_flight.popleft()
-            self.bytes -= run.size
+            self.flying, self.bytes = self.flying - run.count, self.bytes - run.size
             sent_at = run.at
         if self.in_flight:
             run = self.in_flight[0]
             landed = run.count - (run.last - upto)
             if landed > 0:
                 size = run.size * landed // run.count
-                run.count, run.size, self.bytes = run.count - landed, run.size - size, self.bytes - size
+                run.count, run.size = run.count - landed, run.size - size
+                self.flying, self.bytes = self.flying - landed, self.bytes - size
                 sent_at = run.at
         return sent_at
 
     def back_to(self, acked: int) -> None:
         self.acked = self.sent = acked
         self.in_flight.clear()
-        self.bytes = 0
+        self.flying = self.bytes = 0
         self.window = 1
 
     def adapt(self, flew: int, landed: int, took: float | None, now: float) -> None:
@@ -216,8 +226,7 @@ class LaneDelivery:
         """The outbox now holds `first` to `last`. What was dropped before it was acknowledged is passed over."""
         self._first, self.last = first, last
         for peer in self._peers.values():
-            if peer.acked < first - 1:
-                peer.land(first - 1)
+            peer.pass_over(first - 1)
 
     def wanted(self) -> list[int]:
         """The sequences from which on something should be sent now, newest first: a backlog holds up nothing new."""
@@ -258,9 +267,9 @@ class LaneDelivery:
         if upto > self._ever_sent:
             return Outcome.RESTORED
         if upto > peer.acked:
-            flew, landed = peer.flying, upto - peer.acked
+            flew = peer.flying
             sent_at = peer.land(upto)
-            peer.adapt(flew, landed, None if sent_at is None else now - sent_at, now)
+            peer.adapt(flew, flew - peer.flying, None if sent_at is None else now - sent_at, now)
             peer.attempts = 0
             peer.since = peer.asked = now
             peer.deadline = now + self._timeout(peer)
@@ -279,12 +288,12 @@ class LaneDelivery:
         """Go back for whoever has let its retransmit time pass."""
         for peer in self._peers.values():
             if peer.in_flight and peer.deadline <= now:
-                self._go_back(peer, peer.acked)
+                self._go_back(peer, self._reached(peer))
 
     def reconnected(self) -> None:
         """The connection is new: what was in flight may be lost, and time-outs begin anew."""
         for peer in self._peers.values():
-            peer.back_to(peer.acked)
+            peer.back_to(self._reached(peer))
             peer.attempts = 0
             peer.quickest, peer.quickest_from, peer.answers_in = math.inf, -math.inf, 0.0
             peer.careful_above = math.inf
@@ -297,7 +306,7 @@ class LaneDelivery:
     @property
     def acknowledged(self) -> int:
         """Up to where every consumer has everything: the outbox may forget it."""
-        return min(peer.acked for peer in self._peers.values())
+        return min(map(self._reached, self._peers.values()))
 
     @property
     def heard(self) -> int | None:
@@ -306,8 +315,8 @@ class LaneDelivery:
         return min(said) if len(said) == len(self._peers) else None
 
     def positions(self) -> dict[str, int]:
-        """How far each consumer has got."""
-        return {name: peer.acked for name, peer in self._peers.items()}
+        """How far each consumer has got; what was dropped is passed over."""
+        return {name: self._reached(peer) for name, peer in self._peers.items()}
 
     def sent_to(self, consumer: str) -> int:
         """Up to where messages were sent to it, in order."""
@@ -316,6 +325,9 @@ class LaneDelivery:
     def states(self) -> dict[str, PeerState]:
         """How each consumer is served now."""
         return {name: peer.state for name, peer in self._peers.items()}
+
+    def _reached(self, peer: _Peer) -> int:
+        return max(peer.acked, self._first - 1)
 
     def _go_back(self, peer: _Peer, acked: int) -> None:
         peer.back_to(acked)

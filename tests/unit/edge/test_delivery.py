@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from collections import deque
 from dataclasses import dataclass, field
 
 import pytest
@@ -244,12 +245,66 @@ def test_a_slow_consumer_is_left_behind_in_bounded_memory() -> None:
 def test_what_was_dropped_is_passed_over() -> None:
     """Nobody waits for what the outbox no longer holds."""
     delivery = lane(100)
-    send_all(delivery, 0.0)
     delivery.hold(41, 100)
     assert delivery.positions() == {"ingest": 40}
     assert send_all(delivery, 0.1) == [41]
     assert delivery.acknowledge("ingest", 7, 0.2) is Outcome.REPEATED
     assert delivery.acknowledge("ingest", 41, 0.3) is Outcome.PROGRESS
+
+
+def test_what_was_dropped_on_its_way_is_in_flight_until_it_is_answered() -> None:
+    """It is on the line all the same: a drop does not open the window."""
+    delivery = lane(100)
+    assert send_all(delivery, 0.0) == [1]
+    delivery.hold(41, 100)
+    assert delivery.positions() == {"ingest": 40}
+    assert send_all(delivery, 0.1) == []
+    assert delivery.acknowledge("ingest", 1, 0.2) is Outcome.PROGRESS
+    delivery.hold(41, 100)
+    assert send_all(delivery, 0.2) == [41, 42]
+    delivery.hold(61, 100)
+    assert delivery.acknowledge("ingest", 41, 0.3) is Outcome.PROGRESS
+    assert delivery.acknowledged == 60
+    assert send_all(delivery, 0.3) == [61, 62], "the one that was answered has made room, and what was dropped has not"
+
+
+@pytest.mark.parametrize("lost", ["by the retransmit time", "by a gap answer", "by a reconnect"])
+def test_what_was_dropped_on_its_way_and_lost_is_not_waited_for(lost: str) -> None:
+    """It cannot be sent again: what is held is next."""
+    delivery = lane(100)
+    send_all(delivery, 0.0)
+    delivery.hold(41, 100)
+    if lost == "by the retransmit time":
+        delivery.expire(LATEST_TIMEOUT_S)
+    elif lost == "by a gap answer":
+        delivery.acknowledge("ingest", 0, LATEST_TIMEOUT_S)
+    else:
+        delivery.reconnected()
+    assert send_all(delivery, LATEST_TIMEOUT_S) == [41]
+
+
+@pytest.mark.parametrize(("rate", "held"), [(60, 20), (60, 2000), (1000, 500)])
+def test_a_line_that_is_offered_ten_times_too_much_is_not_filled(rate: int, held: int) -> None:
+    """The outbox drops what is on its way all the time, and what waits on the line stays small in time."""
+    delivery = lane(0)
+    line: deque[int] = deque()
+    now = carried = longest = 0.0
+    served = 0
+    for step in range(1, 3001):
+        now = step / 100
+        last = rate * step // 10
+        delivery.hold(max(1, last - held + 1), last)
+        delivery.expire(now)
+        line.extend(send_all(delivery, now))
+        carried = carried + rate / 100 if line else 0.0
+        while line and carried >= 1:
+            carried -= 1
+            served += 1
+            delivery.acknowledge("ingest", line.popleft(), now)
+        if now > 5:
+            longest = max(longest, len(line) / rate)
+    assert longest < 3 * QUEUE_S
+    assert served > 0.8 * rate * 30, "and the line is used"
 
 
 def test_a_consumer_that_went_back_gets_what_is_still_held() -> None:
