@@ -112,7 +112,9 @@ class Look:
 
 
 class Eye:
-    """Looks at the workers' reports. What it remembers is no state of the engine: it makes recovery later, never earlier."""
+    """Looks at the workers' reports. What it remembers is no state of the engine: it makes recovery later, never earlier.
+
+    `look` says what there is; that something has begun it says until `said` tells that it is kept."""
 
     def __init__(self) -> None:
         self._written: dict[str, tuple[int, float]] = {}
@@ -122,6 +124,10 @@ class Eye:
     def blind(self, now: int) -> None:
         """The reports cannot be read."""
         self._blind_until = now + BLIND
+
+    def said(self, looks: Iterable[Look]) -> None:
+        """These are in the journal: what begins with them is not said once more."""
+        self._begun.update((look.worker, rule) for look in looks for rule, kind in _BEGINS.items() if kind == look.type)
 
     def look(
         self, reports: Sequence[WorkerReport], now: int, going_on: Mapping[tuple[str, str], Condition]
@@ -156,14 +162,13 @@ class Eye:
     def _begins(
         self, worker: str, rule: str, now: int, ago: int, going_on: Mapping[tuple[str, str], Condition]
     ) -> list[Look]:
-        """What to say of something that is so and has been for `ago`: it is said once, and then that time goes on. If it
-        goes on no more, a person has closed the alert: it is said again when it has been well in between."""
+        """What to say of something that is so and has been for `ago`: once kept, it is not said again, and that time goes on.
+        If it goes on no more, a person has closed the alert: it is said again when it has been well in between."""
         state = going_on.get((worker, rule))
         if state is not None:
             return [Look(worker, UNCHANGED, now)] if state is Condition.PENDING else []
         if (worker, rule) in self._begun:
             return []
-        self._begun.add((worker, rule))
         return [Look(worker, _BEGINS[rule], now - ago)]
 
 

@@ -37,7 +37,7 @@ from rules.engine import Engine
 from rules.inbox import Arrival, Inbox
 from rules.inputs import ActionIn, Input, ListenIn, MessageIn, PassedIn, RegistryIn, Tick
 from rules.journal import Journal, JournalUnavailable, Snapshot
-from rules.platform import Eye, going_on, ingest_workers, inputs_of, last_sequence
+from rules.platform import Eye, Look, going_on, ingest_workers, inputs_of, last_sequence
 from rules.state import dump
 
 _log = logging.getLogger(__name__)
@@ -91,6 +91,7 @@ class Worker:
         self._positions = Positions(agents)
         self._platform = outside.platform if outside.shard.covers(PLATFORM) else None
         self._eye = Eye()
+        self._looked: list[Look] = []
         self._workers = workers_in(engine.scope.registry)
         self._inbox = Inbox()
         self._heard: set[str] = set()
@@ -267,6 +268,7 @@ class Worker:
 
     def _looks(self) -> list[MessageIn]:
         """What there is to say of the workers, as messages of the built-in gateway."""
+        self._looked = []
         if self._platform is None or not self._due("_next_look", LOOK_S):
             return []
         now = self._outside.clock.now()
@@ -280,8 +282,8 @@ class Worker:
         if names != self._workers:  # they are to be in the registry before anything is said of them
             self._workers, self._compared, self._next_refresh = names, None, float("-inf")
             return []
-        looks = self._eye.look(workers, now, going_on(self.engine, self._workers))
-        return inputs_of(looks, now, last_sequence(self.engine))
+        self._looked = self._eye.look(workers, now, going_on(self.engine, self._workers))
+        return inputs_of(self._looked, now, last_sequence(self.engine))
 
     def _due(self, name: str, every_s: float) -> bool:
         now = self._outside.clock.monotonic()
@@ -308,6 +310,7 @@ class Worker:
             return None
         self._troubles.clear("journal")
         self._positions.commit(taken)
+        self._eye.said(self._looked)
         self._since_snapshot += len(entries)
         return positions
 

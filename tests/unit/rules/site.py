@@ -59,10 +59,14 @@ class Site:
         self.worker.connect()
         if full_disk:
             self.worker.pause.set()
-            with sqlite3.connect(self.journal.file) as other:
-                other.execute("CREATE TRIGGER full BEFORE INSERT ON journal BEGIN SELECT RAISE(ABORT, 'full'); END")
-            other.close()
+            self.disk_is_full()
         self.worker.step(0)
+
+    def disk_is_full(self) -> None:
+        """The journal cannot be written from now on."""
+        with sqlite3.connect(self.journal.file) as other:
+            other.execute("CREATE TRIGGER full BEFORE INSERT ON journal BEGIN SELECT RAISE(ABORT, 'full'); END")
+        other.close()
 
     def disk_has_room(self) -> None:
         """The journal can be written again."""

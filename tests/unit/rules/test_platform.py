@@ -66,6 +66,7 @@ class Machine:
             workers = ingest_workers([self.told])
             names = workers_in(self.engine.scope.registry)
             looks = self.eye.look(workers, now, going_on(self.engine, names))
+            self.eye.said(looks)
             for entry in inputs_of(looks, now, last_sequence(self.engine)):
                 for output in self.engine.apply(entry):
                     assert isinstance(output, Transition)
@@ -273,3 +274,24 @@ def test_the_worker_looks_and_tells(tmp_path: Path) -> None:
     site.step()
     assert [change.kind for change in site.alerts.changes(alert.id)] == ["opened", "resolved"]
     assert not [topic for topic, _ in site.broker.sent if "/ack/" in topic]
+
+
+def test_what_the_journal_could_not_take_is_said_again(tmp_path: Path) -> None:
+    """The disk is full for both: the journal has room again first, and the store is an alert all the same."""
+    site = Site(tmp_path)
+    reports = [WELL]
+    site.platform = Platform(lambda: reports, "Asia/Shanghai")
+    site.rules = with_platform_rules(catalogue(), 30)
+    site.kill()
+    site.start()
+    site.worker.pause.set()
+    for second in range(60):
+        if second == 5:
+            site.disk_is_full()
+        if second == 15:
+            site.disk_has_room()
+        site.clock.advance(1)
+        counters = {"writes": 5.0, "unwritten_s": max(0.0, second - 5.0)}
+        reports[0] = replace(WELL, seen_at=site.clock.now(), counters=counters)
+        site.step()
+    assert [alert.rule for alert in site.alerts.find()] == [STORE_DOWN]
