@@ -90,13 +90,14 @@ class Worker:
         qos: int = 0,
         backoff: Backoff | None = None,
         chores: Chores | None = None,
+        inbox: Inbox | None = None,
     ) -> None:
         self._outside = outside
         self._limits = limits
         self._late = late
         self._qos = qos
         self._backoff = backoff or Backoff()
-        self._inbox = Inbox()
+        self._inbox = inbox or Inbox()
         self._pipeline = Pipeline(outside.registry, limits, late, {})
         self._greet = threading.Event()
         self._heard: set[str] = set()

@@ -2,7 +2,7 @@
 
 import threading
 
-from ingest.inbox import BATCH_BYTES, Inbox
+from ingest.inbox import BATCH_BYTES, MAX_BYTES, MAX_MESSAGES, Inbox
 from ingest.letters import Arrival
 from tests.support import eventually
 
@@ -37,6 +37,16 @@ def test_when_full_the_newest_is_dropped_and_counted() -> None:
     assert numbers(inbox.take(0)[0]) == [0, 1]
     inbox.put(arrival(9, 100))
     assert numbers(inbox.take(0)[0]) == [9]
+
+
+def test_it_is_bounded_without_being_told() -> None:
+    """Small messages by MAX_MESSAGES, large ones by MAX_BYTES: this is what a worker may hold while its store is down."""
+    small, large = Inbox(), Inbox()
+    for n in range(MAX_MESSAGES + 7):
+        small.put(arrival(n))
+    for n in range(MAX_BYTES // 100_000 + 7):
+        large.put(arrival(n, 100_000))
+    assert (small.dropped, large.dropped) == (7, 7)
 
 
 def test_a_batch_is_bounded_in_bytes() -> None:

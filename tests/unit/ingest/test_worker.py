@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from ingest.inbox import Inbox
 from ingest.worker import Backoff, Outside, Worker
 from linli import codec
 from linli.codec import Ack, Status, decode_ack, encode_status
@@ -80,11 +81,11 @@ class World:
         assert ack.at == self.clock.now()
         return replace(ack, at=None)
 
-    def start(self) -> None:
+    def start(self, inbox: Inbox | None = None) -> None:
         """A worker as after a kill: new, over the same store."""
         self.client = self.broker.client()
         outside = Outside(self.client, self.store, self.registry, self.letters, self.statuses, self.clock)
-        self.worker = Worker(outside, LIMITS, LATE, backoff=Backoff(0.001, 0.01))
+        self.worker = Worker(outside, LIMITS, LATE, backoff=Backoff(0.001, 0.01), inbox=inbox)
         assert self.worker.begin(self.stop)
 
     def send(self, *messages: Message) -> None:
@@ -198,18 +199,20 @@ def test_nothing_is_acknowledged_while_the_store_is_down(
 def test_memory_is_bounded_while_the_store_is_down(
     world: World, running: Callable[[Callable[[], object]], None]
 ) -> None:
-    """The queue drops what is newest and counts it; what was dropped is taken when it comes again."""
+    """The queue drops what is newest, beyond its bound, and counts it; what was dropped is taken when it comes again."""
+    world.start(Inbox(max_messages=1000))
     world.store.failing = DOWN
     world.send(event(1))
     running(lambda: world.counter("write_failures") >= 1)
-    many = [event(n) for n in range(2, 20_102)]
+    last = 1 + 1000 + 100
+    many = [event(n) for n in range(2, last + 1)]
     world.send(*many)
     assert world.counter("dropped") == 100
     world.store.failing = None
-    running(lambda: world.acks and world.acks[-1].upto == 20_001)
+    running(lambda: world.acks and world.acks[-1].upto == last - 100)
     world.send(*many[-100:])
-    running(lambda: world.acks[-1].upto == 20_101)
-    assert world.counter("events") == 20_101
+    running(lambda: world.acks[-1].upto == last)
+    assert world.counter("events") == last
 
 
 def test_stopping_while_the_store_is_down_ends_at_once_and_acknowledges_nothing(world: World) -> None:
