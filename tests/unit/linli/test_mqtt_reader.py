@@ -31,13 +31,14 @@ class Wire:
 
     def __init__(self) -> None:
         self.messages: list[Message] = []
-        self.left = b""
+        self.left = bytearray()
         self.reader = PacketReader(lambda *message: self.messages.append(message))
 
     def feed(self, data: bytes) -> None:
         self.reader.feed(data)
         while self.reader.owed:
-            self.left += self.reader.take(1) + self.reader.take(3)
+            self.left += self.reader.take(1)
+            self.left += self.reader.take(30)
 
 
 messages = st.tuples(st.binary(min_size=1, max_size=20), st.binary(max_size=300), st.booleans())
