@@ -14,6 +14,7 @@ from edge.commands import CommandHandler
 from edge.config import Broker, Site, load_site
 from edge.devices import DeviceLink, session
 from edge.mapping import Mapper
+from edge.memory import bound_arenas
 from linli.adapters.mqtt import MqttConfig, PahoClient
 from linli.adapters.mqtt_session import PahoSession
 from linli.clock import SystemClock
@@ -34,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("config", type=Path, help=str(Text("边缘代理的 YAML 文件", "the agent's YAML file")))
     options = parser.parse_args(arguments)
+    bound_arenas()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stop.set())

@@ -12,6 +12,7 @@ from time import monotonic, sleep
 
 from edge.agent import Agent, last_will
 from edge.config import AgentConfig
+from edge.memory import bound_arenas
 from linli.adapters.mqtt import MqttConfig, PahoClient
 from linli.cli.benches.job import peak_memory, read_job, tell, wait_for_word
 from linli.clock import SystemClock
@@ -76,6 +77,7 @@ def drain(agent: Agent, client: HeldBack) -> tuple[float, int]:
 
 def main() -> int:
     """Run one job."""
+    bound_arenas()  # as the installed agent does
     job = read_job()
     config = AgentConfig(job["community"], job["gateway"], Path(job["folder"]))
     clock = SystemClock()

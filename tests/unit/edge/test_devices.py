@@ -189,7 +189,7 @@ def test_what_overflows_at_qos_1_is_left_to_the_broker(site: Site) -> None:
     assert len(site.link._queue) < 70
     assert site.downlink.unacknowledged == 200
     site.agent._outbox.open()
-    eventually(lambda: not site.downlink.unacknowledged)
+    eventually(lambda: not site.downlink.unacknowledged, timeout=60)
 
     def values() -> list[float]:
         return [reading.value for message in site.ingest.events(READINGS_TYPE) for reading in message.readings]
