@@ -11,7 +11,7 @@ import dataclasses
 import logging
 import random
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -29,7 +29,7 @@ from linli.codec import Ack, encode_ack
 from linli.db.gateways import GatewayStatus
 from linli.errors import LinliError, StoreError, StoreRefused
 from linli.i18n import Text
-from linli.model import Consumer, LaneKey
+from linli.model import Consumer, LaneKey, Tally, TallyKey
 from linli.ports import DeadLetterBox, MqttClient, ReadingStore, Registry
 from linli.runtime import Health, Troubles, no_broker
 from linli.shards import WHOLE, Shard
@@ -199,6 +199,8 @@ class Worker:
         except StoreRefused as error:
             _log.warning("the store refuses a batch of %d messages: %s", len(batch.taken), error)
             self._keep_apart(batch)
+        else:
+            self._troubles.clear("positions")
 
     def _keep_apart(self, batch: Batch) -> None:
         """Store what the store takes of a batch that it refused. Tallies change only once all is done: it may be done
@@ -207,9 +209,24 @@ class Worker:
         refused = write_apart(outside.store, batch.taken, self._suspects)
         outside.letters.put([one.letter for one in refused])
         tallies = tallies_without(batch, [(one.taken.tally, one.observations) for one in refused if one.taken.tally])
-        outside.store.write([], batch.positions, tallies)
+        self._keep_reached(batch.positions, tallies)
         batch.tallies = tallies
         batch.counts.dead_letters = len(batch.letters) + len(refused)
+
+    def _keep_reached(self, positions: Mapping[LaneKey, int], tallies: Mapping[TallyKey, Tally]) -> None:
+        """Positions and tallies of rows that are stored. Of these a store may drop some for ever, as InfluxDB 1.x those of
+        a new outbox or day at its limit of series: no lane waits for that. A lane whose position is not kept begins at
+        `oldest` after a restart: nothing is lost, and a repeat replaces itself, but it is counted twice.
+
+        What refuses all of it without saying what it dropped is no judge of data: that has to wait.
+        """
+        try:
+            self._outside.store.write([], positions, tallies)
+        except StoreRefused as error:
+            if error.dropped is None:
+                raise
+            self._troubles.set("positions", _not_counted(error))
+            _log.warning("the store drops %d positions or tallies: %s", error.dropped, error)
 
     def _save_statuses(self) -> None:
         """Keep what gateways said of themselves. What cannot be kept now waits, and holds up no lane meanwhile."""
@@ -305,6 +322,15 @@ def _told(error: Exception) -> Text:
         return error.text
     said = _one_line(error)
     return Text(f"数据库不应答：{said}", f"the database does not answer: {said}")
+
+
+def _not_counted(error: StoreRefused) -> Text:
+    said = error.text
+    return Text(
+        f"读数库拒存部分位置与计数（{said.zh}）：数据照常入库，但 linli reconcile 会不准；请提高其序列数上限或删除无用序列",
+        f"the store refuses some positions and counts ({said.en}): data is stored as ever, but linli reconcile will be"
+        " wrong; raise its limit of series, or delete series that nobody needs",
+    )
 
 
 def _one_line(error: Exception) -> str:

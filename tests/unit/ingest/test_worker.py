@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
@@ -15,7 +15,8 @@ from linli.codec import Ack, Status, decode_ack, encode_status
 from linli.db.gateways import GatewayStatus
 from linli.errors import StoreRefused, StoreUnavailable
 from linli.i18n import Text
-from linli.model import DeadLetter, Device, Gateway, Lane, LaneKey, Message
+from linli.model import DeadLetter, Device, Gateway, Lane, LaneKey, Message, Received, Tally, TallyKey
+from linli.ports import NO_TALLIES
 from linli.testing import FakeBroker, ManualClock, MemoryDeadLetters, MemoryRegistry, MemoryStore
 from linli.topics import ack_topic, status_topic
 from tests.support import eventually
@@ -305,6 +306,47 @@ def test_what_the_store_refuses_is_a_letter_and_the_rest_is_stored() -> None:
     assert world.letters.reasons == ["store_refused", "store_refused"]
     assert world.stored() == [1, 3]
     assert world.counter("dead_letters") == 2
+
+
+class _FullStore(MemoryStore):
+    """Takes every row, and no position of an outbox that it does not know: as InfluxDB 1.x at its limit of series."""
+
+    dropped: int | None = 1
+
+    def write(
+        self,
+        batch: Sequence[Received],
+        positions: Mapping[LaneKey, int],
+        tallies: Mapping[TallyKey, Tally] = NO_TALLIES,
+    ) -> None:
+        super().write(batch, {}, {})
+        if positions:
+            raise StoreRefused(Text("序列太多", "partial write: max-series-per-database"), dropped=self.dropped)
+
+
+def test_a_store_that_has_no_room_for_a_position_holds_up_no_lane() -> None:
+    """The rows are stored, so it is acknowledged, and a person is told; what comes after a restart begins at `oldest`."""
+    world = World(store=_FullStore())
+    world.send(event(1), event(2))
+    assert world.step() == [Ack("b1", Lane.URGENT, 2)]
+    assert (world.stored(), world.letters.letters) == ([1, 2], {})
+    assert "linli reconcile" in world.worker.health().detail.en
+    world.start()
+    world.send(event(3, oldest=3))
+    assert world.step() == [Ack("b1", Lane.URGENT, 3)]
+    assert world.stored() == [1, 2, 3]
+
+
+def test_a_store_that_refuses_all_there_is_has_to_be_waited_for(running: Callable[..., None], world: World) -> None:
+    """It does not say what it dropped - a proxy in between, say - so nothing is acknowledged on its word."""
+    world.store = _FullStore()
+    world.store.dropped = None
+    world.start()
+    world.send(event(1))
+    running(lambda: world.counter("write_failures") >= 2)
+    assert world.acks == []
+    world.store.dropped = 1
+    running(lambda: world.acks == [Ack("b1", Lane.URGENT, 1)])
 
 
 class _NoPositions(MemoryStore):
