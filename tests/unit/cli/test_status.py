@@ -139,8 +139,9 @@ def test_a_folder_without_anything_is_an_error(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
-def test_the_command_prints_json_and_its_exit_status(settings: Settings) -> None:
+def test_the_command_prints_json_and_its_exit_status(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """For whoever watches it by a program."""
+    monkeypatch.setenv("LINLI_BROKER_PORT", str(free_port()))
     result = CliRunner().invoke(app, ["status", "--data", str(settings.data), "--json"])
     assert result.exit_code == 1
     document = json.loads(result.output)
