@@ -17,6 +17,9 @@ from tests.faults.wire import Echo
 from tests.faults.worlds import GROUPS, World
 from tests.support import eventually
 
+_BACK_S = 90.0
+"""Within so long anything is back on the slowest of machines; commonly it takes a second or two."""
+
 SERVERS = ("ingest", "rules")
 YEAR = 365 * DAY
 
@@ -24,7 +27,8 @@ YEAR = 365 * DAY
 @dataclass(frozen=True, slots=True)
 class Scale:
     """How much of it: `waiting` messages for a broker to die with, `kills` at random, `down_s` of silence, `cuts` of the
-    network, `overload_s` of too much, `some` numbers between two steps, each kill done `repeats` times."""
+    network, `overload_s` of too much, `some` numbers between two steps, each kill done `repeats` times,
+    at a failpoint within its first `hits`."""
 
     waiting: int
     kills: int
@@ -34,10 +38,11 @@ class Scale:
     overload_s: float
     some: int
     repeats: int
+    hits: int
 
 
-SHORT = Scale(waiting=10_000, kills=10, down_s=2.0, cuts=2, cut_s=0.7, overload_s=16.0, some=60, repeats=1)
-LONG = Scale(waiting=10_000, kills=100, down_s=60.0, cuts=6, cut_s=5.0, overload_s=300.0, some=600, repeats=5)
+SHORT = Scale(waiting=10_000, kills=10, down_s=2.0, cuts=2, cut_s=0.7, overload_s=16.0, some=60, repeats=1, hits=6)
+LONG = Scale(waiting=10_000, kills=100, down_s=60.0, cuts=6, cut_s=5.0, overload_s=300.0, some=600, repeats=5, hits=20)
 
 Act = Callable[[World, Scale, random.Random], None]
 
@@ -94,7 +99,7 @@ def _broker_restarted(world: World, scale: Scale, _random: random.Random) -> Non
         child = world.children[name]
         old = child.pid
         child.stop_once()
-        eventually(lambda child=child, old=old: child.replaced(old), 30, f"{name} is back")  # type: ignore[misc]
+        eventually(lambda child=child, old=old: child.replaced(old), _BACK_S, f"{name} is back")  # type: ignore[misc]
         world.wait_taken(scale.some)
 
 
@@ -105,7 +110,7 @@ def _broker_killed(world: World, scale: Scale, chance: random.Random) -> None:
         name = chance.choice(_brokers(world))
         old = world.children[name].pid
         world.children[name].kill()
-        eventually(lambda name=name, old=old: world.children[name].replaced(old), 30, f"{name} is back")  # type: ignore[misc]
+        eventually(lambda name=name, old=old: world.children[name].replaced(old), _BACK_S, f"{name} is back")  # type: ignore[misc]
         world.wait_taken(scale.some)
 
 
@@ -115,7 +120,7 @@ def _node(leads: bool) -> Act:
         world.children[node.name].hold()
         world.wait_taken(scale.some * 2)
         world.children[node.name].release()
-        world.children[node.name].wait_ready(40)
+        world.children[node.name].wait_ready(_BACK_S)
 
     act.__doc__ = f"The node that {'leads' if leads else 'follows'} is killed, and stays away for a while."
     return act
@@ -132,8 +137,8 @@ def _at(point: str) -> Act:
         part = point.partition(".")[0]
         child = world.children["south" if part == "agent" else part]
         for _ in range(scale.repeats):
-            pid = child.arm(f"{point}:{chance.randint(1, 20)}")
-            eventually(lambda pid=pid: child.replaced(pid), 30, f"{child.name} has died at {point}, and is back")  # type: ignore[misc]
+            pid = child.arm(f"{point}:{chance.randint(1, scale.hits)}")
+            eventually(lambda pid=pid: child.replaced(pid), _BACK_S, f"{child.name} has died at {point}, and is back")  # type: ignore[misc]
             world.wait_taken(scale.some)
 
     act.__doc__ = f"Killed -9 at the failpoint {point}."
@@ -162,7 +167,7 @@ def _away(name: str, other: str) -> Act:
         before = world.taken()
         _wait(scale.down_s)
         if name == "rules":  # the other goes on: it has stored what came meanwhile
-            eventually(lambda: world.stored().rows.total() > before, 20, f"{other} goes on without {name}")
+            eventually(lambda: world.stored().rows.total() > before, _BACK_S, f"{other} goes on without {name}")
         child.release()
 
     act.__doc__ = f"{name} is away for long, {other} stays."
@@ -179,13 +184,13 @@ def _broker_killed_full(world: World, scale: Scale, chance: random.Random) -> No
     for name in SERVERS:
         world.children[name].hold()
     world.burst(scale.waiting // sum(map(len, GROUPS.values())) + 1)
-    eventually(lambda: world.queued() >= scale.waiting, 60, f"{scale.waiting} messages wait")
+    eventually(lambda: world.queued() >= scale.waiting, _BACK_S, f"{scale.waiting} messages wait")
     name = chance.choice(_brokers(world))
     old = world.children[name].pid
     world.children[name].kill()
     for server in SERVERS:
         world.children[server].release()
-    eventually(lambda: world.children[name].replaced(old), 30, f"{name} is back")
+    eventually(lambda: world.children[name].replaced(old), _BACK_S, f"{name} is back")
     world.wait_taken(scale.some)
 
 
@@ -218,7 +223,7 @@ def _store_killed(world: World, scale: Scale, _random: random.Random) -> None:
         child = world.children["influxd"]
         old = child.pid
         child.kill()
-        eventually(lambda child=child, old=old: child.replaced(old), 30, "influxd is back")  # type: ignore[misc]
+        eventually(lambda child=child, old=old: child.replaced(old), _BACK_S, "influxd is back")  # type: ignore[misc]
         world.wait_taken(scale.some)
 
 
@@ -332,7 +337,7 @@ def _outbox_restored(world: World, scale: Scale, _random: random.Random) -> None
     child.hold()
     shutil.copytree(outbox, copy)
     child.release()
-    eventually(lambda: "south" in world.told(), 20, "the agents are back")
+    eventually(lambda: "south" in world.told(), _BACK_S, "the agents are back")
     world.wait_taken(scale.some * 2)
     world.settle()
     child.hold()
@@ -341,7 +346,7 @@ def _outbox_restored(world: World, scale: Scale, _random: random.Random) -> None
     shutil.rmtree(copy)
     child.release()
     world.flow(urgent=flow.urgent, bulk=flow.bulk, packets=flow.packets)
-    eventually(lambda: "south" in world.told(), 20, "the agents are back")
+    eventually(lambda: "south" in world.told(), _BACK_S, "the agents are back")
     world.wait_taken(scale.some * 2)
 
 

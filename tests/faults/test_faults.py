@@ -8,7 +8,7 @@ from tests.faults.catalogue import FAULTS
 from tests.faults.proving import prove
 from tests.faults.worlds import Layout, World
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
 
 BROKER, STORE = "nats", "sqlite"
 NAMES = [name for name, fault in FAULTS.items() if fault.fits(BROKER, STORE) and not fault.layout]

@@ -172,7 +172,7 @@ def broken(tmp_path: Path) -> World:
 
 
 @pytest.mark.integration
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 def test_an_answer_before_the_write_is_caught(broken: World) -> None:
     """Acknowledged, killed, gone: the checker says what is lost. And a row put in twice, and one that nobody sent."""
     with broken as world:

@@ -9,7 +9,7 @@ from tests.faults.catalogue import FAULTS
 from tests.faults.proving import prove
 from tests.faults.worlds import Layout, World
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
 
 
 @pytest.mark.parametrize("name", ["disk-full-agents", "disk-full-servers"])

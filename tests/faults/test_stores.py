@@ -8,7 +8,7 @@ from tests.faults.proving import prove
 from tests.faults.worlds import Layout, World
 from tests.support import need
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
 
 
 @pytest.fixture(scope="module")

@@ -63,7 +63,7 @@ bind-address = "127.0.0.1:{rpc}"
 """
 
 JUDGED_WITHIN = DAY
-DRAIN_S = 60.0
+DRAIN_S = 120.0
 _LOOKS = 20
 _LOOK_EVERY_S = 0.5
 
@@ -132,10 +132,10 @@ class World:
         self._start_agents()
         self.wire = Overhearing(self.quiet_proxy.port, self._service("ingest"), self._service("tester"))
         self.wire.start()
-        eventually(lambda: self.wire.listening, 20, "the harness listens at the broker")
+        eventually(lambda: self.wire.listening, 90, "the harness listens at the broker")
         self.nursery.start()
         for child in self.nursery.children.values():
-            child.wait_ready(40)
+            child.wait_ready(90)
 
     @property
     def settings(self) -> Settings:
@@ -217,7 +217,7 @@ class World:
         """How many messages wait in the outboxes."""
         return sum(agent.queue for told in self.told().values() for agent in told.agents.values())
 
-    def wait_taken(self, more: int, timeout: float = 30.0) -> None:
+    def wait_taken(self, more: int, timeout: float = 90.0) -> None:
         """Return when so many more numbers were taken than now."""
         until = self.taken() + more
         eventually(lambda: self.taken() >= until, timeout, f"{more} more are taken")
@@ -345,7 +345,7 @@ class World:
                 child.start()
         for name, child in self.children.items():
             if name.startswith(prefixes):
-                child.wait_ready(30)
+                child.wait_ready(90)
 
     def _start_servers(self) -> None:
         settings = self._settings.model_copy(update={"broker_port": self.server_proxy.port})
