@@ -18,7 +18,7 @@ from edge.intake import Intake
 from edge.outbox import Fill, Outbox, OutboxError
 from edge.timing import ClockOffset, Pace
 from linli import __version__, failpoints, topics
-from linli.clock import SECOND, Clock
+from linli.clock import SECOND, Clock, format_time
 from linli.codec import Ack, Status, decode_ack, encode_status, with_oldest_each
 from linli.errors import Refused
 from linli.model import HEARTBEAT_TYPE, JsonValue, Lane
@@ -37,7 +37,8 @@ _HEAR_ALL_S = 10.0
 _TELL_DROPS_EVERY_S = 60.0
 _COMPLAIN_EVERY_S = 10.0
 OUTBOX_DROPPED_TYPE = "linli.outbox.dropped"
-"""The outbox was full and gave up messages: how many of each lane, and since when."""
+"""The outbox was full and gave up messages: how many of each lane, and since when. With the reason 'damaged': its file could
+not be read any more, and nobody knows how many it held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +248,7 @@ class Agent(Intake):
 
     def _upkeep(self, now: float) -> None:
         """What is due beside the sending. A disk that is full fails it, and stops no message that is in the outbox."""
-        for duty in (self._beat, self._tell_drops, self._tidy):
+        for duty in (self._beat, self._tell_put_aside, self._tell_drops, self._tidy):
             try:
                 duty(now)
             except OutboxError as error:
@@ -259,6 +260,13 @@ class Agent(Intake):
         if now - self._tidied >= _TIDY_EVERY_S:
             self._tidied = now
             self._outbox.tidy()
+
+    def _tell_put_aside(self, _now: float) -> None:
+        if self._outbox.put_aside:
+            since = format_time(self._clock.now())
+            data: dict[str, JsonValue] = {"urgent": 0, "bulk": 0, "since": since, "reason": "damaged"}
+            self._outbox.take([self.event(self._config.gateway, OUTBOX_DROPPED_TYPE, data)])
+            self._outbox.put_aside = False
 
     def _tell_drops(self, now: float) -> None:
         """Report at once that the outbox has begun to drop, then what it has dropped since, once a minute."""

@@ -94,6 +94,8 @@ class Outbox:
         self._state = State("")
         self._tallies: Tallies = {}
         self._lanes = {lane: _Lane(0, 0) for lane in Lane}
+        self.put_aside = False
+        """A file that was damaged beyond reading was put aside at `open`: what it held, nobody knows. Until it is told."""
 
     @property
     def file(self) -> Path:
@@ -337,6 +339,7 @@ class Outbox:
         except (sqlite3.DatabaseError, TypeError, IndexError):
             self.close()
             aside = outboxrepair.put_aside(self.file)
+            self.put_aside = True
             _log.error("the outbox %s is damaged (%s); it is put aside as %s", self.file, error, aside.name)
             self._open()
         else:
@@ -397,8 +400,9 @@ class Outbox:
         return self._connection
 
     def _error(self, error: Exception) -> OutboxError:
+        said = outboxfile.in_words(error)
         return OutboxError(
-            Text(f"发件箱 {self.file} 不可用：{error}", f"the outbox {self.file} cannot be used: {error}")
+            Text(f"发件箱 {self.file} 不可用：{said.zh}", f"the outbox {self.file} cannot be used: {said.en}")
         )
 
 

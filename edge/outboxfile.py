@@ -47,6 +47,20 @@ _NEW_COLUMNS = (
 )
 _DAMAGE = frozenset((sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB))
 _UNREADABLE = frozenset((sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ))
+_IN_USE = Text(
+    "另一个边缘代理正在使用它：先停掉那一个，或给这一个单独的目录（outbox）",
+    "another agent runs on it: stop that one first, or give this one a folder of its own (outbox)",
+)
+_NOT_OURS = Text(
+    "不能读写：请看文件和目录的所有者与权限（chown），以及磁盘是否只读",
+    "it cannot be read and written: see whose file and folder it is (chown), and whether the disk is read-only",
+)
+_WORDS = {
+    sqlite3.SQLITE_BUSY: _IN_USE,
+    sqlite3.SQLITE_FULL: Text("磁盘已满：请清理磁盘", "the disk is full: clear it"),
+    sqlite3.SQLITE_CANTOPEN: _NOT_OURS,
+    sqlite3.SQLITE_READONLY: _NOT_OURS,
+}
 
 
 class TooNew(LinliError):
@@ -93,6 +107,14 @@ def is_damage(error: sqlite3.Error) -> bool:
     """Whether what SQLite says is about the file's content, and trying again will not help."""
     code = getattr(error, "sqlite_errorcode", None)
     return isinstance(code, int) and (code & 0xFF in _DAMAGE or code in _UNREADABLE)
+
+
+def in_words(error: Exception) -> Text:
+    """What is wrong and what to do, for a person; SQLite's or the system's own words where there are no better ones."""
+    if isinstance(error, LinliError):
+        return error.text
+    code = getattr(error, "sqlite_errorcode", None)
+    return _WORDS.get(code & 0xFF if isinstance(code, int) else 0) or Text(str(error), str(error))
 
 
 def is_sound(body: object, crc: object) -> bool:

@@ -65,6 +65,35 @@ def test_a_full_disk_does_not_stop_what_is_in_the_outbox(world: World) -> None:
     eventually(lambda: world.numbers(world.rules) == list(range(3001)))
 
 
+def test_an_outbox_that_cannot_be_read_at_all_is_told(tmp_path: Path) -> None:
+    """What it held is lost, and nobody knows how much: the server hears that once, on the urgent lane."""
+    world = World(tmp_path)
+    world.agent.start()
+    world.take(1)
+    world.agent.stop()
+    (world.config.outbox / "outbox.db").write_bytes(b"no SQLite file at all" * 1000)
+    world.restart()
+    told = one(world.ingest, "linli.outbox.dropped")
+    assert told.lane is Lane.URGENT
+    assert told.data["reason"] == "damaged"
+    assert (told.data["urgent"], told.data["bulk"]) == (0, 0)
+    world.restart()
+    eventually(world.drained)
+    assert len(world.ingest.events("linli.outbox.dropped")) == 1
+    world.agent.stop()
+
+
+def test_a_second_agent_on_one_outbox_is_told_so(world: World) -> None:
+    """In both languages, and what to do; the first goes on."""
+    second, _ = world.make()
+    with pytest.raises(OutboxError) as caught:
+        second.start()
+    assert "another agent runs on it: stop that one" in caught.value.text.en
+    assert "另一个边缘代理正在使用它：先停掉那一个" in caught.value.text.zh
+    world.take(1)
+    eventually(lambda: world.numbers(world.ingest) == [1])
+
+
 def test_a_report_that_cannot_be_kept_is_no_reason_to_take_again(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
