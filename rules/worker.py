@@ -199,7 +199,7 @@ class Worker:
         judge = self._positions.judge
         for arrival in arrivals:
             read = wire.read(*arrival)
-            if read is None:
+            if read is None or read[0].lane.community == PLATFORM:  # nobody outside speaks for Linli itself
                 self._refused += 1
                 continue
             place, entry = read

@@ -1,5 +1,6 @@
 """The registry in the database: who and what there is. Reading whole for ingest and rules, writing in one transaction."""
 
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
@@ -7,10 +8,14 @@ from sqlalchemy import Connection, Row, Table, delete, insert, select, update
 
 from linli.db import schema
 from linli.db.database import Database
+from linli.errors import Refused
 from linli.i18n import Text
 from linli.ids import check_id
 from linli.model import Community, Device, Facility, Gateway, Place
 from linli.shards import Shard
+
+_BUILT_IN = re.compile(r"linli-(platform|server|worker-.*)")
+"""The names of `linli.platform`: what is called so is Linli itself, and concerns administrators alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +107,9 @@ def read_registry(connection: Connection) -> RegistrySnapshot:
 
 
 def save(connection: Connection, items: Iterable[Community | Place | Gateway | Facility | Device]) -> None:
-    """Add each, or replace what has its id, in the order given; counts the version up. Refused for a bad id."""
+    """Add each, or replace what has its id, in the order given; counts the version up. Refused for a bad or reserved id."""
     for item in items:
-        check_id(item.id, type(item).__name__.lower())
+        _check(item.id, type(item).__name__.lower())
         table, values = _row_of(item)
         changed = connection.execute(update(table).where(table.c.id == item.id).values(values))
         if changed.rowcount == 0:
@@ -117,6 +122,13 @@ def remove_device(connection: Connection, device: str) -> bool:
     gone = connection.execute(delete(schema.devices).where(schema.devices.c.id == device)).rowcount > 0
     _count_up(connection)
     return gone
+
+
+def _check(name: str, what: str) -> None:
+    if _BUILT_IN.fullmatch(check_id(name, what)) is not None:
+        error = Refused("reserved_id", f"{name} is reserved for Linli itself; choose another id")
+        error.text = Text(f"标识 {name} 由邻里平台自用，请换一个", f"the id {error.detail}")
+        raise error
 
 
 def _count_up(connection: Connection) -> None:

@@ -5,16 +5,33 @@ from pathlib import Path
 
 import pytest
 
+from linli import topics
 from linli.clock import SECOND
+from linli.codec import encode
+from linli.db.registry import save
 from linli.db.workers import WorkerReport
+from linli.errors import Refused
 from linli.i18n import Text
-from linli.model import Action, ActionKind, Alert, Condition, Severity
+from linli.model import (
+    Action,
+    ActionKind,
+    Alert,
+    Community,
+    Condition,
+    Device,
+    Gateway,
+    Lane,
+    Message,
+    Place,
+    Severity,
+)
 from linli.platform import PLATFORM, SERVER, device_of, platform_name, with_platform, workers_in
 from linli.testing import ManualClock
 from rules.book import Transition
 from rules.engine import Engine
 from rules.inputs import ActionIn, RegistryIn, RulesIn
 from rules.platform import (
+    FAILING,
     INGEST_SILENT,
     STORE_DOWN,
     Eye,
@@ -295,3 +312,44 @@ def test_what_the_journal_could_not_take_is_said_again(tmp_path: Path) -> None:
         reports[0] = replace(WELL, seen_at=site.clock.now(), counters=counters)
         site.step()
     assert [alert.rule for alert in site.alerts.find()] == [STORE_DOWN]
+
+
+@pytest.mark.parametrize(("bootid", "sequence"), [("other", 1), ("platform", 10**15)])
+def test_nobody_outside_speaks_for_linli_itself(tmp_path: Path, bootid: str, sequence: int) -> None:
+    """What comes over the wire in the name of the built-in gateway is refused, and not answered."""
+    site = Site(tmp_path)
+    site.platform = Platform(lambda: [replace(WELL, seen_at=site.clock.now())], "Asia/Shanghai")
+    site.rules = with_platform_rules(catalogue(), 1)
+    site.kill()
+    site.start()
+    for _ in range(3):
+        site.clock.advance(1)
+        site.step()
+    assert device_of("ingest") in site.worker.engine.scope.registry.devices
+    now = site.clock.now()
+    claimed = Message(
+        PLATFORM, PLATFORM, bootid, Lane.URGENT, sequence, sequence, FAILING, device_of("ingest"), now - 5 * SECOND, now
+    )
+    site.agent.publish(topics.lane_topic(PLATFORM, PLATFORM, Lane.URGENT), encode(claimed))
+    site.step()
+    assert last_sequence(site.worker.engine) == 0
+    assert site.worker.health().counters["dead_letters"] == 1
+    assert site.alerts.find() == []
+    assert not [topic for topic, _ in site.broker.sent if "/ack/" in topic]
+
+
+def test_the_built_in_names_cannot_be_registered(tmp_path: Path) -> None:
+    """A community of that name would show its people what is for administrators, a device would be taken for a worker."""
+    site = Site(tmp_path)
+    name = Text("别的", "Other")
+    for item in (
+        Community(PLATFORM, name, "UTC"),
+        Place(SERVER, "c1", "building", name),
+        Gateway(PLATFORM, "c1", name),
+        Device(device_of("ingest"), "c1", "gw", "door", name, "b1"),
+    ):
+        with pytest.raises(Refused, match="reserved") as refused, site.database.write() as connection:
+            save(connection, [item])
+        assert item.id in refused.value.text.zh
+    with site.database.write() as connection:
+        save(connection, [Community("linli-court", name, "UTC")])
