@@ -48,12 +48,19 @@ def _take(made: Engine, engine: Engine, shard: Shard) -> None:
     home |= {gateway.id: gateway.community for gateway in engine.scope.registry.gateways.values()}
     made.positions |= {key: upto for key, upto in engine.positions.items() if shard.covers(key.community)}
     made.lanes |= {name: clock for name, clock in engine.lanes.items() if shard.covers(home.get(name[0], ""))}
-    devices = engine.scope.registry.devices
-    made.watches |= {name: watches for name, watches in engine.watches.items() if shard.covers(devices[name].community)}
+    made.watches |= {
+        name: watches for name, watches in engine.watches.items() if _stayed(name, engine.scope, made.scope)
+    }
     made.tallies.counts |= {key: tally for key, tally in engine.tallies.counts.items() if shard.covers(key.community)}
     for record in engine.book.open.values():
         if shard.covers(record.alert.community):
             made.book.put(record)
+
+
+def _stayed(device: str, before: Scope, now: Scope) -> bool:
+    """Whether the device is still behind its gateway; one shard may not have heard of a move that another has."""
+    here = now.registry.devices.get(device)
+    return here is not None and here.gateway == before.registry.devices[device].gateway
 
 
 def _together(registries: Iterable[RegistrySnapshot]) -> RegistrySnapshot:

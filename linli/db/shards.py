@@ -4,9 +4,9 @@ The rows are what decides: a worker of another count is refused, and resharding 
 replaces them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, text
 
 from linli.db import schema
 from linli.db.database import Database
@@ -23,13 +23,21 @@ _table = schema.rules_positions
 def known(database: Database) -> dict[Shard, int]:
     """Every shard of the rules that has run, and its journal position; SQLAlchemyError if the database fails."""
     with database.read() as connection:
-        rows = connection.execute(select(_table)).all()
-    return {WHOLE if row.shard == _BEFORE_0005 else Shard.parse(row.shard): row.position for row in rows}
+        return _known(connection)
 
 
 def require(database: Database, shard: Shard) -> None:
     """DataFolderError if the rules have run as another number of shards: their state has to be brought over first."""
-    others = sorted({other.count for other in known(database) if other.count != shard.count})
+    _require(known(database), shard)
+
+
+def _known(connection: Connection) -> dict[Shard, int]:
+    rows = connection.execute(select(_table)).all()
+    return {WHOLE if row.shard == _BEFORE_0005 else Shard.parse(row.shard): row.position for row in rows}
+
+
+def _require(known: Iterable[Shard], shard: Shard) -> None:
+    others = sorted({other.count for other in known if other.count != shard.count})
     if others:
         was, wanted = others[0], shard.count
         raise DataFolderError(
@@ -43,13 +51,18 @@ def require(database: Database, shard: Shard) -> None:
 
 
 def claim(database: Database, shard: Shard) -> int:
-    """Have the shard among those known, from its first start on; its position. DataFolderError as `require`."""
-    require(database, shard)
+    """Have the shard among those known, from its first start on; its position. DataFolderError as `require`.
+
+    One transaction: of two first starts with different numbers one is refused.
+    """
     with database.write() as connection:
-        position = connection.execute(select(_table.c.position).where(_table.c.shard == str(shard))).scalar()
-        if position is None:
+        if connection.dialect.name == "postgresql":  # SQLite has the write lock already
+            connection.execute(text(f"LOCK TABLE {_table.name} IN SHARE ROW EXCLUSIVE MODE"))
+        there = _known(connection)
+        _require(there, shard)
+        if shard not in there:
             connection.execute(insert(_table).values(shard=str(shard), position=0))
-        return position or 0
+        return there.get(shard, 0)
 
 
 def replace(database: Database, positions: Mapping[Shard, int]) -> None:

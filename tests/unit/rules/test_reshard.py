@@ -3,13 +3,14 @@
 import dataclasses
 import json
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from linli import topics
@@ -373,3 +374,44 @@ def test_a_worker_of_another_number_is_refused(made: District) -> None:
     """It says what to run."""
     with pytest.raises(DataFolderError, match="linli rules reshard 2 3"):
         shards.claim(made.database, Shard(0, 3))
+
+
+class Overtaken(Database):
+    """A database in which another shard is claimed just before each writing transaction of ours."""
+
+    other = Shard(0, 2)
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Theirs, then ours."""
+        shards.claim(Database(self.engine), self.other)
+        with super().write() as connection:
+            yield connection
+
+
+def test_of_two_first_starts_with_different_numbers_one_is_refused(tmp_path: Path) -> None:
+    """Also when both begin at once: with two numbers in the database no worker could ever start again."""
+    database = open_database(f"sqlite:///{tmp_path}/linli.db")
+    upgrade(database)
+    with pytest.raises(DataFolderError, match="linli rules reshard 2 3"):
+        shards.claim(Overtaken(database.engine), Shard(1, 3))
+    assert shards.known(database) == {Shard(0, 2): 0}
+    database.close()
+
+
+def test_a_device_that_moved_while_one_shard_had_not_heard_of_it_is_left_behind() -> None:
+    """The newer registry has it elsewhere, behind another gateway: what the older one watched of it is no state of anyone."""
+    here, there = "c1", "c2"
+    older, newer = Engine(), Engine()
+    for engine, version in ((older, 1), (newer, 2)):
+        known = site([here, there], version)
+        door = known.devices[named("door", here)]
+        if engine is newer:
+            known.devices[door.id] = dataclasses.replace(door, community=there, gateway=named("gw", there))
+        outputs_of(engine, [RulesIn(catalogue()), RegistryIn(known)])
+    entry = Feed().event(0, "door", "access.door.opened")
+    older.apply(MessageIn(moved(entry.message, here), entry.received_at))
+    assert named("door", here) in older.watches
+    for made in reshard([older, newer], shards_of(3)):
+        assert made.watches.keys() <= made.scope.registry.devices.keys()
+        assert named("door", here) not in made.watches
