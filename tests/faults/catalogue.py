@@ -371,7 +371,7 @@ fault("disk-full-agents", layout={"small_disks": True})(_disk_full("south", ("so
 fault("disk-full-servers", layout={"small_disks": True})(_disk_full("servers", SERVERS))
 
 OVERLOAD = 10
-_LINE_BYTES_PER_S = 60_000
+_LINE_BYTES_PER_S = 30_000
 _PACKET_BYTES = 1_000
 _ALARMS_PER_S = 3.0
 _ALARM_P99_S = 1.0

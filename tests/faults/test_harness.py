@@ -58,12 +58,12 @@ def test_what_is_in_doubt_may_be_there() -> None:
     assert judged(change).clean
 
 
-@pytest.mark.parametrize("one", [event(2), Observation(GW, 5, 3, True)])
-def test_lost(one: Observation) -> None:
+@pytest.mark.parametrize(("one", "name"), [(event(2), "gw-1/2"), (Observation(GW, 5, 3, True), "gw-1/5")])
+def test_lost(one: Observation, name: str) -> None:
     """An event that was taken and is nowhere; a reading of a packet whose others are there."""
     verdict = judged(lambda facts: facts.stored.rows.pop(one))
     assert verdict.lost == 1
-    assert str(one) in verdict.faults[0]
+    assert name in verdict.faults[0]
 
 
 def without(*numbers: int, dropped: int, messages: int = 8) -> Verdict:

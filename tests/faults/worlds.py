@@ -10,6 +10,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any, Self
 
 import msgspec
@@ -64,7 +65,7 @@ bind-address = "127.0.0.1:{rpc}"
 
 JUDGED_WITHIN = DAY
 DRAIN_S = 120.0
-_LOOKS = 20
+_LOOK_FOR_S = 20.0
 _LOOK_EVERY_S = 0.5
 
 
@@ -242,10 +243,9 @@ class World:
         Looks again for a while where only sums or the rules' counts differ: agents go on with their heartbeats, and the rules
         acknowledge when their journal has a message, which is before the alert's row in the database has its effect.
         """
+        until = monotonic() + _LOOK_FOR_S
         verdict = judge(self.found())
-        for _ in range(_LOOKS):
-            if not (verdict.unbalanced or verdict.miscounted):
-                break
+        while verdict.may_settle and monotonic() < until:
             threading.Event().wait(_LOOK_EVERY_S)
             verdict = judge(self.found())
         verdict.faults += self.nursery.faults()
