@@ -6,7 +6,7 @@ a series that was refused is written apart from the others next time: a store th
 batch, as at its limit of tag values, costs a few writes a batch instead of two for each point.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from ingest.letters import letter, sequence_key
 from ingest.pipeline import Taken
 from linli.delivery import key_of
 from linli.errors import Refused, StoreRefused
-from linli.model import DeadLetter, Readings, Received
+from linli.model import DeadLetter, LaneKey, Readings, Received, Tally, TallyKey
 from linli.ports import ReadingStore
 
 MOST_WRITES = 500
@@ -112,6 +112,42 @@ class _Splitting:
     def _refuse(self, pieces: Sequence[_Piece], error: StoreRefused) -> None:
         for piece in pieces:
             self.refusals.setdefault(id(piece.whole), []).append((piece.observations, error))
+
+
+def keep_reached(
+    store: ReadingStore, positions: Mapping[LaneKey, int], tallies: Mapping[TallyKey, Tally], most_writes: int = 100
+) -> StoreRefused | None:
+    """Store what the store keeps of positions and tallies whose rows are stored; the last refusal of one that it does not.
+
+    InfluxDB 1.x at its limit of series drops those of a new outbox or day for ever - and, unsaid, as many others that stand
+    first in the request: so what is refused in part is halved until it is taken or dropped whole. A StoreRefused that does
+    not say what was dropped is no judgement of single points, and passes through.
+    """
+    waiting = [(dict(positions), dict(tallies))]
+    refused: StoreRefused | None = None
+    while waiting:
+        lanes, days = waiting.pop()
+        count = len(lanes) + len(days)
+        most_writes -= 1
+        try:
+            store.write([], lanes, days)
+        except StoreRefused as error:
+            if error.dropped is None:
+                raise
+            refused = error
+            if error.dropped < count and most_writes > 0:
+                waiting += reversed([half for half in _half_reached(lanes, days) if half != ({}, {})])
+    return refused
+
+
+def _half_reached(
+    lanes: dict[LaneKey, int], days: dict[TallyKey, Tally]
+) -> list[tuple[dict[LaneKey, int], dict[TallyKey, Tally]]]:
+    if lanes and days:
+        return [(lanes, {}), ({}, days)]
+    places, totals = list(lanes.items()), list(days.items())
+    middle = (len(places) + len(totals)) // 2
+    return [(dict(places[:middle]), dict(totals[:middle])), (dict(places[middle:]), dict(totals[middle:]))]
 
 
 def _all_dropped(error: StoreRefused, pieces: Sequence[_Piece]) -> bool:

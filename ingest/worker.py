@@ -21,7 +21,7 @@ from ingest.chores import Chores
 from ingest.inbox import Inbox
 from ingest.letters import Arrival
 from ingest.pipeline import Batch, Counts, Pipeline, tallies_without
-from ingest.split import Suspects, write_apart
+from ingest.split import Suspects, keep_reached, write_apart
 from ingest.status import sort_statuses
 from linli import failpoints, topics
 from linli.clock import Clock
@@ -214,19 +214,15 @@ class Worker:
         batch.counts.dead_letters = len(batch.letters) + len(refused)
 
     def _keep_reached(self, positions: Mapping[LaneKey, int], tallies: Mapping[TallyKey, Tally]) -> None:
-        """Positions and tallies of rows that are stored. Of these a store may drop some for ever, as InfluxDB 1.x those of
-        a new outbox or day at its limit of series: no lane waits for that. A lane whose position is not kept begins at
-        `oldest` after a restart: nothing is lost, and a repeat replaces itself, but it is counted twice.
-
-        What refuses all of it without saying what it dropped is no judge of data: that has to wait.
-        """
-        try:
-            self._outside.store.write([], positions, tallies)
-        except StoreRefused as error:
-            if error.dropped is None:
-                raise
-            self._troubles.set("positions", _not_counted(error))
-            _log.warning("the store drops %d positions or tallies: %s", error.dropped, error)
+        """Positions and tallies of rows that are stored. No lane waits for one that the store will never keep: a lane
+        without a position begins at `oldest` after a restart, so nothing is lost, and a repeat replaces itself, but it is
+        counted twice."""
+        refused = keep_reached(self._outside.store, positions, tallies)
+        if refused is None:
+            self._troubles.clear("positions")
+        else:
+            self._troubles.set("positions", _not_counted(refused))
+            _log.warning("the store does not keep some positions or tallies: %s", refused)
 
     def _save_statuses(self) -> None:
         """Keep what gateways said of themselves. What cannot be kept now waits, and holds up no lane meanwhile."""
