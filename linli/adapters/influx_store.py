@@ -81,6 +81,16 @@ class InfluxStore:
         """A request for readings, one for events, one for positions, and one before them when an hour begins; a wrong
         setting (sign-in, bucket) is StoreUnavailable: the data is not to blame."""
         self._prepare()
+        try:
+            self._write(batch, positions, tallies)
+        except AccessDenied:
+            self._ready = False  # perhaps a bucket is gone, and its marks: it is looked for again at the next write
+            self._rollups.forget_marks()
+            raise
+
+    def _write(
+        self, batch: Sequence[Received], positions: Mapping[LaneKey, int], tallies: Mapping[TallyKey, Tally]
+    ) -> None:
         readings = [received for received in batch if received.message.readings]
         if readings:
             with self._writing:
@@ -109,17 +119,14 @@ class InfluxStore:
             self._ready = True
 
     def _send(self, batch: Sequence[Received], bucket: str) -> None:
-        """In as many requests as the server has time for; a bucket that is gone is looked for again at the next write."""
+        """In as many requests as the server has time for."""
         for portion in self._portions.of(batch):
             try:
                 self._http.write(self._lines.batch(portion), bucket)
             except TimedOut:
                 self._portions.too_slow(portion)
                 raise
-            except AccessDenied:
-                self._ready = False
-                raise
-            self._portions.taken()
+        self._portions.taken()
 
     def tallies(self) -> dict[TallyKey, Tally]:
         """What was last written for each key, as far back as the bucket keeps points; on InfluxDB 3 LATEST_WITHIN_3."""

@@ -12,7 +12,8 @@ LEAST = 500
 
 class Portions:
     """Parts batches into requests. A request that outlived its time-out is halved when it is tried again, since the same
-    again might never be answered in time; what is taken in time lets the next be an eighth larger, up to MOST."""
+    again might never be answered in time; a batch that is taken in time lets those of the next be an eighth larger, up to
+    MOST. (Not a request: a large batch would never be done, each time growing into what is too slow.)"""
 
     def __init__(self, most: int = MOST, least: int = LEAST) -> None:
         self._most = most
@@ -39,5 +40,5 @@ class Portions:
         self.size = max(self._least, min(self.size, count) // 2)
 
     def taken(self) -> None:
-        """One was answered in time."""
+        """A whole batch was answered in time."""
         self.size = min(self._most, self.size + self.size // 8 + 1)

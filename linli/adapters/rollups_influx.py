@@ -46,6 +46,11 @@ class InfluxRollups:
                     self._marks.clear()
                     raise
 
+    def forget_marks(self) -> None:
+        """The writer's too: rely on no mark that was made, for the bucket may be gone."""
+        with self._lock:
+            self._marks.clear()
+
     def due(self, before: int, after: Due | None, limit: int) -> list[Due]:
         """By hour and community."""
         found = [_due(row) for row in self._http.query(influxql.due(before - HOUR + 1))]

@@ -96,9 +96,12 @@ class SqliteKeeper:
         return 0
 
     def _advance(self, rows: RowClass, wanted: int) -> int:
-        """The horizon that holds from now on: durable before a row goes. Raw rows that are not summed up yet hold it."""
+        """The horizon that holds from now on: durable before a row goes. Raw rows that are not summed up yet
+        hold it, and raw rows that are there hold the sums of their hours."""
         with self._reading() as connection:
             horizon = queries.horizon(connection, rows)
+            if rows is RowClass.HOUR:  # raw rows are found by them: see `sqlite_queries.LATEST`
+                wanted = min(wanted, queries.horizon(connection, RowClass.RAW))
         if wanted <= horizon:
             return horizon
         with self._writing() as connection:

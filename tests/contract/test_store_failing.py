@@ -8,13 +8,13 @@ import pytest
 import urllib3
 
 from ingest.pipeline import Taken
-from ingest.split import Suspects, write_apart
+from ingest.split import Suspects, keep_reached, write_apart
 from linli.adapters.influx_http import InfluxConfig
 from linli.adapters.influx_store import InfluxStore
 from linli.adapters.portions import Portions
 from linli.clock import DAY, SECOND, SystemClock
 from linli.errors import StoreRefused, StoreUnavailable
-from linli.model import Reading, Received
+from linli.model import Reading, Received, Tally, TallyKey
 from linli.retention import Retention
 from linli.testing import ManualClock
 from tests.contract import influxd
@@ -61,6 +61,27 @@ def test_at_the_limit_of_tag_values_the_known_are_stored_and_the_new_are_letters
     again = taken(*[packet(n, *readings(LIMIT - 20, 40, T0 + n * SECOND)) for n in range(12, 22)])
     assert [one.observations for one in write_apart(store, again, suspects, 2)] == [20] * 10
     assert len(store.raw("c001", f"t-{LIMIT - 1}", "temperature", T0, T0 + 30 * SECOND, 99)) == 21
+    store.close()
+
+
+@pytest.mark.integration
+def test_positions_that_have_no_room_cost_no_other_its_own(url: str) -> None:
+    """At the limit the position of a new outbox is dropped, and its count; with each the server drops, unsaid, the one that
+    stands first. All that were known are kept."""
+    store = InfluxStore(InfluxConfig(url, "outboxes"), ManualClock(T0))
+    lanes = {BULK._replace(bootid=f"b{n}"): 1 for n in range(LIMIT)}
+    days = {TallyKey(*lane[:3], 20_000): Tally(1, 0) for lane in lanes}
+    store.write([], lanes, days)
+    new = BULK._replace(bootid="new")
+    lanes, days = dict.fromkeys(lanes, 2), dict.fromkeys(days, Tally(2, 1))
+    with pytest.raises(StoreRefused, match="max-values-per-tag") as caught:
+        store.write([], lanes | {new: 1})
+    assert caught.value.dropped == 1
+    refused = keep_reached(store, lanes | {new: 1}, days | {TallyKey(*new[:3], 20_000): Tally(1, 0)})
+    assert refused is not None
+    assert store.positions() == lanes
+    assert store.tallies() == days
+    assert keep_reached(store, lanes, days) is None
     store.close()
 
 
@@ -153,6 +174,27 @@ def test_a_request_that_is_too_slow_is_tried_again_in_smaller_portions() -> None
         assert sizes[0] == 3000
         assert max(sizes[-3:]) <= 1000
         store.close()
+
+
+def test_a_large_batch_is_taken_however_slow_the_server_is() -> None:
+    """A portion that was in time does not make the next so large that all begins again."""
+    portions = Portions()
+    batch = [packet(n, *readings(0, 100)) for n in range(400)]
+    for _ in range(10):
+        done = True
+        for portion in portions.of(batch):
+            if sum(len(r.message.readings) for r in portion) > 1000:
+                portions.too_slow(portion)
+                done = False
+                break
+        if done:
+            portions.taken()
+            break
+    else:
+        pytest.fail("never taken")
+    before = portions.size
+    portions.taken()
+    assert before < portions.size <= before * 9 // 8 + 1
 
 
 def test_portions_hold_whole_messages_and_all_of_them() -> None:

@@ -17,8 +17,8 @@ from linli.adapters.influx_store import InfluxStore
 from linli.adapters.rollups_sqlite import SLICE_ROWS
 from linli.adapters.sqlite_store import SqliteStore
 from linli.clock import DAY, HOUR, MINUTE, SECOND, SystemClock
-from linli.errors import StoreRefused
-from linli.model import Lane, LaneKey, Reading
+from linli.errors import StoreRefused, StoreUnavailable
+from linli.model import Lane, LaneKey, Reading, Received
 from linli.ports import KeptStore, Resolution, RowClass
 from linli.retention import Retention
 from linli.testing import ManualClock
@@ -244,18 +244,30 @@ def test_a_database_that_keeps_too_little_is_told_and_one_that_keeps_more_remark
 
 
 @pytest.mark.integration
-def test_a_database_that_was_dropped_is_made_again(url: str) -> None:
-    """The write that finds it missing waits; the next one is taken."""
+@pytest.mark.parametrize("first", [[packet(2, *series((T0, 2.0)))], [packet(2, *series((T0 + HOUR, 2.0)))], []])
+def test_a_database_that_was_dropped_is_made_again(url: str, first: list[Received]) -> None:
+    """The write that finds it missing waits, be it of rows, of the mark of a new hour or of a position alone; the next
+    one is taken, and the hour is marked anew."""
     store = InfluxStore(InfluxConfig(url, "dropped"), ManualClock(T0))
     store.write([packet(1, *series((T0, 1.0)))], {})
     ask(url, "DROP DATABASE dropped")
-    for _ in range(2):
-        try:
-            store.write([packet(2, *series((T0, 2.0)))], {BULK: 2})
-        except Exception as error:  # noqa: BLE001  (the first may fail)
-            assert "dropped" in str(error)
+    with pytest.raises(StoreUnavailable, match="dropped"):
+        store.write(first, {BULK: 2})
+    store.write(first, {BULK: 2})
     assert store.positions() == {BULK: 2}
+    assert len(store.due(T0 + 9 * HOUR, None, 9)) == len(first)
     store.close()
+
+
+def test_what_is_older_than_its_hours_are_kept_is_still_the_latest(thinning: KeptStore) -> None:
+    """Raw rows that are kept longer than the sums of their hours are found: a device may have been silent since."""
+    store = thinning
+    store.write([packet(1, *series((H0, 1.0), (H0 + HOUR, 2.0)))], {})
+    roll_all(store)
+    thin_all(store, {RowClass.HOUR: H0 + 9 * HOUR})
+    assert [value.value for value in store.latest("c001")] == [2.0]
+    assert thin_all(store, {RowClass.RAW: H0 + HOUR, RowClass.HOUR: H0 + 9 * HOUR}) >= 1
+    assert [value.value for value in store.latest("c001")] == [2.0]
 
 
 @pytest.mark.integration
