@@ -21,7 +21,8 @@ from tests.support import eventually
 
 pytestmark = pytest.mark.integration
 
-BACKLOG = 20_000
+BACKLOG = 100_000
+RATE = 12_000
 
 
 class Consumer:
@@ -97,7 +98,7 @@ def test_an_alarm_is_there_within_a_second_though_a_backlog_is_on_its_way(
     tmp_path: Path, broker: brokers.BrokerProcess
 ) -> None:
     """With consumers that need seconds for the backlog: what is in flight of it is kept small in time, so what the alarm
-    has to pass is. (With 100,000 it is the same, and takes longer to prepare.)"""
+    has to pass is."""
     clock = SystemClock()
     config = AgentConfig("c001", "gw-c001", tmp_path / "outbox")
     client = PahoClient(MqttConfig("127.0.0.1", broker.port), "gateway", last_will(config, clock))
@@ -108,11 +109,11 @@ def test_an_alarm_is_there_within_a_second_though_a_backlog_is_on_its_way(
     drafts = [agent.packets([Reading("d1", "temperature", now, float(n), "Cel")], at=now)[0] for n in range(BACKLOG)]
     agent.take(drafts)
     broker.start()
-    consumers = [Consumer(broker.port, name, rate=4000) for name in ("ingest", "rules")]
+    consumers = [Consumer(broker.port, name, rate=RATE) for name in ("ingest", "rules")]
     worst = 0.0
     for share in (1, 3, 5):
         wanted = share * BACKLOG // 8
-        eventually(lambda wanted=wanted: all(c.taken > wanted for c in consumers), timeout=20)  # type: ignore[misc]
+        eventually(lambda wanted=wanted: all(c.taken > wanted for c in consumers), timeout=60)  # type: ignore[misc]
         assert agent.stats().queue_bulk > 0, "the backlog is still on its way"
         begun = monotonic()
         for consumer in consumers:
@@ -121,7 +122,7 @@ def test_an_alarm_is_there_within_a_second_though_a_backlog_is_on_its_way(
         eventually(lambda: all(consumer.alarm_at is not None for consumer in consumers))
         worst = max(worst, *(consumer.alarm_at - begun for consumer in consumers if consumer.alarm_at is not None))
     assert worst < 1.0
-    eventually(lambda: agent.stats().queue_bulk == 0, timeout=30)
+    eventually(lambda: agent.stats().queue_bulk == 0, timeout=60)
     for consumer in consumers:
         consumer.stop()
     agent.stop()
