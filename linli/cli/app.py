@@ -14,6 +14,8 @@ from linli.cli.bench import bench
 from linli.cli.device import device_app
 from linli.cli.gateways import gateway_app
 from linli.cli.people import token_app, user_app
+from linli.cli.preparing import HELP as PREPARE_HELP
+from linli.cli.preparing import prepare_command
 from linli.cli.reconciling import HELP as RECONCILE_HELP
 from linli.cli.reconciling import reconcile_command
 from linli.cli.registries import registry_app
@@ -163,6 +165,7 @@ app.command("bench", help=BENCH_HELP, rich_help_panel=LOOK)(bench)
 app.add_typer(deadletters.app, name="deadletters", rich_help_panel=LOOK)
 app.add_typer(device_app, name="device", rich_help_panel=LOOK)
 app.add_typer(rules_app, name="rules", rich_help_panel=LOOK)
+app.command("prepare", help=PREPARE_HELP, rich_help_panel=SET_UP)(prepare_command)
 app.add_typer(user_app, name="user", rich_help_panel=SET_UP)
 app.add_typer(token_app, name="token", rich_help_panel=SET_UP)
 app.add_typer(registry_app, name="registry", rich_help_panel=SET_UP)

@@ -48,8 +48,9 @@ def open_existing(settings: "Settings") -> "Database":
     if settings.database_url is None and not (settings.data / "linli.db").exists():
         raise DataFolderError(
             Text(
-                f"数据目录 {settings.data} 里还没有数据：请先运行 linli up，或用 --data 指定目录",
-                f"there is nothing in the data folder {settings.data} yet: run linli up first, or name it with --data",
+                f"数据目录 {settings.data} 里还没有数据：请先运行 linli up（以服务方式运行时用 linli prepare），或用 --data 指定目录",
+                f"there is nothing in the data folder {settings.data} yet: run linli up first"
+                " (linli prepare, where services run it), or name it with --data",
             )
         )
     return open_database(settings.app_database_url)

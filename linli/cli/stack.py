@@ -63,10 +63,10 @@ class FirstRun:
     compound: bool = False
 
 
-def prepare(settings: Settings) -> FirstRun:
+def prepare(settings: Settings, *, accounts: bool = True) -> FirstRun:
     """Make the data folder, databases, first accounts and broker passwords, or bring what is there to this version.
 
-    Raises DataFolderError if the folder is newer, not writable, or in use by another Linli. Doing it again is harmless.
+    Without `accounts` neither these nor the demo compound are made. Raises DataFolderError if the folder is newer, not writable, or in use by another Linli. Doing it again is harmless.
     """
     folder = DataFolder(settings.data)
     folder.prepare()
@@ -76,7 +76,8 @@ def prepare(settings: Settings) -> FirstRun:
         database = open_database(settings.app_database_url)
         try:
             migrate.upgrade(database)
-            made = _fill(settings, database)
+            made = _fill(settings, database) if accounts else FirstRun()
+            ensure_broker_users(settings, database)
         finally:
             database.close()
         if settings.influx_url is None:
@@ -97,7 +98,6 @@ def _fill(settings: Settings, database: Database) -> FirstRun:
             registry.save(connection, demo_registry())
         communities = registry.read_registry(connection).communities
     accounts = _first_accounts(People(database, settings.clock()), list(communities), demo=compound)
-    ensure_broker_users(settings, database)
     return FirstRun(tuple(accounts), compound)
 
 

@@ -21,6 +21,17 @@ def config() -> Config:
     return settings
 
 
+def current(database: Database) -> str | None:
+    """The revision that the database has; None if it is empty."""
+    with database.read() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def head() -> str:
+    """The revision of this version."""
+    return str(ScriptDirectory.from_config(config()).get_current_head())
+
+
 def upgrade(database: Database, revision: str = "head") -> None:
     """Migrate up to `revision`, in one transaction. DataFolderError if the database is of a newer Linli."""
     script = ScriptDirectory.from_config(config())
