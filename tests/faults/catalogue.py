@@ -146,7 +146,7 @@ def _at(point: str) -> Act:
 
 
 PARTS = ("agent", *SERVERS)
-for _point in POINTS:
+for _point in sorted(POINTS, reverse=True):  # rules first: the more they have journalled, the longer they start
     if _point.startswith(PARTS):
         fault(f"killed-at-{_point}")(_at(_point))
 

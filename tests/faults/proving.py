@@ -8,7 +8,7 @@ from tests.faults.worlds import World, keep_logs
 
 def prove(world: World, name: str) -> None:
     """Do it, let everything be delivered, and fail unless every event since the start is accounted for."""
-    world.flow(urgent=60, bulk=20, packets=5)
+    world.flow(urgent=30, bulk=10, packets=4)
     FAULTS[name].act(world, SHORT, random.Random(name))
     world.settle()
     verdict = world.check()
