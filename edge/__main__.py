@@ -64,8 +64,8 @@ def run(site: Site, stop: threading.Event) -> None:
         link = DeviceLink(mapper, agent, downlink, clock, heard)
         actuators = [MappedActuator(site.sources, downlink)]
     commands = CommandHandler(site.agent.outbox, actuators, agent, clock, lambda: agent.stats().clock_offset_ms)
+    agent.start(commands.take)  # first: a second agent on the outbox ends here, and must not touch the log of the other
     commands.start()
-    agent.start(commands.take)
     _log.info("agent %s runs, outbox %s, %s", name, agent.bootid, site.broker)
     try:
         if link is not None:

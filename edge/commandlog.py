@@ -57,7 +57,7 @@ class CommandLog:
     def open(self) -> bool:
         """Open the file, or make it; whether it was whole. A damaged one is put aside. CommandLogError if it is locked."""
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._connection = _connect(self.file)
             return True
         except sqlite3.DatabaseError as error:

@@ -63,7 +63,7 @@ def session(folder: Path, topics: Sequence[str]) -> tuple[str, list[str]]:
     """
     file = folder / "devices-session.json"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         name, heard = _read_session(file)
         if name is None or not set(topics) <= set(heard):
             name = name or f"devices-{new_secret()}"

@@ -46,7 +46,7 @@ def check_outbox(site: Site) -> Generator[Finding, None, bool | None]:
     """The outbox's folder and file; returns whether an agent runs on it (None: it cannot be used)."""
     folder = site.agent.outbox
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as probe:
             probe.write(b"x" * 4096)
             probe.flush()

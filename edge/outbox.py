@@ -127,7 +127,7 @@ class Outbox:
         One that is damaged beyond reading is put aside, and told; of another, what can be read goes on.
         """
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             try:
                 self._open()
             except sqlite3.DatabaseError as error:

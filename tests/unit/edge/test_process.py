@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from edge.commandlog import CommandLog, digest_of
+from edge.outbox import Outbox
+
 ROOT = Path(__file__).resolve().parents[3]
 HEAVY = ("sqlalchemy", "pydantic", "influxdb_client", "fastapi", "nicegui", "numpy", "typer")
 
@@ -67,6 +70,33 @@ def test_a_bad_file_is_told_in_the_persons_language(tmp_path: Path, language: st
     assert f"{file}:2: " in done.stderr
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_second_agent_on_an_outbox_says_so_and_touches_nothing(tmp_path: Path) -> None:
+    """A command that the first is carrying out must not be noted as cut off."""
+    folder = tmp_path / "out"
+    outbox, log = Outbox(folder, "c001", "gw-c001"), CommandLog(folder)
+    outbox.open()
+    log.open()
+    log.begin("k1", digest_of(b"{}"))
+    (tmp_path / "agent.yaml").write_text(AGENT)
+    done = python("-m", "edge", str(tmp_path / "agent.yaml"), LINLI_LANGUAGE="en")
+    entry = log.find("k1")
+    log.close()
+    outbox.close()
+    assert done.returncode == 2
+    assert "another agent runs on it" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert entry is not None
+    assert entry.reply is None
+
+
+def test_others_cannot_look_into_the_outbox(tmp_path: Path) -> None:
+    """It holds who went through which door; whatever the umask."""
+    outbox = Outbox(tmp_path / "out", "c001", "gw-c001")
+    outbox.open()
+    outbox.close()
+    assert (tmp_path / "out").stat().st_mode & 0o077 == 0
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
