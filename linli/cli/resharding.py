@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from linli.cli.existing import open_existing
+from linli.cli.lock import FolderLock
 from linli.datafolder import DataFolder
 from linli.db.database import Database
 from linli.db.workers import reports
@@ -25,6 +26,7 @@ def run_reshard(settings: Settings, old: int, new: int) -> None:
     """Do it and print what each new shard has. DataFolderError if a worker runs, here or elsewhere, or there is another
     number of shards, or the database does not answer."""
     rules = with_platform_rules(load_rules(settings.rules), settings.store_down_s)
+    _require_no_supervisor(settings)
     database = open_existing(settings)
     try:
         with ExitStack() as locks:
@@ -39,6 +41,18 @@ def run_reshard(settings: Settings, old: int, new: int) -> None:
         database.close()
     for line in _told(done, new):
         print(line.of(settings.language))
+
+
+def _require_no_supervisor(settings: Settings) -> None:
+    """Not beside a `linli up`: who stops a worker there sees it started again."""
+    holder = FolderLock(DataFolder(settings.data).run).holder()
+    if holder is not None:
+        raise DataFolderError(
+            Text(
+                f"Linli 正在运行（linli up，进程 {holder.pid}）：先停止它（Ctrl-C 或 kill {holder.pid}），再运行一次",
+                f"Linli runs (linli up, process {holder.pid}): stop it first (Ctrl-C, or kill {holder.pid}), then run this again",
+            )
+        )
 
 
 def _require_stopped(settings: Settings, database: Database) -> None:

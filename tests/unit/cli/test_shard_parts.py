@@ -1,13 +1,16 @@
 """`linli up` with several shards: which processes it starts, and what it says of a state in another number of them."""
 
+import os
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
+from linli.cli.lock import FolderLock
 from linli.cli.resharding import run_reshard
 from linli.cli.stack import PARTS, Stack, prepare, workers_of
 from linli.clock import SystemClock
+from linli.datafolder import DataFolder
 from linli.db import shards
 from linli.db.database import open_database
 from linli.db.migrate import downgrade, upgrade
@@ -64,6 +67,17 @@ def test_resharding_is_refused_while_a_worker_reports_from_elsewhere(tmp_path: P
     database.close()
     with pytest.raises(DataFolderError, match="ingest 1/2 still runs"):
         run_reshard(settings, 2, 3)
+
+
+def test_resharding_beside_a_linli_that_runs_names_what_to_stop(tmp_path: Path) -> None:
+    """The supervisor: a worker that somebody stops there is started again."""
+    settings = settings_of(tmp_path, 2)
+    prepare(settings)
+    lock = FolderLock(DataFolder(settings.data).run)
+    lock.take()
+    with pytest.raises(DataFolderError, match=rf"linli up, process {os.getpid()}.*stop it first"):
+        run_reshard(settings, 2, 3)
+    lock.release()
 
 
 def test_what_has_never_run_needs_no_resharding(tmp_path: Path) -> None:
