@@ -1,6 +1,7 @@
 """Generated from the OpenAPI document: every route, for every role, in two communities that must not see each other."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -10,6 +11,7 @@ from api.routes import ANONYMOUS
 from linli.clock import DAY, format_time
 from linli.db.commands import SqlCommands
 from linli.model import Role
+from linli.platform import PLATFORM, SERVER
 from tests.integration.api_world import FOREIGN, HOME, World, make_alert, running_world
 
 pytestmark = pytest.mark.integration
@@ -254,3 +256,39 @@ def test_the_live_stream_keeps_to_the_scope(world: World) -> None:
     for text in (live, replayed):
         assert f"a{HOME}0007" in text
         assert FOREIGN not in text
+
+
+@pytest.mark.parametrize("name", [*MEMBERS, "root"])
+def test_alerts_about_linli_itself_are_for_administrators(world: World, name: str) -> None:
+    """They are of a community that nobody belongs to: no list and no act of anybody else reaches them."""
+    told = replace(
+        make_alert(HOME, 900, world.clock.now()),
+        id="aplatform",
+        rule="linli-store-down",
+        community=PLATFORM,
+        subject=SERVER,
+        subject_kind="place",
+        place=SERVER,
+    )
+    world.change(told)
+    with world.client(name) as client:
+        seen = [
+            ask(client, method, f"/api/v1{path}", body, query)
+            for method, path, body, query in (
+                ("GET", "/alerts", None, {}),
+                ("GET", "/alerts", None, {"community": PLATFORM}),
+                ("GET", f"/alerts/{told.id}", None, {}),
+                ("POST", f"/alerts/{told.id}/acknowledge", {"comment": ""}, {}),
+                ("GET", "/communities", None, {}),
+                ("GET", "/devices", None, {}),
+            )
+        ]
+    shown = [told.id in text.replace(f"there is no alert {told.id}", "") for _, text in seen]
+    if name == "root":
+        assert [status for status, _ in seen] == [200] * 6
+        assert shown == [True, True, True, True, False, False]
+        assert "Linli itself" in seen[0][1]
+    else:
+        assert [status for status, _ in seen] == [200, 404, 404, 404, 200, 200]
+        assert not any(shown)
+    assert PLATFORM not in seen[4][1] + seen[5][1]
