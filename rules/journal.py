@@ -54,6 +54,8 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         self.file = folder / NAME
+        self.grown = 0
+        """Bytes of inputs since the last snapshot, as far as this process has written them."""
         folder.mkdir(parents=True, exist_ok=True)
         try:
             self._database = sqlite3.connect(self.file, isolation_level=None, timeout=15, check_same_thread=False)
@@ -130,6 +132,7 @@ class Journal:
         rows = [(first + number, zlib.crc32(body), body) for number, body in enumerate(bodies)]
         self._transaction([("INSERT INTO journal VALUES (?, ?, ?)", rows)])
         self.position += len(rows)
+        self.grown += sum(map(len, bodies))
         return [row[0] for row in rows]
 
     def keep(self, snapshot: Snapshot) -> None:
@@ -142,6 +145,7 @@ class Journal:
                 ("DELETE FROM journal WHERE position <= ?", [(snapshot.position,)]),
             ]
         )
+        self.grown = 0
 
     def close(self) -> None:
         """Close the file."""

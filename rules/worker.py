@@ -51,6 +51,9 @@ SNAPSHOT_EVERY = 20_000
 """Inputs between two snapshots, at least; more while a snapshot would take over SNAPSHOT_SHARE of the time, at most
 SNAPSHOT_LATEST times as many."""
 
+SNAPSHOT_BYTES = 256 * 1024 * 1024
+"""Or so much of inputs: twenty thousand of the largest messages would be 10 GB on the disk."""
+
 SNAPSHOT_SHARE = 0.05
 SNAPSHOT_LATEST = 10
 
@@ -76,6 +79,7 @@ class Outside:
     tick_s: float = 1.0
     tick_behind: int = 0
     snapshot_every: int = SNAPSHOT_EVERY
+    snapshot_bytes: int = SNAPSHOT_BYTES
     shard: Shard = WHOLE
     platform: Platform | None = None
 
@@ -364,6 +368,8 @@ class Worker:
 
     def _snapshot_is_due(self) -> bool:
         every = self._outside.snapshot_every
+        if self._outside.journal.grown >= self._outside.snapshot_bytes:
+            return True
         if self._since_snapshot < every:
             return False
         now = self._outside.clock.monotonic()

@@ -1,7 +1,9 @@
 """A site for tests of the rules worker: a broker in memory, a database in a file."""
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from linli import topics
 from linli.codec import Ack, decode_ack, decode_notice, encode
@@ -43,6 +45,7 @@ class Site:
         self.clock = ManualClock(T0)
         self.feed = Feed()
         self.platform: Platform | None = None
+        self.snapshots: dict[str, Any] = {}
         self.rules = load_rules()
         self.agent = self.broker.client()
         self.agent.start(lambda _topic, _payload, _retained: None, lambda: None, lambda _reason: None)
@@ -55,6 +58,7 @@ class Site:
         self.client: FakeClient = self.broker.client()
         known = SqlRegistry(self.database)
         outside = Outside(self.client, self.alerts, known, self.journal, self.clock, platform=self.platform)
+        outside = replace(outside, **self.snapshots)
         self.worker = Worker(outside, engine, waiting)
         self.worker.connect()
         if full_disk:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import sqlite3
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -298,3 +299,20 @@ def test_ticks_come_faster_on_a_faster_clock(speed: float, seconds: float) -> No
 def test_ticks_stay_behind_a_faster_clock(speed: float, behind: int) -> None:
     """By a real second of it, so that what is on its way comes before the clock stands in; not at all at real time."""
     assert tick_behind(speed) == behind
+
+
+@pytest.mark.parametrize("limit", [{"snapshot_every": 10}, {"snapshot_bytes": 4000}])
+def test_the_journal_stays_small(tmp_path: Path, limit: dict[str, int]) -> None:
+    """By the number of inputs and by their size, whichever comes first; and what fires goes on over a snapshot."""
+    site = Site(tmp_path)
+    site.kill()
+    site.snapshots = limit
+    site.start()
+    site.send(site.feed.event(0, "door", "access.door.opened"))
+    for second in range(1, 60):
+        site.send(site.feed.beat(second))
+        kept = [body for _, body in site.journal.after((site.journal.snapshot() or Snapshot(0, 0, b"")).position)]
+        assert len(kept) < 40
+    site.kill()
+    site.start()
+    assert sorted(alert.rule for alert in site.alerts.find()) == ["door-forced", "door-held-open"]
