@@ -6,24 +6,25 @@ BIN := $(VENV)/bin
 .PHONY: up install dev check lint types layers test bench soak picture clean
 
 up: install
-	$(BIN)/linli up
+	@$(BIN)/linli up
 
 install: $(VENV)/.installed
 
 dev: $(VENV)/.installed-dev
 
 $(VENV)/bin/python:
-	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Linli needs Python 3.11 or newer (需要 Python 3.11 或更新版本): make up PYTHON=python3.12")'
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Linli needs Python 3.11 or newer (需要 Python 3.11 或更新版本): make up PYTHON=python3.12")'
+	@echo "installing into $(VENV), about a minute / 正在安装到 $(VENV)，约一分钟"
+	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --editable .
-	touch $@
+	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --editable .
+	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --group dev
-	touch $@
+	@$(BIN)/python -m pip install --quiet --group dev
+	@touch $@
 
 check: dev
 	$(BIN)/ruff check .
