@@ -244,6 +244,8 @@ class Agent(Intake):
         if self._mqtt.connected:
             for lane in (Lane.URGENT, Lane.BULK):
                 busy |= self._serve(lane, now)
+        else:
+            self._outbox.spare(Lane.BULK, None)
         return busy
 
     def _upkeep(self, now: float) -> None:
@@ -252,9 +254,7 @@ class Agent(Intake):
             try:
                 duty(now)
             except OutboxError as error:
-                if now - self._complained >= _COMPLAIN_EVERY_S:
-                    self._complained = now
-                    _log.error("%s", error)
+                self._complain(error, now)
 
     def _tidy(self, now: float) -> None:
         if now - self._tidied >= _TIDY_EVERY_S:
@@ -280,6 +280,8 @@ class Agent(Intake):
         delivery = self._delivery[lane]
         self._follow(lane)
         delivery.expire(now)
+        if lane is Lane.BULK and not self._has_room(delivery, now):
+            return False
         left = _CHUNK_BYTES
         for start in delivery.wanted():
             size, refused = self._send(lane, start, left, now)
@@ -289,6 +291,25 @@ class Agent(Intake):
             if left <= 0:
                 break
         return bool(delivery.wanted())
+
+    def _has_room(self, delivery: LaneDelivery, now: float) -> bool:
+        """What is on its way is not dropped, or it would count as dropped and arrive: a full outbox waits for the answers, and
+        then drops what was not sent. False while it waits."""
+        self._outbox.spare(Lane.BULK, delivery.answered)
+        if self._outbox.overfull:
+            if not delivery.settled:
+                return False
+            try:
+                self._outbox.make_room()
+            except OutboxError as error:
+                self._complain(error, now)
+            self._follow(Lane.BULK)
+        return True
+
+    def _complain(self, error: OutboxError, now: float) -> None:
+        if now - self._complained >= _COMPLAIN_EVERY_S:
+            self._complained = now
+            _log.error("%s", error)
 
     def _send(self, lane: Lane, start: int, limit: int, now: float) -> tuple[int, bool]:
         """Send about `limit` bytes from `start` on; how many were sent, and whether the connection took no more."""

@@ -29,9 +29,10 @@ Going back happens when
   - an acknowledgement repeats `acked`, or says less, while something is in flight that was given PATIENCE_S to arrive:
     the consumer missed something, or has just come (back) and says where it is.
 
-An outbox that is full drops its oldest messages, which are those in flight. They are on the way all the same: what was
-dropped counts as in flight until it is answered, or gone back over. Else each drop would open the window, and what queues
-on a slow line would grow at the rate of the drops.
+An outbox that is full drops its oldest messages, which are those in flight. It spares them for the moment that an answer
+takes (`answered`, `settled`), since they would arrive and count as dropped as well. Where it cannot, they are on the way all
+the same, and count as in flight until they are answered, or gone back over. Else each drop would open the window, and what
+queues on a slow line would grow at the rate of the drops.
 
 An acknowledgement above everything that this outbox can ever have sent means that the outbox has gone back in time (an
 old image was restored): the caller must go on under a new bootid. For this to be seen, the first message after a start is
@@ -135,6 +136,11 @@ class _Peer:
 
     def move(self, event: PeerEvent) -> None:
         self.state = TRANSITIONS[self.state, event]
+
+    @property
+    def answers(self) -> bool:
+        """Whether it is thought to: who has let a time-out pass has to answer first."""
+        return not self.attempts
 
     @property
     def room(self) -> int:
@@ -313,6 +319,16 @@ class LaneDelivery:
         """Up to where every consumer has said to have everything; None while one has said nothing since the start."""
         said = [peer.heard for peer in self._peers.values() if peer.heard is not None]
         return min(said) if len(said) == len(self._peers) else None
+
+    @property
+    def answered(self) -> int | None:
+        """Up to where everybody who answers has everything: what lies above may be on its way. None if nobody answers."""
+        return min((peer.acked for peer in self._peers.values() if peer.answers), default=None)
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is on its way to anybody who answers."""
+        return not any(peer.in_flight for peer in self._peers.values() if peer.answers)
 
     def positions(self) -> dict[str, int]:
         """How far each consumer has got; what was dropped is passed over."""

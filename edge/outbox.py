@@ -38,6 +38,8 @@ DEFAULT_BYTES = 64_000_000
 _RECENT_BYTES = 1_000_000
 _READ_BYTES = 4_000_000
 _TIDY_AT_ONCE = 5000
+_SPARING = 4
+"""What is on its way may make the outbox larger than its bound by this part of it, for the moment that an answer takes."""
 Result = TypeVar("Result")
 
 
@@ -94,6 +96,7 @@ class Outbox:
         self._state = State("")
         self._tallies: Tallies = {}
         self._lanes = {lane: _Lane(0, 0) for lane in Lane}
+        self._spared: dict[Lane, int | None] = dict.fromkeys(Lane)
         self.put_aside = False
         """A file that was damaged beyond reading was put aside at `open`: what it held, nobody knows. Until it is told."""
 
@@ -180,12 +183,16 @@ class Outbox:
                     change.add(draft)
                 except Refused as refusal:
                     request.refused.append((draft, refusal))
-        excess = sum(state.size + change.sizes[lane] for lane, state in self._lanes.items()) - self._max_bytes
+        excess = self._excess() + sum(change.sizes.values())
         with outboxfile.transaction(self._open_connection()) as connection:
             change.insert(connection)
-            change.make_room(connection, excess, self._forgotten())
+            change.make_room(connection, excess, self._forgotten(), self._spared, self._max_bytes // _SPARING)
             change.write(connection)
         self._account(change)
+
+    def _excess(self) -> int:
+        with self._state_lock:
+            return sum(state.size for state in self._lanes.values()) - self._max_bytes
 
     def _change(self) -> Change:
         return Change(self._community, self._gateway, self._state.copy(), dict(self._tallies))
@@ -264,6 +271,31 @@ class Outbox:
         with self._state_lock:
             state = self._lanes[lane]
             state.forgotten = max(state.forgotten, min(upto, self._state.next[lane] - 1))
+
+    def spare(self, lane: Lane, above: int | None) -> None:
+        """What lies above `above` may be on its way to who answers: it would be dropped and arrive. It stays while the outbox
+        is at most a quarter too large, until `make_room`. None: nothing is on its way."""
+        self._spared[lane] = above
+
+    @property
+    def overfull(self) -> bool:
+        """Whether something was spared that has to go: `make_room` once nothing is on its way."""
+        return self._excess() > 0
+
+    def make_room(self) -> None:
+        """Drop what is too much, spared or not."""
+        with self._file_lock:
+            try:
+                self._whole(self._make_room_once)
+            except (sqlite3.Error, OSError) as error:
+                raise self._error(error) from None
+
+    def _make_room_once(self) -> None:
+        change = self._change()
+        with outboxfile.transaction(self._open_connection()) as connection:
+            change.make_room(connection, self._excess(), self._forgotten(), dict.fromkeys(Lane))
+            change.write(connection)
+        self._account(change)
 
     def tidy(self) -> None:
         """Remove from the file what was forgotten, some thousands at a time: takers get their turn, and memory stays flat."""

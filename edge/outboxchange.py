@@ -82,17 +82,29 @@ class Change:
             rows = [record.row for record in records]
             connection.executemany(f"INSERT INTO {lane.value} VALUES (?, ?, ?, ?, ?)", rows)  # noqa: S608  (our own names)
 
-    def make_room(self, connection: sqlite3.Connection, excess: int, forgotten: Mapping[Lane, int]) -> None:
-        """Free `excess` bytes: remove what was forgotten, then drop the oldest of bulk, then of urgent."""
+    def make_room(
+        self,
+        connection: sqlite3.Connection,
+        excess: int,
+        forgotten: Mapping[Lane, int],
+        spared: Mapping[Lane, int | None],
+        sparing: int = 0,
+    ) -> None:
+        """Free `excess` bytes: remove what was forgotten, then drop the oldest of bulk, then of urgent. What lies above the
+        `spared` sequence of its lane only as far as there are more than `sparing` bytes too much."""
         if excess > 0:
             excess -= self.remove(connection, forgotten)
         for lane in _DROP_ORDER:
             if excess <= 0:
                 break
             freed = last = 0
+            above, waits = spared[lane], False
             for sequence, size, taken_at, observations in connection.execute(
                 f"SELECT sequence, length(body), taken_at, observations FROM {lane.value} ORDER BY sequence"  # noqa: S608
             ):
+                if above is not None and sequence > above and excess - freed <= sparing:
+                    waits = True
+                    break
                 freed, last = freed + size + ROW_BYTES, sequence
                 self.drop(lane, taken_at, observations)
                 if freed >= excess:
@@ -100,6 +112,8 @@ class Change:
             if last:
                 self._cut(connection, lane, last, freed)
                 excess -= freed
+            if waits:
+                break
 
     def remove(self, connection: sqlite3.Connection, forgotten: Mapping[Lane, int]) -> int:
         """Remove what every consumer has, up to these sequences; how many bytes that was."""

@@ -65,6 +65,36 @@ def test_a_full_disk_does_not_stop_what_is_in_the_outbox(world: World) -> None:
     eventually(lambda: world.numbers(world.rules) == list(range(3001)))
 
 
+def test_what_is_dropped_does_not_arrive(tmp_path: Path) -> None:
+    """A full outbox spares what is on its way until it is answered: each message is there or counted as dropped, not both."""
+    world = World(tmp_path)
+    world.config = replace(world.config, outbox_bytes=100_000)
+    world.agent, world.client = world.make()
+    world.agent.start()
+    world.take(1)
+    eventually(world.drained)
+    world.clock.standing = world.clock.monotonic()  # no time-out passes meanwhile
+    world.broker.losing = lambda topic, _payload: "/ack/" in topic
+
+    def take(first: int, last: int) -> None:
+        for number in range(first, last):
+            world.agent.take_event("d1", "test.bulk", {"n": number, "x": "x" * 2000}, lane=Lane.BULK)
+
+    take(0, 20)
+    eventually(lambda: world.numbers(world.ingest, "test.bulk"))
+    take(20, 50)
+    assert world.agent.stats().dropped_bulk == 0, "more than it holds, but not by much"
+    world.broker.losing = lambda _topic, _payload: False
+    for consumer in (world.ingest, world.rules):
+        consumer.announce()
+    eventually(world.drained)
+    arrived = world.numbers(world.ingest, "test.bulk")
+    assert len(arrived) + world.agent.stats().dropped_bulk == 50
+    assert world.agent.stats().dropped_bulk > 0
+    assert arrived == world.numbers(world.rules, "test.bulk")
+    world.agent.stop()
+
+
 def test_an_outbox_that_cannot_be_read_at_all_is_told(tmp_path: Path) -> None:
     """What it held is lost, and nobody knows how much: the server hears that once, on the urgent lane."""
     world = World(tmp_path)

@@ -107,6 +107,30 @@ def test_it_is_bounded_and_drops_bulk_before_urgent(tmp_path: Path) -> None:
     outbox.close()
 
 
+def test_what_may_be_on_its_way_is_spared_for_a_moment(tmp_path: Path) -> None:
+    """It would count as dropped and arrive all the same. The bound gives way by a quarter, then it is dropped after all."""
+    outbox = Outbox(tmp_path, "c001", "gw-c001", max_bytes=40_000)
+    outbox.open()
+    outbox.take([draft(number, Lane.BULK, padding=1000) for number in range(25)])
+    outbox.spare(Lane.BULK, 3)
+    outbox.take([draft(number, Lane.BULK, padding=1000) for number in range(25, 33)])
+    assert outbox.held(Lane.BULK).first == 4, "what lies below may go"
+    assert outbox._excess() > 0
+    outbox.forget(Lane.BULK, 5)
+    outbox.make_room()
+    held = outbox.held(Lane.BULK)
+    assert held.size <= 40_000
+    assert not outbox.overfull
+    assert outbox.dropped[Lane.BULK] == held.first - 1 - 2, "what was forgotten is not dropped"
+    outbox.spare(Lane.BULK, held.first - 1)
+    for number in range(40):
+        outbox.take([draft(number, Lane.BULK, padding=1000)])
+        assert outbox.held(Lane.BULK).size <= 50_000
+    outbox.take([draft(number, padding=1000) for number in range(10)])
+    assert outbox.held(Lane.URGENT).count == 10, "alarms are not dropped for what is spared of bulk"
+    outbox.close()
+
+
 def test_what_the_codec_refuses_gets_no_sequence(outbox: Outbox) -> None:
     """A message that no consumer would take must not block its lane, nor take the others of its group with it."""
     bad = draft(2, padding=MAX_MESSAGE_BYTES)

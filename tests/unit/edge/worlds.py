@@ -15,6 +15,11 @@ class StepClock(SystemClock):
     """The machine's clock, put forward by a test."""
 
     ahead = 0
+    standing: float | None = None
+    """Where the monotonic clock stands still."""
+
+    def monotonic(self) -> float:
+        return super().monotonic() if self.standing is None else self.standing
 
     def now(self) -> int:
         return super().now() + self.ahead
