@@ -11,8 +11,8 @@ _M_ARENA_MAX = -8  # malloc.h
 def bound_arenas(most: int = ARENAS) -> bool:
     """Let glibc's malloc keep `most` arenas; to be called before there are threads. Whether this is glibc, and it did.
 
-    Without a bound it opens one for nearly every thread, up to eight a core, and each keeps what was freed in it: with 64
-    threads that hand over events an agent has 115 MB resident instead of under 64. Other C libraries have no such setting.
+    Without a bound it opens one for nearly every thread, up to eight a core, and each keeps what was freed in it: as many times
+    what one large moment needed. Other C libraries have no such setting.
     """
     with contextlib.suppress(OSError, ValueError, AttributeError):  # what another system says to each step
         if (os.confstr("CS_GNU_LIBC_VERSION") or "").startswith("glibc"):
