@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.bodies import Moment, ProblemBody, TextBody
 from api.commands import MAX_LISTED, CommandDetail, CommandView, outcome_of
 from api.services import MAX_COMMENT, Services
-from linli.commandlife import CommandState
-from linli.commands import MAX_ARGUMENTS, MAX_NUMBER
+from linli.commands.life import CommandState
+from linli.commands.wire import MAX_ARGUMENTS, MAX_NUMBER
 from linli.ids import ID_PATTERN
 
 _Device = Annotated[str, Path(pattern=f"^{ID_PATTERN}$", max_length=64)]

@@ -14,9 +14,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from linli.clock import MINUTE, Clock
 from linli.codec import decode_status
-from linli.commandkinds import complete
-from linli.commandlife import ANSWERED, ASK_AGAIN_AFTER, GIVE_UP_AFTER, CommandEvent
-from linli.commands import LIFETIME, Command, Reply, decode_reply, encode_command, new_command_id
+from linli.commands.kinds import complete
+from linli.commands.life import ANSWERED, ASK_AGAIN_AFTER, GIVE_UP_AFTER, CommandEvent
+from linli.commands.wire import LIFETIME, Command, Reply, decode_reply, encode_command, new_command_id
 from linli.db.commands import SqlCommands, StoredCommand
 from linli.errors import Conflict, NotSent, Refused, TooMany
 from linli.i18n import Text

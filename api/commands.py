@@ -7,8 +7,8 @@ from api.commanding import CommandDesk
 from api.directory import Directory, Names
 from api.scope import Operation, demand, may
 from api.words import COMMAND_REASONS, COMMAND_STATES
-from linli.commandkinds import CommandKind, command_kind, command_name, commands_of
-from linli.commandlife import CommandState
+from linli.commands.kinds import CommandKind, command_kind, command_name, commands_of
+from linli.commands.life import CommandState
 from linli.db.commands import CommandChange, SqlCommands, StoredCommand
 from linli.db.people import Person
 from linli.errors import NotFound, Refused

@@ -1,7 +1,7 @@
 """What the words of the model are called on a page, in both languages."""
 
 from api.views import FacilityStatus
-from linli.commandlife import CommandState
+from linli.commands.life import CommandState
 from linli.i18n import Text
 from linli.model import Condition, Handling, Role, Severity
 

@@ -12,7 +12,7 @@ import orjson
 
 from edge.commands import Offer
 from edge.mapping import CommandEntry, DeviceEntry, SourceEntry, base_of
-from linli.commands import Command
+from linli.commands.wire import Command
 from linli.errors import Refused
 from linli.ports import MqttClient
 

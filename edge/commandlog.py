@@ -10,7 +10,7 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
-from linli.commands import Reply, ReplyState, decode_reply, encode_reply
+from linli.commands.wire import Reply, ReplyState, decode_reply, encode_reply
 from linli.errors import LinliError
 from linli.i18n import Text
 

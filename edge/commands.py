@@ -19,8 +19,8 @@ from edge.commandlog import CommandLog, CommandLogError, digest_of
 from edge.outbox import OutboxError
 from linli import failpoints
 from linli.clock import Clock, format_time
-from linli.commandkinds import command_kind, complete
-from linli.commands import MAX_LIFETIME, TOLERANCE, Command, Reply, ReplyState, decode_command, encode_reply
+from linli.commands.kinds import command_kind, complete
+from linli.commands.wire import MAX_LIFETIME, TOLERANCE, Command, Reply, ReplyState, decode_command, encode_reply
 from linli.errors import LinliError, MalformedMessage, Refused
 from linli.model import JsonValue
 
@@ -37,7 +37,7 @@ _AFTER_DAMAGE_S = (MAX_LIFETIME + 2 * TOLERANCE) / 1e6
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What a device can be told here: its kind (`linli.commandkinds`), and which of that kind's commands."""
+    """What a device can be told here: its kind (`linli.commands.kinds`), and which of that kind's commands."""
 
     kind: str
     commands: Collection[str]

@@ -33,7 +33,7 @@ from edge.sources.chirpstack import ChirpStack
 from edge.sources.frigate import Frigate
 from edge.sources.zigbee2mqtt import Zigbee2Mqtt
 from linli import yamlfile
-from linli.commandkinds import COMMANDS, commands_of
+from linli.commands.kinds import COMMANDS, commands_of
 from linli.errors import ConfigError
 from linli.i18n import Text
 from linli.ids import ID_PATTERN, is_id

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from edge.commands import Offer
-from linli.commandkinds import commands_of
-from linli.commands import Command
+from linli.commands.kinds import commands_of
+from linli.commands.wire import Command
 from linli.errors import Refused
 from linli.model import Device
 from simulators.day import Day

@@ -98,7 +98,7 @@ class DeviceModel:
         """Let it happen to the device: its readings follow."""
 
     def obey(self, command: str, arguments: Mapping[str, int], time: int) -> list[Occurrence]:
-        """What follows when it is told to do something at `time` (`linli.commandkinds`). Refused if it cannot.
+        """What follows when it is told to do something at `time` (`linli.commands.kinds`). Refused if it cannot.
 
         Draws nothing at random: the day goes on as it would have.
         """

@@ -15,8 +15,8 @@ from api.console.layout import Node, sign
 from api.console.rows import moment
 from api.console.visit import Visit, person_now
 from api.services import Services
-from linli.commandkinds import CommandKind
-from linli.commandlife import CommandState
+from linli.commands.kinds import CommandKind
+from linli.commands.life import CommandState
 from linli.errors import LinliError, NotSignedIn
 from linli.model import Device
 

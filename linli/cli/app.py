@@ -7,21 +7,22 @@ import typer
 from typer.core import TyperGroup
 
 from linli import __version__
-from linli.cli import dashboards, deadletters
+from linli.cli import dashboards
 from linli.cli.agents import agent_app
 from linli.cli.bench import HELP as BENCH_HELP
 from linli.cli.bench import bench
 from linli.cli.device import device_app
 from linli.cli.gateways import gateway_app
+from linli.cli.letters import command as deadletters
 from linli.cli.people import token_app, user_app
 from linli.cli.preparing import HELP as PREPARE_HELP
 from linli.cli.preparing import prepare_command
-from linli.cli.reconciling import HELP as RECONCILE_HELP
-from linli.cli.reconciling import reconcile_command
 from linli.cli.registries import registry_app
 from linli.cli.rulebook import rules_app
 from linli.cli.simulate import HELP as SIMULATE_HELP
 from linli.cli.simulate import simulate
+from linli.cli.status.reconciling import HELP as RECONCILE_HELP
+from linli.cli.status.reconciling import reconcile_command
 from linli.i18n import Text
 
 START = str(Text("从这里开始", "Start here"))
@@ -153,7 +154,7 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help=str(Text("输出 JSON", "print JSON")))] = False,
 ) -> None:
     """Say how Linli is; exit status 1 if something is wrong."""
-    from linli.cli.status import say_status
+    from linli.cli.status.command import say_status
     from linli.settings import load_settings
 
     raise typer.Exit(say_status(load_settings(data=data), every_gateway=gateways, as_json=as_json))

@@ -46,7 +46,7 @@ def list_devices(
     data: Annotated[Path | None, _DATA] = None,
 ) -> None:
     """One line for each device."""
-    from linli.commandkinds import commands_of
+    from linli.commands.kinds import commands_of
     from linli.vocabulary import DEVICE_KINDS, kind_name
 
     with existing(data) as (_settings, database):
@@ -93,8 +93,8 @@ def command(
 ) -> None:
     """Send one command and say what became of it."""
     from api.commands import no_reason, outcome_of
-    from linli.commandkinds import command_kind, complete
-    from linli.commandlife import CommandState
+    from linli.commands.kinds import command_kind, complete
+    from linli.commands.life import CommandState
 
     with existing(data) as (settings, database):
         found = _find(_registry(database), device)
@@ -125,7 +125,7 @@ def commands(
 
     from api.commands import outcome_of
     from linli.clock import local_time
-    from linli.commandkinds import command_name
+    from linli.commands.kinds import command_name
     from linli.db.commands import SqlCommands
     from linli.db.people import People
 

@@ -1,5 +1,5 @@
 """Commands to devices in the database: each with how far it is, and the history that says who, when, what, why and how it
-ended. Several processes may write: the table of `linli.commandlife` decides within the transaction, so an answer that two of
+ended. Several processes may write: the table of `linli.commands.life` decides within the transaction, so an answer that two of
 them hear changes it once.
 """
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
-from linli.commandlife import OPEN, CommandEvent, CommandState, after
+from linli.commands.life import OPEN, CommandEvent, CommandState, after
 from linli.db import schema
 from linli.db.database import Database
 

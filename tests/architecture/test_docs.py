@@ -7,8 +7,8 @@ import pytest
 
 from linli import codec, strictjson
 from linli.codec import decode, decode_ack, decode_notice, decode_status
-from linli.commandkinds import COMMANDS
-from linli.commands import decode_command, decode_reply
+from linli.commands.kinds import COMMANDS
+from linli.commands.wire import decode_command, decode_reply
 from linli.settings import PREFIX, Settings
 from linli.topics import GatewayTopic, Leaf
 from linli.vocabulary import EVENT_TYPES, QUANTITIES

@@ -12,7 +12,7 @@ from api.app import build_app
 from api.console import mount
 from api.services import Services, build_services
 from linli.clock import SystemClock
-from linli.commands import Reply, ReplyState, decode_command, encode_reply
+from linli.commands.wire import Reply, ReplyState, decode_command, encode_reply
 from linli.db.database import Database, open_database
 from linli.db.workers import WorkerReport, report
 from linli.i18n import Text

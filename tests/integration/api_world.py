@@ -12,7 +12,7 @@ import uvicorn
 from api.app import build_app
 from api.services import Services, build_services
 from linli.clock import HOUR, SECOND, SystemClock
-from linli.commandlife import CommandEvent
+from linli.commands.life import CommandEvent
 from linli.db.alerts import Change, Effects, Outcome, SqlAlerts
 from linli.db.commands import SqlCommands, StoredCommand
 from linli.db.database import Database, open_database

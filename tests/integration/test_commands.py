@@ -19,7 +19,7 @@ from linli.adapters.mqtt import MqttConfig, PahoClient
 from linli.cli.stack import Stack, ensure_broker_users, prepare
 from linli.clock import SECOND, SystemClock
 from linli.codec import Ack, decode, encode_ack
-from linli.commands import (
+from linli.commands.wire import (
     LIFETIME,
     Command,
     Reply,

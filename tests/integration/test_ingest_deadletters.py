@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from linli.cli.deadletters import app
-from linli.cli.letters import printable
+from linli.cli.letters.command import app
+from linli.cli.letters.shown import printable
 from linli.clock import DAY, SystemClock
 from linli.db.database import Database
 from linli.db.deadletters import SqlDeadLetters

@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from linli.adapters.sqlite_store import SqliteStore
-from linli.cli import reconciling
 from linli.cli.app import app
+from linli.cli.status import reconciling
 from linli.clock import DAY, HOUR, SystemClock
 from linli.db import registry
 from linli.db.database import Database
@@ -150,7 +150,17 @@ def test_all_that_was_taken_is_accounted_for(
             result = run(folder, "reconcile")
             assert (result.exit_code, word in result.output) == (status, True), result.output
         lines = result.output.splitlines()
-        assert lines[0].split() == ["GATEWAY", "DAY", "(UTC)", "TAKEN", "DROPPED", "STORED", "DEAD", "EVALUATED", "REFUSED"]
+        assert lines[0].split() == [
+            "GATEWAY",
+            "DAY",
+            "(UTC)",
+            "TAKEN",
+            "DROPPED",
+            "STORED",
+            "DEAD",
+            "EVALUATED",
+            "REFUSED",
+        ]
         assert lines[1].split() == ["gw-1", day_text(today), "6", "1", "4", "1", "3", "1"]
         assert (
             lines[3]

@@ -9,8 +9,8 @@ import pytest
 from api.commanding import AT_MOST, CommandDesk
 from linli.clock import SECOND
 from linli.codec import Status, encode_status
-from linli.commandlife import ASK_AGAIN_AFTER, GIVE_UP_AFTER, CommandState
-from linli.commands import LIFETIME, Command, Reply, ReplyState, decode_command, encode_reply
+from linli.commands.life import ASK_AGAIN_AFTER, GIVE_UP_AFTER, CommandState
+from linli.commands.wire import LIFETIME, Command, Reply, ReplyState, decode_command, encode_reply
 from linli.db.commands import SqlCommands, StoredCommand
 from linli.db.database import Database, open_database
 from linli.db.migrate import upgrade

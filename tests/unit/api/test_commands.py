@@ -9,8 +9,8 @@ from api.commanding import CommandDesk
 from api.commands import CommandService, outcome_of
 from api.directory import Directory
 from api.words import COMMAND_REASONS
-from linli.commandkinds import COMMANDS
-from linli.commandlife import CommandState
+from linli.commands.kinds import COMMANDS
+from linli.commands.life import CommandState
 from linli.db.commands import SqlCommands
 from linli.db.database import open_database
 from linli.db.migrate import upgrade

@@ -11,7 +11,7 @@ from api import problems, words
 from api.problems import KINDS, Kind, kind_of
 from api.views import FacilityStatus
 from linli import errors
-from linli.commandlife import CommandState
+from linli.commands.life import CommandState
 from linli.i18n import Text
 from linli.model import Condition, Handling, Role, Severity
 

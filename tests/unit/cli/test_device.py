@@ -11,7 +11,7 @@ from linli.access import SERVICES, BrokerUsers, service_user
 from linli.cli import device as cli
 from linli.cli.device import device_app
 from linli.clock import MINUTE, SystemClock
-from linli.commandlife import CommandEvent, CommandState
+from linli.commands.life import CommandEvent, CommandState
 from linli.datafolder import DataFolder
 from linli.db.commands import SqlCommands, StoredCommand
 from linli.db.database import Database, open_database

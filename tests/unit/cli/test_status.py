@@ -15,9 +15,9 @@ from typer.testing import CliRunner
 
 from linli.cli.app import app
 from linli.cli.lock import FolderLock
-from linli.cli.lookround import look_round
 from linli.cli.stack import prepare
-from linli.cli.status import say_status
+from linli.cli.status.command import say_status
+from linli.cli.status.lookround import look_round
 from linli.datafolder import DataFolder
 from linli.db.database import open_database
 from linli.db.workers import WorkerReport, report

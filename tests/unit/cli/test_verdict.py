@@ -1,4 +1,4 @@
-"""What `linli status` finds wrong (`linli.cli.verdict`), and how its screen looks (`linli.cli.statusview`)."""
+"""What `linli status` finds wrong (`linli.cli.status.verdict`), and how its screen looks (`linli.cli.status.view`)."""
 
 import re
 from collections.abc import Sequence
@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from linli.cli.lock import Holder
-from linli.cli.situation import Damage, DatabaseFault, GatewayFacts, LetterFacts, Situation, StoreFacts
-from linli.cli.statusview import StatusView
-from linli.cli.verdict import Trouble, Urgency, judge
+from linli.cli.status.situation import Damage, DatabaseFault, GatewayFacts, LetterFacts, Situation, StoreFacts
+from linli.cli.status.verdict import Trouble, Urgency, judge
+from linli.cli.status.view import StatusView
 from linli.cli.wrapping import wrap
 from linli.clock import HOUR, MINUTE, SECOND
 from linli.db.gateways import GatewayStatus

@@ -7,7 +7,7 @@ import pytest
 from edge.actuators import MappedActuator
 from edge.mapping import load_mapping
 from linli.clock import SECOND
-from linli.commands import Command
+from linli.commands.wire import Command
 from linli.errors import ConfigError, Refused
 from linli.testing import FakeBroker
 

@@ -8,7 +8,7 @@ import pytest
 
 from edge import commandlog
 from edge.commandlog import CommandLog, CommandLogError, digest_of
-from linli.commands import Reply, ReplyState
+from linli.commands.wire import Reply, ReplyState
 
 DONE = Reply("c1", ReplyState.DONE, "", "opened", 1_772_406_845_000_000)
 

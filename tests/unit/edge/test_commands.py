@@ -15,7 +15,7 @@ from edge.commandlog import CommandLog, digest_of
 from edge.commands import CommandHandler, Offer, judge
 from linli import failpoints
 from linli.clock import DAY, MINUTE, SECOND
-from linli.commands import LIFETIME, TOLERANCE, Command, Reply, ReplyState, decode_reply, encode_command
+from linli.commands.wire import LIFETIME, TOLERANCE, Command, Reply, ReplyState, decode_reply, encode_command
 from linli.errors import Refused
 from linli.model import JsonValue
 from linli.testing import ManualClock

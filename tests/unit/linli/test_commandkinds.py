@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from linli.commandkinds import COMMANDS, command_kind, command_name, commands_of, complete
-from linli.commands import MAX_ARGUMENTS, MAX_NUMBER
+from linli.commands.kinds import COMMANDS, command_kind, command_name, commands_of, complete
+from linli.commands.wire import MAX_ARGUMENTS, MAX_NUMBER
 from linli.errors import Refused
 from linli.i18n import Text
 from linli.ids import is_id

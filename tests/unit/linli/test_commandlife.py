@@ -2,7 +2,7 @@
 
 import pytest
 
-from linli.commandlife import (
+from linli.commands.life import (
     ANSWERED,
     ASK_AGAIN_AFTER,
     GIVE_UP_AFTER,
@@ -12,7 +12,7 @@ from linli.commandlife import (
     CommandState,
     after,
 )
-from linli.commands import TOLERANCE, ReplyState
+from linli.commands.wire import TOLERANCE, ReplyState
 
 S, E = CommandState, CommandEvent
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from linli.clock import SECOND
-from linli.commands import (
+from linli.commands.wire import (
     MAX_ARGUMENTS,
     MAX_BYTES,
     MAX_DETAIL,

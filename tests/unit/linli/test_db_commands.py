@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from linli.clock import SECOND
-from linli.commandlife import CommandEvent, CommandState
+from linli.commands.life import CommandEvent, CommandState
 from linli.db.commands import SqlCommands, StoredCommand
 from linli.db.database import open_database
 from linli.db.migrate import upgrade

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from linli.clock import MINUTE, SECOND
-from linli.commands import Command
+from linli.commands.wire import Command
 from linli.errors import Refused
 from simulators.actuator import SimulatedActuator
 from simulators.compound import demo_devices

@@ -7,8 +7,8 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text as Styled
 
 from api.words import SEVERITIES
-from linli.cli.situation import GatewayFacts, Situation, seconds_since
-from linli.cli.verdict import Trouble, Urgency, bytes_text, gateway_is_well, waiting_for
+from linli.cli.status.situation import GatewayFacts, Situation, seconds_since
+from linli.cli.status.verdict import Trouble, Urgency, bytes_text, gateway_is_well, waiting_for
 from linli.cli.words import duration
 from linli.cli.wrapping import wrap
 from linli.clock import local_time

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from linli.cli.situation import MANY_WAITING, Damage, GatewayFacts, Situation, seconds_since
+from linli.cli.status.situation import MANY_WAITING, Damage, GatewayFacts, Situation, seconds_since
 from linli.cli.words import duration
 from linli.db.workers import WorkerReport
 from linli.i18n import Text

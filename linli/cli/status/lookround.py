@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from linli.adapters.store import build_store
 from linli.cli.lock import FolderLock, Holder
 from linli.cli.ports import is_open
-from linli.cli.situation import Damage, DatabaseFault, GatewayFacts, LetterFacts, Situation, StoreFacts
+from linli.cli.status.situation import Damage, DatabaseFault, GatewayFacts, LetterFacts, Situation, StoreFacts
 from linli.clock import DAY, HOUR
 from linli.datafolder import DataFolder
 from linli.db import schema

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from linli.clock import SECOND
-from linli.commands import TOLERANCE, ReplyState
+from linli.commands.wire import TOLERANCE, ReplyState
 
 
 class CommandState(StrEnum):
@@ -62,7 +62,7 @@ ANSWERED: Mapping[ReplyState, CommandEvent] = {
 
 ASK_AGAIN_AFTER = TOLERANCE + SECOND
 """How long after its end a command without an answer is sent once more, unchanged. No gateway carries it out any more (see
-`linli.commands.TOLERANCE`): one that has answered repeats its answer, one that never got it says that it has expired."""
+`linli.commands.wire.TOLERANCE`): one that has answered repeats its answer, one that never got it says that it has expired."""
 
 GIVE_UP_AFTER = ASK_AGAIN_AFTER + 2 * SECOND
 """How long after its end it is timed out."""

@@ -48,7 +48,7 @@ class ReplyState(StrEnum):
 class Command:
     """Something that `device` is to do, once, not before `issued_at` and not after `expires_at` (the server's clock).
 
-    `command` is one of the device's kind (`linli.commandkinds`); arguments are whole numbers by name.
+    `command` is one of the device's kind (`linli.commands.kinds`); arguments are whole numbers by name.
     """
 
     id: str

@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 
 from rich.console import Console
 
-from linli.cli.lookround import look_round
-from linli.cli.situation import GatewayFacts, Situation
-from linli.cli.statusview import StatusView
-from linli.cli.verdict import Trouble, gateway_is_well, judge, waiting_for
+from linli.cli.status.lookround import look_round
+from linli.cli.status.situation import GatewayFacts, Situation
+from linli.cli.status.verdict import Trouble, gateway_is_well, judge, waiting_for
+from linli.cli.status.view import StatusView
 from linli.clock import format_time
 from linli.i18n import Text
 from linli.model import Consumer

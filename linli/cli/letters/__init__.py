@@ -1,0 +1,1 @@
+"""`linli deadletters`: dead letters listed, shown, replayed and purged."""

@@ -1,0 +1,1 @@
+"""`linli status` and `linli reconcile`: facts, what they mean, and how they are shown."""
