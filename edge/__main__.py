@@ -8,9 +8,9 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge.actuators import MappedActuator
 from edge.agent import Agent, last_will
-from edge.commands import CommandHandler
+from edge.commands.actuators import MappedActuator
+from edge.commands.handler import CommandHandler
 from edge.config import Broker, Site, load_site
 from edge.devices import DeviceLink, session
 from edge.mapping import Mapper

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from edge.config import AgentConfig
 from edge.delivery import LaneDelivery, Outcome
 from edge.intake import Intake
-from edge.outbox import Fill, Outbox, OutboxError
+from edge.outbox.outbox import Fill, Outbox, OutboxError
 from edge.timing import ClockOffset, Pace
 from linli import __version__, failpoints, topics
 from linli.clock import SECOND, Clock, format_time

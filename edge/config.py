@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from edge.mapping import SourceEntry, bad_id, check_sources, load_mapping
-from edge.outbox import DEFAULT_BYTES
+from edge.outbox.outbox import DEFAULT_BYTES
 from linli import yamlfile
 from linli.i18n import Text
 from linli.ids import check_id, is_id

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from edge.agent import Agent
 from edge.mapping import Mapped, Mapper
-from edge.outbox import Draft, OutboxError
+from edge.outbox.outbox import Draft, OutboxError
 from edge.sources import Rejected
 from linli.access import write_secret
 from linli.clock import Clock

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from edge.outbox import Draft, Outbox, OutboxError
+from edge.outbox.outbox import Draft, Outbox, OutboxError
 from edge.refusals import REFUSED_TYPE, RefusalReport
 from edge.timing import EventTime, event_time
 from linli.clock import Clock

@@ -42,7 +42,9 @@ _LANES = (any_gateway(Leaf.URGENT), any_gateway(Leaf.BULK), any_gateway(Leaf.STA
 SERVICES: Mapping[str, Access] = {
     "ingest": Access(publish=(ack_topic("+", "+", Consumer.INGEST),), subscribe=_LANES),
     "rules": Access(publish=(ack_topic("+", "+", Consumer.RULES), any_alert()), subscribe=_LANES),
-    "api": Access(publish=(any_gateway(Leaf.COMMAND),), subscribe=(any_alert(), any_gateway(Leaf.REPLY), any_gateway(Leaf.STATUS))),
+    "api": Access(
+        publish=(any_gateway(Leaf.COMMAND),), subscribe=(any_alert(), any_gateway(Leaf.REPLY), any_gateway(Leaf.STATUS))
+    ),
     "tester": Access(subscribe=(any_alert(), any_gateway(Leaf.STATUS))),
 }
 """Linli's own services. 'tester' is who plays scenarios: it sees alerts and publishes nothing."""

@@ -2,7 +2,7 @@
 
     LinliError                    all of ours; its text is in both languages and says what to do
     |-- ConfigError               a setting, a rule file, a mapping or a scenario is wrong: file, line, reason
-    |-- OutboxError               an agent's outbox cannot be opened or written (edge.outbox)
+    |-- OutboxError               an agent's outbox cannot be opened or written (edge.outbox.outbox)
     |-- DataFolderError           the data folder is of a newer version, locked, or cannot be written
     |-- PortTaken                 something else listens where Linli should: who, and what to do
     |-- Refused                   an input is not taken: the reason has a stable code

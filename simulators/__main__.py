@@ -6,9 +6,9 @@ import threading
 from zoneinfo import ZoneInfo
 
 from edge.agent import Agent, last_will
-from edge.commands import CommandHandler
+from edge.commands.handler import CommandHandler
 from edge.config import AgentConfig
-from edge.outbox import OutboxError
+from edge.outbox.outbox import OutboxError
 from linli import runtime
 from linli.adapters.connect import gateway_client
 from linli.clock import Clock

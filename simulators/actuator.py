@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from edge.commands import Offer
+from edge.commands.handler import Offer
 from linli.commands.kinds import commands_of
 from linli.commands.wire import Command
 from linli.errors import Refused
@@ -23,7 +23,7 @@ class _Order:
 
 
 class SimulatedActuator:
-    """An `Actuator` (`edge.commands`) for simulated devices; the simulator's loop calls `carry_out`."""
+    """An `Actuator` (`edge.commands.handler`) for simulated devices; the simulator's loop calls `carry_out`."""
 
     def __init__(self, devices: Iterable[Device]) -> None:
         self._offers = {

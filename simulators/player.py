@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from edge.outbox import Draft
+from edge.outbox.outbox import Draft
 from linli.clock import MINUTE
 from linli.errors import Refused
 from linli.model import DEVICE_HEARTBEAT_TYPE, JsonValue, Lane, Reading

@@ -8,8 +8,8 @@ import typer
 from linli.i18n import Text
 
 if TYPE_CHECKING:
-    from edge.enrol import Enrolled
-    from edge.findings import Finding
+    from edge.site.enrol import Enrolled
+    from edge.site.findings import Finding
 
 agent_app = typer.Typer(
     no_args_is_help=True, help=str(Text("边缘代理：在设备旁运行。", "The edge agent: run it beside the devices."))
@@ -67,7 +67,7 @@ def enroll(
     force: Annotated[bool, typer.Option("--force", help=str(Text("覆盖已有的文件", "overwrite files")))] = False,
 ) -> None:
     """Enrol this machine's agent; exit status 2 when it was not."""
-    from edge.enrol import enrol
+    from edge.site.enrol import enrol
     from linli.clock import SystemClock
     from linli.errors import LinliError
 
@@ -80,7 +80,7 @@ def enroll(
 
 
 def _say_enrolled(done: "Enrolled") -> None:
-    from edge.machine import CLOCK_LIMIT, clock_words
+    from edge.site.machine import CLOCK_LIMIT, clock_words
 
     given, config = done.given, done.files.config
     typer.echo(
@@ -141,8 +141,8 @@ def check(
     import logging
 
     from edge.__main__ import connect
-    from edge.check import check as look
-    from edge.findings import State
+    from edge.site.check import check as look
+    from edge.site.findings import State
     from linli.clock import SystemClock
 
     logging.getLogger().addHandler(logging.NullHandler())  # what goes wrong is told as findings

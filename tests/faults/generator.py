@@ -19,7 +19,7 @@ import msgspec
 
 from edge.agent import Agent, last_will
 from edge.config import AgentConfig
-from edge.outbox import Draft, OutboxError
+from edge.outbox.outbox import Draft, OutboxError
 from linli.adapters.mqtt import MqttConfig, PahoClient
 from linli.clock import DAY, SystemClock
 from linli.logs import set_up_logging

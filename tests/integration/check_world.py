@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.__main__ import connect
-from edge.check import Patience, check
-from edge.findings import Finding, State
+from edge.site.check import Patience, check
+from edge.site.findings import Finding, State
 from linli import codec, topics
 from linli.access import BrokerUsers, gateway_access, gateway_user
 from linli.adapters.connect import service_client

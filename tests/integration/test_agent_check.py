@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-import edge.reach
+import edge.site.reach
 from edge.__main__ import connect
 from edge.agent import Agent, last_will
-from edge.check import check
 from edge.config import load_site
-from edge.findings import State
+from edge.site.check import check
+from edge.site.findings import State
 from linli.access import BrokerUsers, gateway_user
 from linli.clock import HOUR, SystemClock
 from linli.datafolder import DataFolder
@@ -245,7 +245,7 @@ def test_nobody_listens(place: Place) -> None:
 
 def test_nothing_answers(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """As behind a firewall that drops: here, a queue of connections that nobody takes is full."""
-    monkeypatch.setattr(edge.reach, "CONNECT_S", 0.3)
+    monkeypatch.setattr(edge.site.reach, "CONNECT_S", 0.3)
     with contextlib.ExitStack() as held:
         listener = held.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         for _ in range(4):

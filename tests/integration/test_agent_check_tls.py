@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from edge.config import Broker
-from edge.findings import State
-from edge.reach import reach
+from edge.site.findings import State
+from edge.site.reach import reach
 from linli.clock import SystemClock
 from tests.certificates import Authority, Certificate
 from tests.integration.check_world import SILENT_S, Place, look, running, wrong

@@ -287,7 +287,9 @@ def influx(tmp_path: Path) -> Iterator[str]:
 
 def test_every_query_is_answered_by_a_real_influxdb(influx: str) -> None:
     """With what Grafana fills in; each gives rows, and the numbers are those that were written."""
-    databases = {str(source["uid"]): str(source["database"]) for source in datasources(load_settings(influx_url=influx))}
+    databases = {
+        str(source["uid"]): str(source["database"]) for source in datasources(load_settings(influx_url=influx))
+    }
     with urllib3.PoolManager() as pool:
 
         def ask(query: str, uid: str = DATASOURCE_UID) -> list[dict[str, Any]]:

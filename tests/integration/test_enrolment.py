@@ -21,7 +21,7 @@ import pytest
 
 from edge.__main__ import connect
 from edge.config import load_site
-from edge.redeem import EnrolError, Server, redeem
+from edge.site.redeem import EnrolError, Server, redeem
 from linli.access import SERVICES, BrokerUsers, gateway_access, service_user
 from linli.adapters.connect import gateway_client
 from linli.cli.stack import Stack, page_address, prepare

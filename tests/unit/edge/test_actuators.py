@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.actuators import MappedActuator
+from edge.commands.actuators import MappedActuator
 from edge.mapping import load_mapping
 from linli.clock import SECOND
 from linli.commands.wire import Command

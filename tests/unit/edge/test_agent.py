@@ -6,7 +6,7 @@ import pytest
 
 from edge.agent import Agent, Stats
 from edge.config import AgentConfig
-from edge.outbox import OutboxError
+from edge.outbox.outbox import OutboxError
 from linli import topics
 from linli.clock import SECOND, SystemClock, format_time
 from linli.codec import decode_status

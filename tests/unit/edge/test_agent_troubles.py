@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.outbox import OutboxError
+from edge.outbox.outbox import OutboxError
 from linli.clock import SECOND, parse_time
 from linli.model import HEARTBEAT_TYPE, Lane
 from tests.support import eventually

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from edge import commandlog
-from edge.commandlog import CommandLog, CommandLogError, digest_of
+from edge.commands import log as commandlog
+from edge.commands.log import CommandLog, CommandLogError, digest_of
 from linli.commands.wire import Reply, ReplyState
 
 DONE = Reply("c1", ReplyState.DONE, "", "opened", 1_772_406_845_000_000)

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.commandlog import CommandLog, digest_of
-from edge.commands import CommandHandler, Offer, judge
+from edge.commands.handler import CommandHandler, Offer, judge
+from edge.commands.log import CommandLog, digest_of
 from linli import failpoints
 from linli.clock import DAY, MINUTE, SECOND
 from linli.commands.wire import LIFETIME, TOLERANCE, Command, Reply, ReplyState, decode_reply, encode_command
@@ -330,6 +330,6 @@ def dying(point: str | None) -> Callable[[str], None]:
 
 def test_too_many_at_once_are_dropped(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """The queue is bounded."""
-    monkeypatch.setattr("edge.commands.MAX_WAITING", 0)
+    monkeypatch.setattr("edge.commands.handler.MAX_WAITING", 0)
     site.handler.take(encode_command(COMMAND))
     assert site.handler.counts.dropped == 1

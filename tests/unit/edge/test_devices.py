@@ -13,7 +13,7 @@ from edge.agent import Agent
 from edge.config import AgentConfig
 from edge.devices import DeviceLink, session
 from edge.mapping import DeviceEntry, Mapper, SourceEntry
-from edge.outbox import Outbox, OutboxError
+from edge.outbox.outbox import Outbox, OutboxError
 from edge.refusals import RefusalReport
 from linli.clock import DAY, SystemClock, format_time
 from linli.model import READINGS_TYPE, Reading, TimeSource

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.config import load_site
-from edge.enrol import Files
-from edge.redeem import Credentials, EnrolError, GivenBroker, Server, read_server
+from edge.site.enrol import Files
+from edge.site.redeem import Credentials, EnrolError, GivenBroker, Server, read_server
 
 SERVER = Server(True, "linli.example", 8480)
 PRINTABLE = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=40)

@@ -3,7 +3,7 @@
 import threading
 from time import monotonic
 
-from edge.groupcommit import GroupCommit
+from edge.outbox.groupcommit import GroupCommit
 from tests.support import eventually
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from edge.outbox import Draft, Held, Outbox, OutboxError
+from edge.outbox.outbox import Draft, Held, Outbox, OutboxError
 from linli.codec import MAX_MESSAGE_BYTES
 from linli.model import Lane
 

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from edge.agent import Stats, heartbeat
-from edge.outbox import DEFAULT_BYTES, Draft, Outbox, OutboxError
+from edge.outbox.outbox import DEFAULT_BYTES, Draft, Outbox, OutboxError
 from linli.clock import DAY, format_time
 from linli.codec import decode, encode_body, with_oldest
 from linli.model import DROPPED_TYPE, HEARTBEAT_TYPE, READINGS_TYPE, Lane, Message, Reading

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.commandlog import CommandLog, digest_of
-from edge.outbox import Outbox
+from edge.commands.log import CommandLog, digest_of
+from edge.outbox.outbox import Outbox
 
 ROOT = Path(__file__).resolve().parents[3]
 HEAVY = ("sqlalchemy", "pydantic", "influxdb_client", "fastapi", "nicegui", "numpy", "typer")

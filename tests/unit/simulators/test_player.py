@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from edge.outbox import Draft
+from edge.outbox.outbox import Draft
 from linli.clock import HOUR, MINUTE, SECOND, parse_time
 from linli.errors import Refused
 from linli.i18n import Text

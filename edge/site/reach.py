@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 
 from edge.config import Broker
-from edge.findings import Finding, State
+from edge.site.findings import Finding, State
 from linli.clock import DAY, SECOND, format_time
 from linli.errors import ConfigError
 from linli.i18n import Text

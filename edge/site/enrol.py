@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.redeem import Credentials, EnrolError, Server, read_server, redeem
+from edge.site.redeem import Credentials, EnrolError, Server, read_server, redeem
 from linli.access import gateway_access, write_secret
 from linli.clock import Clock
 from linli.i18n import Text

@@ -18,11 +18,12 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from edge import outboxfile, outboxrepair
-from edge.drafts import Draft, Fill, OutboxError
-from edge.groupcommit import GroupCommit
-from edge.outboxchange import Change
-from edge.outboxfile import ROW_BYTES, Record, State, Tallies, is_sound
+from edge.outbox import file as outboxfile
+from edge.outbox import repair as outboxrepair
+from edge.outbox.change import Change
+from edge.outbox.drafts import Draft, Fill, OutboxError
+from edge.outbox.file import ROW_BYTES, Record, State, Tallies, is_sound
+from edge.outbox.groupcommit import GroupCommit
 from linli import failpoints
 from linli.clock import DAY
 from linli.errors import Refused

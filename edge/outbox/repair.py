@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.drafts import Draft
-from edge.outboxfile import (
+from edge.outbox.drafts import Draft
+from edge.outbox.file import (
     Record,
     State,
     Tallies,

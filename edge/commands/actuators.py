@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from edge.commands import Offer
+from edge.commands.handler import Offer
 from edge.mapping import CommandEntry, DeviceEntry, SourceEntry, base_of
 from linli.commands.wire import Command
 from linli.errors import Refused
@@ -25,7 +25,7 @@ class _Served:
 
 
 class MappedActuator:
-    """An `Actuator` (`edge.commands`) for the devices that a mapping gives commands to, over their broker's connection."""
+    """An `Actuator` (`edge.commands.handler`) for the devices that a mapping gives commands to, over their broker's connection."""
 
     def __init__(self, sources: Sequence[SourceEntry], mqtt: MqttClient) -> None:
         self._mqtt = mqtt

@@ -1,7 +1,7 @@
 """The agent's side of commands: judged, noted on disk, carried out, answered. One after the other, on a thread of its own.
 
 Theory of operation. Whether a command is carried out is decided by `judge` from the command, what the device can be told and
-the time: without I/O. What it decides is final for that id. The log (`edge.commandlog`) has the id before an actuator is
+the time: without I/O. What it decides is final for that id. The log (`edge.commands.log`) has the id before an actuator is
 called, so a kill at any instant leaves one of three things behind: no trace (the command may come again, and is then judged
 anew), an id without an answer (answered 'interrupted', never carried out again), or an id with its answer (repeated to
 whoever asks). Answers that find no connection are tried again for a while; the server asks again anyway.
@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from edge.commandlog import CommandLog, CommandLogError, digest_of
-from edge.outbox import OutboxError
+from edge.commands.log import CommandLog, CommandLogError, digest_of
+from edge.outbox.outbox import OutboxError
 from linli import failpoints
 from linli.clock import Clock, format_time
 from linli.commands.kinds import command_kind, complete

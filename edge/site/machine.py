@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from edge.config import AgentFile, Site
-from edge.findings import Finding, State
+from edge.site.findings import Finding, State
 from linli import yamlfile
 from linli.clock import SECOND, Clock, format_time
 from linli.i18n import Text

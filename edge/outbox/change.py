@@ -4,9 +4,9 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from edge import outboxfile
-from edge.drafts import Draft, Fill
-from edge.outboxfile import ROW_BYTES, Record, State, Tallies
+from edge.outbox import file as outboxfile
+from edge.outbox.drafts import Draft, Fill
+from edge.outbox.file import ROW_BYTES, Record, State, Tallies
 from linli.clock import DAY, format_time
 from linli.codec import encode_body
 from linli.model import JsonValue, Lane

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from edge.agent import Agent, last_will
 from edge.config import Broker, Site, load_site
-from edge.findings import Finding, State
-from edge.machine import check_clock, check_outbox, check_secrets, judged_clock, server_offset, unknown_clock
 from edge.mapping import Mapper
-from edge.outbox import OutboxError
-from edge.reach import Session, reach, signed_in
+from edge.outbox.outbox import OutboxError
+from edge.site.findings import Finding, State
+from edge.site.machine import check_clock, check_outbox, check_secrets, judged_clock, server_offset, unknown_clock
+from edge.site.reach import Session, reach, signed_in
 from linli import topics
 from linli.clock import Clock
 from linli.codec import decode_ack

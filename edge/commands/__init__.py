@@ -1,0 +1,1 @@
+"""Commands to the devices of this gateway: what may be done, done at most once, and answered."""

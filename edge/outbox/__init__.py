@@ -1,0 +1,1 @@
+"""The agent's durable outbox: what was taken and not yet acknowledged by every consumer."""
