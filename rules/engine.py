@@ -34,11 +34,12 @@ from linli.platform import PLATFORM
 from rules.book import About, ActionDone, AlertBook, Record, Transition
 from rules.conditions import Seen, Sign, Signal, Watch
 from rules.evidence import evidence_data
+from rules.gateways import GATEWAY, GATEWAY_OFFLINE, why_offline
 from rules.inputs import ActionIn, AdoptIn, Input, ListenIn, MessageIn, PassedIn, RegistryIn, RulesIn, Tick
-from rules.lanes import LaneClock, Listening, sane
+from rules.lanes import SILENT, LaneClock, Listening, sane
 from rules.model import MissingClause, Rule
 from rules.scope import Heard, Plan, Ref, Scope
-from rules.sentences import sentence, with_age, zone_of
+from rules.sentences import sentence, spoken, with_age, zone_of
 from rules.tallies import Tallies
 from rules.timers import Key, Timers
 
@@ -75,6 +76,7 @@ class Engine:
         self.lanes: dict[LaneName, LaneClock] = {}
         self.listening = Listening()
         self.positions: dict[LaneKey, int] = {}
+        self.offline: set[str] = set()
         self.watches: dict[str, dict[Ref, Watch]] = {}
         self.book = AlertBook()
         self.timers: Timers[ClockName] = Timers()
@@ -139,7 +141,7 @@ class Engine:
         clock = self._advance_lane(lane, agent_time, received_at)
         self._arm(lane, clock)
         observations = self._observations(message, received_at, clock.delivered)
-        outputs: list[Output] = []
+        outputs: list[Output] = list(self._gateway_heard(message.gateway, received_at))
         if self._is_due(lane, clock):
             outputs += self._expire(lane, clock, besides={device.id for device, _ in observations})
         for device, seen in observations:
@@ -345,6 +347,39 @@ class Engine:
         for lane, clock in sorted(self.lanes.items()):
             if clock.stand_in(now, self.listening.since):
                 yield from self._expire(lane, clock)
+        yield from self._silent_gateways(now)
+
+    def _silent_gateways(self, now: int) -> Iterator[Transition]:
+        """Tell of each that is silent by now, once: `offline` are those told of, whatever became of the alert."""
+        rule = self.scope.rules.get(GATEWAY_OFFLINE)
+        if rule is None:
+            return
+        heard: dict[str, int] = {}
+        for (name, _), clock in self.lanes.items():
+            heard[name] = max(heard.get(name, 0), clock.received_at)
+        for name, last in sorted(heard.items()):
+            since = max(last, self.listening.since)
+            gateway, devices = self.scope.registry.gateways.get(name), len(self.scope.devices(name))
+            if now - since <= SILENT or name in self.offline:
+                continue
+            if gateway is None or gateway.community == PLATFORM or not devices:
+                continue
+            self.offline.add(name)
+            text = why_offline(rule, gateway.name, devices, spoken(SILENT))
+            about = About(name, GATEWAY, gateway.community, None, text)
+            signal = Signal(Sign.FIRED, now, f"{name}/silent/{since}", last, ())
+            yield from self.book.signal(rule, 0, name, about, signal)
+
+    def _gateway_heard(self, name: str, received_at: int) -> Iterator[Transition]:
+        self.offline.discard(name)
+        record = self.book.open.get((GATEWAY_OFFLINE, name))
+        rule = self.scope.rules.get(GATEWAY_OFFLINE)
+        if record is None or rule is None or record.alert.condition is not Condition.FIRING:
+            return
+        record.firing = {(name, 0)}  # one that was taken over from the database knows of nobody behind it
+        alert = record.alert
+        about = About(name, GATEWAY, alert.community, None, alert.sentence)
+        yield from self.book.signal(rule, 0, name, about, Signal(Sign.OVER, received_at, record.start, received_at, ()))
 
     def _action(self, entry: ActionIn) -> Iterator[Output]:
         record = self.book.find(entry.action.alert)

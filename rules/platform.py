@@ -23,6 +23,7 @@ from linli.model import Condition, Lane, LaneKey, Message, Severity
 from linli.platform import PLATFORM, WORKER_KIND, device_of
 from linli.shards import service_of
 from rules.engine import Engine
+from rules.gateways import GATEWAY_OFFLINE, gateway_rule
 from rules.inputs import MessageIn
 from rules.model import AppliesTo, Clause, Happening, Match, Rule, StateClause, Words
 
@@ -41,10 +42,11 @@ _BEGINS = {STORE_DOWN: FAILING, INGEST_SILENT: SILENT}
 _LANE = LaneKey(PLATFORM, PLATFORM, "platform", Lane.URGENT)
 
 
-def with_platform_rules(rules: Sequence[Rule], after_s: float) -> tuple[Rule, ...]:
-    """A site's rules and those about Linli itself, in order of id; each of the latter counts after `after_s` seconds."""
-    ours = platform_rules(after_s)
-    names = {rule.id for rule in ours}
+def with_platform_rules(rules: Sequence[Rule], after_s: float, *, gateways: bool = True) -> tuple[Rule, ...]:
+    """A site's rules and those that come with Linli, in order of id: those about Linli itself, which count after `after_s`
+    seconds, and with `gateways` the one about a gateway that is silent."""
+    ours = platform_rules(after_s) + ((gateway_rule(),) if gateways else ())
+    names = {rule.id for rule in ours} | {GATEWAY_OFFLINE}
     theirs = [rule for rule in rules if rule.id not in names]
     return tuple(sorted([*ours, *theirs], key=lambda rule: rule.id))
 

@@ -48,6 +48,7 @@ def _take(made: Engine, engine: Engine, shard: Shard) -> None:
     home |= {gateway.id: gateway.community for gateway in engine.scope.registry.gateways.values()}
     made.positions |= {key: upto for key, upto in engine.positions.items() if shard.covers(key.community)}
     made.lanes |= {name: clock for name, clock in engine.lanes.items() if shard.covers(home.get(name[0], ""))}
+    made.offline |= {name for name in engine.offline if shard.covers(home.get(name, ""))}
     made.watches |= {
         name: watches for name, watches in engine.watches.items() if _stayed(name, engine.scope, made.scope)
     }

@@ -16,7 +16,7 @@ from rules.model import Rule
 from rules.scope import Scope
 
 VERSION = 2
-"""2 has tallies. 1, without, is read too."""
+"""2 has tallies, and may tell which gateways are offline. 1, without, is read too."""
 
 _READ_TOO = (1,)
 
@@ -81,6 +81,7 @@ class _State(msgspec.Struct):
     open: list[_Record]
     closed: list[str]
     tallies: list[_Tally] = []
+    offline: list[str] = []
 
 
 _WATCH_FIELDS = _Watch.__struct_fields__[3:]
@@ -103,6 +104,7 @@ def dump(engine: Engine) -> bytes:
         open=[_record(record) for _, record in sorted(engine.book.open.items())],
         closed=list(engine.book.closed),
         tallies=[_Tally(*key, *tally) for key, tally in sorted(engine.tallies.counts.items())],
+        offline=sorted(engine.offline),
     )
     return msgspec.json.encode(state)
 
@@ -123,6 +125,7 @@ def _engine(read: _State) -> Engine:
     engine.scope = Scope(read.rules, read.registry)
     engine.listening = read.listening
     engine.lanes = {(item.gateway, item.lane): item.clock for item in read.lanes}
+    engine.offline = set(read.offline)
     engine.positions = {item.key.key: item.upto for item in read.positions}
     for item in read.watches:
         values = {name: getattr(item, name) for name in _WATCH_FIELDS}
