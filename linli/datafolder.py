@@ -11,6 +11,8 @@ logs/          a log for each process
 run/           what is running now: lock, requests to the simulator
 """
 
+import errno
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,20 +59,22 @@ class DataFolder:
         return self.root / "run"
 
     def prepare(self) -> None:
-        """Make the folders and check the layout. DataFolderError if it is newer than this Linli, or not writable."""
+        """Make the folders and check the layout. DataFolderError if it is newer than this Linli, or not writable.
+
+        What is made is for the owner alone (databases hold password hashes); a folder that is there keeps its mode.
+        """
         try:
-            for folder in (self.root, self.rules, self.agents, self.broker, self.logs, self.run):
-                folder.mkdir(parents=True, exist_ok=True)
+            self.root.parent.mkdir(parents=True, exist_ok=True)
+            self.root.mkdir(mode=0o700, exist_ok=True)
             self.secrets.mkdir(mode=0o700, exist_ok=True)
+            for folder in (self.rules, self.agents, self.broker, self.logs, self.run):
+                folder.mkdir(exist_ok=True)
+            for folder in (self.root, self.rules, self.run):
+                if not os.access(folder, os.W_OK | os.X_OK):
+                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
             self._mark_layout()
         except OSError as error:
-            said = error.strerror or str(error)
-            raise DataFolderError(
-                Text(
-                    f"数据目录 {self.root} 无法写入：{said}。请改用 --data 指定可写的目录",
-                    f"cannot write to the data folder {self.root}: {said}. Choose a folder you may write to with --data",
-                )
-            ) from None
+            raise not_writable(self.root, error) from None
 
         self.check_layout()
 
@@ -94,3 +98,14 @@ class DataFolder:
                     f"the data folder {self.root} has version {said!r}, this Linli knows {LAYOUT}: upgrade Linli",
                 )
             )
+
+
+def not_writable(root: Path, error: OSError) -> DataFolderError:
+    """What to tell people when the data folder `root` cannot be written."""
+    said = error.strerror or str(error)
+    return DataFolderError(
+        Text(
+            f"数据目录 {root} 无法写入：{said}。请改用 --data 指定可写的目录",
+            f"cannot write to the data folder {root}: {said}. Choose a folder you may write to with --data",
+        )
+    )

@@ -14,7 +14,7 @@ from typing import IO
 from sqlalchemy.exc import SQLAlchemyError
 
 from linli.clock import Clock
-from linli.datafolder import DataFolder
+from linli.datafolder import DataFolder, not_writable
 from linli.db.database import Database
 from linli.db.workers import REPORT_EVERY_S, WorkerReport, report
 from linli.errors import DataFolderError
@@ -74,11 +74,14 @@ def shard_option(service: str, arguments: Sequence[str] | None = None) -> str | 
 def only_one(name: str, settings: Settings) -> IO[str]:
     """Hold, until the file is closed or the process has ended, that no other worker `name` runs on this data folder.
 
-    DataFolderError, saying which process does.
+    DataFolderError, saying which process does, or that the folder cannot be written.
     """
     path = DataFolder(settings.data).run / f"{name}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file = path.open("a+")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a+")
+    except OSError as error:
+        raise not_writable(settings.data, error) from None
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
+from linli.datafolder import not_writable
 from linli.errors import DataFolderError
 from linli.i18n import Text
 
@@ -33,8 +34,11 @@ class FolderLock:
         self.crashed = self._path.exists() and bool(self._path.read_text().strip())
 
     def take(self, address: str = "", broker: tuple[str, int] | None = None) -> None:
-        """Take it, or DataFolderError as `require_free`. `address`, `broker`: where its page and its broker are."""
-        file = self._path.open("a+")
+        """Take it, or DataFolderError as `require_free`, or because it cannot be written. `address`, `broker`: where its page and its broker are."""
+        try:
+            file = self._path.open("a+")
+        except OSError as error:
+            raise not_writable(self._path.parent.parent, error) from None
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

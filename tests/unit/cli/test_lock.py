@@ -75,3 +75,11 @@ def test_what_another_version_wrote(run: Path, written: str, found: Holder | Non
     (run / "lock").write_text(written)
     assert FolderLock(run).holder() == found
     lock.release()
+
+
+def test_a_folder_that_became_read_only_is_told_as_such(run: Path) -> None:
+    """Not by the open's own words: which folder, and by which option to choose another."""
+    (run / "lock").mkdir()  # nobody can open it for writing, not even root
+    with pytest.raises(DataFolderError, match="--data") as caught:
+        FolderLock(run).take()
+    assert str(run.parent) in caught.value.text.zh

@@ -50,6 +50,25 @@ def test_prepare_makes_all_and_may_be_repeated(tmp_path: Path) -> None:
         assert path.is_dir()
 
 
+def test_what_is_made_is_for_its_owner_alone_and_what_is_there_keeps_its_mode(tmp_path: Path) -> None:
+    """The databases in it hold password hashes; who opened an existing folder to others meant it."""
+    made, old = tmp_path / "deep" / "data", tmp_path / "old"
+    old.mkdir()
+    old.chmod(0o755)
+    for root in (made, old):
+        DataFolder(root).prepare()
+    assert stat.S_IMODE(made.stat().st_mode) == 0o700
+    assert stat.S_IMODE(old.stat().st_mode) == 0o755
+
+
+def test_a_folder_that_became_read_only_is_told_as_a_new_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All its folders are there, and nothing in them can be written."""
+    DataFolder(tmp_path).prepare()
+    monkeypatch.setattr("os.access", lambda _path, _mode: False)
+    with pytest.raises(DataFolderError, match=r"Permission denied.*--data"):
+        DataFolder(tmp_path).prepare()
+
+
 @pytest.mark.parametrize("version", [b"2\n", b"999", b"", b"one", "²".encode(), b"\xff", b"-1"])
 def test_a_newer_or_unreadable_version_is_refused(version: bytes, tmp_path: Path) -> None:
     """Rather than guess at a layout."""
