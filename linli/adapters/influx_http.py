@@ -203,6 +203,8 @@ class InfluxHttp:
                 bucket = parameters.get("bucket") or parameters.get("db") or self._config.bucket
                 raise AccessDenied(self._what_to_do(error, bucket), error.status) from error
             raise self._named(error) from error
+        except urllib3.exceptions.ConnectTimeoutError as error:  # with urllib3 2 also a connection that was refused
+            raise _unreached(self._config, error) from error
         except urllib3.exceptions.TimeoutError as error:
             raise TimedOut(
                 _unavailable(self._config.url, f"no answer within {self._config.timeout_s:g} s").text
@@ -261,6 +263,34 @@ def _said(error: ApiException) -> str:
     headers: Mapping[str, str] = error.headers or {}
     words = headers.get("X-Influxdb-Error") or error.body or error.reason or ""
     return " ".join(str(words).split())[:300]
+
+
+def _unreached(config: InfluxConfig, error: urllib3.exceptions.ConnectTimeoutError) -> StoreUnavailable:
+    """There was no connection, so nothing was asked."""
+    url = config.url
+    if isinstance(error.__cause__, ConnectionRefusedError):
+        return StoreUnavailable(
+            Text(
+                f"InfluxDB（{url}）没有运行：那里没有程序在监听（连接被拒绝）。请启动 InfluxDB，或检查 influx_url",
+                f"InfluxDB at {url} does not run: nothing listens there (connection refused). Start InfluxDB, or check "
+                "influx_url",
+            )
+        )
+    if isinstance(error, urllib3.exceptions.NameResolutionError):
+        return StoreUnavailable(
+            Text(
+                f"InfluxDB（{url}）：找不到这个主机名。请检查 influx_url 与本机的 DNS",
+                f"InfluxDB at {url}: there is no host of that name. Check influx_url, and this machine's DNS",
+            )
+        )
+    cause = error.__cause__
+    said = cause.strerror if isinstance(cause, OSError) and cause.strerror else f"{config.timeout_s:g} s"
+    return StoreUnavailable(
+        Text(
+            f"InfluxDB（{url}）连接不上（{said}）。请检查它的主机是否在运行、网络与防火墙，以及 influx_url",
+            f"InfluxDB at {url}: no connection ({said}). Check that its host runs, network and firewalls, and influx_url",
+        )
+    )
 
 
 def _unavailable(url: str, said: str) -> StoreUnavailable:

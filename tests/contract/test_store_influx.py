@@ -25,6 +25,7 @@ from linli.testing import ManualClock
 from tests.contract import influxd
 from tests.contract.answering import Answer, Asked, Server, serving
 from tests.contract.test_store import BULK, T0, URGENT, event, packet
+from tests.support import free_port
 from tests.unit.ingest.world import arrival
 
 V2 = {"X-Influxdb-Version": "v2.7.6", "X-Influxdb-Build": "OSS"}
@@ -433,4 +434,33 @@ def test_a_point_that_a_real_1x_refuses_is_found_and_the_others_are_in(url: str)
     assert "field type conflict" in letters[0].letter.detail
     assert letters[0].letter.detail.startswith("1 of 8 readings")
     assert {v.device for v in store.latest("c001")} == {f"t-{n}" for n in range(8)} - {"t-5"}
+    store.close()
+
+
+def test_a_refused_connection_says_that_nothing_runs_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is no timeout (urllib3 2 makes it a kind of one): nothing was asked, so no portion was too large."""
+    url = f"http://127.0.0.1:{free_port()}"
+    store = InfluxStore(InfluxConfig(url, "linli", kind="influx2"), ManualClock(T0))
+    slow: list[object] = []
+    monkeypatch.setattr("linli.adapters.portions.Portions.too_slow", lambda _self, portion: slow.append(portion))
+    for ask in (store.check, lambda: store.write([event(1)], {URGENT: 1})):
+        with pytest.raises(StoreUnavailable) as caught:
+            ask()
+        assert type(caught.value) is StoreUnavailable
+        for said, words in (
+            (caught.value.text.en, "nothing listens there (connection refused). Start InfluxDB"),
+            (caught.value.text.zh, "那里没有程序在监听（连接被拒绝）。请启动 InfluxDB"),
+        ):
+            assert words in said and url in said
+    assert slow == []
+    store.close()
+
+
+def test_a_host_that_is_not_there_says_so() -> None:
+    """In both languages, and is no timeout either."""
+    store = InfluxStore(InfluxConfig("http://no-such-host.invalid:8086", "linli"), ManualClock(T0))
+    with pytest.raises(StoreUnavailable) as caught:
+        store.check()
+    assert type(caught.value) is StoreUnavailable
+    assert "no host of that name" in caught.value.text.en and "找不到这个主机名" in caught.value.text.zh
     store.close()
