@@ -296,9 +296,10 @@ dead_letters = Table(
     Column("replay_requested_at", BigInteger, index=True),
     Column("replay_outcome", Text),
     UniqueConstraint("consumer", "key"),
+    sqlite_autoincrement=True,
 )
-"""`replay_requested_at`: a person wants ingest to try it again; `replay_outcome`: why it was refused again when it did. A
-letter that is accepted is deleted."""
+"""No `id` is ever given again: what people wrote down of a letter means no other one. `replay_requested_at`: a person wants
+ingest to try it again; `replay_outcome`: why it was refused again when it did. A letter that is accepted is deleted."""
 
 workers = Table(
     "workers",

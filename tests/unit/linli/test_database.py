@@ -66,6 +66,36 @@ def test_down_to_nothing_and_up_again(database: Database) -> None:
         assert set(schema.metadata.tables) < set(inspect(connection).get_table_names())
 
 
+def _letters(database: Database) -> list[tuple[object, ...]]:
+    with database.read() as connection:
+        return [tuple(row) for row in connection.execute(text("SELECT * FROM dead_letters ORDER BY id"))]
+
+
+def test_the_number_of_a_dead_letter_is_never_given_again(database: Database) -> None:
+    """Not when all are deleted; those from before the migration stay as they are, up and down and up again."""
+    downgrade(database, "0005")
+    old = (7, "k", "ingest", 1, "topic", "reason", "detail", b"\x00\xff", 2, 3, "refused")
+    values = "(:a, :b, :c, :d, :e, :f, :g, :h, :i, :j, :k)"
+    with database.write() as connection:
+        connection.execute(
+            text(f"INSERT INTO dead_letters VALUES {values}"), dict(zip("abcdefghijk", old, strict=True))
+        )
+    upgrade(database)
+    assert _letters(database) == [old]
+    downgrade(database, "0005")
+    assert _letters(database) == [old]
+    upgrade(database)
+    assert _letters(database) == [old]
+    fresh = {"key": "n", "consumer": "ingest", "received_at": 1, "topic": "", "reason": "", "detail": "", "size": 0}
+    with database.write() as connection:
+        connection.execute(delete(schema.dead_letters))
+        connection.execute(schema.dead_letters.insert().values(**fresh, payload=b""))
+    assert [row[0] for row in _letters(database)] == [8]
+    with database.read() as connection:
+        indexes = {index["name"] for index in inspect(connection).get_indexes("dead_letters")}
+    assert indexes == {"ix_dead_letters_received_at", "ix_dead_letters_replay_requested_at"}
+
+
 def test_a_database_of_a_newer_linli_is_left_alone(database: Database) -> None:
     """An older program must not guess at a newer layout."""
     with database.write() as connection:
