@@ -5,18 +5,30 @@ import json
 import os
 from pathlib import Path
 from typing import IO, Any, NamedTuple
+from urllib.parse import urlsplit, urlunsplit
 
 from linli.datafolder import not_writable
 from linli.errors import DataFolderError
 from linli.i18n import Text
 
 
+class Runs(NamedTuple):
+    """What a holder runs with. `influx`: address of its InfluxDB, without credentials; None: its store is the folder's own
+    file."""
+
+    influx: str | None
+    shards: int
+    simulator: bool
+
+
 class Holder(NamedTuple):
-    """Who has a lock: its process, where its page is ("": it has none), and where its broker is reached, if it said so."""
+    """Who has a lock: its process, where its page is ("": it has none), and where its broker is reached and what it runs
+    with, if it said so."""
 
     pid: int
     address: str
     broker: tuple[str, int] | None = None
+    runs: Runs | None = None
 
 
 class FolderLock:
@@ -33,8 +45,8 @@ class FolderLock:
             raise self._held()
         self.crashed = self._path.exists() and bool(self._path.read_text().strip())
 
-    def take(self, address: str = "", broker: tuple[str, int] | None = None) -> None:
-        """Take it, or DataFolderError as `require_free`, or because it cannot be written. `address`, `broker`: where its page and its broker are."""
+    def take(self, address: str = "", broker: tuple[str, int] | None = None, runs: Runs | None = None) -> None:
+        """Take it, or DataFolderError as `require_free`, or because it cannot be written. What the holder says: `Holder`."""
         try:
             file = self._path.open("a+")
         except OSError as error:
@@ -47,7 +59,8 @@ class FolderLock:
         file.seek(0)
         self.crashed = bool(file.read().strip())
         file.truncate(0)
-        json.dump({"pid": os.getpid(), "address": address, "broker": broker}, file)
+        told = None if runs is None else runs._asdict()
+        json.dump({"pid": os.getpid(), "address": address, "broker": broker, "runs": told}, file)
         file.flush()
         self._file = file
 
@@ -85,6 +98,19 @@ class FolderLock:
         return DataFolderError(Text(zh, en))
 
 
+def bare_address(url: str | None) -> str | None:
+    """Of a URL what everybody may read: no credentials, no query."""
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
 def _holder(said: dict[str, Any]) -> Holder:
-    broker = said.get("broker")
-    return Holder(int(said["pid"]), str(said["address"]), None if broker is None else (str(broker[0]), int(broker[1])))
+    broker, runs = said.get("broker"), said.get("runs")
+    return Holder(
+        int(said["pid"]),
+        str(said["address"]),
+        None if broker is None else (str(broker[0]), int(broker[1])),
+        None if runs is None else Runs(runs["influx"], int(runs["shards"]), bool(runs["simulator"])),
+    )

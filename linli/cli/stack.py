@@ -19,7 +19,7 @@ from linli.access import SERVICES, Access, BrokerUsers, gateway_access, gateway_
 from linli.adapters.store import build_store
 from linli.cli import ports
 from linli.cli.broker import EmbeddedBroker, check_certificates, find_program
-from linli.cli.lock import FolderLock
+from linli.cli.lock import FolderLock, Runs, bare_address
 from linli.cli.probes import broker_probe, http_probe, worker_probe
 from linli.cli.supervisor import Part, PartStatus, Supervisor
 from linli.datafolder import DataFolder
@@ -187,7 +187,9 @@ class Stack:
 
     def start(self) -> None:
         """Start every part. Raises DataFolderError (in use), PortTaken, ConfigError or BrokerError, with nothing started."""
-        self._lock.take(page_address(self.settings) if "api" in self._names else "", self.settings.broker_endpoint)
+        runs = Runs(bare_address(self.settings.influx_url), self.settings.shards, "simulator" in self._names)
+        page = page_address(self.settings) if "api" in self._names else ""
+        self._lock.take(page, self.settings.broker_endpoint, runs)
         try:
             self._require_ports()
             if "broker" in self._names:

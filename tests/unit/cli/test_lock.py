@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from linli.cli.lock import FolderLock, Holder
+from linli.cli.lock import FolderLock, Holder, Runs, bare_address
 from linli.errors import DataFolderError
 
 
@@ -64,6 +64,7 @@ def test_a_killed_holder_leaves_no_lock_but_a_mark(run: Path) -> None:
         ('{"pid": 7, "address": "http://x"}', Holder(7, "http://x")),
         ('{"pid": 7, "address": "", "broker": null}', Holder(7, "")),
         ('{"pid": 7, "address": "", "broker": ["h"]}', None),
+        ('{"pid": 7, "address": "", "runs": {"shards": 2}}', None),
         ("[]", None),
         ("", None),
     ],
@@ -83,3 +84,13 @@ def test_a_folder_that_became_read_only_is_told_as_such(run: Path) -> None:
     with pytest.raises(DataFolderError, match="--data") as caught:
         FolderLock(run).take()
     assert str(run.parent) in caught.value.text.zh
+
+
+def test_the_holder_says_what_it_runs_with(run: Path) -> None:
+    """For who looks from a shell with other settings; its credentials are not for everybody who may read the folder."""
+    lock = FolderLock(run)
+    runs = Runs(bare_address("http://me:secret@db:8086/x?token=secret"), 4, False)
+    lock.take("http://x", None, runs)
+    assert FolderLock(run).holder() == Holder(os.getpid(), "http://x", None, Runs("http://db:8086/x", 4, False))
+    assert "secret" not in (run / "lock").read_text()
+    lock.release()
