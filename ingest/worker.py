@@ -31,7 +31,7 @@ from linli.errors import LinliError, StoreError, StoreRefused
 from linli.i18n import Text
 from linli.model import Consumer, LaneKey, Tally, TallyKey
 from linli.ports import DeadLetterBox, MqttClient, ReadingStore, Registry
-from linli.runtime import Health, Troubles, no_broker
+from linli.runtime import STARTING, Health, Troubles, no_broker
 from linli.shards import WHOLE, Shard
 
 _log = logging.getLogger(__name__)
@@ -111,7 +111,7 @@ class Worker:
         self._writing_since: float | None = None
         self._suspects = Suspects()
         self._troubles = Troubles()
-        self._troubles.set("start", Text("启动中", "starting"))
+        self._troubles.set("start", STARTING)
 
     def run(self, stop: threading.Event) -> None:
         """Load what is durable, connect, and work until `stop` is set."""

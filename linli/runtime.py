@@ -31,6 +31,9 @@ _log = logging.getLogger(__name__)
 WELL = Text("", "")
 """The detail of a process that has nothing to complain of."""
 
+STARTING = Text("启动中", "starting")
+"""The detail of a process that has only just begun."""
+
 
 @dataclass(frozen=True, slots=True)
 class Health:

@@ -15,6 +15,7 @@ from linli.db.database import Database
 from linli.db.workers import SILENT_AFTER, WorkerReport, reports
 from linli.errors import ConfigError
 from linli.i18n import Text
+from linli.runtime import STARTING
 from linli.tls import explain
 
 Probe = Callable[[int], Answer]
@@ -22,6 +23,7 @@ Probe = Callable[[int], Answer]
 _SILENT_S = SILENT_AFTER / 1e6
 _HANDSHAKE_S = 2.0
 _SETTLES_WITHIN_S = 6.0
+_STARTS_WITHIN_S = 20.0
 _NOT_YET = Answer(False)
 
 
@@ -69,8 +71,8 @@ def http_probe(host: str, port: int, worker: Probe) -> Probe:
 def worker_probe(database: Database, name: str) -> Probe:
     """Well if process `pid` reports under `name`: an `ok` at first, later anything within the last 8 s.
 
-    A process that has just started says that it is not connected yet; only if that lasts is it taken for its state. Times
-    are by this machine's steady clock: a simulation runs the clock of reports many times as fast.
+    A process that has just started says that it is starting, or not connected yet; only if that lasts is it taken for its
+    state. Times are by this machine's steady clock: a simulation runs the clock of reports many times as fast.
     """
     watch = _Watch(0, monotonic())
 
@@ -122,4 +124,6 @@ class _Watch:
         if report.state == "ok":
             return Answer(True)
         reason = report.detail if report.detail.en else Text("有异常", report.state)
+        if reason == STARTING and not self.was_ok and now_s - self.since_s <= _STARTS_WITHIN_S:
+            return _NOT_YET
         return Answer(self.was_ok or now_s - self.since_s > _SETTLES_WITHIN_S, reason)

@@ -15,6 +15,7 @@ from linli.db.database import Database, open_database
 from linli.db.migrate import upgrade
 from linli.db.workers import WorkerReport, report
 from linli.i18n import Text
+from linli.runtime import STARTING
 from linli.tls import client_context
 from tests.certificates import Authority, Certificate
 from tests.support import free_port
@@ -60,6 +61,22 @@ def test_what_passes_at_the_start_is_not_yet_ready(database: Database, seconds: 
     says(database, "degraded", "not connected", seen_at=2)
     later = probe(7)
     assert (later.well, later.reason.en) == (True, "not connected")
+
+
+def test_who_says_that_it_is_starting_is_starting_for_a_while(database: Database, seconds: list[float]) -> None:
+    """On a slow machine it takes more than a few seconds, and is no fault; after twenty it is told as one."""
+    probe = worker_probe(database, "rules")
+
+    def starts(seen_at: int) -> Answer:
+        report(database, WorkerReport("rules", 7, 0, seen_at, "degraded", STARTING, {}))
+        return probe(7)
+
+    assert starts(1) == Answer(False)
+    for seen_at in (2, 3, 4):
+        seconds[0] += 6
+        assert starts(seen_at) == Answer(False)
+    seconds[0] += 3
+    assert starts(5) == Answer(True, STARTING)
 
 
 def test_who_was_well_stays_ready_when_degraded(database: Database, seconds: list[float]) -> None:
