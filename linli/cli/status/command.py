@@ -47,13 +47,19 @@ def _document(seen: Situation, troubles: list[Trouble]) -> dict[str, Any]:
             {"urgency": trouble.urgency.name.lower(), "what": _both(trouble.what), "todo": _both(trouble.todo)}
             for trouble in troubles
         ],
+        "settings_differ": [_both(each) for each in seen.differs],
         "supervisor": None if seen.holder is None else {"pid": seen.holder.pid, "address": seen.holder.address},
         "broker": {"host": seen.broker[0], "port": seen.broker[1], "reachable": seen.broker_open},
         "database": {
             "trouble": None if seen.database is None else _both(seen.database.said),
             "size": seen.database_size,
         },
-        "store": {"name": seen.store.name, "trouble": _both(seen.store.trouble), "size": seen.store.size},
+        "store": {
+            "name": seen.store.name,
+            "trouble": _both(seen.store.trouble),
+            "size": seen.store.size,
+            "asked": seen.store.asked,
+        },
         "disk": None if seen.disk is None else {"free": seen.disk[0], "total": seen.disk[1]},
         "processes": [
             {
@@ -72,14 +78,16 @@ def _document(seen: Situation, troubles: list[Trouble]) -> dict[str, Any]:
         "waiting": {
             consumer.value: {lane.value: count for lane, count in waiting_for(seen.gateways, consumer).items()}
             for consumer in Consumer
-        },
+        }
+        if seen.gateways_known
+        else None,
         "open_alerts": {severity.value: count for severity, count in seen.alerts.items()},
         "dead_letters": {
             "kept": dict(seen.letters.kept),
             "last_hour": dict(seen.letters.last_hour),
             "replays_waiting": seen.letters.waiting,
         },
-        "gateways": [_gateway(gateway, seen.now) for gateway in seen.gateways],
+        "gateways": [_gateway(gateway, seen) for gateway in seen.gateways],
     }
 
 
@@ -87,12 +95,13 @@ def _both(text: Text | None) -> dict[str, str] | None:
     return None if text is None else {"zh": text.zh, "en": text.en}
 
 
-def _gateway(gateway: GatewayFacts, now: int) -> dict[str, Any]:
-    beat, heard = gateway.beat, gateway.heard_at()
+def _gateway(gateway: GatewayFacts, seen: Situation) -> dict[str, Any]:
+    """As last heard; whether it is well, and what waits at it, is null while nobody hears gateways."""
+    beat, heard, known = gateway.beat, gateway.heard_at(), seen.gateways_known
     return {
         "id": gateway.id,
         "community": gateway.community,
-        "well": gateway_is_well(gateway, now),
+        "well": gateway_is_well(gateway, seen.now) if known else None,
         "online": None if gateway.status is None else gateway.status.online,
         "heard_at": None if heard is None else format_time(heard),
         "version": None if beat is None else beat.version,
@@ -106,5 +115,7 @@ def _gateway(gateway: GatewayFacts, now: int) -> dict[str, Any]:
         "waiting": {
             consumer.value: {lane.value: count for lane, count in gateway.waiting(consumer).items()}
             for consumer in Consumer
-        },
+        }
+        if known
+        else None,
     }

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from linli.adapters.store import build_store
-from linli.cli.lock import FolderLock, Holder
+from linli.cli.lock import FolderLock, Holder, Runs, bare_address
 from linli.cli.ports import is_open
 from linli.cli.status.situation import Damage, DatabaseFault, GatewayFacts, LetterFacts, Situation, StoreFacts
 from linli.clock import DAY, HOUR
@@ -41,11 +41,12 @@ def look_round(settings: Settings) -> Situation:
     folder = DataFolder(settings.data)
     _require_some(settings)
     holder = FolderLock(folder.run).holder()
+    runs = holder.runs if holder is not None else None
     broker = holder.broker if holder is not None and holder.broker else settings.broker_endpoint
     now = settings.clock().now()
     with ThreadPoolExecutor(max_workers=3) as pool:
         opened = pool.submit(is_open, *broker, timeout_s=_PATIENCE_S)
-        store = pool.submit(_store, settings)
+        store = pool.submit(_store, settings, runs)
         trouble, (told, gateways, alerts, letters) = _database(settings, now)
         return Situation(
             now=now,
@@ -63,6 +64,7 @@ def look_round(settings: Settings) -> Situation:
             gateways=gateways,
             alerts=alerts,
             letters=letters,
+            differs=[] if runs is None else _differs(settings, runs),
         )
 
 
@@ -81,7 +83,25 @@ def _require_some(settings: Settings) -> None:
 
 def _expected(settings: Settings, holder: Holder | None) -> list[str]:
     """The services that should run. The simulator is only ever run by `linli up`."""
-    return ["ingest", "rules", "api"] + (["simulator"] if settings.simulator and holder is not None else [])
+    simulated = holder is not None and (settings.simulator if holder.runs is None else holder.runs.simulator)
+    return ["ingest", "rules", "api"] + (["simulator"] if simulated else [])
+
+
+def _differs(settings: Settings, runs: Runs) -> list[Text]:
+    """Where this shell would run another Linli than the one that runs."""
+    file = Text(f"SQLite，{settings.readings_path}", f"SQLite, {settings.readings_path}")
+    told, ours = (file if url is None else Text(url, url) for url in (runs.influx, bare_address(settings.influx_url)))
+    found = []
+    if told != ours:
+        found.append(Text(f"读数库：那里 {told.zh}，这里 {ours.zh}", f"readings: {told.en} there, {ours.en} here"))
+    if runs.shards != settings.shards:
+        found.append(
+            Text(
+                f"分片：那里 {runs.shards}，这里 {settings.shards}",
+                f"shards: {runs.shards} there, {settings.shards} here",
+            )
+        )
+    return found
 
 
 def _gone(settings: Settings, told: list[WorkerReport]) -> frozenset[int]:
@@ -161,15 +181,19 @@ def _gateways(database: Database, now: int) -> list[GatewayFacts]:
 # --- the store and the disk -----------------------------------------------------------------------------------------
 
 
-def _store(settings: Settings) -> StoreFacts:
-    if settings.influx_url is None:
+def _store(settings: Settings, runs: Runs | None) -> StoreFacts:
+    """The store of the Linli that runs, if it says which; else that of the settings."""
+    address = bare_address(settings.influx_url) if runs is None else runs.influx
+    if address is None:
         return _sqlite_store(settings.readings_path)
+    if address != bare_address(settings.influx_url):
+        return StoreFacts(f"InfluxDB, {address}", local=False, address=address, asked=False)
     quick = settings.model_copy(update={"influx_timeout_s": min(settings.influx_timeout_s, _PATIENCE_S)})
     store = build_store(quick)
     try:
-        return StoreFacts(store.check(), local=False)
+        return StoreFacts(store.check(), local=False, address=address)
     except StoreError as error:
-        return StoreFacts("InfluxDB", error.text, local=False)
+        return StoreFacts("InfluxDB", error.text, local=False, address=address)
     finally:
         store.close()
 

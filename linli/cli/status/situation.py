@@ -17,6 +17,9 @@ from linli.shards import service_of, shards_of
 SILENT_AFTER = MINUTE
 """A gateway beats every 10 s: after six of them missed it is called silent."""
 
+UNWRITTEN_S = 10.0
+"""As long between two heartbeats: an ingest that has been writing one batch for longer hears no gateway."""
+
 CLOCK_OFF_MS = 10_000.0
 """An agent's clock that is further off is worth a word; from a minute on, devices' own times are no longer believed."""
 
@@ -75,13 +78,16 @@ class LetterFacts:
 class StoreFacts:
     """The store of readings: what it is, or why it cannot be used; `size`: bytes on disk, where that is known.
 
-    `local`: it is a file of ours, and no server.
+    `local`: it is a file of ours, and no server; `address`: of the server. `asked`: whether it was; from a shell that does
+    not have the settings of the Linli that runs it cannot be, and only ingest says how it is.
     """
 
     name: str
     trouble: Text | None = None
     size: int | None = None
     local: bool = True
+    address: str | None = None
+    asked: bool = True
 
 
 class Damage(StrEnum):
@@ -105,8 +111,8 @@ class DatabaseFault:
 class Situation:
     """Everything at `now`. `database`: why it cannot be used; then all that comes from it is empty.
 
-    `here`: the processes run on this machine, so that a pid says something; `gone`: pids of reports that are not there.
-    `disk`: free and whole bytes of the data folder's disk.
+    `gone`: pids of reports that are not there. `disk`: free and whole bytes of the data folder's disk. `differs`: where this
+    shell's settings are not those of the Linli that runs, which is the one that is told of.
     """
 
     now: int
@@ -124,6 +130,7 @@ class Situation:
     gateways: Sequence[GatewayFacts] = ()
     alerts: Mapping[Severity, int] = field(default_factory=dict)
     letters: LetterFacts = LetterFacts()
+    differs: Sequence[Text] = ()
 
     @property
     def stopped(self) -> bool:
@@ -135,11 +142,24 @@ class Situation:
 
     @property
     def gateways_known(self) -> bool:
-        """Whether what is kept of gateways is of now: else it is how they were when ingest or the broker stopped."""
-        return self.database is None and self.broker_open and self.alive("ingest")
+        """Whether what is kept of gateways is of now: else it is how they were when ingest or the broker stopped, or since
+        when the store takes nothing. Heartbeats come to the database by ingest, with what it stores beside them."""
+        return self.database is None and self.broker_open and self.store.trouble is None and self.ingest_writes
+
+    @property
+    def ingest_writes(self) -> bool:
+        """Whether every process of ingest lives and says that it can write what comes."""
+        return all(
+            report is not None
+            and self.runs(report)
+            and report.state == "ok"
+            and report.counters.get("unwritten_s", 0.0) < UNWRITTEN_S
+            for report in self.layout("ingest").values()
+        )
 
     def layout(self, service: str) -> dict[str, WorkerReport | None]:
-        """The processes that the service should have now, with their reports: one, or as many as its newest shard says.
+        """The processes that the service should have now, with their reports: as many as `linli up` says that it runs, else
+        as its newest shard says.
 
         Reports of an earlier number of shards are not its processes any more.
         """
@@ -147,6 +167,8 @@ class Situation:
         if not mine:
             return {service: None}
         count = service_of(max(mine, key=lambda report: report.seen_at).name)[1].count
+        if self.holder is not None and self.holder.runs is not None and service in ("ingest", "rules"):
+            count = self.holder.runs.shards
         by_shard = {service_of(report.name)[1]: report for report in mine}
         return {shard.worker(service): by_shard.get(shard) for shard in shards_of(count)}
 

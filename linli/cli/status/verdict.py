@@ -106,11 +106,24 @@ def _processes(seen: Situation) -> Iterator[Trouble]:
     if seen.database is not None or seen.stopped:
         return
     for service in seen.expected:
+        ailing: dict[Text, list[str]] = {}
         for name, report in seen.layout(service).items():
             if report is None or not seen.runs(report):
                 yield _dead(seen, service, name, report)
-            elif report.state != "ok":
-                yield _ailing(service, name, report)
+            elif report.state != "ok" and not _told_of_store(seen, report.detail):
+                ailing.setdefault(report.detail, []).append(name)
+        yield from (_ailing(service, names, detail) for detail, names in ailing.items())
+
+
+def _told_of_store(seen: Situation, detail: Text) -> bool:
+    """Whether the trouble with the store says all of it: one cause is told once."""
+    store = seen.store
+    if store.trouble is None:
+        return False
+    return all(
+        part in store.trouble.en or (store.address is not None and store.address in part)
+        for part in detail.en.split("; ")
+    )
 
 
 def _dead(seen: Situation, service: str, name: str, report: WorkerReport | None) -> Trouble:
@@ -142,12 +155,15 @@ def _how(seen: Situation, report: WorkerReport | None) -> Text:
     return Text(f"已 {quiet.zh}没有报告（进程 {report.pid}）", f"has been silent for {quiet.en} (process {report.pid})")
 
 
-def _ailing(service: str, name: str, report: WorkerReport) -> Trouble:
-    part = part_name(name)
+def _ailing(service: str, names: Sequence[str], detail: Text) -> Trouble:
+    """The shards of a service that say the same."""
+    parts = [part_name(name) for name in names]
+    are = "is" if len(names) == 1 else "are"
+    zh, en = "、".join(part.zh for part in parts), ", ".join(part.en for part in parts)
     urgency = Urgency.BLIND if service in ("rules", "api") else Urgency.HELD_UP
     return Trouble(
         Urgency.FAULT if service == "simulator" else urgency,
-        Text(f"{part.zh}有异常：{report.detail.zh}", f"{part.en} is degraded: {report.detail.en}"),
+        Text(f"{zh}有异常：{detail.zh}", f"{en} {are} degraded: {detail.en}"),
         Text(
             "先消除上述原因；它会自行恢复，其间网关保留数据",
             "mend what it names; it goes on by itself, and the agents keep what they have meanwhile",
@@ -187,8 +203,23 @@ _MEND_SERVER = Text(
 )
 
 
+_ASK_INGEST = Text(
+    "数据接入报告一切正常：先看它用的是否就是这里的设置（LINLI_DATA、LINLI_INFLUX_URL）；确是这个文件而它被删或损坏，则"
+    "重启数据接入，它会新建",
+    "ingest reports that it stores: see first whether it has the settings of this shell (LINLI_DATA, LINLI_INFLUX_URL); if "
+    "it does, and the file was deleted or damaged, restart ingest, which makes a new one",
+)
+
+
 def _store(seen: Situation) -> Iterator[Trouble]:
-    if seen.store.trouble is not None:
+    if seen.store.trouble is not None and seen.store.local and seen.ingest_writes:
+        said = seen.store.trouble
+        yield Trouble(
+            Urgency.HELD_UP,
+            Text(f"这里读不了读数库：{said.zh}", f"the store of readings cannot be read from here: {said.en}"),
+            _ASK_INGEST,
+        )
+    elif seen.store.trouble is not None:
         yield Trouble(
             Urgency.HELD_UP,
             Text(

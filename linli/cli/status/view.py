@@ -46,6 +46,7 @@ class StatusView:
         yield from self._head()
         yield "", ""
         yield from self._verdict()
+        yield from self._differences()
         yield "", ""
         yield from self._processes()
         yield from self._storage()
@@ -64,7 +65,8 @@ class StatusView:
         holder = self._seen.holder
         name = self._t("邻里 Linli", "Linli")
         where = f"  {holder.address}" if holder is not None else ""
-        at = local_time(self._seen.now, self._zone).strftime("%Y-%m-%d %H:%M:%S")
+        at = local_time(self._seen.now, self._zone).isoformat(" ", "seconds")
+        at = f"{at[:-6]} {at[-6:]}"
         gap = self._width - cell_len(name + where) - len(at)
         yield name + where + " " * max(2, gap) + at, "bold"
 
@@ -80,6 +82,17 @@ class StatusView:
             yield from ((line, _TROUBLE_STYLES[trouble.urgency]) for line in wrap(what, self._width, "   "))
             todo = f"   -> {trouble.todo.of(self._language)}"
             yield from ((line, "") for line in wrap(todo, self._width, "      "))
+
+    def _differences(self) -> Iterator[Line]:
+        if not self._seen.differs:
+            return
+        said = "; ".join(each.en for each in self._seen.differs)
+        said_zh = "；".join(each.zh for each in self._seen.differs)
+        note = self._t(
+            f"本终端的设置与正在运行的 Linli 不同，以下说的是后者（{said_zh}）。",
+            f"This shell has other settings than the Linli that runs, which is the one told of here ({said}).",
+        )
+        yield from ((line, "") for line in wrap(note, self._width, ""))
 
     # --- what runs --------------------------------------------------------------------------------------------------
 
@@ -123,7 +136,8 @@ class StatusView:
         fine, bad = self._t("正常", "ok"), self._t("不可用", "NOT USABLE")
         size = "" if seen.store.size is None else f", {bytes_text(seen.store.size)}"
         well = seen.store.trouble is None
-        yield self._row(self._t("读数库", "readings"), fine if well else bad, seen.store.name + size, well=well)
+        told = fine if seen.store.asked else self._t("未查询", "not asked")
+        yield self._row(self._t("读数库", "readings"), told if well else bad, seen.store.name + size, well=well)
         size = "" if seen.database_size is None else f"linli.db, {bytes_text(seen.database_size)}"
         well = seen.database is None
         yield self._row(self._t("数据库", "database"), fine if well else bad, size, well=well)
@@ -132,12 +146,17 @@ class StatusView:
             said = self._t(
                 f"空闲 {bytes_text(free)}，共 {bytes_text(whole)}", f"{bytes_text(free)} of {bytes_text(whole)}"
             )
-            yield self._row(self._t("磁盘空闲", "disk free"), "", said, well=True)
+            yield self._row(self._t("磁盘", "disk free"), "", said, well=True)
 
     # --- what waits -------------------------------------------------------------------------------------------------
 
     def _lag(self) -> Iterator[Line]:
         for consumer in Consumer:
+            if not self._seen.gateways_known:
+                part = part_name(consumer.value)
+                label = self._t(f"{part.zh}积压", f"{part.en} lag")
+                yield self._row(label, self._t("未知", "not known"), "", well=True)
+                continue
             waits = waiting_for(self._seen.gateways, consumer)
             said = self._t(
                 f"条消息在网关：紧急 {waits[Lane.URGENT]}、批量 {waits[Lane.BULK]}",
@@ -177,7 +196,7 @@ class StatusView:
         seen = self._seen
         if not seen.gateways_known:
             said = self._t(
-                "现状未知（入库进程或消息服务器没有运行）", "not known now: ingest or the broker does not run"
+                "现状未知：数据接入此刻不能写入，听不到它们", "not known now: ingest cannot write, and so hears none"
             )
             yield self._row(self._t("网关", "gateways"), str(len(seen.gateways)), said, well=False)
             if every and seen.gateways:
@@ -222,6 +241,8 @@ class StatusView:
             yield self._cut(line), ("dim" if index == 0 else "") if well else "yellow"
 
     def _state(self, gateway: GatewayFacts) -> str:
+        if not self._seen.gateways_known:
+            return self._t("未知", "not known")
         if gateway.status is None and gateway.beat is None:
             return self._t("从未连接", "never")
         if gateway.status is not None and not gateway.status.online:
@@ -234,6 +255,8 @@ class StatusView:
 
     def _queue(self, gateway: GatewayFacts) -> str:
         beat = gateway.beat
+        if not self._seen.gateways_known:
+            return "?"
         if beat is None or beat.queue_urgent is None or beat.queue_bulk is None:
             return "-"
         return f"{beat.queue_urgent}/{beat.queue_bulk}"

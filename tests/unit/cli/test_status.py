@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from linli.cli.app import app
-from linli.cli.lock import FolderLock
+from linli.cli.lock import FolderLock, Runs
 from linli.cli.stack import prepare
 from linli.cli.status.command import say_status
 from linli.cli.status.lookround import look_round
@@ -56,6 +56,36 @@ def test_broker_is_looked_for_where_the_running_linli_has_it(
     assert f"reachable   127.0.0.1:{listener}" in said
     assert "http://127.0.0.1:9999" in said
     assert str(settings.broker_endpoint[1]) not in said
+
+
+def test_the_settings_of_the_linli_that_runs_count(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its store is InfluxDB, it has no simulator: a shell that knows of neither says so, and blames nothing for it."""
+    (settings.data / "readings.db").unlink()
+    lock = FolderLock(DataFolder(settings.data).run)
+    lock.take("http://x", settings.broker_endpoint, Runs("http://db.example:8086", 1, False))
+    try:
+        say_status(settings)
+        said = " ".join(capsys.readouterr().out.split())
+        seen = look_round(settings)
+    finally:
+        lock.release()
+    assert "not asked InfluxDB, http://db.example:8086" in said
+    assert "This shell has other settings than the Linli that runs" in said
+    assert "backup" not in said and "readings.db is not there" not in said
+    assert "simulator" not in seen.expected and seen.store.trouble is None
+
+
+def test_readings_are_looked_for_in_the_file_if_the_running_linli_keeps_them_there(settings: Settings) -> None:
+    """Though this shell names an InfluxDB."""
+    lock = FolderLock(DataFolder(settings.data).run)
+    lock.take("http://x", settings.broker_endpoint, Runs(None, 1, True))
+    try:
+        seen = look_round(settings.model_copy(update={"influx_url": "http://127.0.0.1:9", "shards": 2}))
+    finally:
+        lock.release()
+    assert seen.store.local and seen.store.trouble is None
+    assert len(seen.differs) == 2
+    assert "simulator" in seen.expected
 
 
 def test_without_one_the_settings_say_where(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:

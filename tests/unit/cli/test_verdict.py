@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from linli.cli.lock import Holder
+from linli.cli.lock import Holder, Runs
+from linli.cli.status.command import _document
 from linli.cli.status.situation import Damage, DatabaseFault, GatewayFacts, LetterFacts, Situation, StoreFacts
 from linli.cli.status.verdict import Trouble, Urgency, judge
 from linli.cli.status.view import StatusView
@@ -115,6 +116,11 @@ BROKEN: dict[str, tuple[Situation, Urgency, str]] = {
         Urgency.HELD_UP,
         "the store of readings cannot be used: timed out. Readings queue at the agents; alerts go out as ever",
     ),
+    "store elsewhere": (
+        situation(store=StoreFacts("SQLite", Text("不存在", "readings.db is not there"))),
+        Urgency.HELD_UP,
+        "the store of readings cannot be read from here: readings.db is not there",
+    ),
     "disk": (situation(disk=(1_500_000_000, 500_000_000_000)), Urgency.HELD_UP, "nearly full: 1.5 GB left"),
     "disk full": (situation(disk=(50_000_000, 900_000_000)), Urgency.BLIND, "nearly full: 50 MB left"),
     "offline": (situation(gateways=[gateway(online=False)]), Urgency.BLIND, "gw-1 is offline, last heard 1 s ago"),
@@ -189,11 +195,11 @@ def test_each_trouble_is_named_with_what_to_do(name: str) -> None:
 
 
 def test_the_most_urgent_is_first() -> None:
-    """A dead rules process comes before a store that is down, and that before a wrong clock."""
+    """A dead rules process comes before a store that is down, and that before refused inputs."""
     seen = situation(
         reports=without("rules"),
         store=StoreFacts("InfluxDB", Text("坏", "down"), local=False),
-        gateways=[gateway(heard=beat(clock_offset_ms=90_000.0))],
+        letters=LetterFacts({"x": 1}, {"x": 1}),
     )
     assert [trouble.urgency for trouble in judge(seen)] == [Urgency.BLIND, Urgency.HELD_UP, Urgency.FAULT]
     assert [line[:2] for line in screen(seen) if line[1:2] == "."] == ["1.", "2.", "3."]
@@ -208,6 +214,69 @@ def test_gateways_are_not_blamed_for_a_server_that_is_down() -> None:
     ):
         assert not [trouble for trouble in judge(seen) if "gw-1" in trouble.what.en]
         assert any("not known now" in line for line in screen(seen))
+
+
+def test_gateways_are_not_blamed_while_the_store_takes_nothing() -> None:
+    """Heartbeats come to the database with what ingest stores: rules may hear the gateway all the while."""
+    quiet = gateway(heard=beat(at=NOW - HOUR, next={"urgent": 900, "bulk": 2}))
+    down = Text("坏", "no store")
+    stuck = replace(report("ingest"), counters={"unwritten_s": 30.0})
+    for seen in (
+        situation(store=StoreFacts("InfluxDB", down, local=False), gateways=[quiet]),
+        situation(reports=without("ingest", report("ingest", state="degraded", detail=down)), gateways=[quiet]),
+        situation(reports=without("ingest", stuck), gateways=[quiet]),
+    ):
+        assert not [trouble for trouble in judge(seen) if "gw-1" in trouble.what.en]
+        lines = screen(seen, every=True)
+        assert [line.split()[2:] for line in lines if " lag " in line] == [["not", "known"]] * 2
+        (row,) = [line for line in lines if line.startswith("  gw-1")]
+        assert row.split()[1:3] == ["not", "known"] and "?" in row.split()
+        document = _document(seen, judge(seen))
+        assert document["waiting"] is None
+        assert document["gateways"][0]["well"] is None and document["gateways"][0]["waiting"] is None
+
+
+def test_one_cause_is_told_once() -> None:
+    """Shards that say the same are one trouble, and none where the store says it; what else they say is not left out."""
+    down = Text("InfluxDB（http://db:8086）没有运行", "InfluxDB at http://db:8086 does not run")
+    slow = Text("InfluxDB（http://db:8086）超时", "InfluxDB at http://db:8086: no answer within 10 s")
+    shards = [report(f"ingest-{number}-of-2", state="degraded", detail=slow) for number in range(2)]
+    seen = situation(reports=without("ingest", *shards))
+    assert [trouble.what.en for trouble in judge(seen)] == [f"ingest 0/2, ingest 1/2 are degraded: {slow.en}"]
+    store = StoreFacts("InfluxDB", down, local=False, address="http://db:8086")
+    (only,) = judge(replace(seen, store=store))
+    assert "the store of readings cannot be used" in only.what.en
+    also = report("ingest", state="degraded", detail=Text(f"{slow.zh}；无登记", f"{slow.en}; no registry"))
+    troubles = judge(situation(store=store, reports=without("ingest", also)))
+    assert [trouble.what.en for trouble in troubles if "no registry" in trouble.what.en]
+
+
+def test_no_backup_is_restored_over_a_store_that_is_well() -> None:
+    """The file may be that of another Linli's settings: while ingest stores, it is not for status to have it replaced."""
+    (trouble,) = judge(situation(store=StoreFacts("SQLite", Text("不存在", "readings.db is not there"))))
+    assert "backup" not in trouble.todo.en and "备份" not in trouble.todo.zh
+    assert "LINLI_INFLUX_URL" in trouble.todo.en
+    (trouble, *_) = judge(situation(reports=without("ingest"), store=StoreFacts("SQLite", Text("坏", "damaged"))))
+    assert trouble.urgency is Urgency.HELD_UP
+
+
+def test_the_head_says_in_which_zone_its_time_is() -> None:
+    """Compared with logs in UTC at night, a time without one misleads."""
+    assert screen(situation())[0].endswith(" +08:00")
+
+
+def test_chinese_does_not_say_free_twice() -> None:
+    """The row's name is the disk."""
+    (row,) = [line for line in screen(situation(), "zh") if line.startswith("磁盘")]
+    assert row.count("空闲") == 1
+
+
+def test_shards_are_as_many_as_linli_up_runs() -> None:
+    """Also before the last of them has ever reported."""
+    holder = Holder(1, "http://x", None, Runs(None, 2, False))
+    reports = without("ingest", report("ingest-0-of-2"), report("ingest-1-of-2"))
+    seen = situation(holder=holder, reports=reports)
+    assert any("rules 1/2 has never run" in trouble.what.en for trouble in judge(seen))
 
 
 def test_shards_of_before_are_no_processes_any_more() -> None:
