@@ -86,10 +86,12 @@ def reconcile_command(
                 threading.Event().wait(1.0)
         finally:
             store.close()
+        if gateway is not None and not outcome.lines:
+            _require_registered(database, gateway)
     if as_json:
         typer.echo(json.dumps(_document(outcome, first, now), ensure_ascii=False))
     else:
-        _print(outcome, first)
+        _print(outcome, first, gateway)
     raise typer.Exit(0 if outcome.explained else 1)
 
 
@@ -128,9 +130,39 @@ def _may_change(counts: "Counts", outcome: "Reconciliation", now: int) -> bool:
     return any(now - beat.received_at < MINUTE for beat in counts.beats.values() if beat.gateway in blamed)
 
 
-def _print(outcome: "Reconciliation", first: int) -> None:
+def _require_registered(database: "Database", gateway: str) -> None:
+    """NotFound with those whose id is like it. One that was taken out of the registry and has counts is not asked for."""
+    from difflib import get_close_matches
+
+    from linli.db.gateways import SqlGatewayStatuses
+    from linli.errors import NotFound
+
+    registered = [each.id for each in SqlGatewayStatuses(database).registered()]
+    if gateway in registered:
+        return
+    near = ", ".join(get_close_matches(gateway, registered, n=3, cutoff=0.6))
+    raise NotFound(
+        Text(
+            f"没有网关 {gateway:.64}" + (f"；是不是 {near}？" if near else "；见 linli gateway list"),
+            f"there is no gateway {gateway:.64}" + (f"; did you mean {near}?" if near else "; see linli gateway list"),
+        )
+    )
+
+
+def _print(outcome: "Reconciliation", first: int, gateway: str | None) -> None:
     from linli.reconcile import day_text, totals
 
+    if not outcome.lines and gateway is not None:
+        typer.echo(
+            str(
+                Text(
+                    f"网关 {gateway} 已登记，{day_text(first)}（UTC）以来没有它的计数：它没有连接过，或什么都没有接收",
+                    f"gateway {gateway} is registered, and nothing was counted for it since {day_text(first)} (UTC): it has "
+                    "not connected, or has taken nothing",
+                )
+            )
+        )
+        return
     if not outcome.lines:
         typer.echo(
             str(

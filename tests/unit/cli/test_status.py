@@ -180,6 +180,17 @@ def test_the_command_prints_json_and_its_exit_status(settings: Settings, monkeyp
     assert {gateway["id"] for gateway in document["gateways"]}
 
 
+def test_a_gateway_that_is_not_there_is_an_error_of_reconcile(settings: Settings) -> None:
+    """A slip of the pen is no all-clear; one that is registered and has no counts yet has a sentence of its own."""
+    (first, *_) = [gateway.id for gateway in look_round(settings).gateways]
+    wrong = CliRunner().invoke(app, ["reconcile", "--data", str(settings.data), "--gateway", f"{first}0"])
+    assert wrong.exit_code == 2
+    assert first in wrong.output and ("did you mean" in wrong.output or "是不是" in wrong.output)
+    right = CliRunner().invoke(app, ["reconcile", "--data", str(settings.data), "--gateway", first])
+    assert right.exit_code == 0
+    assert "is registered, and nothing was counted" in right.output or "已登记" in right.output
+
+
 def test_it_writes_plain_text_where_there_is_no_terminal(
     settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
