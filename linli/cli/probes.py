@@ -96,7 +96,7 @@ def worker_probe(database: Database, name: str) -> Probe:
 
 @dataclass(slots=True)
 class _Watch:
-    """What is known of one process: since when it is watched, when it and others last reported, whether it was ever ok."""
+    """What is known of one process: since when it has reported, when it and others last reported, whether it was ever ok."""
 
     pid: int
     since_s: float
@@ -114,6 +114,8 @@ class _Watch:
 
     def judge(self, report: WorkerReport, now_s: float) -> Answer:
         """What `report`, read at the monotonic time `now_s`, says of the process."""
+        if self.stamp < 0:
+            self.since_s = now_s
         if report.seen_at != self.stamp:
             self.stamp, self.heard_s = report.seen_at, now_s
         quiet_s = now_s - self.heard_s

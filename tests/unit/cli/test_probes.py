@@ -79,6 +79,19 @@ def test_who_says_that_it_is_starting_is_starting_for_a_while(database: Database
     assert starts(5) == Answer(True, STARTING)
 
 
+def test_what_a_process_needs_before_its_first_report_is_not_held_against_it(
+    database: Database, seconds: list[float]
+) -> None:
+    """A busy machine takes seconds to load it: its own few seconds begin after that."""
+    probe = worker_probe(database, "rules")
+    assert not probe(7).well
+    seconds[0] += 10
+    says(database, "degraded", "not connected")
+    assert not probe(7).well
+    seconds[0] += 7
+    assert probe(7).well
+
+
 def test_who_was_well_stays_ready_when_degraded(database: Database, seconds: list[float]) -> None:
     """It answers: what it complains of is shown beside it."""
     probe = worker_probe(database, "rules")
