@@ -66,7 +66,7 @@ def run(site: Site, stop: threading.Event) -> None:
     commands = CommandHandler(site.agent.outbox, actuators, agent, clock, lambda: agent.stats().clock_offset_ms)
     agent.start(commands.take)  # first: a second agent on the outbox ends here, and must not touch the log of the other
     commands.start()
-    _log.info("agent %s runs, outbox %s, %s", name, agent.bootid, site.broker)
+    _log.info("agent %s runs, outbox %s; %s", name, agent.bootid, _connections(site))
     try:
         if link is not None:
             link.start()
@@ -78,6 +78,19 @@ def run(site: Site, stop: threading.Event) -> None:
             link.stop()
         agent.stop()
         _log.info("agent %s has stopped", name)
+
+
+def _connections(site: Site) -> str:
+    """Where it connects to, in words: 'Linli's broker host:8883 with TLS as gw; devices' broker ...'."""
+    said = f"Linli's broker {_words(site.broker)}"
+    if site.device_broker is None:
+        return f"{said}; no devices' broker"
+    return f"{said}; devices' broker {_words(site.device_broker)}"
+
+
+def _words(broker: Broker) -> str:
+    tls = "with TLS" if broker.tls else "without TLS"
+    return f"{broker.host}:{broker.port} {tls}, {f'as {broker.username}' if broker.username else 'without sign-in'}"
 
 
 def connect(broker: Broker, name: str, will: Will | None = None) -> PahoClient:

@@ -3,18 +3,29 @@ allowed there, whether anybody acknowledges, and the devices' side.
 
 What cannot be known from here is said to be unknown. Where no agent runs on the outbox, one runs for the check: a heartbeat
 of its own is taken, sent and acknowledged end to end, as every event is. Where one runs, its acknowledgements are heard.
+An outbox that is not there yet is not made: the agent of the check has one of its own, which is gone afterwards.
 """
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from edge.agent import Agent, last_will
 from edge.config import Broker, Site, load_site
 from edge.mapping import Mapper
 from edge.outbox.outbox import OutboxError
 from edge.site.findings import Finding, State
-from edge.site.machine import check_clock, check_outbox, check_secrets, judged_clock, server_offset, unknown_clock
+from edge.site.machine import (
+    check_clock,
+    check_outbox,
+    check_secrets,
+    existing_part,
+    judged_clock,
+    server_offset,
+    unknown_clock,
+)
 from edge.site.reach import Session, reach, signed_in
 from linli import topics
 from linli.clock import Clock
@@ -65,10 +76,21 @@ def check(config: Path, connect: Connect, clock: Clock, patience: Patience = Pat
     running = yield from check_outbox(site)
     told = list(check_clock(server_offset(site, clock), clock))
     yield from told
-    heard = yield from _broker(site, connect, clock, running, patience)
+    with _spare_outbox(site, running) as trying:
+        heard = yield from _broker(trying, connect, clock, running, patience)
     if not told:
         yield unknown_clock() if heard is None else judged_clock(heard)
     yield from _devices(site, connect, clock, patience)
+
+
+@contextmanager
+def _spare_outbox(site: Site, running: bool | None) -> Iterator[Site]:
+    """The site; if its outbox is not there yet, with one for the check alone, which is gone afterwards."""
+    if running is None or (site.agent.outbox / "outbox.db").exists():
+        yield site
+        return
+    with TemporaryDirectory(prefix=".linli-check-", dir=existing_part(site.agent.outbox)) as spare:
+        yield replace(site, agent=replace(site.agent, outbox=Path(spare) / "outbox"))
 
 
 # --- Linli's broker ---------------------------------------------------------------------------------------------------

@@ -43,14 +43,15 @@ def check_secrets(config: Path) -> Iterator[Finding]:
 
 
 def check_outbox(site: Site) -> Generator[Finding, None, bool | None]:
-    """The outbox's folder and file; returns whether an agent runs on it (None: it cannot be used)."""
+    """The outbox's folder and file; returns whether an agent runs on it (None: it cannot be used). Makes nothing: a folder
+    that is made here might not be the agent's user's."""
     folder = site.agent.outbox
+    above = existing_part(folder)
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder) as probe:
+        with tempfile.TemporaryFile(dir=above) as probe:
             probe.write(b"x" * 4096)
             probe.flush()
-        free = shutil.disk_usage(folder).free
+        free = shutil.disk_usage(above).free
     except OSError as error:
         said = error.strerror or str(error)
         yield Finding(
@@ -70,6 +71,11 @@ def check_outbox(site: Site) -> Generator[Finding, None, bool | None]:
     else:
         yield _space(folder, free, site.agent.outbox_bytes, running)
     return running
+
+
+def existing_part(folder: Path) -> Path:
+    """The folder, or that above it which is there."""
+    return next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
 
 
 def _state_of(file: Path) -> tuple[bool, Finding | None]:
@@ -110,6 +116,8 @@ def _space(folder: Path, free: int, wanted: int, running: bool) -> Finding:
         if running
         else ("，没有边缘代理在使用它", ", no agent runs on it")
     )
+    if not folder.exists():
+        zh, en = "；它还不存在，边缘代理启动时会建立", "; it is not there yet, the agent makes it when it starts"
     said = Text(
         f"发件箱目录 {folder} 可写，余 {free // 1_000_000} MB{zh}",
         f"the outbox folder {folder} can be written, {free // 1_000_000} MB are free{en}",
@@ -169,7 +177,8 @@ def judged_clock(offset: int) -> Finding:
         "clock",
         State.OK,
         Text(
-            f"本机时钟与服务器相差 {seconds:.0f} 秒", f"this machine's clock is within {seconds:.0f} s of the server's"
+            f"本机时钟与服务器相差不超过 {seconds:.0f} 秒",
+            f"this machine's clock is within {seconds:.0f} s of the server's",
         ),
     )
 

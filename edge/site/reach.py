@@ -8,6 +8,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from edge.config import Broker
 from edge.site.findings import Finding, State
@@ -17,6 +18,9 @@ from linli.i18n import Text
 from linli.ports import MqttClient
 from linli.tls import client_context, explain
 
+LINLIS_BROKER = Text("Linli 的消息服务器", "Linli's broker")
+DEVICE_BROKER = Text("设备一侧的消息服务器", "device broker")
+
 CONNECT_S = 5.0
 _ALERT_S = 1.0
 """TLS 1.3 answers a client's certificate after the handshake; a broker says nothing else unasked."""
@@ -25,6 +29,12 @@ _EXPIRES_SOON = 14 * DAY
 
 def reach(broker: Broker, prefix: str, now: int) -> Iterator[Finding]:
     """Name, port and certificate of the broker; ends after the first that is WRONG. `now`: microseconds since 1970 UTC."""
+    whose = DEVICE_BROKER if prefix else LINLIS_BROKER
+    for finding in _reach(broker, prefix, now):
+        yield replace(finding, said=Text(f"{whose.zh}：{finding.said.zh}", f"{whose.en}: {finding.said.en}"))
+
+
+def _reach(broker: Broker, prefix: str, now: int) -> Iterator[Finding]:
     host, port = broker.host, broker.port
     yield (found := _look_up(host, port, f"{prefix}dns"))
     if found.state is State.WRONG:
@@ -32,7 +42,7 @@ def reach(broker: Broker, prefix: str, now: int) -> Iterator[Finding]:
     try:
         sock = socket.create_connection((host, port), timeout=CONNECT_S)
     except OSError as error:
-        yield Finding(f"{prefix}tcp", State.WRONG, *_no_connection(error, host, port))
+        yield Finding(f"{prefix}tcp", State.WRONG, *_no_connection(error, host, port, devices=bool(prefix)))
         return
     with sock:
         yield Finding(
@@ -74,11 +84,17 @@ def is_address(host: str) -> bool:
     return True
 
 
-def _no_connection(error: OSError, host: str, port: int) -> tuple[Text, Text]:
+def _no_connection(error: OSError, host: str, port: int, *, devices: bool) -> tuple[Text, Text]:
     if isinstance(error, ConnectionRefusedError):
         return (
             Text(f"{host} 在应答，但端口 {port} 上没有程序", f"{host} answers, but nothing listens on its port {port}"),
             Text(
+                "核对 device_broker 的 host 与 port；设备一侧的消息服务器（如 Mosquitto）是否在运行、是否监听这个地址（listener）",
+                "check host and port of device_broker; whether that broker (such as Mosquitto) runs, and whether it listens on "
+                "that address (listener)",
+            )
+            if devices
+            else Text(
                 "核对 port；消息服务器是否在运行（服务器上：linli status）、是否监听这个地址（LINLI_BROKER_BIND）",
                 "check port; whether the broker runs (on the server: linli status), and whether it listens on that address "
                 "(LINLI_BROKER_BIND)",
@@ -241,6 +257,12 @@ def is_refusal(reason: str) -> bool:
 
 def signed_in(session: Session, broker: Broker, prefix: str) -> Finding:
     """What became of the sign-in, after `wait_let_in`."""
+    whose = DEVICE_BROKER if prefix else LINLIS_BROKER
+    finding = _signed_in(session, broker, prefix)
+    return replace(finding, said=Text(f"{whose.zh}：{finding.said.zh}", f"{whose.en}: {finding.said.en}"))
+
+
+def _signed_in(session: Session, broker: Broker, prefix: str) -> Finding:
     check, user = f"{prefix}sign_in", broker.username
     name = Text(f"用户 {user}", f"user {user}") if user is not None else Text("匿名", "anonymous")
     if session.was_connected:

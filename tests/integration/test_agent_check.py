@@ -67,7 +67,11 @@ def test_nothing_is_wrong(place: Place) -> None:
         "registered",
     ]
     assert {finding.state for finding in found} == {State.OK, State.UNKNOWN}
-    assert (place.folder / "well" / "outbox.db").exists()
+    assert not (place.folder / "well").exists(), "a folder made by the check might not be the agent's user's"
+    assert not list(place.folder.glob(".linli-check-*"))
+    for finding in found:
+        whose = "device broker: " if finding.check.startswith("device_broker_") else "Linli's broker: "
+        assert finding.said.en.startswith(whose) or finding.check.rpartition("_")[2] not in ("dns", "tcp", "tls", "in")
 
 
 def test_an_agent_that_runs_is_not_disturbed(place: Place) -> None:
@@ -328,3 +332,14 @@ def test_the_devices_broker(place: Place) -> None:
     found = look(place.file("d3"))["devices"]
     assert found.state is State.MIND
     assert "there is no device_broker" in found.said.en
+
+
+def test_the_devices_broker_has_its_own_advice(place: Place) -> None:
+    """Nothing of Linli's server: it is another program on another machine."""
+    file = place.file("advice", device_broker=place.broker(port=free_port()))
+    found = look(file)["device_broker_tcp"]
+    assert found.state is State.WRONG and found.remedy is not None
+    assert found.said.en.startswith("device broker: ") and found.said.zh.startswith("设备一侧的消息服务器：")
+    for words in ("LINLI_BROKER_BIND", "linli status"):
+        assert words not in found.remedy.en and words not in found.remedy.zh
+    assert "device_broker" in found.remedy.en

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from edge.__main__ import _connections
 from edge.commands.log import CommandLog, digest_of
+from edge.config import load_site
 from edge.outbox.outbox import Outbox
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -46,6 +48,15 @@ def python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
         check=False,
         cwd=ROOT,
         env=os.environ | environment,
+    )
+
+
+def test_its_first_line_says_in_words_where_it_connects_to(tmp_path: Path) -> None:
+    """For whoever reads the journal: no dataclass."""
+    (tmp_path / "agent.yaml").write_text(AGENT)
+    said = _connections(load_site(tmp_path / "agent.yaml"))
+    assert said == (
+        "Linli's broker 127.0.0.1:9 without TLS, without sign-in; devices' broker 127.0.0.1:9 without TLS, without sign-in"
     )
 
 
