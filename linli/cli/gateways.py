@@ -138,8 +138,8 @@ def _register(database: "Database", gateway: str, community: str, name: Text) ->
             known = ", ".join(sorted(snapshot.communities)) or "-"
             raise NotFound(
                 Text(
-                    f"没有登记小区 {community}（已登记：{known}）",
-                    f"there is no compound {community} (registered: {known})",
+                    f"没有登记小区 {community}（已登记：{known}）：先用 linli registry load 文件 登记它",
+                    f"there is no compound {community} (registered: {known}): register it first with linli registry load FILE",
                 )
             )
         there = snapshot.gateways.get(gateway)

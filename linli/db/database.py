@@ -61,9 +61,9 @@ def open_database(url: str, patience_s: float = 15.0) -> Database:
         raise ConfigError(
             Text(
                 f"database_url 需要的驱动 {error.name} 没有安装；PostgreSQL 请用 postgresql+psycopg://，"
-                "并执行 pip install 'linli[postgres]'",
+                "并在 Linli 的检出目录中执行 pip install '.[postgres]'",
                 f"database_url needs the driver {error.name}, which is not installed; for PostgreSQL use "
-                "postgresql+psycopg:// and pip install 'linli[postgres]'",
+                "postgresql+psycopg://, and run pip install '.[postgres]' in the checkout of Linli",
             )
         ) from None
     event.listen(engine, "connect", _set_up_sqlite)

@@ -1,15 +1,21 @@
 """What `linli gateway` tells of the way to the broker: its address, TLS, and what else has to be set up."""
 
+import re
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from edge.config import load_site
 from linli.access import BrokerUsers, gateway_access, gateway_user
+from linli.cli.app import app
 from linli.cli.broker import exposure
 from linli.cli.gateways import agent_config
+from linli.cli.stack import prepare
 from linli.datafolder import DataFolder
 from linli.settings import Settings, load_settings
+
+KEYS = ("ExecStartPre", "ExecStart")
 
 
 @pytest.fixture
@@ -60,3 +66,29 @@ def test_the_file_of_a_gateway_without_tls(data: Path, tmp_path: Path) -> None:
 def test_the_password_need_not_be_handed_on(data: Path) -> None:
     """The file tells of the other way."""
     assert "linli gateway invite gw1" in agent_config(load_settings(data=data), "gw1", "c1")
+
+
+def test_an_unknown_compound_is_told_with_how_to_register_it(tmp_path: Path) -> None:
+    """It is the first thing that a newcomer meets: compounds come from a file."""
+    settings = load_settings(data=tmp_path / "data")
+    prepare(settings)
+    result = CliRunner().invoke(
+        app, ["gateway", "add", "gw-c101", "--community", "c101", "--data", str(settings.data)], env={"COLUMNS": "200"}
+    )
+    assert result.exit_code == 2
+    assert "linli registry load" in result.output
+
+
+@pytest.mark.parametrize("service", ["ingest", "rules"])
+def test_the_units_of_services_prepare_first(service: str) -> None:
+    """Without it a fresh machine has no database, and an upgraded one an old one."""
+    lines = (Path(__file__).parents[3] / "deploy" / f"linli-{service}@.service").read_text("utf-8").splitlines()
+    before, start = (next(n for n, line in enumerate(lines) if line.startswith(f"{key}=")) for key in KEYS)
+    assert before < start and lines[before] == "ExecStartPre=/opt/linli/bin/linli prepare"
+
+
+@pytest.mark.parametrize("page", ["docs/agent.md", "docs/agent.zh-CN.md", "linli/db/database.py"])
+def test_nobody_is_told_to_install_a_name_that_anybody_may_register(page: str) -> None:
+    """Linli is not on PyPI."""
+    said = (Path(__file__).parents[3] / page).read_text("utf-8")
+    assert not re.search(r"pip install '?linli\b", said)
