@@ -172,10 +172,7 @@ def test_all_that_was_taken_is_accounted_for(
         assert [(each["consumer"], each["kind"], each["count"]) for each in document["findings"]] == [
             ("rules", "missing", 1)
         ]
-        assert (
-            "gateway gw-2 is registered, and nothing was counted"
-            in run(folder, "reconcile", "--gateway", "gw-2").output
-        )
+        assert "there is no gateway gw-2; did you mean gw-1?" in run(folder, "reconcile", "--gateway", "gw-2").output
         assert "is no day" in run(folder, "reconcile", "--since", "yesterday").output
 
 
