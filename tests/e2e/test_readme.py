@@ -106,7 +106,7 @@ def test_commands_that_stand_alone(line: str, environment: dict[str, str], tmp_p
 def test_commands_with_linli_running(line: str, environment: dict[str, str], running: Path) -> None:
     """They look into the Linli that `make up` started."""
     done = subprocess.run(
-        command(line), check=False, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=120
+        command(line), check=False, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=240
     )
     assert done.returncode == 0, done.stdout + done.stderr + running.read_text()
     assert done.stdout.strip()

@@ -167,7 +167,7 @@ def test_a_ledger_comes_back(tmp_path: Path) -> None:
 @pytest.fixture
 def broken(tmp_path: Path) -> World:
     """A world whose ingest answers before it writes."""
-    command = (sys.executable, "-P", "-m", "tests.faults.broken_ingest")
+    command = (sys.executable, "-m", "tests.faults.broken_ingest")
     return World(tmp_path / "world", Layout(ingest=command))
 
 
