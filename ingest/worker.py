@@ -266,10 +266,15 @@ class Worker:
 
     def _answer(self, uptos: Iterable[tuple[LaneKey, int]]) -> None:
         """One acknowledgement for each lane. One that is lost is given again at the next repeat, gap or connect."""
-        for key, upto in uptos:
-            topic = topics.ack_topic(key.community, key.gateway, Consumer.INGEST)
-            ack = Ack(key.bootid, key.lane, upto, self._outside.clock.now())
-            self._outside.client.publish(topic, encode_ack(ack), self._qos)
+        now = self._outside.clock.now()
+        answers = [
+            (
+                topics.ack_topic(key.community, key.gateway, Consumer.INGEST),
+                encode_ack(Ack(key.bootid, key.lane, upto, now)),
+            )
+            for key, upto in uptos
+        ]
+        self._outside.client.publish_each(answers, self._qos)
 
     # --- registry ---------------------------------------------------------------------------------------------------
 

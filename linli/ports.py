@@ -282,6 +282,9 @@ class MqttClient(Protocol):
     def publish_many(self, topic: str, payloads: Sequence[bytes], qos: int = 0) -> int:
         """Hand over several messages of one topic, in order; how many were taken, from the first on."""
 
+    def publish_each(self, messages: Sequence[tuple[str, bytes]], qos: int = 0) -> int:
+        """Hand over messages of several topics (topic, payload), in order; how many were taken, from the first on."""
+
     @property
     def connected(self) -> bool:
         """Whether the broker has accepted the connection and it still stands."""

@@ -355,6 +355,11 @@ class FakeClient:
         """Route them, as far as it is connected."""
         return next((n for n, payload in enumerate(payloads) if not self.publish(topic, payload, qos)), len(payloads))
 
+    def publish_each(self, messages: Sequence[tuple[str, bytes]], qos: int = 0) -> int:
+        """Route them, as far as it is connected."""
+        refused = (n for n, (topic, payload) in enumerate(messages) if not self.publish(topic, payload, qos))
+        return next(refused, len(messages))
+
     def deliver(self, topic: str, payload: bytes, retained: bool) -> None:
         """Called by the broker."""
         heard = (pattern for pattern in self._filters if pattern not in self._broker.refusing)

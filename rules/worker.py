@@ -362,9 +362,11 @@ class Worker:
 
     def _answer(self, uptos: Iterable[tuple[LaneKey, int]]) -> None:
         """One acknowledgement for each lane. One that is lost is given again at the next repeat, gap or connect."""
-        for key, upto in uptos:
-            topic = topics.ack_topic(key.community, key.gateway, Consumer.RULES)
-            self._outside.client.publish(topic, encode_ack(Ack(key.bootid, key.lane, upto)), self._outside.qos)
+        answers = [
+            (topics.ack_topic(key.community, key.gateway, Consumer.RULES), encode_ack(Ack(key.bootid, key.lane, upto)))
+            for key, upto in uptos
+        ]
+        self._outside.client.publish_each(answers, self._outside.qos)
 
     def _snapshot_is_due(self) -> bool:
         every = self._outside.snapshot_every

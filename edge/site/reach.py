@@ -223,6 +223,10 @@ class Session:
         """As the client does."""
         return self._client.publish_many(topic, payloads, qos)
 
+    def publish_each(self, messages: Sequence[tuple[str, bytes]], qos: int = 0) -> int:
+        """As the client does."""
+        return self._client.publish_each(messages, qos)
+
     @property
     def connected(self) -> bool:
         """As the client says."""

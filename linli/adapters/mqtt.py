@@ -139,6 +139,18 @@ class PahoClient:
             taken = upto
         return taken
 
+    def publish_each(self, messages: Sequence[tuple[str, bytes]], qos: int = 0) -> int:
+        """Hand over messages of several topics, in order; how many were taken, from the first on. Joined at QoS 0, like
+        `publish_many`: a worker answers ten lanes with one write."""
+        if qos:
+            taken = (n for n, (topic, payload) in enumerate(messages) if not self.publish(topic, payload, qos))
+            return next(taken, len(messages))
+        if not messages or not self.connected or len(self._client._out_packet) >= MAX_QUEUED:
+            return 0
+        joined = b"".join(part for topic, payload in messages for part, _ in _joined(topic.encode(), [payload]))
+        self._client._packet_queue(paho.PUBLISH, memoryview(joined), 0, 0, paho.MQTTMessageInfo(0))  # type: ignore[arg-type]
+        return len(messages)
+
     @property
     def connected(self) -> bool:
         """Whether the broker has accepted the connection and it still stands."""

@@ -229,6 +229,22 @@ def test_many_at_once_arrive_whole_and_in_order(world: World, qos: int) -> None:
     assert _of(listener, "t/many") == 4 * payloads
 
 
+@pytest.mark.parametrize("qos", [0, 1])
+def test_messages_of_several_topics_arrive_whole_and_in_order(world: World, qos: int) -> None:
+    """As a worker answers many lanes; none while there is no connection."""
+    _, listener = _subscribed(world, "t/a", "t/b")
+    sender = world.client()
+    messages = [("t/a", b"1"), ("t/b", b"2" * 70_000), ("t/a", b""), ("t/b", b"4" * 200)]
+    assert sender.publish_each(messages, qos) == 0
+    Listener().start(sender)
+    assert sender.publish_each([], qos) == 0
+    for _ in range(3):
+        assert sender.publish_each(messages, qos) == len(messages)
+    eventually(lambda: len(_of(listener, "t/a")) == len(_of(listener, "t/b")) == 6)
+    for topic in ("t/a", "t/b"):
+        assert _of(listener, topic) == 3 * [payload for name, payload in messages if name == topic]
+
+
 def test_retained_is_told_to_who_comes_later_and_flagged(world: World) -> None:
     """The flag is what tells a status of long ago from one that has just been said."""
     sender = world.client()
