@@ -170,17 +170,18 @@ def _readings(records: list[_Record], keys: int, most: int) -> Readings | None:
     seconds = [record.t for record in records]
     values = [record.v for record in records]
     units = [record.u for record in records]
+    first, last = min(seconds), max(seconds)
     if (
         keys != 4 * len(records) - units.count(None)
         or not (_names.issuperset(names) or _learn(names, _names, _NAME))
         or not (_units.issuperset(units) or _learn(units, _units, UNIT))
         or not min(values) > -_INT64
         or not max(values) < _INT64
-        or not min(seconds) >= 0
-        or not max(seconds) < _LATEST
+        or not first >= 0
+        or not last < _LATEST
     ):
         return None
-    return Readings(names, _microseconds(seconds), values, units)
+    return Readings(names, _microseconds(seconds), values, units, (round(first * 1e6), round(last * 1e6)))
 
 
 def _microseconds(seconds: list[float]) -> list[int]:

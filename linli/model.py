@@ -86,14 +86,19 @@ class Readings(Sequence[Reading]):
     __slots__ = ("earliest", "latest", "names", "times", "units", "values")
 
     def __init__(
-        self, names: Sequence[str], times: Sequence[int], values: Sequence[float], units: Sequence[str | None]
+        self,
+        names: Sequence[str],
+        times: Sequence[int],
+        values: Sequence[float],
+        units: Sequence[str | None],
+        extent: tuple[int, int] | None = None,
     ) -> None:
+        """`extent`: the least and the greatest time, for a caller who knows them."""
         self.names = names
         self.times = times
         self.values = values
         self.units = units
-        self.earliest = min(times, default=0)
-        self.latest = max(times, default=0)
+        self.earliest, self.latest = extent or (min(times, default=0), max(times, default=0))
 
     @classmethod
     def of(cls, readings: Iterable[Reading]) -> "Readings":

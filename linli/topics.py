@@ -73,6 +73,7 @@ def status_topic(community: str, gateway: str) -> str:
     return str(GatewayTopic(community, gateway, Leaf.STATUS))
 
 
+@lru_cache(10_000)
 def ack_topic(community: str, gateway: str, consumer: str) -> str:
     """Where `consumer` answers `gateway`; '+' as consumer subscribes to all ('#' is refused by NATS permissions)."""
     return str(GatewayTopic(community, gateway, Leaf.ACK, consumer))

@@ -55,13 +55,13 @@ class LineWriter:
         readings = Readings.of(received.message.readings)
         beginnings = self._beginnings.get(received.message.community, {})
         try:
-            series = [beginnings[name] for name in readings.names]
+            series = list(map(beginnings.__getitem__, readings.names))
         except KeyError:
             beginnings = self._learn(received.message.community, readings.names)
             series = [beginnings[name] for name in readings.names]
         rest = f",received={received.received_at}i "
         usual = self._usual
-        units = [usual[name] for name in readings.names]
+        units = list(map(usual.__getitem__, readings.names))
         woven = [rest.encode()] * (4 * len(series))
         woven[0::4] = series
         woven[1::4] = _numbers(readings.values)

@@ -68,10 +68,12 @@ class RowWriter:
                 self._add_readings(connection, received, readings, marks)
             else:
                 events.append(self._event_row(connection, received))
-        connection.executemany(_MARK_DUE, marks)
+        if marks:
+            connection.executemany(_MARK_DUE, marks)
         readings.sort(key=_by_key)
         connection.executemany(_PUT_READING, readings)
-        connection.executemany(_PUT_EVENT, events)
+        if events:
+            connection.executemany(_PUT_EVENT, events)
         reached = [(upto, self._lane_id(connection, key)) for key, upto in positions.items()]
         connection.executemany("UPDATE lanes SET upto = ? WHERE id = ?", reached)
         connection.executemany(_PUT_TALLY, [(*key, *tally) for key, tally in tallies.items()])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from linli import canonical, codec
 from linli.codec import MAX_MESSAGE_BYTES, MAX_READINGS, encode
 from linli.errors import Refused
-from linli.model import READINGS_TYPE, Lane, Message, Reading, TimeSource
+from linli.model import READINGS_TYPE, Lane, Message, Reading, Readings, TimeSource
 from linli.topics import GatewayTopic, Leaf
 from tests.unit.linli.strategies import messages
 
@@ -46,6 +46,9 @@ def slowly(topic: GatewayTopic, payload: bytes) -> Message | str:
 def agrees(topic: GatewayTopic, payload: bytes) -> bool:
     """Whether the quick way gives nothing, or what the slow one gives."""
     quick = canonical.decode(topic, payload, MAX_READINGS)
+    if quick is not None and isinstance(quick.readings, Readings):
+        again = Readings.of(list(quick.readings))
+        assert (quick.readings.earliest, quick.readings.latest) == (again.earliest, again.latest)
     return quick is None or quick == slowly(topic, payload)
 
 
