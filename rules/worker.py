@@ -5,9 +5,9 @@
     registry, workers (1 s) +
     tick -------------------+
 
-An acknowledgement goes out once the journal has the message; of one that cannot be read it has the place on the lane. Effects wait in memory while the database is down, and are
-found again in the journal after a kill; a snapshot is taken only when none waits. With the journal unwritable nothing is
-taken or acknowledged: agents keep it.
+An acknowledgement goes out once the journal has the message; of one that cannot be read it has the place on the lane.
+Effects wait in memory while the database is down, and are found again in the journal after a kill; a snapshot is taken
+only when none waits. With the journal unwritable nothing is taken or acknowledged: agents keep it.
 """
 
 import logging

@@ -134,8 +134,7 @@ class PahoClient:
         for joined, upto in _joined(topic.encode(), payloads):
             if not self.connected or len(self._client._out_packet) >= MAX_JOINED:
                 break
-            # what paho's own publish does at QoS 0, for many packets at once; a view, since paho slices what is left to send
-            self._client._packet_queue(paho.PUBLISH, memoryview(joined), 0, 0, paho.MQTTMessageInfo(0))  # type: ignore[arg-type]
+            self._hand_over(joined)
             taken = upto
         return taken
 
@@ -148,8 +147,12 @@ class PahoClient:
         if not messages or not self.connected or len(self._client._out_packet) >= MAX_QUEUED:
             return 0
         joined = b"".join(part for topic, payload in messages for part, _ in _joined(topic.encode(), [payload]))
-        self._client._packet_queue(paho.PUBLISH, memoryview(joined), 0, 0, paho.MQTTMessageInfo(0))  # type: ignore[arg-type]
+        self._hand_over(joined)
         return len(messages)
+
+    def _hand_over(self, joined: bytes) -> None:
+        """What paho's own publish does at QoS 0, for many packets at once; a view, since paho slices what is left to send."""
+        self._client._packet_queue(paho.PUBLISH, memoryview(joined), 0, 0, paho.MQTTMessageInfo(0))  # type: ignore[arg-type]
 
     @property
     def connected(self) -> bool:
