@@ -13,6 +13,7 @@ run/           what is running now: lock, requests to the simulator
 
 import errno
 import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,9 +82,11 @@ class DataFolder:
     def _mark_layout(self) -> None:
         file = self.root / "VERSION"
         if not file.exists():
-            fresh = file.with_name("VERSION.new")
-            fresh.write_text(f"{LAYOUT}\n")
-            fresh.replace(file)  # never seen empty, whenever the process is killed
+            # A name of its own, for services that start together; never seen empty, whenever the process is killed.
+            descriptor, fresh = tempfile.mkstemp(prefix="VERSION.", dir=self.root)
+            with os.fdopen(descriptor, "w") as opened:
+                opened.write(f"{LAYOUT}\n")
+            Path(fresh).replace(file)
 
     def check_layout(self) -> None:
         """DataFolderError if the folder is of a layout that this Linli does not know. Reads one file, writes nothing."""

@@ -1,6 +1,7 @@
 """`linli prepare`: makes or migrates what services need, starts nothing, tells no secret, and may be run again."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -69,14 +70,16 @@ def test_what_an_older_version_left_is_migrated(settings: Settings) -> None:
 
 def test_services_that_start_together_wait_for_each_other(settings: Settings) -> None:
     """Each unit runs it before its process."""
-    told: list[str] = []
-    threads = [threading.Thread(target=lambda: told.append(said(settings))) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=60)
-    assert len(told) == 4
+    all_at_once = threading.Barrier(4)
+
+    def one_unit() -> str:
+        all_at_once.wait(timeout=60)
+        return said(settings)
+
+    with ThreadPoolExecutor(max_workers=4) as units:
+        told = [unit.result(timeout=60) for unit in [units.submit(one_unit) for _ in range(4)]]
     assert sum("of which 4 are new" in one for one in told) == 1
+    assert [file.name for file in settings.data.glob("VERSION*")] == ["VERSION"]
 
 
 def test_below_a_linli_up_that_runs_it_does_nothing(settings: Settings) -> None:
