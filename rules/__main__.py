@@ -19,8 +19,8 @@ from linli.errors import LinliError
 from linli.model import Consumer
 from linli.runtime import Reporter, begin, only_one, shard_option
 from linli.settings import Settings, load_settings
-from rules.journal import Journal, JournalUnavailable
-from rules.load import load_rules
+from rules.durable.journal import Journal, JournalUnavailable
+from rules.language.load import load_rules
 from rules.platform import with_platform_rules
 from rules.start import bring_back
 from rules.worker import RETRY_S, Outside, Platform, Worker, tick_behind, tick_interval

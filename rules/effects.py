@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from sqlalchemy.exc import DataError, IntegrityError
 
 from linli.db.alerts import Change, Effects, Outcome, SqlAlerts
-from rules.book import ActionDone, Transition
-from rules.engine import Output
+from rules.engine.book import ActionDone, Transition
+from rules.engine.machine import Output
 
 _log = logging.getLogger(__name__)
 

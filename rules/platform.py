@@ -22,10 +22,10 @@ from linli.db.workers import SILENT_AFTER, WorkerReport
 from linli.model import Condition, Lane, LaneKey, Message, Severity
 from linli.platform import PLATFORM, WORKER_KIND, device_of
 from linli.shards import service_of
-from rules.engine import Engine
-from rules.gateways import GATEWAY_OFFLINE, gateway_rule
-from rules.inputs import MessageIn
-from rules.model import AppliesTo, Clause, Happening, Match, Rule, StateClause, Words
+from rules.engine.gateways import GATEWAY_OFFLINE, gateway_rule
+from rules.engine.inputs import MessageIn
+from rules.engine.machine import Engine
+from rules.language.model import AppliesTo, Clause, Happening, Match, Rule, StateClause, Words
 
 STUCK_S = 2.0
 """A batch is written in milliseconds; so long means that it cannot be."""

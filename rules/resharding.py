@@ -19,13 +19,13 @@ from linli.db.database import Database
 from linli.errors import DataFolderError
 from linli.i18n import Text
 from linli.shards import Shard, service_of, shards_of
+from rules.durable.journal import NAME, Journal, Snapshot
+from rules.durable.reshard import reshard
+from rules.durable.state import dump
 from rules.effects import write
-from rules.engine import Engine
-from rules.journal import NAME, Journal, Snapshot
-from rules.model import Rule
-from rules.reshard import reshard
+from rules.engine.machine import Engine
+from rules.language.model import Rule
 from rules.start import bring_back
-from rules.state import dump
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,12 @@ from linli.db.alerts import SqlAlerts
 from linli.errors import DataFolderError
 from linli.i18n import Text
 from linli.model import Alert
+from rules.durable.journal import Journal, Snapshot
+from rules.durable.state import BadState, dump, restore
 from rules.effects import Waiting
-from rules.engine import Engine
-from rules.inputs import AdoptIn, Input, RulesIn
-from rules.journal import Journal, Snapshot
-from rules.model import Rule
-from rules.state import BadState, dump, restore
+from rules.engine.inputs import AdoptIn, Input, RulesIn
+from rules.engine.machine import Engine
+from rules.language.model import Rule
 from rules.worker import apply_one
 
 _log = logging.getLogger(__name__)

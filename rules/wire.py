@@ -8,7 +8,7 @@ from linli.codec import Envelope, decode, envelope
 from linli.delivery import key_of
 from linli.errors import Refused
 from linli.eventtime import settle
-from rules.inputs import MessageIn, PassedIn
+from rules.engine.inputs import MessageIn, PassedIn
 
 _log = logging.getLogger(__name__)
 

@@ -31,14 +31,14 @@ from linli.ports import MqttClient
 from linli.runtime import Health, Troubles, no_broker
 from linli.shards import WHOLE, Shard
 from rules import wire
-from rules.book import ActionDone
+from rules.durable.journal import Journal, JournalUnavailable, Snapshot
+from rules.durable.state import dump
 from rules.effects import Waiting, write
-from rules.engine import Engine
+from rules.engine.book import ActionDone
+from rules.engine.inputs import ActionIn, Input, ListenIn, MessageIn, PassedIn, RegistryIn, Tick
+from rules.engine.machine import Engine
 from rules.inbox import Arrival, Inbox
-from rules.inputs import ActionIn, Input, ListenIn, MessageIn, PassedIn, RegistryIn, Tick
-from rules.journal import Journal, JournalUnavailable, Snapshot
 from rules.platform import Eye, Look, going_on, ingest_workers, inputs_of, last_sequence
-from rules.state import dump
 
 _log = logging.getLogger(__name__)
 

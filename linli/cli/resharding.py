@@ -15,7 +15,7 @@ from linli.runtime import only_one
 from linli.settings import Settings
 from linli.shards import service_of, shards_of
 from linli.vocabulary import part_name
-from rules.load import load_rules
+from rules.language.load import load_rules
 from rules.platform import with_platform_rules
 from rules.resharding import Done, bring_over
 

@@ -41,7 +41,7 @@ def check(
 
     from api.words import SEVERITIES
     from linli.settings import load_settings
-    from rules.load import CATALOGUE, load_rules
+    from rules.language.load import CATALOGUE, load_rules
 
     settings = load_settings()
     place = folder or settings.rules or CATALOGUE

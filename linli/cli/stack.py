@@ -31,7 +31,7 @@ from linli.i18n import Text
 from linli.model import Role
 from linli.settings import PREFIX, Settings
 from linli.shards import WHOLE, Shard, service_of, shards_of
-from rules.load import load_rules
+from rules.language.load import load_rules
 
 _log = logging.getLogger(__name__)
 

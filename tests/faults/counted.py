@@ -9,12 +9,12 @@ from sqlalchemy import func, select
 
 from linli.db import schema
 from linli.db.database import Database
-from rules.book import TELL_ALL, TELL_EACH
+from rules.durable.journal import Journal
+from rules.durable.state import restore
 from rules.effects import Waiting
-from rules.engine import Engine
-from rules.inputs import MessageIn
-from rules.journal import Journal
-from rules.state import restore
+from rules.engine.book import TELL_ALL, TELL_EACH
+from rules.engine.inputs import MessageIn
+from rules.engine.machine import Engine
 from rules.worker import apply_one
 from tests.faults.plan import RULE_ID
 

@@ -17,7 +17,7 @@ from linli.db.registry import save
 from linli.db.workers import reports
 from linli.model import Consumer
 from linli.shards import Shard, shards_of
-from rules.load import CATALOGUE
+from rules.language.load import CATALOGUE
 from tests.integration.rules_world import Agent, broker, environment, items, listens, own
 from tests.support import eventually
 

@@ -13,9 +13,9 @@ from linli.db.migrate import upgrade
 from linli.db.registry import SqlRegistry, save
 from linli.model import Action, ActionKind, Consumer
 from linli.testing import FakeBroker, FakeClient, ManualClock
-from rules.inputs import MessageIn
-from rules.journal import Journal
-from rules.load import load_rules
+from rules.durable.journal import Journal
+from rules.engine.inputs import MessageIn
+from rules.language.load import load_rules
 from rules.start import bring_back
 from rules.worker import Outside, Platform, Worker
 from tests.unit.rules.world import T0, Feed, registry

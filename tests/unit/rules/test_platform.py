@@ -27,9 +27,10 @@ from linli.model import (
 )
 from linli.platform import PLATFORM, SERVER, device_of, platform_name, with_platform, workers_in
 from linli.testing import ManualClock
-from rules.book import Transition
-from rules.engine import Engine
-from rules.inputs import ActionIn, RegistryIn, RulesIn
+from rules.durable.state import dump, restore
+from rules.engine.book import Transition
+from rules.engine.inputs import ActionIn, RegistryIn, RulesIn
+from rules.engine.machine import Engine
 from rules.platform import (
     FAILING,
     INGEST_SILENT,
@@ -42,10 +43,9 @@ from rules.platform import (
     platform_rules,
     with_platform_rules,
 )
-from rules.state import dump, restore
 from rules.worker import Platform
+from tests.unit.rules.engine.test_properties import catalogue
 from tests.unit.rules.site import Site
-from tests.unit.rules.test_properties import catalogue
 from tests.unit.rules.world import T0, registry
 
 WELL = WorkerReport("ingest", 10, T0, T0, "ok", Text("", ""), {"writes": 5.0, "unwritten_s": 0.0})

@@ -12,11 +12,11 @@ from linli.codec import Ack, encode
 from linli.db.registry import SqlRegistry
 from linli.errors import DataFolderError
 from linli.model import ActionKind, Handling, Lane
+from rules.durable.journal import Snapshot
 from rules.effects import Waiting
-from rules.engine import Engine, Output
-from rules.inputs import ActionIn, Input
-from rules.journal import Snapshot
-from rules.load import load_rules
+from rules.engine.inputs import ActionIn, Input
+from rules.engine.machine import Engine, Output
+from rules.language.load import load_rules
 from rules.start import bring_back
 from rules.worker import Outside, Worker, tick_behind, tick_interval
 from tests.unit.rules.site import Site, act

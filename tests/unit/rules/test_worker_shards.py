@@ -8,7 +8,7 @@ from linli.db.registry import save
 from linli.i18n import Text
 from linli.model import Action, ActionKind, Community
 from linli.shards import Shard, shards_of
-from tests.unit.rules.test_reshard import COMMUNITIES, District, moved
+from tests.unit.rules.durable.test_reshard import COMMUNITIES, District, moved
 from tests.unit.rules.world import T0
 
 

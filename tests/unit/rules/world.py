@@ -22,11 +22,11 @@ from linli.model import (
     Place,
     Reading,
 )
-from rules.book import ActionDone, Transition
-from rules.engine import Engine, Output
-from rules.inputs import ActionIn, Input, MessageIn, RegistryIn, RulesIn, Tick
-from rules.load import load_rules
-from rules.model import Rule
+from rules.engine.book import ActionDone, Transition
+from rules.engine.inputs import ActionIn, Input, MessageIn, RegistryIn, RulesIn, Tick
+from rules.engine.machine import Engine, Output
+from rules.language.load import load_rules
+from rules.language.model import Rule
 
 T0 = 1_700_000_000_000_000
 """2023-11-15 06:13:20 in Asia/Shanghai."""

@@ -4,8 +4,8 @@ from hypothesis import given
 
 from linli.model import JsonValue
 from linli.strictjson import dumps
-from rules.evidence import MAX_DATA, evidence_data
-from rules.state import dump
+from rules.durable.state import dump
+from rules.engine.evidence import MAX_DATA, evidence_data
 from tests.unit.linli.strategies import json_values
 from tests.unit.rules.world import Bench
 

@@ -12,8 +12,8 @@ from linli.codec import encode
 from linli.delivery import key_of
 from linli.errors import DataFolderError
 from linli.model import Lane, LaneKey
-from rules.inputs import MessageIn, PassedIn, Tick
-from rules.journal import FORMAT, Journal, JournalUnavailable, Snapshot
+from rules.durable.journal import FORMAT, Journal, JournalUnavailable, Snapshot
+from rules.engine.inputs import MessageIn, PassedIn, Tick
 from tests.unit.rules.world import Feed
 
 

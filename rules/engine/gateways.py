@@ -1,15 +1,15 @@
 """The rule about a gateway that is heard no more. The engine judges it itself, by messages and ticks alone: see `Engine`.
 
 A gateway is silent when nothing came on any of its lanes for SILENT while the server was listening all that time (see
-`rules.lanes`): while the broker, the rules or the journal were away nobody is. One that was never heard is not missed, nor
+`rules.engine.lanes`): while the broker, the rules or the journal were away nobody is. One that was never heard is not missed, nor
 one with nothing behind it. The end is the next message of it. It is no rule of a site's folder: no device can say that its
 gateway is dead.
 """
 
 from linli.i18n import Text
 from linli.model import Severity
-from rules.lanes import SILENT
-from rules.model import AppliesTo, Clause, MissingClause, Rule, Words
+from rules.engine.lanes import SILENT
+from rules.language.model import AppliesTo, Clause, MissingClause, Rule, Words
 
 GATEWAY_OFFLINE = "linli-gateway-offline"
 GATEWAY = "gateway"

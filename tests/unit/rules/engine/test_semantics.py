@@ -9,7 +9,7 @@ from pathlib import Path
 
 from linli.db.alerts import OUTCOME_DONE
 from linli.model import ActionKind, Condition, Handling, Lane, Severity
-from rules.inputs import RulesIn
+from rules.engine.inputs import RulesIn
 from tests.unit.rules.world import Bench, rule_of
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from linli.db.registry import RegistrySnapshot
 from linli.model import Device
-from rules.model import Clause, EventClause, Happening, MissingClause, ReadingClause, Rule, StateClause
+from rules.language.model import Clause, EventClause, Happening, MissingClause, ReadingClause, Rule, StateClause
 
 Ref = tuple[str, int]
 """A rule's id and the number of one of its clauses."""

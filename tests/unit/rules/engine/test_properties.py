@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from linli.db.registry import RegistrySnapshot
 from linli.i18n import Text
 from linli.model import READINGS_TYPE, ActionKind, Device, JsonValue, Lane, Reading
-from rules.book import Transition
-from rules.engine import Engine, Output, outputs_of
-from rules.inputs import Input, RegistryIn, RulesIn, decode_input, encode_input
-from rules.load import load_rules
-from rules.model import Rule
-from rules.scope import Heard
-from rules.state import dump, restore
+from rules.durable.state import dump, restore
+from rules.engine.book import Transition
+from rules.engine.inputs import Input, RegistryIn, RulesIn, decode_input, encode_input
+from rules.engine.machine import Engine, Output, outputs_of
+from rules.engine.scope import Heard
+from rules.language.load import load_rules
+from rules.language.model import Rule
 from tests.unit.rules.world import NIGHT, Feed, registry
 
 STUCK: dict[str, JsonValue] = {"floor": 3, "door_zone": False, "occupied": True}

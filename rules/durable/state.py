@@ -7,13 +7,13 @@ import msgspec
 from linli.db.registry import RegistrySnapshot
 from linli.db.tallies import RulesTally
 from linli.model import Condition, Lane, LaneKey, TallyKey
-from rules.book import Record
-from rules.conditions import Watch
-from rules.engine import Engine
-from rules.inputs import LaneName, alert_from, evidence_from
-from rules.lanes import LaneClock, Listening
-from rules.model import Rule
-from rules.scope import Scope
+from rules.engine.book import Record
+from rules.engine.inputs import LaneName, alert_from, evidence_from
+from rules.engine.lanes import LaneClock, Listening
+from rules.engine.machine import Engine
+from rules.engine.scope import Scope
+from rules.engine.watches import Watch
+from rules.language.model import Rule
 
 VERSION = 2
 """2 has tallies, and may tell which gateways are offline. 1, without, is read too."""

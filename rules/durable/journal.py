@@ -14,7 +14,7 @@ from pathlib import Path
 from linli.errors import DataFolderError
 from linli.i18n import Text
 from rules import wire
-from rules.inputs import Input, decode_input, encode_input, wire_of
+from rules.engine.inputs import Input, decode_input, encode_input, wire_of
 
 FORMAT = 2
 """2 keeps messages as they came over the wire. 1, which held them anew as JSON, is read too, and becomes 2."""

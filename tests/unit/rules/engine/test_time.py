@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from linli.model import Condition, Lane
-from rules.engine import Engine
-from rules.inputs import AdoptIn, MessageIn, RegistryIn
-from rules.lanes import LaneClock, Listening
-from rules.load import load_rules
+from rules.engine.inputs import AdoptIn, MessageIn, RegistryIn
+from rules.engine.lanes import LaneClock, Listening
+from rules.engine.machine import Engine
+from rules.language.load import load_rules
 from tests.unit.rules.world import Bench, registry, rule_of
 
 OPENED, CLOSED = "access.door.opened", "access.door.closed"

@@ -8,10 +8,10 @@ from linli.codec import encode
 from linli.db.tallies import RulesTally, rules_tallies
 from linli.delivery import key_of
 from linli.model import READINGS_TYPE, Lane, LaneKey, Reading, TallyKey
-from rules import tallies
-from rules.inputs import PassedIn
-from rules.state import dump, restore
-from rules.tallies import Tallies
+from rules.durable.state import dump, restore
+from rules.engine import tallies
+from rules.engine.inputs import PassedIn
+from rules.engine.tallies import Tallies
 from tests.unit.rules.site import Site
 from tests.unit.rules.world import T0, Bench
 

@@ -6,12 +6,12 @@ import pytest
 
 from linli.model import ActionKind, Alert, Condition, Handling, Lane, Severity
 from linli.shards import WHOLE, shards_of
-from rules.engine import Engine
-from rules.gateways import GATEWAY_OFFLINE, gateway_rule
-from rules.inputs import AdoptIn, ListenIn, RegistryIn, RulesIn
+from rules.durable.reshard import reshard
+from rules.durable.state import dump, restore
+from rules.engine.gateways import GATEWAY_OFFLINE, gateway_rule
+from rules.engine.inputs import AdoptIn, ListenIn, RegistryIn, RulesIn
+from rules.engine.machine import Engine
 from rules.platform import with_platform_rules
-from rules.reshard import reshard
-from rules.state import dump, restore
 from tests.unit.rules.site import Site, act
 from tests.unit.rules.world import Bench, registry
 

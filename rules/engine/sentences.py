@@ -8,7 +8,7 @@ from linli.db.registry import RegistrySnapshot
 from linli.i18n import Text
 from linli.model import Device, Evidence
 from linli.vocabulary import event_name, quantity_of
-from rules.model import ReadingClause, Rule
+from rules.language.model import ReadingClause, Rule
 
 _UNITS = ((DAY, Text("天", "d")), (HOUR, Text("小时", "h")), (MINUTE, Text("分钟", "min")), (SECOND, Text("秒", "s")))
 

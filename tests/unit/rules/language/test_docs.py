@@ -6,10 +6,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from rules.load import CATALOGUE, load_rules
-from rules.model import SENTENCE_FIELDS, Rule
+from rules.language.load import CATALOGUE, load_rules
+from rules.language.model import SENTENCE_FIELDS, Rule
 
-DOCS = Path(__file__).parents[3] / "docs"
+DOCS = Path(__file__).parents[4] / "docs"
 PAGES = [DOCS / "rules.md", DOCS / "rules.zh-CN.md"]
 
 

@@ -15,7 +15,7 @@ from linli.i18n import Text
 from linli.ids import check_type, is_id
 from linli.vocabulary import DEVICE_KINDS, EVENT_TYPES, FACILITY_KINDS, QUANTITIES
 from linli.yamlfile import Source, load
-from rules.model import (
+from rules.language.model import (
     SENTENCE_FIELDS,
     Clause,
     EventClause,
@@ -30,7 +30,7 @@ from rules.model import (
     duration,
 )
 
-CATALOGUE = Path(__file__).parent / "catalogue"
+CATALOGUE = Path(__file__).parent.parent / "catalogue"
 SUBJECTS = ("device", "place")
 MAX_REPEATED = 1000
 

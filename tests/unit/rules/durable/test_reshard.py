@@ -25,16 +25,16 @@ from linli.errors import DataFolderError
 from linli.model import ActionKind, Message
 from linli.shards import WHOLE, Shard, shards_of
 from linli.testing import FakeBroker, ManualClock
-from rules.book import Transition
-from rules.engine import Engine, Output, outputs_of
-from rules.inputs import ActionIn, Input, MessageIn, RegistryIn, RulesIn
-from rules.journal import Journal
-from rules.reshard import reshard
+from rules.durable.journal import Journal
+from rules.durable.reshard import reshard
+from rules.durable.state import dump, restore
+from rules.engine.book import Transition
+from rules.engine.inputs import ActionIn, Input, MessageIn, RegistryIn, RulesIn
+from rules.engine.machine import Engine, Output, outputs_of
 from rules.resharding import bring_over
 from rules.start import bring_back
-from rules.state import dump, restore
 from rules.worker import Outside, Worker
-from tests.unit.rules.test_properties import catalogue, stream
+from tests.unit.rules.engine.test_properties import catalogue, stream
 from tests.unit.rules.world import T0, Feed, registry
 
 COMMUNITIES = ("c1", "c2", "c3", "c4", "c5")

@@ -10,7 +10,7 @@ import msgspec
 
 from linli.db.registry import RegistrySnapshot
 from linli.model import Action, Alert, Evidence, Lane, LaneKey, Message, Reading, Readings, TimeSource
-from rules.model import Rule
+from rules.language.model import Rule
 
 
 @dataclass(frozen=True, slots=True)

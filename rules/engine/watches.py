@@ -20,8 +20,8 @@ from zoneinfo import ZoneInfo
 
 from linli.clock import local_time
 from linli.model import Condition, Evidence, Lane
-from rules.lifecycle import ConditionEvent, next_condition
-from rules.model import (
+from rules.engine.lifecycle import ConditionEvent, next_condition
+from rules.language.model import (
     Clause,
     During,
     EventClause,

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from linli.errors import ConfigError
-from rules.load import CATALOGUE, load_rules
-from rules.model import duration
+from rules.language.load import CATALOGUE, load_rules
+from rules.language.model import duration
 from tests.unit.rules.world import rule_text
 
 GOOD = rule_text("  - reading: {quantity: temperature, above: 70, reset_below: 65, for: 30s}\n")

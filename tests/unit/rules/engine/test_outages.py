@@ -10,10 +10,10 @@ from sqlalchemy import text
 
 from linli.clock import SECOND
 from linli.model import ActionKind, Handling
-from rules.engine import Engine
-from rules.inputs import MessageIn
-from rules.journal import Journal, Snapshot
-from rules.state import dump
+from rules.durable.journal import Journal, Snapshot
+from rules.durable.state import dump
+from rules.engine.inputs import MessageIn
+from rules.engine.machine import Engine
 from tests.unit.rules.site import Site, act
 from tests.unit.rules.world import T0
 

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 
 from linli.db.registry import RegistrySnapshot
 from linli.shards import Shard
-from rules.book import REMEMBER_CLOSED
-from rules.engine import Engine
-from rules.lanes import Listening
-from rules.scope import Scope
+from rules.engine.book import REMEMBER_CLOSED
+from rules.engine.lanes import Listening
+from rules.engine.machine import Engine
+from rules.engine.scope import Scope
 
 
 def reshard(engines: Sequence[Engine], shards: Sequence[Shard]) -> list[Engine]:

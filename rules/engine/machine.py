@@ -31,17 +31,17 @@ from linli.model import (
     Readings,
 )
 from linli.platform import PLATFORM
-from rules.book import About, ActionDone, AlertBook, Record, Transition
-from rules.conditions import Seen, Sign, Signal, Watch
-from rules.evidence import evidence_data
-from rules.gateways import GATEWAY, GATEWAY_OFFLINE, why_offline
-from rules.inputs import ActionIn, AdoptIn, Input, ListenIn, MessageIn, PassedIn, RegistryIn, RulesIn, Tick
-from rules.lanes import SILENT, LaneClock, Listening, sane
-from rules.model import MissingClause, Rule
-from rules.scope import Heard, Plan, Ref, Scope
-from rules.sentences import sentence, spoken, with_age, zone_of
-from rules.tallies import Tallies
-from rules.timers import Key, Timers
+from rules.engine.book import About, ActionDone, AlertBook, Record, Transition
+from rules.engine.evidence import evidence_data
+from rules.engine.gateways import GATEWAY, GATEWAY_OFFLINE, why_offline
+from rules.engine.inputs import ActionIn, AdoptIn, Input, ListenIn, MessageIn, PassedIn, RegistryIn, RulesIn, Tick
+from rules.engine.lanes import SILENT, LaneClock, Listening, sane
+from rules.engine.scope import Heard, Plan, Ref, Scope
+from rules.engine.sentences import sentence, spoken, with_age, zone_of
+from rules.engine.tallies import Tallies
+from rules.engine.timers import Key, Timers
+from rules.engine.watches import Seen, Sign, Signal, Watch
+from rules.language.model import MissingClause, Rule
 
 HISTORIC_AFTER = DAY
 """What is older than this when it arrives is history: it alarms nobody, whatever its sender says. What is younger and called
@@ -69,7 +69,7 @@ class Counters:
 
 
 class Engine:
-    """All state of the rules; `rules.state` writes it down and brings it back."""
+    """All state of the rules; `rules.durable.state` writes it down and brings it back."""
 
     def __init__(self) -> None:
         self.scope = Scope()

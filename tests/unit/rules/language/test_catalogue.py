@@ -3,9 +3,9 @@
 import pytest
 
 from linli.model import ActionKind, Condition, Handling, JsonValue, Lane, Severity
-from rules.book import Transition
-from rules.inputs import MessageIn
-from rules.load import load_rules
+from rules.engine.book import Transition
+from rules.engine.inputs import MessageIn
+from rules.language.load import load_rules
 from tests.unit.rules.world import NIGHT, Bench, Feed
 
 OPENED, CLOSED = "access.door.opened", "access.door.closed"

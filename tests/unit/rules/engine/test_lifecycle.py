@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 
 from linli.model import Condition, Handling
-from rules.lifecycle import (
+from rules.engine.lifecycle import (
     ConditionEvent,
     HandlingEvent,
     IllegalTransition,

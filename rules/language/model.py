@@ -8,7 +8,7 @@ told. A clause is exactly one of four parts:
     reading   a number is beyond a limit                       (for 30 s, until it is back below another limit)
     missing   a device said nothing                            (for 180 s)
 
-These are plain structures; `rules.load` checks what types alone cannot say. Durations are texts such as '30s', '5m', '24h'.
+These are plain structures; `rules.language.load` checks what types alone cannot say. Durations are texts such as '30s', '5m', '24h'.
 """
 
 import re

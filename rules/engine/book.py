@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from linli.i18n import Text
 from linli.ids import alert_id
 from linli.model import Action, ActionKind, Alert, Condition, Evidence, Handling
-from rules.conditions import Sign, Signal
-from rules.lifecycle import HandlingEvent, next_handling
-from rules.model import Rule, duration
+from rules.engine.lifecycle import HandlingEvent, next_handling
+from rules.engine.watches import Sign, Signal
+from rules.language.model import Rule, duration
 
 FIRST_EVIDENCE = 5
 LAST_EVIDENCE = 15
