@@ -7,7 +7,7 @@ Frozen dataclasses without behaviour beyond what their own fields decide. Times 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple, overload
+from typing import Any, NamedTuple, overload
 
 from linli.i18n import Text
 
@@ -334,6 +334,10 @@ class Alert:
     closed_at: int | None = None
     closed_by: str | None = None
     close_reason: str | None = None
+    steps: tuple[Text, ...] = ()
+    """What to do, one after the other."""
+    why: Mapping[str, Any] = field(default_factory=dict)
+    """Which clause came true and how: a JSON object, described in docs/rules-semantics.md."""
 
     @property
     def open(self) -> bool:

@@ -28,6 +28,8 @@ class RegistrySnapshot:
     gateways: dict[str, Gateway] = field(default_factory=dict)
     facilities: dict[str, Facility] = field(default_factory=dict)
     devices: dict[str, Device] = field(default_factory=dict)
+    holidays: dict[str, dict[str, bool]] = field(default_factory=dict)
+    """The calendar of each community, '' for the whole district: by day ('2026-10-01') whether it is a holiday, or a workday."""
 
     def within(self, shard: Shard) -> "RegistrySnapshot":
         """What of it belongs to the shard's communities; itself for the whole."""
@@ -40,6 +42,7 @@ class RegistrySnapshot:
             {key: item for key, item in self.gateways.items() if shard.covers(item.community)},
             {key: item for key, item in self.facilities.items() if shard.covers(item.community)},
             {key: item for key, item in self.devices.items() if shard.covers(item.community)},
+            self.holidays,
         )
 
     def items(self) -> list[Community | Place | Gateway | Facility | Device]:

@@ -10,7 +10,7 @@ import msgspec
 
 from linli.db.registry import RegistrySnapshot
 from linli.model import Action, Alert, Evidence, Lane, LaneKey, Message, Reading, Readings, TimeSource
-from rules.language.model import Rule
+from rules.language.model import Override, Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +63,26 @@ class RegistryIn:
 
 @dataclass(frozen=True, slots=True)
 class RulesIn:
-    """The rules have changed: all of them."""
+    """The rules have changed: all of them, and what overrides them somewhere."""
 
     rules: tuple[Rule, ...]
+    overrides: tuple[Override, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ArmingIn:
+    """Places have been armed or disarmed: the mode of every place that has one, as of `now` (the server's clock)."""
+
+    now: int
+    modes: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedIn:
+    """The input at `position` failed twice when it was applied: it is passed over, now and in every replay."""
+
+    position: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +92,7 @@ class AdoptIn:
     alerts: tuple[Alert, ...]
 
 
-Input = MessageIn | PassedIn | ListenIn | Tick | ActionIn | RegistryIn | RulesIn | AdoptIn
+Input = MessageIn | PassedIn | ListenIn | Tick | ActionIn | RegistryIn | RulesIn | ArmingIn | SkippedIn | AdoptIn
 
 
 class _MessageRecord(msgspec.Struct, array_like=True):
@@ -147,8 +164,12 @@ def encode_input(entry: Input) -> bytes:
             return b"A" + msgspec.json.encode(action)
         case RegistryIn(registry):
             return b"G" + msgspec.json.encode(registry)
-        case RulesIn(rules):
-            return b"R" + msgspec.json.encode(rules)
+        case RulesIn(rules, overrides):
+            return b"U" + msgspec.json.encode((rules, overrides))
+        case ArmingIn():
+            return b"Z" + msgspec.json.encode(entry)
+        case SkippedIn():
+            return b"S" + msgspec.json.encode(entry)
         case AdoptIn(alerts):
             return b"O" + msgspec.json.encode(alerts)
 
@@ -171,8 +192,14 @@ def decode_input(body: bytes) -> Input:
         return ActionIn(msgspec.json.decode(rest, type=Action))
     if kind == b"G":
         return RegistryIn(msgspec.json.decode(rest, type=RegistrySnapshot))
-    if kind == b"R":
+    if kind == b"R":  # as the first versions wrote them, without overrides
         return RulesIn(msgspec.json.decode(rest, type=tuple[Rule, ...]))
+    if kind == b"U":
+        return RulesIn(*msgspec.json.decode(rest, type=tuple[tuple[Rule, ...], tuple[Override, ...]]))
+    if kind == b"Z":
+        return msgspec.json.decode(rest, type=ArmingIn)
+    if kind == b"S":
+        return msgspec.json.decode(rest, type=SkippedIn)
     if kind == b"O":
         return AdoptIn(tuple(alert_from(document) for document in msgspec.json.decode(rest)))
     raise ValueError(f"{kind!r} is no kind of input")

@@ -34,7 +34,19 @@ from linli.platform import PLATFORM
 from rules.engine.book import About, ActionDone, AlertBook, Record, Transition
 from rules.engine.evidence import evidence_data
 from rules.engine.gateways import GATEWAY, GATEWAY_OFFLINE, why_offline
-from rules.engine.inputs import ActionIn, AdoptIn, Input, ListenIn, MessageIn, PassedIn, RegistryIn, RulesIn, Tick
+from rules.engine.inputs import (
+    ActionIn,
+    AdoptIn,
+    ArmingIn,
+    Input,
+    ListenIn,
+    MessageIn,
+    PassedIn,
+    RegistryIn,
+    RulesIn,
+    SkippedIn,
+    Tick,
+)
 from rules.engine.lanes import SILENT, LaneClock, Listening, sane
 from rules.engine.scope import Heard, Plan, Ref, Scope
 from rules.engine.sentences import sentence, spoken, with_age, zone_of
@@ -106,6 +118,8 @@ class Engine:
                 outputs = []
             case RulesIn(rules):
                 self._change(rules, self.scope.registry)
+                outputs = []
+            case ArmingIn() | SkippedIn():
                 outputs = []
             case AdoptIn(alerts):
                 for alert in alerts:

@@ -152,7 +152,7 @@ class _Checker:
             self._state(part, path)
         elif isinstance(part, ReadingClause):
             self._reading(part, path)
-        else:
+        elif isinstance(part, MissingClause):
             self._missing(part, path)
 
     def _state(self, part: StateClause, path: Steps) -> None:
