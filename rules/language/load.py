@@ -45,8 +45,7 @@ def load_rules(folder: Path | None = None) -> tuple[Rule, ...]:
     files: dict[str, Path] = {}
     rules: list[Rule] = []
     for file in sorted((*folder.glob("*.yaml"), *folder.glob("*.yml"))):
-        rule, source = load(file, Rule)
-        _Checker(source, rule).check()
+        rule, source = load_rule(file)
         if rule.id in files:
             raise source.fault(
                 Text(
@@ -60,6 +59,13 @@ def load_rules(folder: Path | None = None) -> tuple[Rule, ...]:
     if not rules:
         raise ConfigError(Text("目录中没有 *.yaml 规则文件", "the folder has no rule file *.yaml"), file=folder)
     return tuple(sorted(rules, key=lambda rule: rule.id))
+
+
+def load_rule(file: Path) -> tuple[Rule, Source]:
+    """The rule of one file, checked, with its Source for later faults. ConfigError for the first fault."""
+    rule, source = load(file, Rule)
+    _Checker(source, rule).check()
+    return rule, source
 
 
 class _Checker:
