@@ -60,24 +60,42 @@ class Source:
     def convert(self, kind: type[T]) -> T:
         """The whole file as a `kind` (a msgspec.Struct with forbid_unknown_fields); ConfigError for what does not fit."""
         try:
-            return msgspec.convert(self.value, type=kind)
-        except msgspec.ValidationError as error:
-            raise self._explain(str(error), kind) from None
+            return convert(self.value, kind)
+        except Misfit as error:
+            raise self.fault(error.text, *error.path) from None
 
-    def _explain(self, said: str, kind: type[Any]) -> ConfigError:
-        match = _PATH.search(said)
-        path: list[str | int | None] = []
-        if match:
-            path = [int(index) if index else key or None for key, index in _STEP.findall(match.group(1))]
-            said = said[: match.start()]
-        unknown = _UNKNOWN.search(said)
-        if unknown is None:
-            return self.fault(Text(f"内容不符：{said}", said), *_certain(path))
-        key = unknown.group(1)
-        near = difflib.get_close_matches(key, _fields(kind), 1)
-        zh = f"不认识的键“{key}”" + (f"，是否想写“{near[0]}”？" if near else "")
-        en = f"unknown key {key!r}" + (f"; did you mean {near[0]!r}?" if near else "")
-        return self.fault(Text(zh, en), *(_find(self.value, [*path, key]) or _certain(path)))
+
+class Misfit(ValueError):
+    """A value that is not of the kind it should be: what is wrong (`text`), and the `path` to it as far as it is known."""
+
+    def __init__(self, text: Text, path: list[str | int]) -> None:
+        super().__init__(text.en)
+        self.text = text
+        self.path = path
+
+
+def convert(value: Any, kind: type[T]) -> T:
+    """`value` (what JSON has) as a `kind`; Misfit says where it does not fit, and which key was probably meant."""
+    try:
+        return msgspec.convert(value, type=kind)
+    except msgspec.ValidationError as error:
+        raise _explain(str(error), value, kind) from None
+
+
+def _explain(said: str, value: Any, kind: type[Any]) -> Misfit:
+    match = _PATH.search(said)
+    path: list[str | int | None] = []
+    if match:
+        path = [int(index) if index else key or None for key, index in _STEP.findall(match.group(1))]
+        said = said[: match.start()]
+    unknown = _UNKNOWN.search(said)
+    if unknown is None:
+        return Misfit(Text(f"内容不符：{said}", said), _certain(path))
+    key = unknown.group(1)
+    near = difflib.get_close_matches(key, _fields(kind), 1)
+    zh = f"不认识的键“{key}”" + (f"，是否想写“{near[0]}”？" if near else "")
+    en = f"unknown key {key!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+    return Misfit(Text(zh, en), _find(value, [*path, key]) or _certain(path))
 
 
 def load(file: Path, kind: type[T]) -> tuple[T, Source]:
@@ -125,6 +143,8 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
     seen: dict[Any, Any] = {}
     for key_node, value_node in node.value:
         key = loader.construct_object(key_node, deep=True)
+        if type(key) is int:  # the number of an item of a list, as in `when: {1: ...}`
+            key = key_node.value
         if not isinstance(key, str):
             raise yaml.MarkedYAMLError(problem=f"key {key!r} is not a text; quote it", problem_mark=key_node.start_mark)
         if key in seen:

@@ -48,7 +48,7 @@ FAULTS = [
     ("no source", GOOD.replace('source: "[P]"', 'source: ""'), 7, "source is empty"),
     ("an unknown device kind", GOOD.replace("[cable_sensor, ", "[cable_senser, "), 8, "did you mean 'cable_sensor'?"),
     ("an unknown facility kind", GOOD.replace("smoke_detector]}", "door], facility_kinds: [lfit]}"), 8, "'lift'"),
-    ("an unknown subject", GOOD + "subject: building\n", 11, "one of device, place"),
+    ("an unknown subject", GOOD + "subject: building\n", 11, "one of device, place, community"),
     ("life safety that does not latch", GOOD + "life_safety: true\n", 11, "add latched: true"),
     ("confirm without a place", GOOD + "confirm: {within: 3m}\n", 11, "needs subject: place"),
     ("no clause", GOOD[: GOOD.index("when:")] + "when: []\n", 9, "when is empty"),
@@ -92,7 +92,7 @@ FAULTS = [
     ("once repeated", rule_text(STATE % (", repeated: {times: 1, within: 3s}", "")), 11, "between 2 and 1000"),
     ("no time of day", rule_text(STATE % (', during: {from: "25:00", to: "05:00"}', "")), 11, "no time of day"),
     ("an empty schedule", rule_text(STATE % (', during: {from: "05:00", to: "05:00"}', "")), 11, "the same"),
-    ("a list in where", rule_text(STATE % (", where: {floor: [1]}", "")), 11, "not a single value"),
+    ("a list of lists in where", rule_text(STATE % (", where: {floor: [[1]]}", "")), 11, "a list of such"),
     (
         "a declared type that is none",
         rule_text("  - missing: {types: [Bad], for: 3s}\n", more="declares: [Bad]\n"),

@@ -1,0 +1,210 @@
+"""What types alone cannot say of a clause: which combinations make no sense, and what to write instead."""
+
+from linli.arming import MODES
+from linli.errors import Refused
+from linli.i18n import Text
+from linli.ids import check_type
+from linli.vocabulary import EVENT_TYPES, FACILITY_KINDS, PLACE_KINDS
+from rules.language.faults import Path, blame, known, lasts, not_empty, one_of, parsed, positive
+from rules.language.model import (
+    BY,
+    BY_DATA,
+    DAYS,
+    AllClause,
+    Clause,
+    During,
+    EventClause,
+    Happening,
+    Match,
+    MissingClause,
+    ReadingClause,
+    Rule,
+    StateClause,
+    clock_time,
+)
+from rules.language.readings import check_reading
+
+PARTS = ("event", "state", "reading", "missing", "all")
+MAX_REPEATED = 1000
+
+
+def check_clause(rule: Rule, clause: Clause, path: Path) -> None:
+    """Fault for the first thing that is wrong with a clause of `rule` that stands at `path`."""
+    name = _only_part(clause, path)
+    _by(clause, name, path)
+    if clause.during is not None:
+        _during(clause.during, (*path, "during"))
+    for number, mode in enumerate(clause.armed):
+        one_of(mode, MODES, (*path, "armed", number))
+    _only(rule, clause, path)
+    part = clause.part
+    if isinstance(part, AllClause):
+        _all(rule, clause, part, (*path, name))
+    elif isinstance(part, ReadingClause):
+        check_reading(rule, part, clause.by, (*path, name))
+    elif isinstance(part, EventClause):
+        _event(rule, part, (*path, name))
+    elif isinstance(part, StateClause):
+        _state(rule, part, (*path, name))
+    else:
+        _missing(rule, part, (*path, name))
+
+
+def _only_part(clause: Clause, path: Path) -> str:
+    given = [name for name in PARTS if getattr(clause, name) is not None]
+    if len(given) != 1:
+        said = " + ".join(given) or "-"
+        blame(
+            f"每个条件只能是 {'、'.join(PARTS)} 之一（现在是 {said}）",
+            f"a clause is exactly one of {', '.join(PARTS)} (this one: {said})",
+            path,
+        )
+    return given[0]
+
+
+def _by(clause: Clause, name: str, path: Path) -> None:
+    path = (*path, "by")
+    if clause.by.startswith(BY_DATA):
+        if not clause.by.removeprefix(BY_DATA):
+            blame("data. 后面要写字段名，例如 data.credential", "name the field, as in data.credential", path)
+        if name not in ("event", "state", "all"):
+            blame(
+                f"{name} 没有数据字段，by 只能是 {'、'.join(BY)}",
+                f"a {name} has no data; by is one of {', '.join(BY)}",
+                path,
+            )
+        return
+    one_of(clause.by, (*BY, BY_DATA + "..."), path)
+    if name == "missing" and clause.by != "device":
+        blame("missing 逐台设备计时，去掉 by", "missing is timed for each device; leave out by", path)
+
+
+def _only(rule: Rule, clause: Clause, path: Path) -> None:
+    only, path = clause.only, (*path, "only")
+    if only is None:
+        return
+    if not (only.device_kinds or only.facility_kinds or only.place_kinds):
+        blame(
+            "only 至少要写 device_kinds、facility_kinds、place_kinds 之一",
+            "only has at least one of device_kinds, facility_kinds, place_kinds",
+            path,
+        )
+    for number, kind in enumerate(only.device_kinds):
+        one_of(kind, rule.applies_to.device_kinds, (*path, "device_kinds", number))
+    for number, kind in enumerate(only.facility_kinds):
+        words = rule.applies_to.facility_kinds or (*FACILITY_KINDS, *rule.declares)
+        one_of(kind, words, (*path, "facility_kinds", number))
+    for number, kind in enumerate(only.place_kinds):
+        known(kind, PLACE_KINDS, rule.declares, (*path, "place_kinds", number))
+
+
+def _all(rule: Rule, clause: Clause, part: AllClause, path: Path) -> None:
+    lasts(part.hold, (*path, "for"))
+    lasts(part.keep, (*path, "keep"))
+    if len(part.of) < 2:
+        blame("of 至少要有两个条件", "of has at least two clauses; one alone needs no all", (*path, "of"))
+    for number, member in enumerate(part.of):
+        here: Path = (*path, "of", number)
+        if member.all is not None:
+            blame("all 里不能再有 all，请把条件并到一起", "no all within all: put its clauses beside the others", here)
+        if member.severity is not None:
+            blame("severity 写在 all 外面", "severity stands beside all, not within it", (*here, "severity"))
+        if member.by != "device":
+            blame("by 写在 all 外面", "by stands beside all, not within it", (*here, "by"))
+        check_clause(rule, _as_by(member, clause.by), here)
+
+
+def _as_by(member: Clause, by: str) -> Clause:
+    """A member of `all` as it is judged: with the memory of the whole."""
+    fields = {name: getattr(member, name) for name in member.__struct_fields__}
+    return Clause(**fields | {"by": by})
+
+
+def _state(rule: Rule, part: StateClause, path: Path) -> None:
+    _happening(rule, part.begins, (*path, "begins"))
+    if part.fades is not None:
+        positive(part.fades, (*path, "fades"))
+    elif not part.ends:
+        blame(
+            "ends 不能为空；没有结束事件时用 fades: 5m，或改用 event",
+            "ends is empty; where no event ends it, say fades: 5m, or make it an event",
+            (*path, "ends"),
+        )
+    for number, end in enumerate(part.ends):
+        _match(rule, end, (*path, "ends", number))
+        both = set(end.types) & set(part.begins.types)
+        if both and not end.where and not part.begins.where:
+            said = sorted(both)[0]
+            blame(
+                f"{said} 既是开始又是结束，用 where 区分",
+                f"{said} both begins and ends it: tell them apart with where",
+                (*path, "ends", number),
+            )
+    lasts(part.hold, (*path, "for"))
+    lasts(part.keep, (*path, "keep"))
+
+
+def _event(rule: Rule, part: EventClause, path: Path) -> None:
+    _happening(rule, part, path)
+    positive(part.quiet, (*path, "quiet"))
+
+
+def _missing(rule: Rule, part: MissingClause, path: Path) -> None:
+    _types(rule, part.types, (*path, "types"))
+    positive(part.hold, (*path, "for"))
+
+
+def _happening(rule: Rule, part: Happening, path: Path) -> None:
+    _match(rule, part, path)
+    if part.unless is not None:
+        _match(rule, part.unless, (*path, "unless"))
+        positive(part.unless.within, (*path, "unless", "within"))
+    if part.after is not None:
+        _match(rule, part.after, (*path, "after"))
+        positive(part.after.within, (*path, "after", "within"))
+        if part.after.without is not None:
+            _match(rule, part.after.without, (*path, "after", "without"))
+    if part.repeated is not None:
+        positive(part.repeated.within, (*path, "repeated", "within"))
+        if not 2 <= part.repeated.times <= MAX_REPEATED:
+            blame(
+                f"times 应在 2 到 {MAX_REPEATED} 之间",
+                f"times lies between 2 and {MAX_REPEATED}",
+                (*path, "repeated", "times"),
+            )
+    if part.during is not None:
+        _during(part.during, (*path, "during"))
+
+
+def _during(part: During, path: Path) -> None:
+    said = Text("不是时刻，例如 23:00", "is no time of day such as 23:00")
+    if parsed(clock_time, part.start, said, (*path, "from")) == parsed(clock_time, part.end, said, (*path, "to")):
+        blame(
+            "from 与 to 相同；全天就不写 during", "from and to are the same; for the whole day leave out during", path
+        )
+    for number, day in enumerate(part.days):
+        one_of(day, DAYS, (*path, "days", number))
+
+
+def _match(rule: Rule, part: Match, path: Path) -> None:
+    not_empty(part.types, (*path, "types"))
+    _types(rule, part.types, (*path, "types"))
+    for name, value in part.where.items():
+        values = value if isinstance(value, list | tuple) else [value]
+        if not values or any(isinstance(item, list | tuple | dict) for item in values):
+            blame(
+                f"where 的“{name}”应是单个值，或几个值的列表",
+                f"where {name!r} is a single value, or a list of such",
+                (*path, "where", name),
+            )
+
+
+def _types(rule: Rule, types: tuple[str, ...], path: Path) -> None:
+    for number, kind in enumerate(types):
+        if kind not in rule.declares:
+            known(kind, EVENT_TYPES, (), (*path, number))
+            continue
+        try:
+            check_type(kind)
+        except Refused as error:
+            blame(error.detail, error.detail, (*path, number))

@@ -1,0 +1,209 @@
+"""What a rule is like somewhere: overrides laid over it key by key, from the community inwards to the device.
+
+A file in the folder `overrides` is a list of them. A place moves, a device is exchanged: so which overrides hold for a device
+is asked of the registry each time (`Overrides.chain`), and what they make of a rule (`effective`) never fails: an override
+that makes no sense over those around it is passed over. By itself each has been checked when it was read; `clashes` names
+those that do not go together.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from linli.db.registry import RegistrySnapshot
+from linli.i18n import Text
+from linli.model import Device
+from linli.yamlfile import Misfit, Source, convert, open_source
+from rules.language.check import check
+from rules.language.faults import Fault, blame, near
+from rules.language.faults import Path as Steps
+from rules.language.model import Override, Rule, Where
+
+FIXED = ("id", "applies_to", "subject", "life_safety", "settle")
+"""What is the same everywhere: the name, whom it is for, what an alert is about, and in which order things are seen."""
+
+
+# --- what holds where -----------------------------------------------------------------------------------------------
+
+
+def effective(rule: Rule, overrides: Sequence[Override]) -> Rule | None:
+    """`rule` as it is under `overrides`, of which the later go over the earlier; None if the last of them says off.
+
+    Overrides of other rules are passed over, and so is one that makes no sense over those before it.
+    """
+    mine = [override for override in overrides if override.rule == rule.id]
+    for override in mine:
+        try:
+            rule = laid_over(rule, override.change)
+        except Fault:
+            continue
+    return None if mine and mine[-1].off else rule
+
+
+def chain(overrides: Iterable[Override], device: Device, registry: RegistrySnapshot) -> tuple[Override, ...]:
+    """Those that hold for the device: its community's, its places' from the outermost to its own, its own."""
+    return Overrides(overrides).chain(device, registry)
+
+
+class Overrides:
+    """Overrides by where they hold, to ask for many devices."""
+
+    def __init__(self, overrides: Iterable[Override]) -> None:
+        self._at: dict[Where, list[Override]] = {}
+        for override in overrides:
+            self._at.setdefault(override.where, []).append(override)
+
+    def chain(self, device: Device, registry: RegistrySnapshot) -> tuple[Override, ...]:
+        """Those that hold for the device: its community's, its places' from the outermost to its own, its own."""
+        if not self._at:
+            return ()
+        places = [Where(place=place) for place in reversed(_around(device.place, registry))]
+        wheres = (Where(community=device.community), *places, Where(device=device.id))
+        return tuple(override for where in wheres for override in self._at.get(where, ()))
+
+
+def _around(place: str | None, registry: RegistrySnapshot) -> list[str]:
+    """The place and those that it lies in, from the inside out; a ring of places is gone round once."""
+    found: list[str] = []
+    while place is not None and place not in found:
+        found.append(place)
+        known = registry.places.get(place)
+        place = known.parent if known else None
+    return found
+
+
+def clashes(
+    rules: Iterable[Rule], overrides: Iterable[Override], registry: RegistrySnapshot
+) -> list[tuple[Override, Text]]:
+    """Overrides that make no sense over those around them for some device of the registry, each once, and why."""
+    known = {rule.id: rule for rule in rules}
+    index = Overrides(overrides)
+    found: dict[int, tuple[Override, Text]] = {}
+    chains = (index.chain(device, registry) for device in registry.devices.values())
+    for line in {tuple(map(id, line)): line for line in chains}.values():
+        under: dict[str, Rule] = {}
+        for override in line:
+            rule = under.get(override.rule) or known.get(override.rule)
+            if rule is None:
+                continue
+            try:
+                under[override.rule] = laid_over(rule, override.change)
+            except Fault as fault:
+                found.setdefault(id(override), (override, fault.text))
+    return list(found.values())
+
+
+# --- laying one over the other --------------------------------------------------------------------------------------
+
+
+def laid_over(rule: Rule, change: Mapping[str, Any]) -> Rule:
+    """The rule with `change` over it, checked in whole. Fault (its path is one into `change`) for what makes no sense.
+
+    An object goes over an object key by key; over a list it names items by their number from 1; null takes a key away, so
+    that it is as if nobody had written it; anything else takes the place of what was there.
+    """
+    for key in FIXED:
+        if key in change:
+            blame(f"{key} 处处相同，不能覆盖", f"{key} is the same everywhere and cannot be overridden", (key,))
+    document = _merged(msgspec.to_builtins(rule), change, ())
+    try:
+        result = convert(document, Rule)
+        check(result)
+    except Misfit as error:
+        raise Fault(error.text, _into(change, tuple(error.path))) from None
+    except Fault as fault:
+        raise Fault(fault.text, _into(change, fault.path)) from None
+    for number, (old, new) in enumerate(zip(rule.when, result.when, strict=False)):
+        if old.by != new.by:
+            blame(
+                "by 处处相同，不能覆盖", "by is the same everywhere and cannot be overridden", ("when", str(number + 1))
+            )
+    return result
+
+
+def _merged(under: Any, over: Any, path: Steps) -> Any:
+    if not isinstance(over, Mapping) or not isinstance(under, Mapping | list | tuple):
+        return over
+    if isinstance(under, Mapping):
+        merged = {key: _merged(under.get(key), value, (*path, key)) for key, value in over.items() if value is not None}
+        return {key: value for key, value in under.items() if key not in over} | merged
+    items = list(under)
+    for key, value in over.items():
+        number = int(key) if key.isascii() and key.isdigit() else 0
+        if not 1 <= number <= len(items):
+            blame(f"“{key}”不是 1 到 {len(items)} 的编号", f"{key!r} is no number from 1 to {len(items)}", (*path, key))
+        items[number - 1] = _merged(items[number - 1], value, (*path, key))
+    return items
+
+
+def _into(change: Any, path: Steps) -> Steps:
+    """A path into the rule as one into the change, as far as the change goes."""
+    steps: list[str | int] = []
+    for step in path:
+        key: str | int = str(step + 1) if isinstance(change, Mapping) and isinstance(step, int) else step
+        try:
+            change = change[key]
+        except (LookupError, TypeError):
+            break
+        steps.append(key)
+    return tuple(steps)
+
+
+# --- files ----------------------------------------------------------------------------------------------------------
+
+
+def load_overrides(folders: Iterable[Path], rules: Iterable[Rule]) -> tuple[Override, ...]:
+    """All overrides of the files in `folders`, each checked by itself. ConfigError (file, line, why) for the first fault."""
+    known = {rule.id: rule for rule in rules}
+    found: dict[tuple[str, Where], Path] = {}
+    overrides: list[Override] = []
+    for file in (file for folder in folders for file in sorted((*folder.glob("*.yaml"), *folder.glob("*.yml")))):
+        source = open_source(file)
+        for number, override in enumerate(_listed(source)):
+            try:
+                _check(override, known)
+            except Fault as fault:
+                raise source.fault(fault.text, number, *fault.path) from None
+            key = (override.rule, override.where)
+            if key in found:
+                said = Text(
+                    f"{found[key].name} 里已有此处对 {override.rule} 的覆盖，请合成一条",
+                    f"{found[key].name} has an override of {override.rule} there already; make them one",
+                )
+                raise source.fault(said, number)
+            found[key] = file
+            overrides.append(override)
+    return tuple(sorted(overrides, key=lambda override: (override.rule, msgspec.json.encode(override.where))))
+
+
+def _listed(source: Source) -> tuple[Override, ...]:
+    if not isinstance(source.value, list):
+        raise source.fault(
+            Text("覆盖文件是一个列表，每条以“- rule:”开头", "a file of overrides is a list; each begins with '- rule:'")
+        )
+    return source.convert(tuple[Override, ...])
+
+
+def _check(override: Override, rules: Mapping[str, Rule]) -> None:
+    rule = rules.get(override.rule)
+    if rule is None:
+        hint = near(override.rule, rules)
+        blame(f"没有规则 {override.rule}{hint.zh}", f"there is no rule {override.rule}{hint.en}", ("rule",))
+    if sum(value is not None for value in (override.where.community, override.where.place, override.where.device)) != 1:
+        blame(
+            "where 需要且只能有 community、place、device 之一",
+            "where has exactly one of community, place, device",
+            ("where",),
+        )
+    if override.off and override.change:
+        blame("off: true 时不需要 change", "with off: true there is nothing to change", ("off",))
+    if not override.off and not override.change:
+        blame("写明 change，或 off: true", "say what to change, or off: true", ())
+    if override.off and rule.life_safety and not override.reason.strip():
+        blame("关闭生命安全规则要写明 reason", "to switch off a rule of life safety, give the reason", ("off",))
+    try:
+        laid_over(rule, override.change)
+    except Fault as fault:
+        raise Fault(fault.text, ("change", *fault.path)) from None
