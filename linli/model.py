@@ -338,6 +338,8 @@ class Alert:
     """What to do, one after the other."""
     why: Mapping[str, Any] = field(default_factory=dict)
     """Which clause came true and how: a JSON object, described in docs/rules-semantics.md."""
+    shelved_until: int | None = None
+    """When it comes back; None unless it is shelved."""
 
     @property
     def open(self) -> bool:
@@ -350,11 +352,15 @@ class ActionKind(StrEnum):
 
     ACKNOWLEDGE = "acknowledge"
     CLOSE = "close"
+    SHELVE = "shelve"
+    """Set it aside for a while: it does not ask for anybody until then."""
+    UNSHELVE = "unshelve"
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A person's act on an alert: stored by the API with an id, journalled and applied by rules."""
+    """A person's act on an alert: stored by the API with an id, journalled and applied by rules. `until`: when what is
+    shelved comes back."""
 
     id: str
     alert: str
@@ -362,6 +368,7 @@ class Action:
     actor: str
     comment: str
     at: int
+    until: int | None = None
 
 
 # --- the registry --------------------------------------------------------------------------------------------------
@@ -422,3 +429,21 @@ class Device:
     place: str
     facility: str | None = None
     interval_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Holiday:
+    """A day of the calendar that is not what its weekday says: a holiday, or a working day made up for one.
+
+    `community`: '' for the whole district; a community's own entry goes over that. `day` is local, as '2026-10-01'.
+    """
+
+    community: str
+    day: str
+    is_holiday: bool
+    name: Text
+
+    @property
+    def id(self) -> str:
+        """Names it in the registry's history."""
+        return f"{self.community}/{self.day}"

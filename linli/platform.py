@@ -51,4 +51,5 @@ def with_platform(registry: RegistrySnapshot, workers: Iterable[str], timezone: 
         registry.gateways | {PLATFORM: Gateway(PLATFORM, PLATFORM, _NAMES[PLATFORM])},
         registry.facilities,
         registry.devices | devices,
+        registry.holidays,
     )

@@ -22,8 +22,8 @@ OUTCOME_DONE = "done"
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """`alert` as it is after the change `kind` (opened, occurred, escalated, confirmed, resolved, acknowledged,
-    commented, closed) at the time `at`. `actor` is the person who did it, None if the rule did."""
+    """`alert` as it is after the change `kind` (opened, occurred, escalated, confirmed, reminded, resolved, acknowledged,
+    commented, shelved, unshelved, closed) at the time `at`. `actor` is the person who did it, None if the rule did."""
 
     alert: Alert
     kind: str
@@ -153,7 +153,8 @@ class SqlAlerts:
         return [
             (
                 PendingAction(
-                    row.seq, Action(row.id, row.alert_id, ActionKind(row.kind), row.actor, row.comment, row.at)
+                    row.seq,
+                    Action(row.id, row.alert_id, ActionKind(row.kind), row.actor, row.comment, row.at, row.until),
                 ),
                 row.community_id,
             )
@@ -176,6 +177,7 @@ class SqlAlerts:
                     actor=action.actor,
                     comment=action.comment,
                     at=action.at,
+                    until=action.until,
                 )
             )
             return True
@@ -374,6 +376,7 @@ _SAME_NAME = (
     "closed_at",
     "closed_by",
     "close_reason",
+    "shelved_until",
 )
 
 
@@ -392,6 +395,8 @@ def _values(alert: Alert) -> dict[str, object]:
         "advice_zh": alert.advice.zh,
         "advice_en": alert.advice.en,
         "evidence": [evidence_json(evidence) for evidence in alert.evidence],
+        "steps": [{"zh": step.zh, "en": step.en} for step in alert.steps],
+        "why": dict(alert.why),
     }
 
 
@@ -407,6 +412,8 @@ def _alert(row: Row[Any]) -> Alert:
         sentence=Text(row.sentence_zh, row.sentence_en),
         advice=Text(row.advice_zh, row.advice_en),
         evidence=tuple(evidence_from(document) for document in row.evidence),
+        steps=tuple(Text(step["zh"], step["en"]) for step in row.steps),
+        why=row.why,
         **{name: getattr(row, name) for name in _SAME_NAME},
     )
 

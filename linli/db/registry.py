@@ -1,18 +1,39 @@
 """The registry in the database: who and what there is. Reading whole for ingest and rules, writing in one transaction."""
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
 
-from sqlalchemy import Connection, Row, Table, delete, insert, select, update
+import msgspec
+from sqlalchemy import Connection, Row, Table, bindparam, delete, insert, select, update
 
+from linli.clock import SystemClock
 from linli.db import schema
 from linli.db.database import Database
 from linli.errors import Refused
 from linli.i18n import Text
 from linli.ids import check_id
-from linli.model import Community, Device, Facility, Gateway, Place
+from linli.model import Community, Device, Facility, Gateway, Holiday, Place
 from linli.shards import Shard
+
+Thing = Community | Place | Gateway | Facility | Device
+Item = Thing | Holiday
+"""All that is registered; it has an id. A holiday's is 'community/day'."""
+
+KINDS: Mapping[str, type[Item]] = {
+    "community": Community,
+    "place": Place,
+    "gateway": Gateway,
+    "facility": Facility,
+    "device": Device,
+    "holiday": Holiday,
+}
+"""What each kind is called in the history."""
+
+_KIND_OF = {kind: name for name, kind in KINDS.items()}
+_ASKED_AT_ONCE = 500
 
 _BUILT_IN = re.compile(r"linli-(platform|server|worker-.*)")
 """The names of `linli.platform`: what is called so is Linli itself, and concerns administrators alone."""
@@ -45,8 +66,8 @@ class RegistrySnapshot:
             self.holidays,
         )
 
-    def items(self) -> list[Community | Place | Gateway | Facility | Device]:
-        """All of it, each after what it names but for places within places."""
+    def items(self) -> list[Thing]:
+        """All of it but the calendars, each after what it names but for places within places."""
         return [
             *self.communities.values(),
             *self.places.values(),
@@ -106,25 +127,67 @@ def read_registry(connection: Connection) -> RegistrySnapshot:
         for row in connection.execute(select(schema.facilities))
     }
     devices = {row.id: _device(row) for row in connection.execute(select(schema.devices))}
-    return RegistrySnapshot(read_version(connection), communities, places, gateways, facilities, devices)
+    return RegistrySnapshot(
+        read_version(connection),
+        communities,
+        places,
+        gateways,
+        facilities,
+        devices,
+        calendars(read_holidays(connection)),
+    )
 
 
-def save(connection: Connection, items: Iterable[Community | Place | Gateway | Facility | Device]) -> None:
-    """Add each, or replace what has its id, in the order given; counts the version up. Refused for a bad or reserved id."""
-    for item in items:
-        _check(item.id, type(item).__name__.lower())
-        table, values = _row_of(item)
-        changed = connection.execute(update(table).where(table.c.id == item.id).values(values))
-        if changed.rowcount == 0:
-            connection.execute(insert(table).values(id=item.id, **values))
-    _count_up(connection)
+def read_holidays(connection: Connection) -> list[Holiday]:
+    """The days of every calendar, in order, the district's ('') first."""
+    table = schema.holidays
+    query = select(table).order_by(table.c.community_id, table.c.day)
+    return [Holiday(row.community_id, row.day, row.is_holiday, _name(row)) for row in connection.execute(query)]
 
 
-def remove_device(connection: Connection, device: str) -> bool:
+def calendars(holidays: Iterable[Holiday]) -> dict[str, dict[str, bool]]:
+    """They as a snapshot has them: by community and day whether it is a holiday."""
+    found: dict[str, dict[str, bool]] = {}
+    for holiday in holidays:
+        found.setdefault(holiday.community, {})[holiday.day] = holiday.is_holiday
+    return found
+
+
+def save(connection: Connection, items: Iterable[Item], at: int | None = None) -> None:
+    """Add each, or replace what has its id, in the order given; counts the version up. Refused for a bad or reserved id.
+
+    `at`: since when it is so, for the history; None: now, by the machine's clock.
+    """
+    saved = list(items)
+    for item in saved:
+        if not isinstance(item, Holiday):
+            _check(item.id, type(item).__name__.lower())
+    for kind, same in groupby(saved, type):
+        if kind is Holiday:
+            _write_holidays(connection, [item for item in same if isinstance(item, Holiday)])
+        else:
+            _write(connection, [item for item in same if not isinstance(item, Holiday)])
+    _remember(connection, _count_up(connection), at, [(item, msgspec.to_builtins(item)) for item in saved])
+
+
+def remove_device(connection: Connection, device: str, at: int | None = None) -> bool:
     """Take a device out of the registry; whether it was there. What it has sent stays in the store."""
-    gone = connection.execute(delete(schema.devices).where(schema.devices.c.id == device)).rowcount > 0
-    _count_up(connection)
-    return gone
+    row = connection.execute(select(schema.devices).where(schema.devices.c.id == device)).one_or_none()
+    connection.execute(delete(schema.devices).where(schema.devices.c.id == device))
+    _remember(connection, _count_up(connection), at, [] if row is None else [(_device(row), None)])
+    return row is not None
+
+
+def remove_holiday(connection: Connection, community: str, day: str, at: int | None = None) -> bool:
+    """Take a day out of a calendar ('' for the district's); whether it was there."""
+    table = schema.holidays
+    here = (table.c.community_id == community, table.c.day == day)
+    row = connection.execute(select(table).where(*here)).one_or_none()
+    if row is None:
+        return False
+    connection.execute(delete(table).where(*here))
+    _remember(connection, _count_up(connection), at, [(Holiday(community, day, row.is_holiday, _name(row)), None)])
+    return True
 
 
 def _check(name: str, what: str) -> None:
@@ -134,13 +197,73 @@ def _check(name: str, what: str) -> None:
         raise error
 
 
-def _count_up(connection: Connection) -> None:
+def _count_up(connection: Connection) -> int:
     table = schema.registry_version
     if connection.execute(update(table).values(version=table.c.version + 1)).rowcount == 0:
         connection.execute(insert(table).values(id=1, version=1))
+    return read_version(connection)
 
 
-def _row_of(item: Community | Place | Gateway | Facility | Device) -> tuple[Table, dict[str, object]]:
+def _write(connection: Connection, items: Sequence[Thing]) -> None:
+    """Items of one kind, in their order: each run of new ones is one statement, and so is each of known ones."""
+    table = _row_of(items[0])[0]
+    for known, run in groupby(_marked(items, _known(connection, table, items)), lambda marked: marked[0]):
+        rows = [(item.id, _row_of(item)[1]) for _, item in run]
+        if known:
+            change = update(table).where(table.c.id == bindparam("its_id"))
+            connection.execute(
+                change.values({name: bindparam(name) for name in rows[0][1]}),
+                [{"its_id": key} | values for key, values in rows],
+            )
+        else:
+            connection.execute(insert(table), [{"id": key} | values for key, values in rows])
+
+
+def _marked(items: Sequence[Thing], known: set[str]) -> Iterator[tuple[bool, Thing]]:
+    """Each item, with whether it is there when its turn comes."""
+    for item in items:
+        yield item.id in known, item
+        known.add(item.id)
+
+
+def _known(connection: Connection, table: Table, items: Sequence[Thing]) -> set[str]:
+    """The ids of those items that the table has."""
+    ids = [item.id for item in items]
+    parts = (ids[start : start + _ASKED_AT_ONCE] for start in range(0, len(ids), _ASKED_AT_ONCE))
+    return {
+        key for part in parts for key in connection.execute(select(table.c.id).where(table.c.id.in_(part))).scalars()
+    }
+
+
+def _write_holidays(connection: Connection, holidays: Sequence[Holiday]) -> None:
+    table = schema.holidays
+    rows = {
+        holiday.id: {
+            "community_id": holiday.community,
+            "day": holiday.day,
+            "is_holiday": holiday.is_holiday,
+            "name_zh": holiday.name.zh,
+            "name_en": holiday.name.en,
+        }
+        for holiday in holidays
+    }
+    gone = delete(table).where(table.c.community_id == bindparam("its_community"), table.c.day == bindparam("its_day"))
+    connection.execute(gone, [{"its_community": row["community_id"], "its_day": row["day"]} for row in rows.values()])
+    connection.execute(insert(table), list(rows.values()))
+
+
+def _remember(
+    connection: Connection, version: int, at: int | None, changes: Sequence[tuple[Item, dict[str, Any] | None]]
+) -> None:
+    """Append to the history (`linli.db.registryhistory`) what the items are from now on, None for what is removed."""
+    since = SystemClock().now() if at is None else at
+    same = {"version": version, "at": since, "known_since": False}
+    rows = [same | {"kind": _KIND_OF[type(item)], "item_id": item.id, "content": content} for item, content in changes]
+    if rows:
+        connection.execute(insert(schema.registry_history), rows)
+
+
+def _row_of(item: Thing) -> tuple[Table, dict[str, object]]:
     values: dict[str, object] = {"name_zh": item.name.zh, "name_en": item.name.en}
     match item:
         case Community():

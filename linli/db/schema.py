@@ -101,6 +101,58 @@ devices = Table(
     Column("interval_s", Float),
 )
 
+holidays = Table(
+    "holidays",
+    metadata,
+    _id("community_id", primary_key=True),
+    Column("day", String(10), primary_key=True),
+    Column("is_holiday", Boolean, nullable=False),
+    Column("name_zh", String(200), nullable=False),
+    Column("name_en", String(200), nullable=False),
+)
+"""Days that are not what their weekday says, as '2026-10-01'. `community_id`: '' for the whole district."""
+
+registry_history = Table(
+    "registry_history",
+    metadata,
+    Column("seq", _Serial, primary_key=True, autoincrement=True),
+    Column("version", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("item_id", String(80), nullable=False),
+    Column("content", JSON(none_as_null=True)),
+    Column("known_since", Boolean, nullable=False),
+    Index("ix_registry_history_kind_item", "kind", "item_id"),
+)
+"""What each item of the registry was from `at` on, appended in the transaction that changed it; `content` NULL: it was
+removed. `known_since`: it was there when the history began, and nobody knows since when."""
+
+# --- arming ---------------------------------------------------------------------------------------------------------
+
+arming = Table(
+    "arming",
+    metadata,
+    _id("place_id", primary_key=True),
+    Column("mode", String(16), nullable=False),
+    Column("changed_by", String(100), nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+"""The mode of each place that has one of its own, and who set it."""
+
+arming_changes = Table(
+    "arming_changes",
+    metadata,
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    _id("place_id", nullable=False, index=True),
+    Column("mode", String(16)),
+    Column("changed_by", String(100), nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+"""Every arming and disarming, appended in the transaction that did it; its newest id says whether anything changed.
+`mode` NULL: the place has none of its own any more."""
+
 # --- people ---------------------------------------------------------------------------------------------------------
 
 users = Table(
@@ -196,6 +248,9 @@ alerts = Table(
     Column("closed_at", BigInteger),
     _id("closed_by"),
     Column("close_reason", Text),
+    Column("shelved_until", BigInteger),
+    Column("steps", JSON, nullable=False, server_default="[]"),
+    Column("why", JSON, nullable=False, server_default="{}"),
     Index("ix_alerts_community_opened", "community_id", "opened_at"),
     Index("ix_alerts_handling_community", "handling", "community_id"),
 )
@@ -229,6 +284,7 @@ actions = Table(
     Column("at", BigInteger, nullable=False),
     Column("applied_at", BigInteger),
     Column("outcome", String(64)),
+    Column("until", BigInteger),
 )
 """People's acts: written by the API, applied by rules, which sets `applied_at` and `outcome` ('done', or why not)."""
 

@@ -3,7 +3,7 @@
 In the journal an input is one letter for its kind and then JSON; a message is what came over the wire, with its receive time.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from typing import Any
 
 import msgspec
@@ -221,12 +221,17 @@ def evidence_from(document: dict[str, Any]) -> Evidence:
 def alert_from(document: dict[str, Any]) -> Alert:
     """An alert from its JSON object (`msgspec.json.encode` of an Alert)."""
     values = msgspec.convert({**document, "evidence": ()}, type=_AlertShell)
-    fields = {name: getattr(values, name) for name in _AlertShell.__struct_fields__}
-    return Alert(**fields | {"evidence": tuple(evidence_from(item) for item in document["evidence"])})
+    whole = {name: getattr(values, name) for name in _AlertShell.__struct_fields__}
+    return Alert(**whole | {"evidence": tuple(evidence_from(item) for item in document["evidence"])})
 
 
-_AlertShell = msgspec.defstruct(
-    "_AlertShell",
-    [(name, tuple[()] if name == "evidence" else kind) for name, kind in Alert.__annotations__.items()],
-)
-"""An Alert's fields without evidence, whose free JSON has no msgspec type."""
+def _shell_field(known: Field[Any]) -> tuple[str, Any] | tuple[str, Any, Any]:
+    kind = tuple[()] if known.name == "evidence" else Alert.__annotations__[known.name]
+    if known.default_factory is not MISSING:
+        return known.name, kind, msgspec.field(default_factory=known.default_factory)
+    return (known.name, kind) if known.default is MISSING else (known.name, kind, known.default)
+
+
+_AlertShell = msgspec.defstruct("_AlertShell", [_shell_field(known) for known in fields(Alert)])
+"""An Alert's fields without evidence, whose free JSON has no msgspec type. What has a default may be missing: an earlier
+version wrote the alert without it."""

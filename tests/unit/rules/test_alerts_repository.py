@@ -45,6 +45,13 @@ def another(number: int, **changes: object) -> Alert:
     return dataclasses.replace(ALERT, **fields)  # type: ignore[arg-type]
 
 
+def with_reasons(alert: Alert) -> Alert:
+    """The alert with all that the rules engine may say of it."""
+    why = {"clause": 1, "part": "reading", "words": {"zh": "高", "en": "high"}, "limit": 70.0, "of": [1, None]}
+    steps = (Text("看", "Look"), Text("关阀", "Close the valve"))
+    return dataclasses.replace(alert, steps=steps, why=why, handling=Handling.SHELVED, shelved_until=900)
+
+
 def closed(alert: Alert) -> Alert:
     return dataclasses.replace(alert, handling=Handling.CLOSED, closed_at=200, closed_by="li", close_reason="known")
 
@@ -66,8 +73,10 @@ def write(alerts: SqlAlerts, *made: Alert) -> None:
 
 
 def test_an_alert_comes_back_as_it_was(alerts: SqlAlerts) -> None:
-    """Evidence, texts, times and all."""
-    whole = dataclasses.replace(ALERT, acknowledged_at=150, acknowledged_by="li", acknowledge_comment="去看")
+    """Evidence, texts, steps, why, times and all."""
+    whole = dataclasses.replace(
+        with_reasons(ALERT), acknowledged_at=150, acknowledged_by="li", acknowledge_comment="去看"
+    )
     write(alerts, whole)
     assert alerts.get("a1") == whole
     assert alerts.get("a2") is None
@@ -173,3 +182,10 @@ def test_an_act_waits_until_rules_answers_it(alerts: SqlAlerts) -> None:
     assert alerts.pending_actions(after=pending[1].seq) == []
     alerts.apply([Effects(2, (), (Outcome("x1", "already_closed", 152),))])
     assert alerts.action_outcome("x1") == "done"
+
+
+def test_shelving_says_until_when(alerts: SqlAlerts) -> None:
+    """An act with a time reaches rules with it."""
+    act = Action("x1", "a1", ActionKind.SHELVE, "li", "known leak, plumber at four", 150, until=900)
+    assert alerts.add_action(act)
+    assert [item.action for item in alerts.pending_actions()] == [act]
