@@ -21,6 +21,7 @@ from rules.language.model import (
     Rule,
     StateClause,
     clock_time,
+    duration,
 )
 from rules.language.readings import check_reading
 
@@ -164,6 +165,7 @@ def _happening(rule: Rule, part: Happening, path: Path) -> None:
         positive(part.after.within, (*path, "after", "within"))
         if part.after.without is not None:
             _match(rule, part.after.without, (*path, "after", "without"))
+    _excuses(part, path)
     if part.repeated is not None:
         positive(part.repeated.within, (*path, "repeated", "within"))
         if not 2 <= part.repeated.times <= MAX_REPEATED:
@@ -174,6 +176,23 @@ def _happening(rule: Rule, part: Happening, path: Path) -> None:
             )
     if part.during is not None:
         _during(part.during, (*path, "during"))
+
+
+def _excuses(part: Happening, path: Path) -> None:
+    """What can never count: an event that excuses itself, or one whose condition is its excuse."""
+    unless, after, path = part.unless, part.after, (*path, "unless", "types")
+    if unless is None or unless.where:
+        return
+    for kind in set(unless.types) & set(part.types):
+        blame(f"{kind} 会为自己开脱，条件永远不成立", f"{kind} excuses itself, so that it never counts", path)
+    if after is None or duration(unless.within) < duration(after.within):
+        return
+    for kind in set(unless.types) & set(after.types):
+        blame(
+            f"{kind} 既是前提又是开脱，条件永远不成立",
+            f"{kind} is both wanted before and an excuse, so that it never counts",
+            path,
+        )
 
 
 def _during(part: During, path: Path) -> None:

@@ -1,6 +1,7 @@
 """What types alone cannot say of a reading clause: its number, its one limit, and the reset that goes with it."""
 
 from linli.vocabulary import QUANTITIES
+from rules.language.expression import Expression, ExpressionError, Quantity, parse, places, quantities
 from rules.language.faults import Path, blame, known, lasts, one_of, positive
 from rules.language.model import Normal, ReadingClause, Rule
 
@@ -12,7 +13,7 @@ MAX_SAMPLES = 1000
 
 def check_reading(rule: Rule, part: ReadingClause, by: str, path: Path) -> None:
     """Fault for the first thing that is wrong with a reading clause of `rule` at `path`, whose memory is `by`."""
-    _quantity(rule, part, path)
+    _number(rule, part, by, path)
     limits = [name for name in LIMITS if getattr(part, name) is not None]
     if len(limits) != 1:
         blame(
@@ -30,18 +31,39 @@ def check_reading(rule: Rule, part: ReadingClause, by: str, path: Path) -> None:
     _fades(part, path)
 
 
-def _quantity(rule: Rule, part: ReadingClause, path: Path) -> None:
+def _number(rule: Rule, part: ReadingClause, by: str, path: Path) -> None:
+    """The number is a quantity or an expression, and of one device unless the expression says what it is of several."""
     if bool(part.quantity) == (part.value is not None):
         blame("reading 需要且只能有 quantity、value 之一", "a reading has exactly one of quantity, value", path)
-    known(part.quantity, QUANTITIES, rule.declares, (*path, "quantity"))
-    if part.quantity in QUANTITIES:
-        _unit(part.quantity, part.unit, (*path, "unit"))
+    tree = Quantity(part.quantity) if part.value is None else _parsed(part.value, (*path, "value"))
+    here = (*path, "quantity" if part.value is None else "value")
+    named = quantities(tree)
+    if not named:
+        blame("表达式里没有物理量，永远是同一个数", "it names no quantity and is always the same number", here)
+    for name in named:
+        known(name, QUANTITIES, rule.declares, here)
+        unit = QUANTITIES[name].unit if name in QUANTITIES else part.unit
+        if part.unit is not None and part.unit != unit:
+            blame(f"{name} 的单位是 {unit}", f"{name} is measured in {unit}", (*path, "unit"))
+    if places(tree) and by == "device":
+        blame(
+            "place.… 是几台设备的值：在条件里加上 by: place（或 building、community）",
+            "place.... is of several devices: put by: place (or building, community) beside the reading",
+            here,
+        )
+    if by != "device" and not places(tree) and part.fades is None:
+        blame(
+            f"by: {by} 时一台设备的正常读数会结束另一台的报警：用 place.max({named[0]}) 之类，或 fades",
+            f"with by: {by} one device's good reading would end another's alert: use place.max({named[0]}) or the like, or fades",
+            here,
+        )
 
 
-def _unit(quantity: str, said: str | None, path: Path) -> None:
-    unit = QUANTITIES[quantity].unit
-    if said is not None and said != unit:
-        blame(f"{quantity} 的单位是 {unit}", f"{quantity} is measured in {unit}", path)
+def _parsed(text: str, path: Path) -> Expression:
+    try:
+        return parse(text)
+    except ExpressionError as error:
+        blame(f"第 {error.column} 个字符：{error.text.zh}", f"at character {error.column}: {error.text.en}", path)
 
 
 def _range(part: ReadingClause, path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from linli.errors import ConfigError
 from rules.language.load import CATALOGUE, load_rules
 from rules.language.model import duration
-from tests.unit.rules.world import rule_text
+from tests.unit.rules.world import rule_of, rule_text
 
 GOOD = rule_text("  - reading: {quantity: temperature, above: 70, reset_below: 65, for: 30s}\n")
 STATE = (
@@ -103,6 +103,120 @@ FAULTS = [
 ]
 
 
+CAMERAS = "  - event: {types: [camera.person.detected]%s}\n%s"
+DOORS = "  - state: {begins: {types: [access.door.opened]}, ends: [{types: [access.door.closed]}]}\n"
+BOTH = "  - all:\n      of:\n        - event: {types: [access.granted]}\n        - event: {types: [access.denied]}\n%s"
+
+FAULTS += [
+    # what belongs to the whole rule
+    ("an empty step", GOOD + "steps: [{zh: 去, en: Go}, {zh: ' ', en: Look}]\n", 11, "steps.1.zh is empty"),
+    ("a settle that is long", GOOD + "settle: 1h\n", 11, "10m at most"),
+    ("reminders out of order", GOOD + "remind: [20m, 10m]\n", 11, "from early to late"),
+    ("a reminder at once", GOOD + "remind: [0s]\n", 11, "more than zero"),
+    ("a reminder all the time", GOOD + "remind_every: 0s\n", 11, "more than zero"),
+    ("many of one device", GOOD + "many: {devices: 3, severity: high}\n", 11, "needs subject: place or community"),
+    ("many is one", GOOD + "subject: place\nmany: {devices: 1, severity: high}\n", 12, "two devices or more"),
+    ("many is no worse", GOOD + "subject: place\nmany: {devices: 3, severity: medium}\n", 12, "worse than medium"),
+    # a clause's own conditions
+    ("no mode", rule_text(CAMERAS % ("", "    armed: [awy]\n")), 11, "did you mean 'away'?"),
+    (
+        "no memory",
+        rule_text(CAMERAS % ("", "    by: room\n")),
+        11,
+        "one of device, place, building, community, data....",
+    ),
+    ("no field", rule_text(CAMERAS % ("", "    by: data.\n")), 11, "as in data.credential"),
+    ("data of a reading", rule_text(READING % "above: 1" + "    by: data.card\n"), 11, "a reading has no data"),
+    ("silence of a place", rule_text("  - missing: {for: 3s}\n    by: place\n"), 11, "leave out by"),
+    ("no day", rule_text(CAMERAS % ("", '    during: {from: "08:00", to: "18:00", days: [monday]}\n')), 11, "'mon'"),
+    ("only of nothing", rule_text(CAMERAS % ("", "    only: {}\n")), 11, "at least one of"),
+    (
+        "only what the rule has not",
+        rule_text(CAMERAS % ("", "    only: {device_kinds: [lift]}\n")),
+        11,
+        "one of cable_",
+    ),
+    ("no kind of place", rule_text(CAMERAS % ("", "    only: {place_kinds: [rom]}\n")), 11, "did you mean 'room'?"),
+    ("no kind of facility", rule_text(CAMERAS % ("", "    only: {facility_kinds: [lfit]}\n")), 11, "'lift'?"),
+    # sequences
+    (
+        "after of no time",
+        rule_text(CAMERAS % (", after: {types: [access.granted], within: 0s}", "")),
+        10,
+        "more than zero",
+    ),
+    (
+        "an unknown type in without",
+        rule_text(CAMERAS % (", after: {types: [access.granted], within: 1s, without: {types: [acces.denied]}}", "")),
+        10,
+        "'access.denied'",
+    ),
+    (
+        "an event that excuses itself",
+        rule_text(CAMERAS % (", unless: {types: [camera.person.detected], within: 5s}", "")),
+        10,
+        "excuses itself",
+    ),
+    (
+        "an excuse that is wanted",
+        rule_text(
+            CAMERAS
+            % (", after: {types: [access.denied], within: 5s}, unless: {types: [access.denied], within: 5s}", "")
+        ),
+        10,
+        "both wanted before and an excuse",
+    ),
+    ("a beginning that is an end", rule_text(DOORS.replace("closed", "opened")), 10, "tell them apart with where"),
+    ("fades of no time", rule_text(DOORS.replace("}]}", "}], fades: 0s}")), 10, "more than zero"),
+    # all
+    ("all of one", rule_text("  - all: {of: [{missing: {for: 3s}}]}\n"), 10, "at least two"),
+    ("all within all", rule_text("  - all: {of: [{missing: {for: 3s}}, {all: {of: []}}]}\n"), 10, "no all within all"),
+    ("a severity within all", rule_text(BOTH % "          severity: high\n"), 14, "stands beside all"),
+    ("a memory within all", rule_text(BOTH % "          by: place\n"), 14, "stands beside all"),
+    ("a fault within all", rule_text((BOTH % "").replace("access.denied", "access.dnied")), 13, "'access.denied'"),
+    (
+        "silence within all of a place",
+        rule_text("  - all: {of: [{missing: {for: 3s}}, {missing: {for: 4s}}]}\n    by: place\n"),
+        10,
+        "leave out by",
+    ),
+    # numbers
+    ("no number", rule_text("  - reading: {above: 1}\n"), 10, "exactly one of quantity, value"),
+    ("two numbers", rule_text(READING % "value: co * 2, above: 1"), 10, "exactly one of quantity, value"),
+    ("no expression", rule_text("  - reading: {value: co +, above: 1}\n"), 10, "at character 5"),
+    ("an unknown function", rule_text('  - reading: {value: "avrg(co, 5m)", above: 1}\n'), 10, "did you mean avg?"),
+    ("an unknown quantity in it", rule_text('  - reading: {value: "avg(coo, 5m)", above: 1}\n'), 10, "'co'"),
+    ("no quantity in it", rule_text("  - reading: {value: 1 + 2, above: 1}\n"), 10, "names no quantity"),
+    (
+        "another unit in it",
+        rule_text("  - reading: {value: co - co2, above: 1, unit: mg/m3}\n"),
+        10,
+        "co2 is measured in ppm",
+    ),
+    ("a place of one device", rule_text("  - reading: {value: place.avg(co), above: 1}\n"), 10, "put by: place"),
+    (
+        "devices against each other",
+        rule_text("  - reading: {quantity: co, above: 1}\n    by: place\n"),
+        10,
+        "use place.max(co)",
+    ),
+    ("limits the wrong way round", rule_text(READING % "outside: [235, 198]"), 10, "outside is [lower, upper]"),
+    (
+        "a reset that is outside",
+        rule_text(READING % "outside: [1, 9], reset_inside: [0, 8]"),
+        10,
+        "goes beyond outside",
+    ),
+    ("a reset of another limit", rule_text(READING % "outside: [1, 9], reset_below: 8"), 10, "wants reset_inside"),
+    ("a reset of what is normal", rule_text(READING % "normal: {sigmas: 3}, reset_below: 8"), 10, "use keep"),
+    ("no sigmas", rule_text(READING % "normal: {sigmas: 0}"), 10, "more than zero"),
+    ("learning by month", rule_text(READING % "normal: {sigmas: 3, by: month}"), 10, "one of hour, always"),
+    ("no samples", rule_text(READING % "above: 1, samples: 0"), 10, "between 1 and 1000"),
+    ("fades with a reset", rule_text(READING % "above: 9, reset_below: 8, fades: 5m"), 10, "keep one of them"),
+    ("fades with keep", rule_text(READING % "above: 9, keep: 8s, fades: 5m"), 10, "keep one of them"),
+]
+
+
 @pytest.mark.parametrize(("text", "line", "said"), [item[1:] for item in FAULTS], ids=[item[0] for item in FAULTS])
 def test_a_fault_names_file_line_and_reason(tmp_path: Path, text: str, line: int, said: str) -> None:
     """Each in both languages (the English is compared)."""
@@ -137,9 +251,42 @@ def test_words_that_are_declared_are_taken(tmp_path: Path) -> None:
     assert load_rules(tmp_path)[0].declares == ("pool.cover.opened", "pool_cover", "chlorine")
 
 
+SOUND = [
+    ("a sequence", CAMERAS % (", after: {types: [access.granted], within: 9s, without: {types: [access.denied]}}", "")),
+    (
+        "an excuse that is nearer than what is wanted",
+        CAMERAS % (", after: {types: [access.denied], within: 9s}, unless: {types: [access.denied], within: 2s}", ""),
+    ),
+    ("one value of several", CAMERAS % (", where: {zone: [a, b]}", "")),
+    ("a memory for each credential", CAMERAS % (", repeated: {times: 5, within: 2m}", "    by: data.credential\n")),
+    ("a schedule of workdays", CAMERAS % ("", '    during: {from: "22:00", to: "06:00", days: [workday, fri]}\n')),
+    ("armed", CAMERAS % ("", "    armed: [away, night]\n")),
+    ("only some", CAMERAS % ("", "    only: {device_kinds: [door], facility_kinds: [lift], place_kinds: [room]}\n")),
+    ("what fades", DOORS.replace(", ends: [{types: [access.door.closed]}]", ", fades: 5m")),
+    (
+        "one type that tells by its data",
+        DOORS.replace("closed", "opened").replace(
+            "ends: [{types: [access.door.opened]", "ends: [{types: [access.door.opened], where: {open: false}"
+        ),
+    ),
+    ("all of a place", BOTH % "    by: place\n"),
+    ("a number of a place", '  - reading: {value: "place.avg(co) / 2", above: 30, unit: mg/m3}\n    by: building\n'),
+    ("any device of a place, while it lasts", "  - reading: {quantity: co, above: 30, fades: 5m}\n    by: place\n"),
+    ("a range", READING % "outside: [198, 235], reset_inside: [200, 230]"),
+    ("what is normal", READING % "normal: {sigmas: 3, learn: 7d, by: always}, keep: 5m"),
+    ("samples", READING % "above: 1, samples: 2, for: 15m"),
+]
+
+
+@pytest.mark.parametrize("when", [item[1] for item in SOUND], ids=[item[0] for item in SOUND])
+def test_what_makes_sense_loads(tmp_path: Path, when: str) -> None:
+    """The parts combine freely; only what says nothing is refused."""
+    rule_of(tmp_path, when)
+
+
 def test_every_file_of_the_catalogue_is_named_as_its_rule() -> None:
     """So that a person finds it."""
-    assert {file.stem for file in CATALOGUE.iterdir()} == {rule.id for rule in load_rules()}
+    assert {file.stem for file in CATALOGUE.glob("*.yaml")} == {rule.id for rule in load_rules()}
 
 
 @pytest.mark.parametrize(
