@@ -202,12 +202,12 @@ def _fields(kind: type[Any]) -> list[str]:
     """Every field name in `kind` and the structs below it."""
     names: set[str] = set()
     queue: list[Any] = [kind]
-    seen: set[int] = set()
+    seen: dict[int, Any] = {}  # the items too: the id of one that is gone may be another's
     while queue:
         item = queue.pop()
         if id(item) in seen:
             continue
-        seen.add(id(item))
+        seen[id(item)] = item
         if isinstance(item, type) and issubclass(item, msgspec.Struct):
             for field in msgspec.structs.fields(item):
                 names.add(field.encode_name)

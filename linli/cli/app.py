@@ -18,7 +18,7 @@ from linli.cli.people import token_app, user_app
 from linli.cli.preparing import HELP as PREPARE_HELP
 from linli.cli.preparing import prepare_command
 from linli.cli.registries import registry_app
-from linli.cli.rulebook import rules_app
+from linli.cli.rulebook.command import rules_app
 from linli.cli.simulate import HELP as SIMULATE_HELP
 from linli.cli.simulate import simulate
 from linli.cli.status.reconciling import HELP as RECONCILE_HELP

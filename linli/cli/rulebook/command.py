@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from linli.cli.rulebook import trying
 from linli.i18n import Text
 from linli.shards import MOST
 
@@ -76,3 +77,6 @@ def reshard(
     from linli.settings import load_settings
 
     run_reshard(load_settings(data=data), old, new)
+
+
+rules_app.command("test", help=trying.HELP)(trying.test)

@@ -1,0 +1,1 @@
+"""`linli rules`: what people who write rules work with."""
