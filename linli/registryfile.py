@@ -1,4 +1,5 @@
-"""A registry as a YAML file: the compounds, places, gateways, facilities and devices of a site, written by hand.
+"""A registry as a YAML file: the compounds, places, gateways, facilities and devices of a site, and its holidays, written by
+hand.
 
 Each item is complete in itself and names the others by id; what is not in the file may be registered already. Loading the
 same file twice changes nothing.
@@ -7,18 +8,21 @@ same file twice changes nothing.
 import difflib
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from linli.errors import ConfigError
+from linli.errors import ConfigError, Refused
+from linli.holidays import holiday_of
 from linli.i18n import Text
 from linli.ids import ID_PATTERN, is_id
-from linli.model import Community, Device, Facility, Gateway, Place
+from linli.model import Community, Device, Facility, Gateway, Holiday, Place
 from linli.vocabulary import DEVICE_KINDS, FACILITY_KINDS, PLACE_KINDS
 from linli.yamlfile import Source, load
 
-Item = Community | Place | Gateway | Facility | Device
+Thing = Community | Place | Gateway | Facility | Device
+Item = Thing | Holiday
 
 _KINDS: dict[str, Collection[str]] = {"places": PLACE_KINDS, "facilities": FACILITY_KINDS, "devices": DEVICE_KINDS}
 
@@ -54,19 +58,27 @@ class _Device(_Facility, frozen=True, kw_only=True):
     interval_s: float | None = None
 
 
+class _Holiday(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    day: str
+    holiday: bool
+    name: dict[Literal["zh", "en"], str] = {}
+    community: str = ""
+
+
 class _File(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     communities: list[_Community] = []
     places: list[_Place] = []
     gateways: list[_Owned] = []
     facilities: list[_Facility] = []
     devices: list[_Device] = []
+    holidays: list[_Holiday] = []
 
 
 def load_registry(file: Path, known: Collection[Item] = ()) -> list[Item]:
     """The items of `file`, each after those that it names. `known`: what is registered already and may be named.
 
     ConfigError (file, line, what to do) for an id that is no id or is given twice, a name that lacks a language, an unknown
-    kind, a reference to nothing or to another compound.
+    kind, a reference to nothing or to another compound, a holiday that is no day.
     """
     document, source = load(file, _File)
     check = _Check(source, {item.id: item for item in known})
@@ -88,7 +100,7 @@ def load_registry(file: Path, known: Collection[Item] = ()) -> list[Item]:
         items.append(check.add(Facility(facility.id, facility.community, facility.kind, name, facility.place)))
     for number, device in enumerate(document.devices):
         items.append(check.add(_device(check, number, device)))
-    return items
+    return items + [check.holiday(number, holiday) for number, holiday in enumerate(document.holidays)]
 
 
 def _device(check: "_Check", number: int, entry: _Device) -> Device:
@@ -119,7 +131,7 @@ class _Check:
         self._known = known
         self._here: set[str] = set()
 
-    def add(self, item: Item) -> Item:
+    def add(self, item: Thing) -> Thing:
         """From here on it may be named."""
         self._known[item.id] = item
         return item
@@ -180,14 +192,27 @@ class _Check:
                 f"没有时区 {name}", f"there is no time zone {name}", "communities", number, "timezone"
             ) from None
 
-    def _nothing(self, part: str, number: int, key: str, wanted: str, kind: type[Item]) -> ConfigError:
+    def holiday(self, number: int, entry: _Holiday) -> Holiday:
+        """The day, once it is one and given once."""
+        known = {item.id for item in self._known.values() if isinstance(item, Community)}
+        names = entry.name.get("zh", ""), entry.name.get("en", "")
+        try:
+            holiday = holiday_of(entry.day, entry.holiday, *names, entry.community, known)
+        except Refused as refusal:
+            raise self.fault(refusal.text.zh, refusal.text.en, "holidays", number) from None
+        if holiday.id in self._here:
+            raise self.fault(f"{holiday.day} 已经写过", f"{holiday.day} is given twice", "holidays", number, "day")
+        self._here.add(holiday.id)
+        return holiday
+
+    def _nothing(self, part: str, number: int, key: str, wanted: str, kind: type[Thing]) -> ConfigError:
         near = difflib.get_close_matches(wanted, [i.id for i in self._known.values() if isinstance(i, kind)], 1)
         zh = f"{key}：没有 {wanted}" + (f"，是否想写 {near[0]}？" if near else "（或不在同一小区）")
         en = f"{key}: there is no {wanted}" + (f"; did you mean {near[0]}?" if near else " in this compound")
         return self.fault(zh, en, part, number, key)
 
 
-def _part_of(item: Item) -> str:
+def _part_of(item: Item) -> str | None:
     match item:
         case Community():
             return "communities"
@@ -199,6 +224,8 @@ def _part_of(item: Item) -> str:
             return "facilities"
         case Device():
             return "devices"
+        case Holiday():
+            return None
 
 
 def _parents_first(places: list[_Place]) -> Iterator[tuple[int, _Place]]:

@@ -9,8 +9,11 @@ from typer.core import TyperGroup
 from linli import __version__
 from linli.cli import dashboards
 from linli.cli.agents import agent_app
+from linli.cli.arming import HELP as ARM_HELP
+from linli.cli.arming import arm
 from linli.cli.bench import HELP as BENCH_HELP
 from linli.cli.bench import bench
+from linli.cli.calendars import holidays_app
 from linli.cli.device import device_app
 from linli.cli.gateways import gateway_app
 from linli.cli.letters import command as deadletters
@@ -166,10 +169,12 @@ app.command("bench", help=BENCH_HELP, rich_help_panel=LOOK)(bench)
 app.add_typer(deadletters.app, name="deadletters", rich_help_panel=LOOK)
 app.add_typer(device_app, name="device", rich_help_panel=LOOK)
 app.add_typer(rules_app, name="rules", rich_help_panel=LOOK)
+app.command("arm", help=ARM_HELP, rich_help_panel=LOOK)(arm)
 app.command("prepare", help=PREPARE_HELP, rich_help_panel=SET_UP)(prepare_command)
 app.add_typer(user_app, name="user", rich_help_panel=SET_UP)
 app.add_typer(token_app, name="token", rich_help_panel=SET_UP)
 app.add_typer(registry_app, name="registry", rich_help_panel=SET_UP)
+app.add_typer(holidays_app, name="holidays", rich_help_panel=SET_UP)
 app.add_typer(gateway_app, name="gateway", rich_help_panel=SET_UP)
 app.add_typer(agent_app, name="agent", rich_help_panel=SET_UP)
 app.add_typer(dashboards.app, name="dashboards", rich_help_panel=SET_UP)

@@ -39,7 +39,7 @@ def add(
     from linli.cli.stack import ensure_broker_users
 
     with existing(data) as (settings, database):
-        _register(database, gateway, community, Text(name_zh, name_en))
+        _register(database, gateway, community, Text(name_zh, name_en), settings.clock().now())
         ensure_broker_users(settings, database)
     typer.echo(agent_config(settings, gateway, community))
     said = _how_it_is_reached(settings)
@@ -127,7 +127,7 @@ def _how_it_is_reached(settings: "Settings") -> Text | None:
     )
 
 
-def _register(database: "Database", gateway: str, community: str, name: Text) -> None:
+def _register(database: "Database", gateway: str, community: str, name: Text, now: int) -> None:
     from linli.db import registry
     from linli.errors import Conflict, NotFound
     from linli.model import Gateway
@@ -152,7 +152,7 @@ def _register(database: "Database", gateway: str, community: str, name: Text) ->
             )
         old = there.name if there is not None else Text(gateway, gateway)
         kept = Text(name.zh or old.zh, name.en or old.en)
-        registry.save(connection, [Gateway(gateway, community, kept)])
+        registry.save(connection, [Gateway(gateway, community, kept)], now)
 
 
 def agent_config(settings: "Settings", gateway: str, community: str) -> str:

@@ -12,8 +12,8 @@ registry_app = typer.Typer(
     no_args_is_help=True,
     help=str(
         Text(
-            "登记表：从 YAML 文件登记小区、楼栋、网关、设施与设备。",
-            "The registry: compounds, places, gateways, facilities and devices, from a YAML file.",
+            "登记表：从 YAML 文件登记小区、楼栋、网关、设施、设备与节假日。",
+            "The registry: compounds, places, gateways, facilities, devices and holidays, from a YAML file.",
         )
     ),
 )
@@ -41,12 +41,12 @@ def load(
 
     with existing(data) as (settings, database):
         with database.write() as connection:
-            snapshot = registry.read_registry(connection)
-            items = load_registry(file, snapshot.items())
-            have = {item.id: item for item in snapshot.items()}
+            there = [*registry.read_registry(connection).items(), *registry.read_holidays(connection)]
+            items = load_registry(file, there)
+            have = {item.id: item for item in there}
             changed = [item for item in items if have.get(item.id) != item]
             if changed:
-                registry.save(connection, changed)
+                registry.save(connection, changed, settings.clock().now())
         ensure_broker_users(settings, database)
     same = len(items) - len(changed)
     said = Text(

@@ -95,7 +95,7 @@ def _fill(settings: Settings, database: Database) -> FirstRun:
         if compound:
             from simulators.compound import demo_registry
 
-            registry.save(connection, demo_registry())
+            registry.save(connection, demo_registry(), settings.clock().now())
         communities = registry.read_registry(connection).communities
     accounts = _first_accounts(People(database, settings.clock()), list(communities), demo=compound)
     return FirstRun(tuple(accounts), compound)

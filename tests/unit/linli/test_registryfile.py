@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from linli.errors import ConfigError
-from linli.model import Community, Device, Place
+from linli.model import Community, Device, Holiday, Place
 from linli.registryfile import load_registry
 
 EXAMPLE = Path(__file__).parents[3] / "edge" / "examples" / "registry.yaml"
@@ -54,6 +54,47 @@ def test_what_is_registered_already_may_be_named(tmp_path: Path) -> None:
     (item,) = load_registry(file, known)
     assert isinstance(item, Device)
     assert isinstance(known[0], Community)
+
+
+HOLIDAYS = """
+communities: [{id: c1, name: {zh: 一, en: One}}]
+holidays:
+  - {day: 2026-10-01, holiday: true, name: {zh: 国庆节, en: National Day}}
+  - {day: 2026-10-10, holiday: false, community: c1}
+"""
+
+
+def test_holidays_may_be_in_it(tmp_path: Path) -> None:
+    """Of the district or of a compound, with a plain name where none is given."""
+    file = tmp_path / "registry.yaml"
+    file.write_text(HOLIDAYS, encoding="utf-8")
+    days = [item for item in load_registry(file) if isinstance(item, Holiday)]
+    assert [(day.community, day.day, day.is_holiday) for day in days] == [
+        ("", "2026-10-01", True),
+        ("c1", "2026-10-10", False),
+    ]
+    assert (days[0].name.zh, days[1].name.en) == ("国庆节", "Working day made up")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("2026-10-10", "2026-10-32", "write it as"),
+        ("community: c1", "community: c2", "no compound c2"),
+        ("holiday: false, community: c1", "holiday: nope", "bool"),
+        ("2026-10-10, holiday: false, community: c1", "2026-10-01, holiday: false", "given twice"),
+    ],
+)
+def test_a_holiday_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str, said: str) -> None:
+    """Told by its line."""
+    monkeypatch.setenv("LINLI_LANGUAGE", "en")
+    file = tmp_path / "registry.yaml"
+    assert old in HOLIDAYS
+    file.write_text(HOLIDAYS.replace(old, new), encoding="utf-8")
+    with pytest.raises(ConfigError) as fault:
+        load_registry(file)
+    assert fault.value.line == 5
+    assert said in str(fault.value)
 
 
 @pytest.mark.parametrize(
