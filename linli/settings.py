@@ -124,6 +124,10 @@ class Settings(BaseSettings):
     retention_events_days: int = Field(400, ge=0, description="Days that events are kept; 0: for ever.")
 
     rules: Path | None = Field(None, description="Folder of rule files. None: the catalogue that comes with Linli.")
+    rules_overrides: Path | None = Field(
+        None,
+        description="Folder of overrides of rules by community, place or device, besides `overrides/` in that of the rules.",
+    )
     max_clock_error_years: float = Field(
         9.0, gt=0, description="A message whose time is further from now than this many years is a dead letter."
     )

@@ -42,17 +42,42 @@ def check(
 
     from api.words import SEVERITIES
     from linli.settings import load_settings
-    from rules.language.load import CATALOGUE, load_rules
+    from rules.language.load import CATALOGUE, load_book
 
     settings = load_settings()
     place = folder or settings.rules or CATALOGUE
-    rules = load_rules(place)
+    rules, overrides = load_book(place, settings.rules_overrides)
     width = max(len(rule.id) for rule in rules)
     for rule in rules:
         severity, title = SEVERITIES[rule.severity].of(settings.language), rule.title.text.of(settings.language)
         typer.echo(f"{rule.id:<{width}}  {severity}{' ' * (10 - cell_len(severity))}{title}")
-    said = Text(f"{place}：{len(rules)} 条规则，没有错误", f"{place}: {len(rules)} rules, no fault")
+    zh = f"，{len(overrides)} 条覆盖" if overrides else ""
+    en = f", {len(overrides)} overrides" if overrides else ""
+    said = Text(f"{place}：{len(rules)} 条规则{zh}，没有错误", f"{place}: {len(rules)} rules{en}, no fault")
     typer.echo(said.of(settings.language))
+
+
+@rules_app.command(
+    "schema",
+    help=str(
+        Text(
+            "输出规则文件（或覆盖文件：override）的 JSON Schema，供编辑器使用。",
+            "Print the JSON Schema of a rule file (or of overrides: override), for editors.",
+        )
+    ),
+)
+def schema(
+    kind: Annotated[
+        str, typer.Argument(help=str(Text("rule 或 override", "rule or override")), show_default=True)
+    ] = "rule",
+) -> None:
+    """The text of docs/schema; exit status 2 for another kind."""
+    from rules.language.schema import as_text, override_schema, rule_schema
+
+    made = {"rule": rule_schema, "override": override_schema}.get(kind)
+    if made is None:
+        raise typer.BadParameter(str(Text(f"没有 {kind}，可用：rule、override", f"no {kind}; one of rule, override")))
+    typer.echo(as_text(made()), nl=False)
 
 
 @rules_app.command(
