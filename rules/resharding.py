@@ -6,7 +6,6 @@ kill at any point leaves the old number or the new one whole, and running it aga
 snapshot at a position that the database then has as written: nothing before it is told again, nothing after it is left out.
 """
 
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,9 +18,10 @@ from linli.db.database import Database
 from linli.errors import DataFolderError
 from linli.i18n import Text
 from linli.shards import Shard, service_of, shards_of
-from rules.durable.journal import NAME, Journal, Snapshot
+from rules.durable.journal import Journal, Snapshot, files_of, is_kept_in
 from rules.durable.reshard import reshard
-from rules.durable.state import dump
+from rules.durable.segments import make_durable
+from rules.durable.state import image
 from rules.effects import write
 from rules.engine.machine import Engine
 from rules.language.model import Rule
@@ -65,11 +65,11 @@ def _brought_up(
     journals = []
     for shard in known:
         where = shard.folder(folder.rules)
-        if not (where / NAME).exists():
+        if not is_kept_in(where):
             raise DataFolderError(
                 Text(
-                    f"没有分片 {shard} 的规则日志 {where / NAME}：把它复制到这里再运行",
-                    f"the rules journal of shard {shard}, {where / NAME}, is not here: copy it there and run this again",
+                    f"没有分片 {shard} 的规则日志 {where}：把它复制到这里再运行",
+                    f"the rules journal of shard {shard}, {where}, is not here: copy it there and run this again",
                 )
             )
         journals.append((SqlAlerts(database, shard), Journal(where)))
@@ -86,26 +86,18 @@ def _brought_up(
 
 def _write(folder: Path, engine: Engine, position: int) -> None:
     """The shard's journal, with nothing but a snapshot in it. What an earlier try has left there goes."""
-    for file in _files(folder):
+    for file in files_of(folder):
         file.unlink()
     journal = Journal(folder)
-    journal.keep(Snapshot(position, position, dump(engine)))
+    journal.keep(Snapshot(position, position, image(engine)))
     journal.close()
     for place in (folder, folder.parent):
-        _make_durable(place)
-
-
-def _make_durable(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        make_durable(place)
 
 
 def _put_aside(folder: Path, new: int) -> Path | None:
     """Move what belongs to another number of shards out of the way."""
-    old = [*_folders_of_others(folder, new), *(_files(folder) if new != 1 else ())]
+    old = [*_folders_of_others(folder, new), *(files_of(folder) if new != 1 else ())]
     if not old:
         return None
     number = 1
@@ -122,10 +114,6 @@ def _folders_of_others(folder: Path, new: int) -> Iterator[Path]:
         service, shard = service_of(path.name)
         if path.is_dir() and service == "shard" and shard.count not in (1, new):
             yield path
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(folder.glob(f"{NAME}*"))
 
 
 def _other_number(counts: set[int], old: int) -> DataFolderError:

@@ -7,7 +7,7 @@ from linli.errors import DataFolderError
 from linli.i18n import Text
 from linli.model import Alert
 from rules.durable.journal import Journal, Snapshot
-from rules.durable.state import BadState, dump, restore
+from rules.durable.state import BadState, image, restore
 from rules.effects import Waiting
 from rules.engine.inputs import AdoptIn, Input, RulesIn
 from rules.engine.machine import Engine
@@ -31,7 +31,7 @@ def bring_back(journal: Journal, alerts: SqlAlerts, rules: tuple[Rule, ...]) -> 
         _log.warning("the journal is empty, the database is not")
         fresh = Engine()
         fresh.tallies.adopt(alerts.tallies())
-        journal.keep(Snapshot(written, 0, dump(fresh)))
+        journal.keep(Snapshot(written, 0, image(fresh)))
     engine = _replay(journal, alerts, waiting, written)
     if journal.position < written:
         _catch_up(journal, alerts, engine, waiting, written)
@@ -67,7 +67,7 @@ def _catch_up(journal: Journal, alerts: SqlAlerts, engine: Engine, waiting: Wait
         _log.warning("writing %d open alerts that the database has not got", len(missing))
     alerts.restore(missing, written)
     engine.tallies.adopt(alerts.tallies())
-    journal.keep(Snapshot(written, waiting.told, dump(engine)))
+    journal.keep(Snapshot(written, waiting.told, image(engine)))
 
 
 def _knows(engine: Engine, alert: Alert) -> bool:
@@ -84,9 +84,9 @@ def _replay(journal: Journal, alerts: SqlAlerts, waiting: Waiting, written: int)
         except BadState as error:
             raise DataFolderError(
                 Text(
-                    f"{journal.file} 中的快照读不懂：{error}。请用写下它的 Linli 版本，或把 journal.db* 移到别处后重新启动",
-                    f"the snapshot in {journal.file} cannot be read: {error}. Use the Linli that wrote it, or move "
-                    "journal.db* away and start again",
+                    f"{journal.folder} 中的快照读不懂：{error}。请用写下它的 Linli 版本，或把其中的文件移到别处后重新启动",
+                    f"the snapshot in {journal.folder} cannot be read: {error}. Use the Linli that wrote it, or move its "
+                    "files away and start again",
                 )
             ) from None
         position = snapshot.position

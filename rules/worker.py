@@ -32,7 +32,7 @@ from linli.runtime import Health, Troubles, no_broker
 from linli.shards import WHOLE, Shard
 from rules import wire
 from rules.durable.journal import Journal, JournalUnavailable, Snapshot
-from rules.durable.state import dump
+from rules.durable.state import image
 from rules.effects import Waiting, write
 from rules.engine.book import ActionDone
 from rules.engine.inputs import ActionIn, Input, ListenIn, MessageIn, PassedIn, RegistryIn, Tick
@@ -384,7 +384,7 @@ class Worker:
         journal, clock = self._outside.journal, self._outside.clock
         begun = clock.monotonic()
         try:
-            journal.keep(Snapshot(journal.position, self._waiting.told, dump(self.engine)))
+            journal.keep(Snapshot(journal.position, self._waiting.told, image(self.engine)))
         except JournalUnavailable as error:
             _log.warning("no snapshot: %s", error)
             return

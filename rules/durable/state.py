@@ -1,4 +1,7 @@
-"""The engine's state as JSON, and back: what a snapshot holds. Counters and what can be derived are left out."""
+"""The engine's state as bytes, and back: what a snapshot holds. Counters and what can be derived are left out.
+
+An `Image` is taken in one go between two inputs; what is large in it and does not change (registry, rules) is in it as it is.
+"""
 
 from typing import Any
 
@@ -7,18 +10,18 @@ import msgspec
 from linli.db.registry import RegistrySnapshot
 from linli.db.tallies import RulesTally
 from linli.model import Condition, Lane, LaneKey, TallyKey
+from rules.durable import former_state
+from rules.durable.snapshots import Image
 from rules.engine.book import Record
-from rules.engine.inputs import LaneName, alert_from, evidence_from
+from rules.engine.inputs import LaneName, RulesIn, alert_from, evidence_from
 from rules.engine.lanes import LaneClock, Listening
 from rules.engine.machine import Engine
 from rules.engine.scope import Scope
 from rules.engine.watches import Watch
-from rules.language.model import Rule
+from rules.language.model import Override, Rule
 
-VERSION = 2
-"""2 has tallies, and may tell which gateways are offline. 1, without, is read too."""
-
-_READ_TOO = (1,)
+VERSION = 3
+"""1 and 2 were JSON with registry and rules in it: see `rules.durable.former_state`."""
 
 
 class BadState(ValueError):
@@ -72,27 +75,31 @@ class _Record(msgspec.Struct, array_like=True):
 
 class _State(msgspec.Struct):
     version: int
-    rules: tuple[Rule, ...]
-    registry: RegistrySnapshot
     listening: Listening
     lanes: list[_Lane]
     positions: list[_Position]
     watches: list[_Watch]
     open: list[_Record]
     closed: list[str]
-    tallies: list[_Tally] = []
-    offline: list[str] = []
+    tallies: list[_Tally]
+    offline: list[str]
+
+
+class _Whole(msgspec.Struct, array_like=True):
+    core: bytes
+    columns: tuple[bytes, ...]
+    registry: RegistrySnapshot
+    rules: tuple[Rule, ...]
+    overrides: tuple[Override, ...]
 
 
 _WATCH_FIELDS = _Watch.__struct_fields__[3:]
 
 
-def dump(engine: Engine) -> bytes:
-    """Everything that a later result depends on, as JSON. The same state always gives the same bytes."""
+def image(engine: Engine) -> Image:
+    """Everything that a later result depends on. The same state always gives the same bytes."""
     state = _State(
         version=VERSION,
-        rules=tuple(engine.scope.rules.values()),
-        registry=engine.scope.registry,
         listening=engine.listening,
         lanes=[_Lane(*name, clock) for name, clock in sorted(engine.lanes.items())],
         positions=[_Position(LaneName.of(key), upto) for key, upto in sorted(engine.positions.items(), key=_by_lane)],
@@ -106,23 +113,36 @@ def dump(engine: Engine) -> bytes:
         tallies=[_Tally(*key, *tally) for key, tally in sorted(engine.tallies.counts.items())],
         offline=sorted(engine.offline),
     )
-    return msgspec.json.encode(state)
+    rules = RulesIn(tuple(engine.scope.rules.values()))
+    return Image(msgspec.msgpack.encode(state), (), engine.scope.registry, rules)
 
 
-def restore(state: bytes) -> Engine:
-    """The engine as it was when `dump` gave these bytes. BadState if they are not such bytes."""
+def dump(engine: Engine) -> bytes:
+    """The same in one piece, registry and rules included."""
+    taken = image(engine)
+    rules = taken.rules
+    return msgspec.msgpack.encode(_Whole(taken.core, taken.columns, taken.registry, rules.rules, rules.overrides))
+
+
+def restore(state: bytes | Image) -> Engine:
+    """The engine as it was when `image` or `dump` gave this. BadState if they have not."""
     try:
-        read = msgspec.json.decode(state, type=_State)
-        if read.version != VERSION and read.version not in _READ_TOO:
+        if isinstance(state, bytes):
+            whole = msgspec.msgpack.decode(state, type=_Whole)
+            state = Image(whole.core, whole.columns, whole.registry, RulesIn(whole.rules, whole.overrides))
+        if former_state.is_one(state.core):
+            return former_state.restore(state.core)
+        read = msgspec.msgpack.decode(state.core, type=_State)
+        if read.version != VERSION:
             raise BadState(f"state of version {read.version}, this is {VERSION}")
-        return _engine(read)
+        return _engine(read, state)
     except (msgspec.MsgspecError, KeyError, TypeError) as error:
         raise BadState(str(error)) from error
 
 
-def _engine(read: _State) -> Engine:
+def _engine(read: _State, state: Image) -> Engine:
     engine = Engine()
-    engine.scope = Scope(read.rules, read.registry)
+    engine.scope = Scope(state.rules.rules, state.registry)
     engine.listening = read.listening
     engine.lanes = {(item.gateway, item.lane): item.clock for item in read.lanes}
     engine.offline = set(read.offline)

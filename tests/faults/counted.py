@@ -1,6 +1,7 @@
 """What the rules have counted, read from a copy of what they keep: snapshot and journal, applied as a restart would."""
 
-import sqlite3
+import contextlib
+import shutil
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +10,7 @@ from sqlalchemy import func, select
 
 from linli.db import schema
 from linli.db.database import Database
-from rules.durable.journal import Journal
+from rules.durable.journal import Journal, files_of
 from rules.durable.state import restore
 from rules.effects import Waiting
 from rules.engine.book import TELL_ALL, TELL_EACH
@@ -78,14 +79,10 @@ class RulesReader:
         self._scratch.mkdir(parents=True, exist_ok=True)
         for old in self._scratch.iterdir():
             old.unlink()
-        source = sqlite3.connect(f"file:{self._folder / 'journal.db'}?mode=ro", uri=True, timeout=15)
-        target = sqlite3.connect(self._scratch / "journal.db")
-        try:
-            source.backup(target)
-        finally:
-            source.close()
-            target.close()
-        journal = Journal(self._scratch)
+        for file in files_of(self._folder):
+            with contextlib.suppress(FileNotFoundError):  # let go of meanwhile: what stands for it is looked at below
+                shutil.copyfile(file, self._scratch / file.name)
+        journal = Journal(self._scratch, read_only=True)
         try:
             self._apply(journal)
         finally:

@@ -1,6 +1,5 @@
 """A site for tests of the rules worker: a broker in memory, a database in a file."""
 
-import sqlite3
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,11 @@ from linli.db.migrate import upgrade
 from linli.db.registry import SqlRegistry, save
 from linli.model import Action, ActionKind, Consumer
 from linli.testing import FakeBroker, FakeClient, ManualClock
-from rules.durable.journal import Journal
 from rules.engine.inputs import MessageIn
 from rules.language.load import load_rules
 from rules.start import bring_back
 from rules.worker import Outside, Platform, Worker
+from tests.unit.rules.smalldisk import PLENTY, SmallDisk
 from tests.unit.rules.world import T0, Feed, registry
 
 
@@ -53,7 +52,7 @@ class Site:
 
     def start(self, *, full_disk: bool = False) -> None:
         """A new process. `full_disk`: from its first step on its journal cannot be written."""
-        self.journal = Journal(self.folder / "rules")
+        self.journal = SmallDisk(self.folder / "rules")
         engine, waiting = bring_back(self.journal, self.alerts, self.rules)
         self.client: FakeClient = self.broker.client()
         known = SqlRegistry(self.database)
@@ -68,15 +67,11 @@ class Site:
 
     def disk_is_full(self) -> None:
         """The journal cannot be written from now on."""
-        with sqlite3.connect(self.journal.file) as other:
-            other.execute("CREATE TRIGGER full BEFORE INSERT ON journal BEGIN SELECT RAISE(ABORT, 'full'); END")
-        other.close()
+        self.journal.room = 0
 
     def disk_has_room(self) -> None:
         """The journal can be written again."""
-        with sqlite3.connect(self.journal.file) as other:
-            other.execute("DROP TRIGGER full")
-        other.close()
+        self.journal.room = PLENTY
 
     def kill(self) -> None:
         """End it without a word: nothing is written that was not written before."""

@@ -1,7 +1,6 @@
 """The worker with a broker in memory and a database in a file: acknowledging, writing, telling, coming back."""
 
 import dataclasses
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from linli.codec import Ack, encode
 from linli.db.registry import SqlRegistry
 from linli.errors import DataFolderError
 from linli.model import ActionKind, Handling, Lane
-from rules.durable.journal import Snapshot
+from rules.durable.journal import Image, Snapshot
 from rules.effects import Waiting
 from rules.engine.inputs import ActionIn, Input
 from rules.engine.machine import Engine, Output
@@ -208,7 +207,7 @@ def test_effects_that_the_database_never_takes_hold_up_nothing(site: Site) -> No
 
 def test_a_snapshot_nobody_can_read_is_told(site: Site) -> None:
     """Not a wrong start."""
-    site.journal.keep(Snapshot(site.journal.position, 0, b'{"version": 99}'))
+    site.journal.keep(Snapshot(site.journal.position, 0, Image(b'{"version": 99}')))
     with pytest.raises(DataFolderError, match="cannot be read"):
         bring_back(site.journal, site.alerts, load_rules())
 
@@ -217,14 +216,12 @@ def test_with_the_journal_unwritable_nothing_is_taken_or_acknowledged(site: Site
     """The agent keeps it, and sends it again; then it counts, once."""
     site.worker.pause.set()
     entry = site.feed.event(1, "door", OPENED)
-    with sqlite3.connect(site.journal.file) as other:
-        other.execute("CREATE TRIGGER full BEFORE INSERT ON journal BEGIN SELECT RAISE(ABORT, 'disk is full'); END")
+    site.disk_is_full()
     site.send(entry)
     assert site.acks == []
     assert "journal cannot be written" in site.worker.health().detail.en
     assert site.alerts.find() == []
-    other.execute("DROP TRIGGER full")
-    other.close()
+    site.disk_has_room()
     site.send(entry)
     assert site.acks[-1].upto == 1
     assert [alert.occurrences for alert in site.alerts.find()] == [1]
@@ -311,8 +308,7 @@ def test_the_journal_stays_small(tmp_path: Path, limit: dict[str, int]) -> None:
     site.send(site.feed.event(0, "door", "access.door.opened"))
     for second in range(1, 60):
         site.send(site.feed.beat(second))
-        kept = [body for _, body in site.journal.after((site.journal.snapshot() or Snapshot(0, 0, b"")).position)]
-        assert len(kept) < 40
+        assert len(list(site.journal.after((site.journal.snapshot() or Snapshot(0, 0, Image(b""))).position))) < 40
     site.kill()
     site.start()
     assert sorted(alert.rule for alert in site.alerts.find()) == ["door-forced", "door-held-open"]

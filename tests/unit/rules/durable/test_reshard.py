@@ -1,12 +1,12 @@
 """From n shards to m: nothing is lost and nothing comes twice, on paper and on disk."""
 
 import dataclasses
-import json
 import random
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -27,7 +27,7 @@ from linli.shards import WHOLE, Shard, shards_of
 from linli.testing import FakeBroker, ManualClock
 from rules.durable.journal import Journal
 from rules.durable.reshard import reshard
-from rules.durable.state import dump, restore
+from rules.durable.state import dump, image, restore
 from rules.engine.book import Transition
 from rules.engine.inputs import ActionIn, Input, MessageIn, RegistryIn, RulesIn
 from rules.engine.machine import Engine, Output, outputs_of
@@ -151,6 +151,12 @@ def test_the_transitions_are_those_of_an_engine_that_was_never_parted(seed: int,
     assert by_community(got, homes) == expected
 
 
+def told_of(engine: Engine) -> tuple[object, ...]:
+    """Its state, in which the order of names says nothing."""
+    taken = image(engine)
+    return msgspec.msgpack.decode(taken.core), taken.columns, taken.registry, taken.rules
+
+
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 10**6), count=st.integers(2, 6))
 def test_parted_and_put_together_again_is_the_same_state(seed: int, count: int) -> None:
@@ -158,10 +164,10 @@ def test_parted_and_put_together_again_is_the_same_state(seed: int, count: int) 
     entries, _ = district(seed, 30)
     engine = Engine()
     outputs_of(engine, entries)
-    before = json.loads(dump(engine))
+    before = told_of(engine)
     parts = [restore(dump(part)) for part in reshard([engine], shards_of(count))]
     (again,) = reshard(parts, [WHOLE])
-    assert json.loads(dump(again)) == before
+    assert told_of(again) == before
 
 
 def test_shards_of_different_rules_are_not_put_together() -> None:
@@ -327,7 +333,7 @@ def test_cut_short_before_the_switch_nothing_has_changed(made: District) -> None
         )
     with pytest.raises(SQLAlchemyError):
         made.bring_over(2, 3)
-    assert (made.folder.rules / "shard-2-of-3" / "journal.db").exists()
+    assert (made.folder.rules / "shard-2-of-3").exists()
     with made.database.write() as connection:
         connection.execute(text("DROP TRIGGER stuck"))
     made.start(2)

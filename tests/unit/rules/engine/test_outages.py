@@ -2,7 +2,6 @@
 
 import dataclasses
 import shutil
-import sqlite3
 from collections.abc import Callable
 
 import pytest
@@ -11,7 +10,7 @@ from sqlalchemy import text
 from linli.clock import SECOND
 from linli.model import ActionKind, Handling
 from rules.durable.journal import Journal, Snapshot
-from rules.durable.state import dump
+from rules.durable.state import image
 from rules.engine.inputs import MessageIn
 from rules.engine.machine import Engine
 from tests.unit.rules.site import Site, act
@@ -57,13 +56,11 @@ def fill_the_disk(site: Site) -> None:
     """The journal takes nothing for seven seconds."""
     at(site, 67)
     site.worker.pause.set()
-    with sqlite3.connect(site.journal.file) as other:
-        other.execute("CREATE TRIGGER full BEFORE INSERT ON journal BEGIN SELECT RAISE(ABORT, 'disk is full'); END")
+    site.disk_is_full()
     for second in range(67, 74):
         at(site, second)
         site.step()
-    other.execute("DROP TRIGGER full")
-    other.close()
+    site.disk_has_room()
     at(site, 74)
 
 
@@ -142,7 +139,7 @@ def test_killed_while_taking_over_it_takes_over_at_the_next_start(site: Site) ->
     for file in (site.folder / "rules").iterdir():
         file.unlink()
     journal = Journal(site.folder / "rules")
-    journal.keep(Snapshot(site.alerts.position(), 0, dump(Engine())))
+    journal.keep(Snapshot(site.alerts.position(), 0, image(Engine())))
     journal.close()
     site.start()
     assert [record.alert for record in site.worker.engine.book.open.values()] == [alert]

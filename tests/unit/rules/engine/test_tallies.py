@@ -100,14 +100,6 @@ def test_the_day_is_what_the_agent_said() -> None:
     assert restore(dump(bench.engine)).tallies.counts == bench.engine.tallies.counts
 
 
-def test_a_snapshot_of_the_first_version_is_read() -> None:
-    """It has no tallies."""
-    bench = Bench()
-    state = dump(bench.engine).replace(b'"version":2', b'"version":1').replace(b',"tallies":[]', b"")
-    assert b"tallies" not in state
-    assert restore(state).tallies.counts == {}
-
-
 def test_they_are_bounded() -> None:
     """The oldest days go first."""
     counted = Tallies()

@@ -1,0 +1,116 @@
+"""The states of versions 1 and 2, as the first releases wrote them: JSON with registry and rules in it. Only read.
+
+2 had tallies, and could tell which gateways are offline; 1 was without.
+"""
+
+from typing import Any
+
+import msgspec
+
+from linli.db.registry import RegistrySnapshot
+from linli.db.tallies import RulesTally
+from linli.model import Condition, Lane, TallyKey
+from rules.engine.book import Record
+from rules.engine.inputs import LaneName, alert_from, evidence_from
+from rules.engine.lanes import LaneClock, Listening
+from rules.engine.machine import Engine
+from rules.engine.scope import Scope
+from rules.engine.watches import Watch
+from rules.language.model import Rule
+
+VERSIONS = (1, 2)
+
+
+class _Lane(msgspec.Struct, array_like=True):
+    gateway: str
+    lane: Lane
+    clock: LaneClock
+
+
+class _Position(msgspec.Struct, array_like=True):
+    key: LaneName
+    upto: int
+
+
+class _Tally(msgspec.Struct, array_like=True):
+    community: str
+    gateway: str
+    bootid: str
+    day: int
+    evaluated: int
+    refused: int
+
+
+class _Watch(msgspec.Struct, array_like=True):
+    device: str
+    rule: str
+    clause: int
+    gateway: str
+    lane: Lane
+    state: Condition
+    began: int
+    since: int
+    deadline: int | None
+    ending: bool
+    start: str
+    evidence: list[dict[str, Any]]
+    window: list[int]
+    excused: int | None
+
+
+class _Record(msgspec.Struct, array_like=True):
+    alert: dict[str, Any]
+    firing: list[tuple[str, int]]
+    reports: dict[str, int]
+    start: str
+    life_safety: bool
+
+
+class _State(msgspec.Struct):
+    version: int
+    rules: tuple[Rule, ...]
+    registry: RegistrySnapshot
+    listening: Listening
+    lanes: list[_Lane]
+    positions: list[_Position]
+    watches: list[_Watch]
+    open: list[_Record]
+    closed: list[str]
+    tallies: list[_Tally] = []
+    offline: list[str] = []
+
+
+_WATCH_FIELDS = _Watch.__struct_fields__[3:]
+
+
+def is_one(core: bytes) -> bool:
+    """Whether the bytes are a state of these versions."""
+    return core[:1] == b"{"
+
+
+def restore(core: bytes) -> Engine:
+    """The engine as it was. MsgspecError, KeyError or TypeError if the bytes are not such a state."""
+    read = msgspec.json.decode(core, type=_State)
+    if read.version not in VERSIONS:
+        raise msgspec.ValidationError(f"state of version {read.version}")
+    engine = Engine()
+    engine.scope = Scope(read.rules, read.registry)
+    engine.listening = read.listening
+    engine.lanes = {(item.gateway, item.lane): item.clock for item in read.lanes}
+    engine.offline = set(read.offline)
+    engine.positions = {item.key.key: item.upto for item in read.positions}
+    for item in read.watches:
+        values = {name: getattr(item, name) for name in _WATCH_FIELDS}
+        values["evidence"] = [evidence_from(document) for document in item.evidence]
+        engine.watches.setdefault(item.device, {})[item.rule, item.clause] = Watch(**values)
+    for record in read.open:
+        alert = alert_from(record.alert)
+        engine.book.put(Record(alert, set(record.firing), record.reports, record.start, record.life_safety))
+    engine.book.closed = dict.fromkeys(read.closed)
+    engine.tallies.counts = {
+        TallyKey(item.community, item.gateway, item.bootid, item.day): RulesTally(item.evaluated, item.refused)
+        for item in read.tallies
+    }
+    engine.tallies.touch()
+    engine.follow_all()
+    return engine
