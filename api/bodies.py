@@ -4,13 +4,14 @@ Times are RFC 3339 in UTC; a text is an object with both languages. Input models
 community or owner that somebody slips into a body is an error and never believed.
 """
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from api.scope import RIGHTS, Operation
 from api.views import AlertChange, AlertDetail, AlertView, FacilityDetail, FacilityStatus
-from linli.clock import format_time, parse_time
+from linli.clock import MINUTE, SECOND, format_time, parse_time
 from linli.db.people import Person
 from linli.model import Condition, Handling, Role, Severity
 
@@ -63,6 +64,41 @@ class CloseBody(_In):
     reason: str = Field(min_length=1, max_length=4000)
 
 
+class ShelveBody(_In):
+    """Shelving takes a reason and an end: `until`, or for how many `minutes`."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={
+            "examples": [
+                {"minutes": 120, "reason": "the plumber comes at four"},
+                {"until": "2026-11-23T16:00:00Z", "reason": "the plumber comes at four"},
+            ]
+        },
+    )
+
+    until: When | None = None
+    minutes: int | None = Field(None, ge=1, le=7 * 24 * 60)
+    reason: str = Field(min_length=1, max_length=4000)
+
+    @model_validator(mode="after")
+    def _one_end(self) -> Self:
+        if (self.until is None) == (self.minutes is None):
+            raise ValueError("give either until or minutes")
+        return self
+
+    def ends(self, now: int) -> int:
+        """Until when, in microseconds."""
+        return self.until if self.until is not None else now + (self.minutes or 0) * MINUTE
+
+
+class UnshelveBody(_In):
+    """Taking it up again; the comment may be empty."""
+
+    comment: str = Field("", max_length=4000)
+
+
 # --- out --------------------------------------------------------------------------------------------------------------
 
 
@@ -95,8 +131,27 @@ class PersonBody(_Out):
     may: list[Operation]
 
 
+class WhyBody(_Out):
+    """Which clause of the rule came true, and how: it was true from `began` on for `held_s` seconds, and counted at `fired`.
+
+    `words` are the clause in a sentence, `rule` says which version of the rule it was. There may be more, by part.
+    """
+
+    model_config = ConfigDict(from_attributes=True, frozen=True, extra="allow")
+
+    clause: int | None = None
+    part: str | None = None
+    words: TextBody | None = None
+    began: Moment | None = None
+    held_s: float | None = None
+    fired: Moment | None = None
+    limit: float | None = None
+    value: Any = None
+    rule: str | None = None
+
+
 class AlertBody(_Out):
-    """An alert."""
+    """An alert. `steps`: what to do, one after the other; `why` null: it is from before that was kept."""
 
     id: str
     rule: str
@@ -116,6 +171,8 @@ class AlertBody(_Out):
     title: TextBody
     sentence: TextBody
     advice: TextBody
+    steps: list[TextBody]
+    why: WhyBody | None
     opened_at: Moment
     first_seen: Moment
     last_seen: Moment
@@ -130,6 +187,7 @@ class AlertBody(_Out):
     closed_by: str | None
     closed_by_name: str | None
     close_reason: str | None
+    shelved_until: Moment | None
 
 
 class AlertsBody(_Out):
@@ -345,7 +403,17 @@ def facility_detail_body(detail: FacilityDetail) -> FacilityDetailBody:
 
 
 def _alert_fields(view: AlertView) -> dict[str, object]:
-    return {
+    own = {
         name: getattr(view, name) if name.endswith("_name") else getattr(view.alert, name)
         for name in AlertBody.model_fields
     }
+    return own | {"why": _why(view.alert.why)}
+
+
+def _why(why: Mapping[str, Any]) -> WhyBody | None:
+    """The alert's `why`, with `held` in seconds."""
+    if not why:
+        return None
+    held = why.get("held")
+    told = {name: value for name, value in why.items() if name != "held"}
+    return WhyBody.model_validate(told | {"held_s": held / SECOND if isinstance(held, int) else None})

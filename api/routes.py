@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response, StreamingResponse
 
-from api import bodies, command_routes, enrolment
+from api import arming_routes, bodies, command_routes, enrolment
 from api.bodies import When
 from api.metrics import CONTENT_TYPE, Metrics
 from api.scope import Operation, demand, may
@@ -67,6 +67,7 @@ def build_router(services: Services, metrics: Metrics) -> APIRouter:
     _add_store(router, services, Signed)
     _add_platform(router, services, metrics, Signed)
     command_routes.add_routes(router, services, Signed)
+    arming_routes.add_routes(router, services, Signed)
     enrolment.add_routes(router, services, Signed, caller)
     return router
 
@@ -134,7 +135,7 @@ def _add_alerts(router: APIRouter, services: Services, Signed: Any) -> None:
         return bodies.alert_detail_body(services.alert(person, alert_id))
 
     conflict: dict[int | str, dict[str, Any]] = {
-        409: {"model": bodies.ProblemBody, "description": "It is closed already"},
+        409: {"model": bodies.ProblemBody, "description": "It is closed already, or not in that state"},
         503: {"model": bodies.ProblemBody, "description": "Rules is not answering; the act is stored"},
     }
 
@@ -147,6 +148,17 @@ def _add_alerts(router: APIRouter, services: Services, Signed: Any) -> None:
     def close(alert_id: str, body: bodies.CloseBody, person: Signed) -> bodies.AlertBody:
         """Close it, with the reason."""
         return bodies.alert_body(services.close(person, alert_id, body.reason))
+
+    @router.post("/alerts/{alert_id}/shelve", responses=conflict)
+    def shelve(alert_id: str, body: bodies.ShelveBody, person: Signed) -> bodies.AlertBody:
+        """Set it aside for a while, with the reason. 409 too for an alert of life safety, which cannot be shelved."""
+        until = body.ends(services.clock.now())
+        return bodies.alert_body(services.shelve(person, alert_id, until, body.reason))
+
+    @router.post("/alerts/{alert_id}/unshelve", responses=conflict)
+    def unshelve(alert_id: str, body: bodies.UnshelveBody, person: Signed) -> bodies.AlertBody:
+        """Take it up again before its time. 409 too for one that is not shelved."""
+        return bodies.alert_body(services.unshelve(person, alert_id, body.comment))
 
 
 def _add_registry(router: APIRouter, services: Services, Signed: Any) -> None:

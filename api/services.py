@@ -10,6 +10,7 @@ import threading
 import unicodedata
 from collections.abc import Mapping, Sequence
 
+from api.arming import ArmingService, PlaceView
 from api.commanding import CommandDesk
 from api.commands import CommandService, CommandView
 from api.directory import Directory, Names
@@ -27,9 +28,11 @@ from api.views import (
     FacilityView,
     HealthView,
 )
+from api.words import OUTCOMES
 from linli.charts import Chart, Series, Shape
-from linli.clock import DAY, Clock
+from linli.clock import DAY, MINUTE, Clock
 from linli.db.alerts import OUTCOME_DONE, SqlAlerts
+from linli.db.arming import SqlArming
 from linli.db.commands import SqlCommands
 from linli.db.database import Database
 from linli.db.people import People, Person
@@ -45,11 +48,14 @@ MAX_LIMIT = 1000
 MAX_POINTS = 2000
 MAX_RANGE = 366 * DAY
 MAX_COMMENT = 2000
+MIN_SHELVE = MINUTE
+MAX_SHELVE = 7 * DAY
+"""What is shelved comes back by itself: for longer, the rule is wrong or the device broken."""
 
 
 class Services:
     """All that the API and the console offer. `live` tells what happens; `people` signs in; `commands` tells devices what
-    to do; `clock` and `settings` are those of this installation."""
+    to do; `arming` the modes of places; `clock` and `settings` are those of this installation."""
 
     def __init__(
         self,
@@ -61,6 +67,7 @@ class Services:
         directory: Directory,
         live: AlertHub,
         commands: CommandService,
+        arming: ArmingService,
     ) -> None:
         self.database = database
         self.clock = clock
@@ -68,6 +75,7 @@ class Services:
         self.people = people
         self.live = live
         self.commands = commands
+        self.arming = arming
         self._store = StoreReader(store, clock)
         self._directory = directory
         self._alerts = SqlAlerts(database)
@@ -146,6 +154,28 @@ class Services:
         if not tidy:
             raise _refused("no_reason", Text("关闭告警须写明原因", "closing an alert takes a reason"))
         return self._act(person, alert_id, ActionKind.CLOSE, tidy)
+
+    def shelve(self, person: Person, alert_id: str, until: int, reason: str) -> AlertView:
+        """Set the alert aside until `until`; then it comes back by itself.
+
+        Refused without a reason, or for a time that is not MIN_SHELVE to MAX_SHELVE from now; Conflict for life safety;
+        otherwise like `acknowledge`.
+        """
+        tidy = _tidy(reason)
+        if not tidy:
+            raise _refused("no_reason", Text("搁置告警须写明原因", "shelving an alert takes a reason"))
+        if not MIN_SHELVE <= until - self.clock.now() <= MAX_SHELVE:
+            text = Text("搁置时间须在 1 分钟到 7 天之间", "an alert is shelved for 1 minute to 7 days")
+            raise _refused("bad_until", text)
+        return self._act(person, alert_id, ActionKind.SHELVE, tidy, until)
+
+    def unshelve(self, person: Person, alert_id: str, comment: str = "") -> AlertView:
+        """Take the alert up again before its time. Conflict if it is not shelved; otherwise like `acknowledge`."""
+        return self._act(person, alert_id, ActionKind.UNSHELVE, _tidy(comment))
+
+    def arm(self, person: Person, place: str, mode: str | None, reason: str) -> PlaceView:
+        """`ArmingService.set_mode`, with the reason as a person typed it."""
+        return self.arming.set_mode(person, place, mode, _tidy(reason))
 
     def command(self, person: Person, device: str, name: str, arguments: Mapping[str, int], reason: str) -> CommandView:
         """`CommandService.send`, with the reason as a person typed it."""
@@ -275,11 +305,13 @@ class Services:
 
     # --- acts -----------------------------------------------------------------------------------------------------
 
-    def _act(self, person: Person, alert_id: str, kind: ActionKind, comment: str) -> AlertView:
+    def _act(
+        self, person: Person, alert_id: str, kind: ActionKind, comment: str, until: int | None = None
+    ) -> AlertView:
         demand(person, Operation.HANDLE_ALERTS)
         if not self._alert(person, alert_id).open:
             raise _closed(alert_id)
-        action = Action("x" + secrets.token_hex(10), alert_id, kind, person.id, comment, self.clock.now())
+        action = Action("x" + secrets.token_hex(10), alert_id, kind, person.id, comment, self.clock.now(), until)
         self._alerts.add_action(action)
         outcome = self._await_outcome(action.id)
         if outcome == "already_closed":
@@ -287,8 +319,8 @@ class Services:
         if outcome == "not_found":
             raise _no_such(Text("告警", "alert"), alert_id)
         if outcome not in (OUTCOME_DONE, "already_acknowledged"):
-            text = Text("未能执行（{outcome}）", "this could not be done ({outcome})")
-            raise Conflict(text.format(outcome=outcome))
+            unknown = Text(f"未能执行（{outcome}）", f"this could not be done ({outcome})")
+            raise Conflict(OUTCOMES.get(outcome, unknown))
         return self._directory.names().alert(self._alert(person, alert_id))
 
     def _await_outcome(self, action: str) -> str:
@@ -323,7 +355,8 @@ def build_services(
     live = AlertHub(SqlAlerts(database), directory, people, clock, client)
     stored = SqlCommands(database)
     commands = CommandService(stored, directory, CommandDesk(stored, clock, command_client))
-    return Services(database, store, clock, settings, people, directory, live, commands)
+    arming = ArmingService(SqlArming(database), directory, clock)
+    return Services(database, store, clock, settings, people, directory, live, commands, arming)
 
 
 def _tidy(comment: str) -> str:

@@ -42,8 +42,7 @@ class EvidenceView:
 
 @dataclass(frozen=True, slots=True)
 class ChangeView:
-    """One step of an alert's life. `kind` is opened, occurred, escalated, confirmed, resolved, acknowledged, commented or
-    closed; `actor` is None where the rules did it."""
+    """One step of an alert's life. `kind` is one of `api.words.CHANGES`; `actor` is None where the rules did it."""
 
     id: int
     at: int

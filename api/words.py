@@ -37,10 +37,21 @@ CHANGES: dict[str, Text] = {
     "escalated": Text("升级", "Escalated"),
     "confirmed": Text("已证实", "Confirmed"),
     "resolved": Text("恢复", "Resolved"),
+    "reminded": Text("再次提醒", "Reminded"),
     "acknowledged": Text("确认", "Acknowledged"),
     "commented": Text("备注", "Commented"),
+    "shelved": Text("搁置", "Shelved"),
+    "unshelved": Text("恢复处理", "No longer shelved"),
     "closed": Text("关闭", "Closed"),
 }
+
+OUTCOMES: dict[str, Text] = {
+    "not_allowed": Text("生命安全告警不能搁置", "an alert of life safety cannot be shelved"),
+    "already_shelved": Text("这条告警已经搁置", "this alert is shelved already"),
+    "not_shelved": Text("这条告警没有搁置", "this alert is not shelved"),
+    "not_possible": Text("这条告警现在不能这样处理", "that cannot be done to this alert now"),
+}
+"""Why rules did not do what a person wanted."""
 
 FACILITY_STATES: dict[FacilityStatus, Text] = {
     FacilityStatus.OK: Text("正常", "OK"),

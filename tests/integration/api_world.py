@@ -21,6 +21,7 @@ from linli.db.registry import save
 from linli.i18n import Language, Text
 from linli.model import (
     READINGS_TYPE,
+    Action,
     ActionKind,
     Alert,
     Community,
@@ -140,19 +141,34 @@ class World:
         """Stand in for rules until stopped: every act is applied as it comes."""
         while not self.rules_stopped.wait(0.01):
             for pending in self.alerts.pending_actions():
-                self._apply(pending.action.id, pending.action.alert, pending.action.kind, pending.action.actor)
+                self._apply(pending.action)
 
-    def _apply(self, action: str, alert_id: str, kind: ActionKind, actor: str) -> None:
-        alert, now = self.alerts.get(alert_id), self.clock.now()
+    def _apply(self, action: Action) -> None:
+        alert, now, actor = self.alerts.get(action.alert), self.clock.now(), action.actor
         assert alert is not None
-        if kind is ActionKind.CLOSE:
+        shelved = alert.handling is Handling.SHELVED
+        if action.kind is ActionKind.SHELVE and alert.severity is Severity.CRITICAL:
+            self.refuse(action, "not_allowed")
+        elif action.kind is ActionKind.UNSHELVE and not shelved:
+            self.refuse(action, "not_shelved")
+        elif action.kind is ActionKind.CLOSE:
             fresh = replace(
                 alert, handling=Handling.CLOSED, closed_at=now, closed_by=actor, close_reason="done", updated_at=now
             )
-            self.change(fresh, "closed", actor, Outcome(action, "done", now))
-        else:
+            self.change(fresh, "closed", actor, Outcome(action.id, "done", now))
+        elif action.kind is ActionKind.ACKNOWLEDGE:
             fresh = replace(alert, handling=Handling.ACKNOWLEDGED, acknowledged_at=now, acknowledged_by=actor)
-            self.change(fresh, "acknowledged", actor, Outcome(action, "done", now))
+            self.change(fresh, "acknowledged", actor, Outcome(action.id, "done", now))
+        else:
+            back = Handling.UNACKNOWLEDGED if shelved else Handling.SHELVED
+            fresh = replace(alert, handling=back, shelved_until=action.until)
+            self.change(fresh, "unshelved" if shelved else "shelved", actor, Outcome(action.id, "done", now))
+
+    def refuse(self, action: Action, outcome: str) -> None:
+        """What rules does with an act that cannot be done: it says why, and nothing else changes."""
+        with self.lock:
+            self.position += 1
+            self.alerts.apply([Effects(self.position, (), (Outcome(action.id, outcome, self.clock.now()),))])
 
 
 def fill_store(store: MemoryStore, now: int, received_at: int | None = None) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from api.routes import ANONYMOUS
 from linli.clock import DAY, format_time
+from linli.db.arming import SqlArming
 from linli.db.commands import SqlCommands
 from linli.model import Role
 from linli.platform import PLATFORM, SERVER
@@ -31,6 +32,7 @@ def values(world: World, community: str) -> dict[str, str]:
     return {
         "alert_id": f"a{community}0001",
         "facility_id": f"{community}-lift",
+        "place_id": f"{community}-b1",
         "gateway_id": f"gw-{community}",
         "command_id": f"c{community}0001",
         "community": community,
@@ -58,9 +60,15 @@ BODIES: dict[str, dict[str, object]] = {
     "CloseBody": {"reason": "false alarm"},
     "CommandAskedBody": {"command": "unlock", "reason": "ambulance"},
     "InviteBody": {"hours": 1},
+    "ModeBody": {"mode": "night", "reason": "closing time"},
     "RedeemBody": {"code": "0000-0000-0000-0000", "attempt": "a-secret-of-the-agents"},
+    "ShelveBody": {"minutes": 60, "reason": "known"},
     "SignInBody": {"name": "nobody", "password": "wrong"},
+    "UnshelveBody": {"comment": "back"},
 }
+
+
+_IDS = ("alert_id", "facility_id", "gateway_id", "command_id", "place_id", "device")
 
 
 def operations(world: World) -> list[tuple[str, str, dict[str, Any]]]:
@@ -138,7 +146,7 @@ def test_no_route_leaks_another_community(world: World, name: str) -> None:
                 assert status == 404 or parameter == "subject", f"{method} {path}?{parameter}: {status}"
             everything = {p: foreign[p] for p in in_query}
             _, text = ask(client, method, path.format(**foreign), body_of(operation), everything)
-            asked_for = (foreign[name] for name in ("alert_id", "facility_id", "gateway_id", "command_id", "device"))
+            asked_for = (foreign[name] for name in _IDS)
             for said in (*asked_for, f"community {FOREIGN}"):
                 text = text.replace(said, "")
             assert FOREIGN not in text, f"{method} {path} leaks"
@@ -200,6 +208,7 @@ def test_what_a_body_may_not_say_is_refused(world: World, extra: str) -> None:
         for path, body in (
             (f"/api/v1/alerts/a{HOME}0001/acknowledge", {"comment": "x"}),
             (f"/api/v1/alerts/a{HOME}0001/close", {"reason": "x"}),
+            (f"/api/v1/alerts/a{HOME}0001/shelve", {"reason": "x", "minutes": 5}),
             (f"/api/v1/devices/{HOME}-door/commands", {"command": "unlock", "reason": "x"}),
             ("/api/v1/sessions", {"name": "root", "password": "x"}),
         ):
@@ -207,12 +216,20 @@ def test_what_a_body_may_not_say_is_refused(world: World, extra: str) -> None:
         assert client.get(f"/api/v1/alerts/a{HOME}0001").json()["handling"] == "unacknowledged"
 
 
-@pytest.mark.parametrize("act", ["acknowledge", "close"])
+@pytest.mark.parametrize(
+    ("act", "body"),
+    [
+        ("acknowledge", {}),
+        ("close", {"reason": "x"}),
+        ("shelve", {"reason": "x", "minutes": 5}),
+        ("unshelve", {}),
+    ],
+)
 @pytest.mark.parametrize("name", MEMBERS)
-def test_nobody_handles_a_foreign_alert(world: World, name: str, act: str) -> None:
+def test_nobody_handles_a_foreign_alert(world: World, name: str, act: str, body: dict[str, object]) -> None:
     """404, and no act is even stored."""
     with world.client(name) as client:
-        answer = client.post(f"/api/v1/alerts/a{FOREIGN}0001/{act}", json={"reason": "x"} if act == "close" else {})
+        answer = client.post(f"/api/v1/alerts/a{FOREIGN}0001/{act}", json=body)
     assert answer.status_code == 404
     found = world.alerts.get(f"a{FOREIGN}0001")
     assert found is not None
@@ -238,6 +255,20 @@ def test_doors_are_opened_by_security_and_administrators_only(world: World) -> N
         with world.client(name) as client:
             statuses[name] = client.post(path, json=body).status_code
     assert statuses == {"root": 202, f"{HOME}-{Role.SECURITY}": 202, f"{HOME}-{Role.PROPERTY}": 403}
+
+
+def test_places_are_armed_by_security_and_administrators_only(world: World) -> None:
+    """A property manager sees the mode and may not set it; a foreign place is as one that is not there."""
+    body = {"mode": "away", "reason": "everybody has left"}
+    statuses = {}
+    for name in ("root", *MEMBERS):
+        with world.client(name) as client:
+            statuses[name] = client.put(f"/api/v1/places/{HOME}-f1/mode", json=body).status_code
+            assert client.get(f"/api/v1/places/{HOME}-f1").json()["mode"] == "away"
+            if name != "root":
+                assert client.put(f"/api/v1/places/{FOREIGN}-b1/mode", json=body).status_code == 404
+    assert statuses == {"root": 200, f"{HOME}-{Role.SECURITY}": 200, f"{HOME}-{Role.PROPERTY}": 403}
+    assert f"{FOREIGN}-b1" not in SqlArming(world.database).modes()
 
 
 def test_the_live_stream_keeps_to_the_scope(world: World) -> None:
