@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response, StreamingResponse
 
-from api import arming_routes, bodies, command_routes, enrolment
+from api import arming_routes, bodies, command_routes, enrolment, rule_routes
 from api.bodies import When
 from api.metrics import CONTENT_TYPE, Metrics
 from api.scope import Operation, demand, may
@@ -68,6 +68,7 @@ def build_router(services: Services, metrics: Metrics) -> APIRouter:
     _add_platform(router, services, metrics, Signed)
     command_routes.add_routes(router, services, Signed)
     arming_routes.add_routes(router, services, Signed)
+    rule_routes.add_routes(router, services, Signed)
     enrolment.add_routes(router, services, Signed, caller)
     return router
 

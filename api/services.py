@@ -17,6 +17,7 @@ from api.directory import Directory, Names
 from api.facilities import FacilityReader
 from api.live import AlertHub
 from api.platform import own_troubles, read_health
+from api.rulebook import RuleFiles, RuleService
 from api.scope import Operation, demand
 from api.stored import StoreReader, read_cursor, write_cursor
 from api.views import (
@@ -55,7 +56,7 @@ MAX_SHELVE = 7 * DAY
 
 class Services:
     """All that the API and the console offer. `live` tells what happens; `people` signs in; `commands` tells devices what
-    to do; `arming` the modes of places; `clock` and `settings` are those of this installation."""
+    to do; `arming` the modes of places; `rules` the rules in words; `clock` and `settings` are those of this installation."""
 
     def __init__(
         self,
@@ -68,6 +69,7 @@ class Services:
         live: AlertHub,
         commands: CommandService,
         arming: ArmingService,
+        rules: RuleService,
     ) -> None:
         self.database = database
         self.clock = clock
@@ -76,6 +78,7 @@ class Services:
         self.live = live
         self.commands = commands
         self.arming = arming
+        self.rules = rules
         self._store = StoreReader(store, clock)
         self._directory = directory
         self._alerts = SqlAlerts(database)
@@ -356,7 +359,8 @@ def build_services(
     stored = SqlCommands(database)
     commands = CommandService(stored, directory, CommandDesk(stored, clock, command_client))
     arming = ArmingService(SqlArming(database), directory, clock)
-    return Services(database, store, clock, settings, people, directory, live, commands, arming)
+    rules = RuleService(RuleFiles(settings.rules, settings.rules_overrides, clock), directory, SqlAlerts(database))
+    return Services(database, store, clock, settings, people, directory, live, commands, arming, rules)
 
 
 def _tidy(comment: str) -> str:

@@ -253,6 +253,13 @@ class SqlAlerts:
             counted = {row[0]: int(row[1]) for row in connection.execute(_within(query, communities))}
         return {severity: counted.get(severity.value, 0) for severity in Severity}
 
+    def count_open_by_rule(self, communities: frozenset[str] | None = None) -> dict[str, int]:
+        """How many alerts are open of each rule that has any."""
+        table = schema.alerts
+        query = select(table.c.rule, func.count()).where(table.c.open_key.is_not(None)).group_by(table.c.rule)
+        with self._database.read() as connection:
+            return {row[0]: int(row[1]) for row in connection.execute(_within(query, communities))}
+
     def changes(self, alert: str) -> list[AlertChange]:
         """The alert's history, oldest first."""
         table = schema.alert_changes

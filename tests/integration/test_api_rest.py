@@ -16,6 +16,7 @@ from linli.db.throttle import BURST
 from linli.errors import StoreUnavailable
 from linli.i18n import Text
 from linli.model import Role, Severity
+from rules.language.load import load_rules
 from tests.integration.api_world import HOME, PASSWORD, World, make_alert, running_world
 from tests.support import eventually
 
@@ -255,6 +256,19 @@ def test_what_arming_lacks(guard: httpx.Client, body: dict[str, object], reason:
     """422 with what to do."""
     answer = guard.put(f"/api/v1/places/{HOME}-b1/mode", json=body)
     assert (answer.status_code, answer.json().get("reason")) == (422, reason)
+
+
+def test_the_rules_in_words(world: World, guard: httpx.Client) -> None:
+    """Every rule of the catalogue, the worst first; one with what it watches here; one that there is not."""
+    rules = guard.get("/api/v1/rules").json()
+    assert {rule["id"] for rule in rules} == {rule.id for rule in load_rules()}
+    ranks = [Severity(rule["severity"]).rank for rule in rules]
+    assert ranks == sorted(ranks)
+    assert all(clause["words"]["zh"] and clause["words"]["en"] for rule in rules for clause in rule["clauses"])
+    door = guard.get("/api/v1/rules/door-forced").json()
+    assert (door["device_count"], door["overrides"], door["title"]["zh"]) == (1, [], "门被强行打开")
+    missing = guard.get("/api/v1/rules/door-of-nobody")
+    assert (missing.status_code, missing.json()["detail"]) == (404, "there is no rule door-of-nobody")
 
 
 def test_closing_takes_a_reason_and_happens_once(world: World, guard: httpx.Client) -> None:

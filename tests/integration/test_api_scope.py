@@ -33,6 +33,7 @@ def values(world: World, community: str) -> dict[str, str]:
         "alert_id": f"a{community}0001",
         "facility_id": f"{community}-lift",
         "place_id": f"{community}-b1",
+        "rule_id": "door-forced",
         "gateway_id": f"gw-{community}",
         "command_id": f"c{community}0001",
         "community": community,

@@ -1,0 +1,79 @@
+"""The routes of rules, and what they give as JSON."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path
+from pydantic import BaseModel, ConfigDict
+
+from api.bodies import TextBody
+from api.services import Services
+from linli.model import Severity
+
+_Rule = Annotated[str, Path(max_length=64, examples=["pump-room-flooded"])]
+
+
+class _Out(BaseModel):
+    model_config = ConfigDict(from_attributes=True, frozen=True)
+
+
+class ClauseBody(_Out):
+    """One way in which a rule comes true, in words, and how bad it is then."""
+
+    words: TextBody
+    severity: Severity
+
+
+class RuleBody(_Out):
+    """A rule. `device_kinds` and `facility_kinds` are what it watches, `subject` what an alert of it is about, `steps` what to
+    do, one after the other; `open_alerts` counts those that you see."""
+
+    id: str
+    title: TextBody
+    severity: Severity
+    life_safety: bool
+    latched: bool
+    subject: str
+    source: str
+    device_kinds: list[TextBody]
+    facility_kinds: list[TextBody]
+    clauses: list[ClauseBody]
+    advice: TextBody
+    steps: list[TextBody]
+    open_alerts: int
+
+
+class OverrideBody(_Out):
+    """What the rule is like in one community or place, or for one device (`kind`; `where` is its id). `off`: it does not watch
+    there; else `clauses` is how it reads there, and `change` what was laid over it."""
+
+    kind: str
+    where: str
+    where_name: TextBody
+    off: bool
+    change: dict[str, Any]
+    clauses: list[ClauseBody]
+    reason: str
+
+
+class RuleDetailBody(RuleBody):
+    """A rule with what overrides it, and how many devices it watches, as far as you see them."""
+
+    overrides: list[OverrideBody]
+    device_count: int
+
+
+def add_routes(router: APIRouter, services: Services, Signed: Any) -> None:
+    """Add them."""
+
+    @router.get("/rules", response_model=list[RuleBody])
+    def rules(person: Signed) -> Any:
+        """The rules in force, in words, the worst first."""
+        return services.rules.all(person)
+
+    @router.get("/rules/{rule_id}")
+    def rule(rule_id: _Rule, person: Signed) -> RuleDetailBody:
+        """One rule, where it is different, and how many devices it watches."""
+        detail = services.rules.get(person, rule_id)
+        own: dict[str, object] = {name: getattr(detail.view, name) for name in RuleBody.model_fields}
+        more = {"overrides": list(detail.overrides), "device_count": len(detail.devices)}
+        return RuleDetailBody.model_validate(own | more)

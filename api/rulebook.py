@@ -1,0 +1,238 @@
+"""The rules in force as people read them: in words, what is different somewhere, and which devices they watch.
+
+Read from the rule files, like the rules process does, whenever one of them has changed. A fault in them leaves what was read
+before: that is also what rules goes by.
+"""
+
+import logging
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from api.directory import Directory, Names
+from api.scope import Operation, demand
+from linli.clock import Clock
+from linli.db.alerts import SqlAlerts
+from linli.db.people import Person
+from linli.db.registry import RegistrySnapshot
+from linli.errors import ConfigError, NotFound
+from linli.i18n import Text
+from linli.model import Device, Severity
+from linli.vocabulary import DEVICE_KINDS, FACILITY_KINDS, kind_name
+from rules.language.load import CATALOGUE, OVERRIDES, RuleBook, load_book
+from rules.language.model import Clause, Override, Rule
+from rules.language.overrides import Overrides, effective
+from rules.language.wording import describe
+
+LOOK_EVERY_S = 1.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ClauseView:
+    """One way in which a rule comes true, in words, and how bad it is then."""
+
+    words: Text
+    severity: Severity
+
+
+@dataclass(frozen=True, slots=True)
+class RuleView:
+    """A rule in words. `open_alerts`: how many of it stand within the reader's scope."""
+
+    id: str
+    title: Text
+    severity: Severity
+    life_safety: bool
+    latched: bool
+    subject: str
+    source: str
+    device_kinds: tuple[Text, ...]
+    facility_kinds: tuple[Text, ...]
+    clauses: tuple[ClauseView, ...]
+    advice: Text
+    steps: tuple[Text, ...]
+    open_alerts: int
+
+
+@dataclass(frozen=True, slots=True)
+class OverrideView:
+    """What the rule is like somewhere. `kind`: community, place or device, of which `where` is the id. `off`: it does not
+    watch there; else `clauses` are its words there."""
+
+    kind: str
+    where: str
+    where_name: Text
+    off: bool
+    change: Mapping[str, Any]
+    clauses: tuple[ClauseView, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RuleDetail:
+    """A rule with what overrides it, and the devices that it watches, by id; both as far as the reader sees them."""
+
+    view: RuleView
+    overrides: tuple[OverrideView, ...]
+    devices: tuple[Device, ...]
+
+
+class RuleFiles:
+    """The rules in the folders, read again when a file has changed. Safe to call from several threads."""
+
+    def __init__(self, folder: Path | None, overrides: Path | None, clock: Clock) -> None:
+        self._folder = folder
+        self._overrides = overrides
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._book = RuleBook(())
+        self._seen: tuple[tuple[str, int, int], ...] | None = None
+        self._next_look = float("-inf")
+
+    def book(self) -> RuleBook:
+        """The rules as they are, or as they were before a fault got into the files."""
+        with self._lock:
+            now = self._clock.monotonic()
+            if now >= self._next_look:
+                self._next_look = now + LOOK_EVERY_S
+                self._look()
+            return self._book
+
+    def _look(self) -> None:
+        seen = tuple(sorted(self._stamps()))
+        if seen == self._seen:
+            return
+        self._seen = seen
+        try:
+            self._book = load_book(self._folder, self._overrides)
+        except ConfigError as error:
+            _log.warning("the rules are not read again: %s", error.text.en)
+
+    def _stamps(self) -> Iterator[tuple[str, int, int]]:
+        """Each file with its time and size."""
+        own = CATALOGUE if self._folder is None else self._folder
+        for folder in (own, own / OVERRIDES, self._overrides):
+            for file in folder.glob("*.y*ml") if folder is not None else ():
+                try:
+                    found = file.stat()
+                except OSError:
+                    continue
+                yield str(file), found.st_mtime_ns, found.st_size
+
+
+class RuleService:
+    """Rules as people see them: right and scope first."""
+
+    def __init__(self, files: RuleFiles, directory: Directory, alerts: SqlAlerts) -> None:
+        self._files = files
+        self._directory = directory
+        self._alerts = alerts
+
+    def all(self, person: Person) -> list[RuleView]:
+        """Every rule, the worst first, then by id."""
+        demand(person, Operation.SEE)
+        counts = self._alerts.count_open_by_rule(person.communities)
+        views = [view_of(rule, counts.get(rule.id, 0)) for rule in self._files.book().rules]
+        return sorted(views, key=lambda view: (view.severity.rank, view.id))
+
+    def get(self, person: Person, rule_id: str) -> RuleDetail:
+        """One rule; NotFound if there is none of that id."""
+        demand(person, Operation.SEE)
+        book, names = self._files.book(), self._directory.names()
+        rule = next((rule for rule in book.rules if rule.id == rule_id), None)
+        if rule is None:
+            raise NotFound(Text(f"没有规则 {rule_id:.64}", f"there is no rule {rule_id:.64}"))
+        mine = [override for override in book.overrides if override.rule == rule_id]
+        overrides = (_override(rule, override, names) for override in mine if _sees(person, override, names))
+        count = self._alerts.count_open_by_rule(person.communities).get(rule_id, 0)
+        devices = (device for device in watched(rule, mine, names.registry) if person.sees(device.community))
+        return RuleDetail(view_of(rule, count), tuple(overrides), tuple(devices))
+
+    def find(self, rule_id: str) -> Rule | None:
+        """The rule itself, None if there is none of that id."""
+        return next((rule for rule in self._files.book().rules if rule.id == rule_id), None)
+
+
+def view_of(rule: Rule, open_alerts: int) -> RuleView:
+    """The rule in words."""
+    wanted = rule.applies_to
+    return RuleView(
+        id=rule.id,
+        title=rule.title.text,
+        severity=rule.severity,
+        life_safety=rule.life_safety,
+        latched=rule.latched,
+        subject=rule.subject,
+        source=rule.source,
+        device_kinds=tuple(kind_name(DEVICE_KINDS, kind) for kind in wanted.device_kinds),
+        facility_kinds=tuple(kind_name(FACILITY_KINDS, kind) for kind in wanted.facility_kinds),
+        clauses=_clauses(rule),
+        advice=rule.advice.text,
+        steps=tuple(step.text for step in rule.steps),
+        open_alerts=open_alerts,
+    )
+
+
+def watched(rule: Rule, overrides: list[Override], registry: RegistrySnapshot) -> Iterator[Device]:
+    """The devices that the rule watches, by id: those of its kinds for which a clause is meant, where it is not off."""
+    index = Overrides(overrides)
+    known: dict[tuple[int, ...], Rule | None] = {(): rule}  # by the identity of those that hold: they have no hash
+    for device in sorted(registry.devices.values(), key=lambda device: device.id):
+        if device.kind not in rule.applies_to.device_kinds:
+            continue
+        kinds = rule.applies_to.facility_kinds
+        if kinds and _facility_kind(device, registry) not in kinds:
+            continue
+        chain = index.chain(device, registry)
+        key = tuple(map(id, chain))
+        if key not in known:
+            known[key] = effective(rule, chain)
+        there = known[key]
+        if there is not None and any(_meant(clause, device, registry) for clause in there.when):
+            yield device
+
+
+def _meant(clause: Clause, device: Device, registry: RegistrySnapshot) -> bool:
+    only = clause.only
+    if only is None:
+        return True
+    place = registry.places.get(device.place)
+    return (
+        (not only.device_kinds or device.kind in only.device_kinds)
+        and (not only.facility_kinds or _facility_kind(device, registry) in only.facility_kinds)
+        and (not only.place_kinds or (place is not None and place.kind in only.place_kinds))
+    )
+
+
+def _facility_kind(device: Device, registry: RegistrySnapshot) -> str | None:
+    facility = registry.facilities.get(device.facility or "")
+    return None if facility is None else facility.kind
+
+
+def _override(rule: Rule, override: Override, names: Names) -> OverrideView:
+    where = override.where
+    there = effective(rule, [override])
+    kind, name = next(
+        (kind, name)
+        for kind, name in (("community", where.community), ("place", where.place), ("device", where.device))
+        if name is not None
+    )
+    called = {"community": names.community, "place": names.place, "device": names.device}[kind]
+    clauses = () if there is None else _clauses(there)
+    return OverrideView(kind, name, called(name), there is None, override.change, clauses, override.reason)
+
+
+def _sees(person: Person, override: Override, names: Names) -> bool:
+    """Whether it is of somewhere in the person's scope; who sees all sees also those of what is not registered."""
+    where, registry = override.where, names.registry
+    found = registry.places.get(where.place or "") or registry.devices.get(where.device or "")
+    community = where.community or (None if found is None else found.community)
+    return person.communities is None if community is None else person.sees(community)
+
+
+def _clauses(rule: Rule) -> tuple[ClauseView, ...]:
+    return tuple(ClauseView(describe(clause), rule.severity_of(number)) for number, clause in enumerate(rule.when))

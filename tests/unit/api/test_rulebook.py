@@ -1,0 +1,142 @@
+"""The rules as people read them: words, overrides within the reader's scope, the devices watched, and files that change."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from api.directory import Directory
+from api.rulebook import RuleDetail, RuleFiles, RuleService
+from linli.clock import SystemClock
+from linli.db.alerts import Change, Effects, SqlAlerts
+from linli.db.database import Database, open_database
+from linli.db.migrate import upgrade
+from linli.db.people import People, Person
+from linli.db.registry import save
+from linli.errors import NotFound
+from linli.i18n import Text
+from linli.model import Community, Device, Gateway, Place, Role, Severity
+from linli.testing import ManualClock
+from tests.unit.rules.test_alerts_repository import another
+
+RULE = """
+id: hot
+title: {zh: 过热, en: Hot}
+sentence: {zh: "{device} 过热", en: "{device} is hot"}
+advice: {zh: 去看, en: Go}
+steps: [{zh: 看, en: Look}, {zh: 关, en: Switch it off}]
+severity: medium
+route: [security]
+source: test
+applies_to: {device_kinds: [door, sensor]}
+when:
+  - reading: {quantity: temperature, unit: Cel, above: 70, for: 30s}
+  - reading: {quantity: temperature, unit: Cel, above: 90, for: 30s}
+    severity: critical
+    only: {place_kinds: [building]}
+"""
+OVERRIDES = """
+- {rule: hot, where: {community: c2}, off: true, reason: a sauna}
+- {rule: hot, where: {place: c1-b1}, change: {when: {1: {reading: {above: 60}}}}, reason: old cables}
+- {rule: hot, where: {device: c2-door}, change: {when: {1: {reading: {above: 50}}}}}
+"""
+NAME = Text("名", "Name")
+ALL = Person("p", "root", "root", Role.ADMINISTRATOR, None)
+FIRST = Person("q", "li", "li", Role.PROPERTY, frozenset({"c1"}))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "rules"
+    (made / "overrides").mkdir(parents=True)
+    (made / "hot.yaml").write_text(RULE, "utf-8")
+    (made / "overrides" / "site.yaml").write_text(OVERRIDES, "utf-8")
+    return made
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    made = open_database(f"sqlite:///{tmp_path / 'linli.db'}")
+    upgrade(made)
+    with made.write() as connection:
+        for community in ("c1", "c2"):
+            building = Place(f"{community}-b1", community, "building", NAME)
+            gateway = Gateway(f"gw-{community}", community, NAME)
+            devices = [
+                Device(f"{community}-{kind}", community, gateway.id, kind, NAME, building.id)
+                for kind in ("door", "lift", "sensor")
+            ]
+            save(connection, [Community(community, NAME), building, gateway, *devices])
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def service(folder: Path, database: Database) -> RuleService:
+    clock = SystemClock()
+    directory = Directory(database, People(database, clock), clock)
+    return RuleService(RuleFiles(folder, None, clock), directory, SqlAlerts(database))
+
+
+def devices(detail: RuleDetail) -> list[str]:
+    return [device.id for device in detail.devices]
+
+
+def test_a_rule_in_words(service: RuleService, database: Database) -> None:
+    """Each clause with how bad it is, steps, what it watches, and how many of its alerts stand where the reader looks."""
+    alerts = SqlAlerts(database)
+    made = [another(1, rule="hot"), another(2, rule="hot", community="c2"), another(3, rule="cold")]
+    alerts.apply([Effects(number, (Change(alert, "opened", 1),)) for number, alert in enumerate(made, 1)])
+    (view,) = service.all(FIRST)
+    assert [clause.severity for clause in view.clauses] == [Severity.MEDIUM, Severity.CRITICAL]
+    assert "70" in view.clauses[0].words.en
+    assert "70" in view.clauses[0].words.zh
+    assert [step.en for step in view.steps] == ["Look", "Switch it off"]
+    assert [kind.en for kind in view.device_kinds] == ["Door", "Sensor"]
+    assert (view.open_alerts, service.all(ALL)[0].open_alerts) == (1, 2)
+
+
+def test_devices_and_overrides_are_those_in_scope(service: RuleService) -> None:
+    """What is off somewhere watches nothing there, but for a device that says otherwise; a foreign override is not told."""
+    whole, first = service.get(ALL, "hot"), service.get(FIRST, "hot")
+    assert devices(whole) == ["c1-door", "c1-sensor", "c2-door"]
+    assert devices(first) == ["c1-door", "c1-sensor"]
+    assert {(item.kind, item.where, item.off) for item in whole.overrides} == {
+        ("community", "c2", True),
+        ("device", "c2-door", False),
+        ("place", "c1-b1", False),
+    }
+    (seen,) = first.overrides
+    assert (seen.where, seen.reason) == ("c1-b1", "old cables")
+    assert "60" in seen.clauses[0].words.en
+
+
+def test_a_rule_that_there_is_not(service: RuleService) -> None:
+    """Told as such."""
+    with pytest.raises(NotFound, match="no rule cold"):
+        service.get(ALL, "cold")
+    assert service.find("cold") is None
+
+
+def test_files_that_change_are_read_again(folder: Path) -> None:
+    """Within a second, no more often; with a fault in them the rules stay as they were until it is mended."""
+    clock = ManualClock()
+    files = RuleFiles(folder, None, clock)
+    assert [rule.severity for rule in files.book().rules] == [Severity.MEDIUM]
+    (folder / "hot.yaml").write_text(RULE.replace("medium", "high"), "utf-8")
+    assert files.book().rules[0].severity is Severity.MEDIUM
+    clock.advance(2)
+    assert files.book().rules[0].severity is Severity.HIGH
+    (folder / "hot.yaml").write_text("id: [", "utf-8")
+    clock.advance(2)
+    assert files.book().rules[0].severity is Severity.HIGH
+    (folder / "hot.yaml").write_text(RULE.replace("medium", "low"), "utf-8")
+    os.utime(folder / "hot.yaml", ns=(1, 1))
+    clock.advance(2)
+    assert files.book().rules[0].severity is Severity.LOW
+
+
+def test_no_rules_at_all_is_no_failure(tmp_path: Path) -> None:
+    """A folder that is not there is told in the log; the page is empty."""
+    assert RuleFiles(tmp_path / "none", None, SystemClock()).book().rules == ()
