@@ -64,6 +64,20 @@ class SqlArming:
             connection.execute(insert(schema.arming_changes).values(place_id=place, mode=mode, **told))
             return True
 
+    def changes(self, until: int) -> list[tuple[int, dict[str, str]]]:
+        """Each change up to `until`, oldest first, with the modes of all places from then on."""
+        table = schema.arming_changes
+        with self._database.read() as connection:
+            rows = connection.execute(select(table).where(table.c.changed_at <= until).order_by(table.c.id)).all()
+        found: list[tuple[int, dict[str, str]]] = []
+        modes: dict[str, str] = {}
+        for row in rows:
+            modes = {place: mode for place, mode in modes.items() if place != row.place_id}
+            if row.mode is not None:
+                modes[row.place_id] = row.mode
+            found.append((row.changed_at, modes))
+        return found
+
     def history(self, place: str, limit: int = 20) -> list[Armed]:
         """How the place was armed and disarmed, the last first."""
         table = schema.arming_changes

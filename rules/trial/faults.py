@@ -21,3 +21,10 @@ def not_known(source: Source, what: Text, word: str, words: Collection[str], *pa
         some = sorted(known)[:_SHOWN]
         zh, en = f"{zh}，可用：{'、'.join(some)}", f"{en}; there are {', '.join(some)}"
     raise source.fault(Text(zh, en), *path)
+
+
+def no_rule(name: str, known: Collection[str]) -> Text:
+    """There is no such rule; with the nearest that there is."""
+    near = difflib.get_close_matches(name, list(known), 1)
+    hint = Text(f"，是否想写 {near[0]}？", f"; did you mean {near[0]}?") if near else Text("", "")
+    return Text(f"没有规则 {name}{hint.zh}", f"there is no rule {name}{hint.en}")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from linli.cli.rulebook import trying
+from linli.cli.rulebook import backtesting, trying
 from linli.i18n import Text
 from linli.shards import MOST
 
@@ -105,3 +105,4 @@ def reshard(
 
 
 rules_app.command("test", help=trying.HELP)(trying.test)
+rules_app.command("backtest", help=backtesting.HELP)(backtesting.backtest)

@@ -1,0 +1,169 @@
+"""What a backtest found, drawn for people: bars of alerts a day, the noisiest subjects, what is new and what is gone."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text as Styled
+
+from linli.clock import local_time
+from linli.i18n import Text
+from rules.trial.burden import CHATTER, FLOOD, MANAGEABLE, Load, chattering, noisiest
+
+if TYPE_CHECKING:
+    from linli.cli.rulebook.backtesting import Found
+    from rules.trial.backtest import Difference, Episode
+
+_WIDTH = 40
+_SHOWN = 10
+_DRAWN = 3
+"""Compounds whose days are drawn: those with the most alerts for each operator."""
+
+_PARTS = " ▏▎▍▌▋▊▉█"
+
+
+def _t(zh: str, en: str) -> str:
+    return str(Text(zh, en))
+
+
+def show(found: "Found") -> None:
+    """Print all of it in the shell's language."""
+    console = Console(highlight=False, soft_wrap=True)
+    _say(console, _head(found))
+    _say(console, _read(found), "dim")
+    if not found.past.seen.readings and not found.past.seen.events:
+        _say(console, _nothing(found), "yellow")
+    loads = sorted(found.loads, key=lambda load: (-load.a_day, load.community))
+    for load in loads[:_DRAWN]:
+        _load(console, load, found)
+    if len(loads) > _DRAWN:
+        _others(console, loads[_DRAWN:])
+    if found.rerun.episodes:
+        _noise(console, found)
+    if found.difference is not None:
+        _difference(console, found.difference, found)
+    _say(console, "")
+    for limit in found.limits:
+        _say(console, f"· {limit}", "dim")
+
+
+def bar(value: float, most: float, width: int = _WIDTH) -> str:
+    """A bar of `value`, of which `most` would fill the width; eighths of a cell."""
+    eighths = round(value / most * width * 8) if most else 0
+    eighths = max(eighths, 1) if value else 0
+    return "█" * (eighths // 8) + _PARTS[eighths % 8].strip()
+
+
+def _say(console: Console, text: str, style: str = "") -> None:
+    console.print(Styled(text, style=style))
+
+
+def _head(found: "Found") -> str:
+    span, rule = found.past.span, found.rule
+    start, until = (local_time(time, found.zone).strftime("%Y-%m-%d %H:%M") for time in (span.start, span.until))
+    count = len(found.rerun.episodes)
+    title = rule.title.text
+    return _t(
+        f"{rule.id}（{title.zh}），{start} 至 {until}：{len(found.past.watched)} 台设备，{count} 条告警",
+        f"{rule.id} ({title.en}), {start} to {until}: {len(found.past.watched)} devices, {count} alerts",
+    )
+
+
+def _read(found: "Found") -> str:
+    seen = found.past.seen
+    rate = (seen.readings + seen.events) / max(found.took_s, 1e-9)
+    return _t(
+        f"读了 {seen.readings} 个读数、{seen.events} 个事件，用时 {found.took_s:.1f} 秒（每秒 {rate:.0f}）",
+        f"read {seen.readings} readings and {seen.events} events in {found.took_s:.1f} s ({rate:.0f} a second)",
+    )
+
+
+def _nothing(found: "Found") -> str:
+    if not found.past.watched:
+        return _t("此规则不适用于任何已登记的设备", "the rule applies to no registered device")
+    return _t("这段时间里没有存下任何相关数据", "nothing that matters is stored of this time")
+
+
+def _load(console: Console, load: Load, found: "Found") -> None:
+    name = found.names.get(load.community, Text(load.community, load.community))
+    _say(console, "")
+    _say(console, _t(f"{name.zh}：每天的告警", f"{name.en}: alerts a day"), "bold")
+    most = max(load.days.values(), default=0)
+    for day, count in load.days.items():
+        _say(console, f"  {day}  {count:>6}  {bar(count, most)}")
+    manageable = load.a_day <= MANAGEABLE and not load.floods
+    _say(console, "  " + _verdict(load), "" if manageable else "bold red")
+
+
+def _others(console: Console, loads: Sequence[Load]) -> None:
+    alerts, floods = sum(load.alerts for load in loads), sum(load.floods for load in loads)
+    _say(console, "")
+    said = Text(
+        f"另外 {len(loads)} 个小区：共 {alerts} 条，每人每天至多 {loads[0].a_day:.1f} 条，{floods} 次洪峰",
+        f"{len(loads)} other compounds: {alerts} in all, at most {loads[0].a_day:.1f} a day for each operator, {floods} floods",
+    )
+    _say(console, str(said))
+
+
+def _verdict(load: Load) -> str:
+    people = (
+        Text(f"{load.operators} 名安保", f"{load.operators} security staff")
+        if load.operators
+        else Text("没有安保人员，按一人计", "no security staff, taken as one")
+    )
+    floods = (
+        Text("没有洪峰", "no flood")
+        if not load.floods
+        else Text(
+            f"{load.floods} 次洪峰（10 分钟内每人超过 {FLOOD} 条）",
+            f"{load.floods} floods (over {FLOOD} in 10 min for each)",
+        )
+    )
+    return _t(
+        f"每人每天 {load.a_day:.1f} 条（{people.zh}；IEC 62682：约 {MANAGEABLE} 条尚可应付），{floods.zh}",
+        f"{load.a_day:.1f} a day for each operator ({people.en}; IEC 62682: about {MANAGEABLE} are manageable), {floods.en}",
+    )
+
+
+def _noise(console: Console, found: "Found") -> None:
+    episodes = found.rerun.episodes
+    loudest = noisiest(episodes, _SHOWN)
+    chatter = chattering(episodes)
+    _say(console, "")
+    _say(console, _t("最吵的", "The noisiest"), "bold")
+    for subject, count in loudest:
+        note = _t("  抖动", "  chatters") if subject in chatter else ""
+        _say(console, f"  {count:>6}  {bar(count, loudest[0][1], 20):<20}  {_named(subject, found)}{note}")
+    if chatter:
+        said = Text(
+            f"抖动（一分钟内 {CHATTER} 次以上）：{len(chatter)} 个，共 {sum(chatter.values())} 次",
+            f"chattering ({CHATTER} or more in a minute): {len(chatter)} of them, {sum(chatter.values())} times",
+        )
+        _say(console, f"  {said}", "yellow")
+
+
+def _difference(console: Console, difference: "Difference", found: "Found") -> None:
+    new, gone, same = difference.new, difference.gone, difference.same
+    changed = [pair for pair in same if pair[0].severity is not pair[1].severity]
+    _say(console, "")
+    said = Text(
+        f"与现行版本相比：新增 {len(new)}，消失 {len(gone)}，相同 {len(same)}（其中级别不同 {len(changed)}）",
+        f"Against the current version: {len(new)} new, {len(gone)} gone, {len(same)} the same ({len(changed)} with another severity)",
+    )
+    _say(console, str(said), "bold")
+    _some(console, "+", new, found, "green")
+    _some(console, "-", gone, found, "red")
+
+
+def _some(console: Console, sign: str, episodes: "Sequence[Episode]", found: "Found", style: str) -> None:
+    for episode in episodes[:_SHOWN]:
+        when = local_time(episode.opened, found.zone).strftime("%m-%d %H:%M:%S")
+        _say(console, f"  {sign} {when}  {_named(episode.subject, found)}  {episode.sentence}", style)
+    if len(episodes) > _SHOWN:
+        more = len(episodes) - _SHOWN
+        _say(console, _t(f"  {sign} 还有 {more} 条", f"  {sign} and {more} more"), style)
+
+
+def _named(subject: str, found: "Found") -> str:
+    name = found.names.get(subject)
+    return subject if name is None else f"{name} ({subject})"
