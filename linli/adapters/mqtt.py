@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import random
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -264,7 +265,10 @@ class _Client(paho.Client):
         self._on_plain_message = on_message
 
     def _create_socket(self) -> Any:
-        return ReadingAhead(super()._create_socket(), self._on_plain_message)  # type: ignore[arg-type]
+        connection = super()._create_socket()
+        # or the second of two small packets waits up to 40 ms until the broker's machine has acknowledged the first
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # type: ignore[attr-defined]
+        return ReadingAhead(connection, self._on_plain_message)  # type: ignore[arg-type]
 
     def _ssl_wrap_socket(self, tcp_sock: Any) -> ssl.SSLSocket:
         """Paho's own leaves the socket open when the handshake fails, and compares a name that the context was told not to."""
