@@ -10,7 +10,7 @@ line, runs, and says {"mark": ...} at the borders of what is to be measured, in 
 
 import select
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, islice
 from time import monotonic, sleep
@@ -19,6 +19,7 @@ from typing import Any
 import orjson
 
 from linli import topics
+from linli.cli.benches.district import District
 from linli.cli.benches.fleet import Fleet
 from linli.cli.benches.job import Told, read_job, tell, wait_for_word
 from linli.cli.benches.lean_mqtt import LeanConnection, publish_packet
@@ -61,6 +62,8 @@ class Sender:
     window: int = WINDOW_MESSAGES
     held_up: int = 0
     moved_at: float = 0.0
+    observations: int = 0
+    """Readings and events in all of its packets."""
 
     @property
     def reached(self) -> int:
@@ -238,9 +241,16 @@ class Run:
                     sender.held_up = 0
 
 
+def fleet_of(job: Mapping[str, Any]) -> Fleet | District:
+    """Whose messages it sends."""
+    if job.get("district") is None:
+        return Fleet(job["gateways"], job["devices"])
+    return District(job["gateways"], job["devices"], **job["district"])
+
+
 def prepare(job: dict[str, Any]) -> list[Sender]:
     """The senders with all their packets."""
-    fleet = Fleet(job["gateways"], job["devices"])
+    fleet = fleet_of(job)
     per_message = job["per_message"]
     start = SystemClock().now()
     senders = []
@@ -248,15 +258,17 @@ def prepare(job: dict[str, Any]) -> list[Sender]:
         topic = topics.lane_topic(fleet.community(gateway), fleet.gateway(gateway), Lane.BULK)
         made = fleet.messages(gateway, job["bootid"], per_message, start, job["rate"] * per_message)
         share = job["messages"] // fleet.gateways
-        packets = [publish_packet(topic, encode(message)) for message in islice(made, share)]
+        messages = list(islice(made, share))
+        packets = [publish_packet(topic, encode(message)) for message in messages]
         ends = [0, *accumulate(map(len, packets))]
-        senders.append(Sender(packets, ends, dict.fromkeys(job["consumers"], 0)))
+        observations = sum(len(message.readings) or 1 for message in messages)
+        senders.append(Sender(packets, ends, dict.fromkeys(job["consumers"], 0), observations=observations))
     return senders
 
 
 def connect(job: dict[str, Any], senders: Sequence[Sender]) -> None:
     """Open every gateway's connection. BrokerError if one is refused."""
-    fleet = Fleet(job["gateways"], job["devices"])
+    fleet = fleet_of(job)
     for number, sender in enumerate(senders):
         user, password = job["users"][number]
         sender.connection = LeanConnection(job["host"], job["port"], user, password)
@@ -267,7 +279,8 @@ def main() -> int:
     """Run one job."""
     job = read_job()
     senders = prepare(job)
-    tell({"ready": sum(len(sender.packets) for sender in senders)})
+    messages, observations = sum(len(one.packets) for one in senders), sum(one.observations for one in senders)
+    tell({"ready": messages, "per_message": observations / max(1, messages)})
     job |= wait_for_word()
     connect(job, senders)
     run = Run(senders, job["paced"], job["rate"], job["full_s"])

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from linli.access import BrokerUsers, gateway_user
 from linli.cli.benches import influxd, meter
+from linli.cli.benches.district import District, write_rules
 from linli.cli.benches.fleet import Fleet
+from linli.cli.benches.generator import fleet_of
 from linli.cli.benches.helper import Helper
 from linli.cli.benches.influxd import Influx
 from linli.cli.benches.job import Told
@@ -53,7 +55,8 @@ class Load:
     """What is offered: `messages` of `per_message` readings; `paced` of them at `rate` a second, the rest, for
     about `full_s` seconds, at full throttle.
 
-    `consumers`: who runs and has to acknowledge. `influx`: into InfluxDB instead of SQLite.
+    `consumers`: who runs and has to acknowledge. `influx`: into InfluxDB instead of SQLite. `district`: the load of the rules
+    bench with these fields of District, and its rules, instead of the ingest bench's.
     """
 
     messages: int
@@ -65,6 +68,7 @@ class Load:
     influx: bool = False
     gateways: int = 10
     devices: int = 1000
+    district: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,25 +111,29 @@ class Outcome:
 
 def run(base: Settings, load: Load, folder: Path) -> Outcome:
     """Run it from start to end, with everything in `folder`; nothing is left running. LinliError if it does not come up."""
-    fleet = Fleet(load.gateways, load.devices)
+    job = generator_job(load)
+    fleet = fleet_of(job)
     with ExitStack() as end:
-        generator = Helper("linli.cli.benches.generator", _job(load), folder / "generator.log")
+        generator = Helper("linli.cli.benches.generator", job, folder / "generator.log")
         end.callback(generator.stop)
         influx = end.enter_context(_influx(load, folder, base))
-        linli = end.enter_context(_linli(base, load, fleet, folder, influx))
-        generator.until("ready")
+        linli = end.enter_context(linli_of(base, load, fleet, folder, influx))
+        per_message = generator.until("ready")["per_message"]
         pids = {part.name: part.pid for part in linli.stack.states() if part.pid is not None}
         pids |= {GENERATOR: generator.pid} | ({"influxd": influx.pid} if influx else {})
-        generator.say(_where(linli.settings, fleet))
-        phases, done = _watch(generator, Meter(pids), load)
+        generator.say(where(linli.settings, fleet))
+        phases, done = _watch(generator, Meter(pids), load, per_message)
         _require_unbroken(linli)
-        found = rows(linli.settings, influx)
-        lost = done["total"] * load.per_message - min(found, min(done["acked"].values()) * load.per_message)
+        arrived = min(done["acked"].values()) * load.per_message
+        if "ingest" in load.consumers:
+            arrived = min(arrived, rows(linli.settings, influx))
+        lost = done["total"] * load.per_message - arrived
         store = f"InfluxDB {influx.version}" if influx else f"SQLite {sqlite3.sqlite_version}"
         return Outcome(phases, lost, done["resent"], store)
 
 
-def _job(load: Load) -> dict[str, object]:
+def generator_job(load: Load) -> dict[str, object]:
+    """What the generator is told before it makes its messages."""
     return {
         "gateways": load.gateways,
         "devices": load.devices,
@@ -136,10 +144,12 @@ def _job(load: Load) -> dict[str, object]:
         "full_s": load.full_s,
         "consumers": list(load.consumers),
         "bootid": new_bootid(),
+        "district": load.district,
     }
 
 
-def _where(settings: Settings, fleet: Fleet) -> dict[str, object]:
+def where(settings: Settings, fleet: Fleet | District) -> dict[str, object]:
+    """And what it is told before it sends them."""
     users = BrokerUsers(DataFolder(settings.data).secrets).all()
     mine = [users[gateway_user(fleet.gateway(number))] for number in range(fleet.gateways)]
     host, port = settings.broker_endpoint
@@ -159,16 +169,21 @@ def _influx(load: Load, folder: Path, base: Settings) -> Iterator[Influx | None]
 
 
 @contextmanager
-def _linli(base: Settings, load: Load, fleet: Fleet, folder: Path, influx: Influx | None) -> Iterator[PrivateLinli]:
+def linli_of(
+    base: Settings, load: Load, fleet: Fleet | District, folder: Path, influx: Influx | None
+) -> Iterator[PrivateLinli]:
+    """Run broker and consumers, with the fleet registered, until the end of the block."""
     own = dict(PLAIN)
     if influx:
         own |= {"influx_url": influx.url, "influx_kind": "influx1"}
+    if isinstance(fleet, District):
+        own["rules"] = write_rules(fleet.all_rules, folder / "rules")
     parts = ("broker", *load.consumers)
     with private_linli(base, parts, before_start=lambda made: register(made, fleet), own=own, within=folder) as linli:
         yield linli
 
 
-def register(settings: Settings, fleet: Fleet) -> None:
+def register(settings: Settings, fleet: Fleet | District) -> None:
     """Put the fleet into the registry, and its gateways among the broker's users."""
     database = open_database(settings.app_database_url)
     try:
@@ -179,12 +194,12 @@ def register(settings: Settings, fleet: Fleet) -> None:
         database.close()
 
 
-def _watch(generator: Helper, processes: Meter, load: Load) -> tuple[dict[str, Phase], Told]:
-    """Read all processes at each mark of the generator."""
+def _watch(generator: Helper, processes: Meter, load: Load, per_message: float) -> tuple[dict[str, Phase], Told]:
+    """Read all processes at each mark of the generator. `per_message`: readings and events in a message, on the average."""
     begun: dict[str, meter.Reading] = {}
     phases: dict[str, Phase] = {}
     for line in generator.lines():
-        now = processes.read(line["at"], min(line["acked"].values()) * load.per_message)
+        now = processes.read(line["at"], min(line["acked"].values()) * per_message)
         if "done" in line:
             return phases, line
         name, _, border = line["mark"].partition(":")
@@ -196,7 +211,7 @@ def _watch(generator: Helper, processes: Meter, load: Load) -> tuple[dict[str, P
                 costs=meter.costs(begun[name], now, processes.memory()),
                 held_up=line["held_up"],
                 others=meter.others(begun[name], now),
-                offered=load.rate * load.per_message if name == "paced" else None,
+                offered=load.rate * per_message if name == "paced" else None,
             )
     raise LinliError(Text("发生器提前结束", "the generator ended too early"))
 
