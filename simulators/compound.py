@@ -91,7 +91,7 @@ def _places() -> Iterator[Place]:
     for number, building in enumerate(BUILDINGS, 1):
         yield Place(building, COMMUNITY, "building", Text(f"{number}号楼", f"Building {number}"))
     yield Place(GARAGE, COMMUNITY, "zone", Text("地下车库", "Underground garage"))
-    yield Place(PUMP_ROOM, COMMUNITY, "room", Text("水泵房", "Pump room"), GARAGE)
+    yield Place(PUMP_ROOM, COMMUNITY, "plant_room", Text("水泵房", "Pump room"), GARAGE)
     yield Place(GATE, COMMUNITY, "gate", Text("出入口", "Gates"))
 
 

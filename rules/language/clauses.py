@@ -76,8 +76,6 @@ def _by(clause: Clause, name: str, path: Path) -> None:
             )
         return
     one_of(clause.by, (*BY, BY_DATA + "..."), path)
-    if name == "missing" and clause.by != "device":
-        blame("missing 逐台设备计时，去掉 by", "missing is timed for each device; leave out by", path)
 
 
 def _only(rule: Rule, clause: Clause, path: Path) -> None:

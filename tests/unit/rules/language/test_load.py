@@ -127,7 +127,6 @@ FAULTS += [
     ),
     ("no field", rule_text(CAMERAS % ("", "    by: data.\n")), 11, "as in data.credential"),
     ("data of a reading", rule_text(READING % "above: 1" + "    by: data.card\n"), 11, "a reading has no data"),
-    ("silence of a place", rule_text("  - missing: {for: 3s}\n    by: place\n"), 11, "leave out by"),
     ("no day", rule_text(CAMERAS % ("", '    during: {from: "08:00", to: "18:00", days: [monday]}\n')), 11, "'mon'"),
     ("only of nothing", rule_text(CAMERAS % ("", "    only: {}\n")), 11, "at least one of"),
     (
@@ -174,12 +173,6 @@ FAULTS += [
     ("a severity within all", rule_text(BOTH % "          severity: high\n"), 14, "stands beside all"),
     ("a memory within all", rule_text(BOTH % "          by: place\n"), 14, "stands beside all"),
     ("a fault within all", rule_text((BOTH % "").replace("access.denied", "access.dnied")), 13, "'access.denied'"),
-    (
-        "silence within all of a place",
-        rule_text("  - all: {of: [{missing: {for: 3s}}, {missing: {for: 4s}}]}\n    by: place\n"),
-        10,
-        "leave out by",
-    ),
     # numbers
     ("no number", rule_text("  - reading: {above: 1}\n"), 10, "exactly one of quantity, value"),
     ("two numbers", rule_text(READING % "value: co * 2, above: 1"), 10, "exactly one of quantity, value"),
@@ -269,6 +262,7 @@ SOUND = [
             "ends: [{types: [access.door.opened]", "ends: [{types: [access.door.opened], where: {open: false}"
         ),
     ),
+    ("silence of a whole place", "  - missing: {types: [access.door.opened], for: 24h}\n    by: place\n"),
     ("all of a place", BOTH % "    by: place\n"),
     ("a number of a place", '  - reading: {value: "place.avg(co) / 2", above: 30, unit: mg/m3}\n    by: building\n'),
     ("any device of a place, while it lasts", "  - reading: {quantity: co, above: 30, fades: 5m}\n    by: place\n"),
