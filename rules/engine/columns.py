@@ -1,34 +1,58 @@
 """The newest reading of every series, and within which values nothing can come of the next one. No I/O, no clock.
 
 Theory of operation. Nearly every reading changes nothing: it lies where the last one lay, and no clause that looks at its
-series would begin, go on or end by it. So each series ('device/quantity') has a row of eight numbers, one line of the
+series would begin, go on or end by it. So each series ('device/quantity') has a row of 64 bytes, one line of the
 processor's cache:
 
-    LO, HI      the open band of values by which no clause of any rule changes anything as things stand (NaN: there is none)
-    DUE         the event time from which an observation must be looked at whatever its value is, since a timer of its
-                device is running
-    VALUE, TIME, BASE   the newest reading, its event time, and what the lane had delivered when it came
-    UNIT        the code of the unit that it has to be in (ANY_UNIT where no clause minds)
-    CLAUSES     how many clauses look at it
+    low, high           the open band of values by which no clause of any rule changes anything as things stand (NaN: none)
+    due                 the time from which an observation must be looked at whatever its value is, since a timer of its
+                        device is running: its event time, or what its lane has delivered, whichever is later
+    wanted              the code of the unit that it has to be in (ANY_UNIT where no clause minds)
+    patience            so many seconds after the series was heard last (by what its lane delivered) likewise: a clause waits
+                        for any report of the device
+    value, time, unit   the newest reading; base, lane: what its lane had delivered when it came; stamp: counts all readings
+    clauses             how many clauses look at it
 
 What lies in its band is only noted, thousands at a time (`rules.engine.sweep`); the rest goes through the machine one by
-one, which then says what the band is now. Times are microseconds since 1970 UTC, which a double holds exactly until 2255.
+one, which then says what the band is now. Times are microseconds since 1970 UTC.
 """
 
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-LO, HI, DUE, VALUE, TIME, BASE, UNIT, CLAUSES = range(8)
-WIDTH = 8
+from linli.clock import SECOND
+from linli.model import Lane
 
-ANY_UNIT = -1
-OTHER_UNIT = 255
-"""The code of every unit beyond the first 255."""
+ROW = np.dtype(
+    [
+        ("low", "<f8"),
+        ("high", "<f8"),
+        ("due", "<i8"),
+        ("value", "<f8"),
+        ("time", "<i8"),
+        ("base", "<i8"),
+        ("stamp", "<i8"),
+        ("clauses", "<u2"),
+        ("patience", "<u2"),
+        ("wanted", "u1"),
+        ("unit", "u1"),
+        ("lane", "u1"),
+        ("spare", "u1"),
+    ]
+)
+assert ROW.itemsize == 64
+
+NEVER = 2**63 - 1
+ENDLESS = 65535
+"""A patience that never ends."""
+
+ANY_UNIT, OTHER_UNIT = 255, 254
+"""In place of a unit's code: whichever it is; and one of those beyond the first 254."""
 
 UNWATCHED = 0
 """The row that all series share which no clause looks at: whatever comes is quiet, and what is noted in it means nothing."""
@@ -36,24 +60,30 @@ UNWATCHED = 0
 MOST_UNWATCHED = 100_000
 """Names of a gateway remembered that no clause looks at; more are forgotten all at once, and asked for again."""
 
-Rows = NDArray[np.float64]
+LANES = tuple(Lane)
+
+Rows = NDArray[Any]
 Numbers = NDArray[np.int64]
+Values = NDArray[np.float64]
 
 _QUIET = (-math.inf, math.inf)
 
 
 class Newest(NamedTuple):
-    """The newest reading of a series; `time` and `base` in microseconds."""
+    """The newest reading of a series. `base`: what `lane` had delivered by then; `stamp`: the greater, the later it came."""
 
     value: float
     time: int
+    unit: str | None
     base: int
+    lane: Lane
+    stamp: int
 
 
 @dataclass(frozen=True, slots=True)
 class Dumped:
     """All columns as a snapshot keeps them: for each gateway its series in order, and their rows one after the other
-    (little-endian doubles)."""
+    (`ROW`)."""
 
     series: dict[str, list[str]]
     rows: bytes
@@ -64,8 +94,10 @@ class Columns:
     """Rows by number, and the number of each series. `screening`: without it no band is ever open (for tests)."""
 
     def __init__(self, *, screening: bool = True) -> None:
-        self.rows: Rows = np.zeros((64, WIDTH))
-        self.rows[UNWATCHED] = (*_QUIET, math.inf, math.nan, 0, 0, ANY_UNIT, 0)
+        self.rows: Rows = np.zeros(64, ROW)
+        self.rows[UNWATCHED] = (*_QUIET, NEVER, math.nan, 0, 0, 0, 0, ENDLESS, ANY_UNIT, 0, 0, 0)
+        self.stamp = 0
+        """How many readings have been noted."""
         self.names: list[str] = [""]
         """The series of each number."""
         self.changed: list[int] = []
@@ -75,6 +107,7 @@ class Columns:
         self._unwatched: dict[str, int] = {}
         self._free: list[int] = []
         self._units: dict[str | None, int] = {None: 0}
+        self._unit_names: list[str | None] = [None]
 
     # --- names ------------------------------------------------------------------------------------------------------
 
@@ -86,16 +119,16 @@ class Columns:
         """The number of a series, UNWATCHED included; None for one that is not known."""
         return self._of_gateway.get(gateway, {}).get(series)
 
-    def add(self, gateway: str, series: str, clauses: int, unit: int = ANY_UNIT) -> int:
+    def add(self, gateway: str, series: str, clauses: int) -> int:
         """A row for a series that `clauses` look at; its band is closed. What it had noted before stays, if it has one."""
         number = self.number(gateway, series)
         if number is None or number == UNWATCHED:
             number = self._free.pop() if self._free else self._grow()
-            self.rows[number] = (math.nan, math.nan, math.inf, math.nan, 0, 0, unit, clauses)
+            self.rows[number] = (math.nan, math.nan, NEVER, math.nan, 0, 0, 0, clauses, ENDLESS, ANY_UNIT, 0, 0, 0)
             self.names[number] = series
             self.of_gateway(gateway)[series] = number
         else:
-            self.rows[number, UNIT], self.rows[number, CLAUSES] = unit, clauses
+            self.rows["clauses"][number] = clauses
             self.close(number)
         return number
 
@@ -130,6 +163,7 @@ class Columns:
             code = min(len(self._units), OTHER_UNIT)
             if code < OTHER_UNIT:
                 self._units[unit] = code
+                self._unit_names.append(unit)
         return code
 
     def units(self, units: Iterable[str | None]) -> bytes:
@@ -141,39 +175,65 @@ class Columns:
 
     # --- bands ------------------------------------------------------------------------------------------------------
 
-    def set_band(self, number: int, band: tuple[float, float] | None, due: float = math.inf) -> None:
-        """Between which values, both exclusive, nothing changes before `due` (event time); None: nowhere."""
+    def set_band(
+        self,
+        number: int,
+        band: tuple[float, float] | None,
+        *,
+        due: float = math.inf,
+        unit: str | None = None,
+        patience: int | None = None,
+    ) -> None:
+        """Between which values, both exclusive, and in which unit (None: in any) nothing changes before `due`, as long as it is
+        heard every `patience` (microseconds; None: however seldom). None: nowhere."""
         if number == UNWATCHED:
             return
-        low, high = band if band is not None and self._screening else (math.nan, math.nan)
         row = self.rows[number]
-        row[LO], row[HI], row[DUE] = low, high, due
+        row["low"], row["high"] = band if band is not None and self._screening else (math.nan, math.nan)
+        row["due"] = NEVER if due >= NEVER else int(due)
+        row["wanted"] = ANY_UNIT if unit is None else self.unit(unit)
+        row["patience"] = ENDLESS if patience is None else min(patience // SECOND, ENDLESS - 1)
         self.changed.append(number)
 
     def close(self, number: int) -> None:
         """The next reading is looked at, whatever it is."""
-        self.set_band(number, None)
+        if number != UNWATCHED:
+            self.rows["low"][number] = math.nan
+            self.changed.append(number)
 
     def close_all(self) -> None:
         """So is the next one of every series: rules or registry have changed."""
-        self.rows[1:, LO] = self.rows[1:, HI] = math.nan
-        self.rows[1:, DUE] = math.inf
+        self.rows["low"][1:] = math.nan
 
-    def is_quiet(self, number: int, value: float, time: int, unit: int) -> bool:
-        """Whether a reading changes nothing."""
-        low, high, due, _, _, _, wanted, _ = self.rows[number].tolist()
-        return low < value < high and time < due and wanted in (ANY_UNIT, unit)
+    def is_quiet(self, number: int, value: float, time: int, unit: int, base: int) -> bool:
+        """Whether a reading changes nothing. `base`: what its lane has delivered."""
+        row = self.rows[number]
+        wanted, patience = row["wanted"], row["patience"]
+        return bool(
+            row["low"] < value < row["high"]
+            and max(time, base) < row["due"]
+            and (wanted in (ANY_UNIT, unit) or unit == 0)
+            and (patience == ENDLESS or base - row["base"] < int(patience) * SECOND)
+        )
 
     # --- readings ---------------------------------------------------------------------------------------------------
 
-    def note(self, number: int, value: float, time: int, base: int) -> None:
-        """The newest reading of the series."""
-        self.rows[number, VALUE : BASE + 1] = value, time, base
+    def note(self, number: int, value: float, time: int, unit: int, base: int, lane: int) -> None:
+        """The newest reading of the series; `unit` and `lane` as codes."""
+        self.stamp += 1
+        row = self.rows[number]
+        row["value"], row["time"], row["unit"], row["base"], row["lane"] = value, time, unit, base, lane
+        row["stamp"] = self.stamp
 
     def newest(self, number: int) -> Newest | None:
         """The newest reading, None if there was none yet."""
-        value, time, base = self.rows[number, VALUE : BASE + 1].tolist()
-        return None if math.isnan(value) else Newest(value, int(time), int(base))
+        row = self.rows[number]
+        if number == UNWATCHED or row["stamp"] == 0:
+            return None
+        code = int(row["unit"])
+        unit = self._unit_names[code] if code < len(self._unit_names) else None
+        time, base, stamp = int(row["time"]), int(row["base"]), int(row["stamp"])
+        return Newest(float(row["value"]), time, unit, base, LANES[row["lane"]], stamp)
 
     # --- what a snapshot keeps --------------------------------------------------------------------------------------
 
@@ -184,20 +244,22 @@ class Columns:
             for gateway, numbers in sorted(self._of_gateway.items())
         }
         order = [number for numbers in watched.values() for number in numbers.values()]
-        rows = self.rows[np.array(order, dtype=np.int64)].astype("<f8")
+        rows = self.rows[np.array(order, dtype=np.int64)]
         series = {gateway: list(numbers) for gateway, numbers in watched.items() if numbers}
-        return Dumped(series, rows.tobytes(), list(self._units))
+        return Dumped(series, rows.tobytes(), list(self._unit_names))
 
     @classmethod
     def restore(cls, dumped: Dumped, *, screening: bool = True) -> "Columns":
         """The columns as they were. ValueError if the parts do not fit together."""
         columns = cls(screening=screening)
-        rows = np.frombuffer(dumped.rows, dtype="<f8").reshape(-1, WIDTH)
+        rows = np.frombuffer(dumped.rows, dtype=ROW)
         count = sum(map(len, dumped.series.values()))
         if len(rows) != count:
             raise ValueError(f"{len(rows)} rows for {count} series")
-        columns.rows = np.concatenate((columns.rows[:1], rows, np.zeros((64, WIDTH))))
+        columns.rows = np.concatenate((columns.rows[:1], rows, np.zeros(64, ROW)))
+        columns.stamp = int(rows["stamp"].max(initial=0))
         columns._units = {unit: code for code, unit in enumerate(dumped.units)}
+        columns._unit_names = list(dumped.units)
         for gateway, names in dumped.series.items():
             first = len(columns.names)
             columns._of_gateway[gateway] = dict(zip(names, range(first, first + len(names)), strict=True))

@@ -7,30 +7,44 @@ then compared anew for those series alone. So the result is that of one reading 
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from heapq import heappop, heappush
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rules.engine.columns import ANY_UNIT, BASE, CLAUSES, DUE, HI, LO, TIME, UNIT, VALUE, Columns, Numbers, Rows
+from linli.clock import SECOND
+from rules.engine.columns import ANY_UNIT, ENDLESS, Columns, Numbers, Rows, Values
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Readings in the order in which they count, as columns of one length: the number of each one's series, value, event time,
+    code of its unit; what its lane had delivered when it counts, and the code of that lane."""
+
+    series: Numbers
+    values: Values
+    times: Numbers
+    units: NDArray[np.uint8]
+    bases: Numbers
+    lanes: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.series)
 
 
 class Sweep:
-    """`series`, `values`, `times` (microseconds) and `units` (codes) of a run of readings, all of one length, in the order
-    in which they count."""
+    """One run going through the columns."""
 
-    def __init__(self, columns: Columns, series: Numbers, values: Rows, times: Rows, units: bytes) -> None:
-        self.series = series
-        self.values = values
-        self.times = times
-        self.bases: Rows = np.zeros(len(series))
+    def __init__(self, columns: Columns, run: Run) -> None:
+        self.run = run
         self._columns = columns
-        self._units = np.frombuffer(units, dtype=np.uint8)
         self._noted = 0
         columns.changed.clear()
-        rows = columns.rows[series]
-        self.evaluations = int(rows[:, CLAUSES].sum())
+        rows = columns.rows[run.series]
+        self.evaluations = int(rows["clauses"].sum(dtype=np.int64))
         """Readings by clauses that look at them."""
+        self._patient = bool((rows["patience"] == ENDLESS).all())
         self._stirred: list[int] = np.flatnonzero(self._beyond(rows, slice(None))).tolist()
 
     def stirred(self, end: int) -> Iterator[int]:
@@ -50,24 +64,40 @@ class Sweep:
 
     def note(self, end: int) -> None:
         """Note the readings before `end`, of which none is stirred."""
-        if end <= self._noted:
+        count = end - self._noted
+        if count <= 0:
             return
-        run = slice(self._noted, end)
-        rows, series = self._columns.rows, self.series[run]
-        rows[series, VALUE] = self.values[run]  # of equal ones the last stays
-        rows[series, TIME] = self.times[run]
-        rows[series, BASE] = self.bases[run]
+        part = slice(self._noted, end)
+        run, rows, series = self.run, self._columns.rows, self.run.series[part]
+        rows["value"][series] = run.values[part]  # of equal ones the last stays
+        rows["time"][series] = run.times[part]
+        rows["unit"][series] = run.units[part]
+        rows["base"][series] = run.bases[part]
+        rows["lane"][series] = run.lanes[part]
+        rows["stamp"][series] = np.arange(self._columns.stamp + 1, self._columns.stamp + 1 + count)
+        self._columns.stamp += count
         self._noted = end
 
-    def _beyond(self, rows: Rows, run: slice | Numbers) -> NDArray[np.bool_]:
-        values, wanted = self.values[run], rows[:, UNIT]
-        quiet = (values > rows[:, LO]) & (values < rows[:, HI]) & (self.times[run] < rows[:, DUE])
-        beyond: NDArray[np.bool_] = ~(quiet & ((wanted == self._units[run]) | (wanted == ANY_UNIT)))
+    def _beyond(self, rows: Rows, part: slice | Numbers) -> NDArray[np.bool_]:
+        run = self.run
+        values, units, bases, wanted = run.values[part], run.units[part], run.bases[part], rows["wanted"]
+        quiet = (values > rows["low"]) & (values < rows["high"])
+        quiet &= np.maximum(run.times[part], bases) < rows["due"]
+        quiet &= (wanted == units) | (wanted == ANY_UNIT) | (units == 0)
+        if not self._patient:
+            patience = rows["patience"].astype(np.int64)
+            quiet &= (patience == ENDLESS) | (bases - rows["base"] < patience * SECOND)
+        beyond: NDArray[np.bool_] = ~quiet
         return beyond
 
     def _is_quiet(self, number: int) -> bool:
+        run = self.run
         return self._columns.is_quiet(
-            int(self.series[number]), float(self.values[number]), int(self.times[number]), int(self._units[number])
+            int(run.series[number]),
+            float(run.values[number]),
+            int(run.times[number]),
+            int(run.units[number]),
+            int(run.bases[number]),
         )
 
     def _look_again(self) -> None:
@@ -75,11 +105,12 @@ class Sweep:
         changed = self._columns.changed
         if not changed:
             return
-        ahead = self.series[self._noted :]
+        ahead = self.run.series[self._noted :]
         for series in dict.fromkeys(changed):
             found = np.flatnonzero(ahead == series) + self._noted
             if len(found):
-                row = np.broadcast_to(self._columns.rows[series], (len(found), self._columns.rows.shape[1]))
-                for number in found[self._beyond(row, found)].tolist():
+                row = self._columns.rows[series]
+                self._patient &= row["patience"] == ENDLESS
+                for number in found[self._beyond(np.full(len(found), row), found)].tolist():
                     heappush(self._stirred, number)
         changed.clear()

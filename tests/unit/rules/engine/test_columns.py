@@ -8,12 +8,33 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.engine.columns import ANY_UNIT, UNWATCHED, WIDTH, Columns, Newest
+from linli.clock import SECOND
+from linli.model import Lane
+from rules.engine.columns import ROW, UNWATCHED, Columns, Newest
 from rules.engine.ladder import ladder
-from rules.engine.sweep import Sweep
+from rules.engine.sweep import Run, Sweep
 
 SERIES = 4
-Run = list[tuple[int, float]]
+Readings = list[tuple[int, float]]
+
+
+def run_of(
+    columns: Columns,
+    series: list[int],
+    values: list[float] | None = None,
+    times: list[int] | None = None,
+    units: list[str | None] | None = None,
+    bases: list[int] | None = None,
+) -> Run:
+    count = len(series)
+    return Run(
+        np.array(series, dtype=np.int64),
+        np.array(values or [1.0] * count),
+        np.array(times or [1] * count, dtype=np.int64),
+        np.frombuffer(columns.units(units or [None] * count), dtype=np.uint8),
+        np.array(bases or [1] * count, dtype=np.int64),
+        np.zeros(count, dtype=np.uint8),
+    )
 
 
 @dataclass
@@ -33,20 +54,19 @@ class Toy:
             columns.add("gw", f"d/{number}", clauses=number)
         return cls(columns)
 
-    def take(self, run: Run) -> None:
-        series = np.array([number + 1 for number, _ in run], dtype=np.int64)
-        values = np.array([value for _, value in run])
-        times = np.arange(self.taken, self.taken + len(run), dtype=np.float64)
-        sweep = Sweep(self.columns, series, values, times, self.columns.units([None] * len(run)))
-        sweep.bases[:] = 7
+    def take(self, run: Readings) -> None:
+        times = list(range(self.taken, self.taken + len(run)))
+        sweep = Sweep(
+            self.columns, run_of(self.columns, [number + 1 for number, _ in run], [value for _, value in run], times)
+        )
         for place in sweep.stirred(len(run)):
-            self.look(int(series[place]), float(values[place]), self.taken + place)
+            self.look(1 + run[place][0], run[place][1], self.taken + place)
         sweep.note(len(run))
         self.taken += len(run)
 
     def look(self, number: int, value: float, time: int) -> None:
         newest = tuple(self.columns.newest(1 + other) for other in range(SERIES))
-        self.columns.note(number, value, time, 7)
+        self.columns.note(number, value, time, 0, 1, 0)
         cell = math.floor(value)
         if self.cells.get(number) != cell or number in self.told_on:
             self.said.append((time, (number, cell), newest))
@@ -67,7 +87,7 @@ readings = st.lists(
 
 @given(readings, st.lists(st.integers(1, 20)))
 @settings(max_examples=100, deadline=None)
-def test_any_cut_of_a_run_and_no_screening_at_all_give_the_same(run: Run, cuts: list[int]) -> None:
+def test_any_cut_of_a_run_and_no_screening_at_all_give_the_same(run: Readings, cuts: list[int]) -> None:
     whole, cut, unscreened = Toy.made(screening=True), Toy.made(screening=True), Toy.made(screening=False)
     whole.take(run)
     unscreened.take(run)
@@ -85,34 +105,46 @@ def test_any_cut_of_a_run_and_no_screening_at_all_give_the_same(run: Run, cuts: 
 def test_evaluations_are_readings_by_clauses_that_look_at_them() -> None:
     columns = Columns()
     numbers = [columns.add("gw", "d/a", clauses=20), columns.add("gw", "d/b", clauses=1), columns.ignore("gw", "d/c")]
-    sweep = Sweep(columns, np.array([*numbers, numbers[0]]), np.zeros(4), np.zeros(4), columns.units([None] * 4))
+    sweep = Sweep(columns, run_of(columns, [*numbers, numbers[0]]))
     assert sweep.evaluations == 41
 
 
 def test_another_unit_is_looked_at_where_a_clause_minds() -> None:
     columns = Columns()
-    minds = columns.add("gw", "d/a", clauses=1, unit=columns.unit("Cel"))
-    does_not = columns.add("gw", "d/b", clauses=1)
-    for number in (minds, does_not):
-        columns.set_band(number, (0.0, 9.0))
-    units = columns.units(["Cel", "K", None, "K"])
-    sweep = Sweep(columns, np.array([minds, minds, minds, does_not]), np.ones(4), np.ones(4), units)
-    assert list(sweep.stirred(4)) == [1, 2]
+    minds, does_not = columns.add("gw", "d/a", clauses=1), columns.add("gw", "d/b", clauses=1)
+    columns.set_band(minds, (0.0, 9.0), unit="Cel")
+    columns.set_band(does_not, (0.0, 9.0))
+    run = run_of(columns, [minds, minds, minds, does_not], units=["Cel", "K", None, "K"])
+    assert list(Sweep(columns, run).stirred(4)) == [1]
 
 
 def test_units_beyond_what_a_code_can_say_are_all_another() -> None:
     columns = Columns()
     codes = columns.units([f"u{number}" for number in range(300)])
-    assert len(set(codes)) == 255
-    assert columns.units(["u299", "u0", None]) == bytes((255, 1, 0))
+    assert len(set(codes)) == 254
+    assert columns.units(["u299", "u0", None]) == bytes((254, 1, 0))
 
 
 def test_from_due_on_every_reading_of_the_device_is_looked_at() -> None:
     columns = Columns()
     number = columns.add("gw", "d/a", clauses=1)
     columns.set_band(number, (0.0, 9.0), due=10)
-    sweep = Sweep(columns, np.array([number] * 3), np.ones(3), np.array([9.0, 10.0, 11.0]), columns.units([None] * 3))
-    assert list(sweep.stirred(3)) == [1, 2]
+    run = run_of(columns, [number] * 4, times=[9, 10, 11, 9], bases=[9, 9, 9, 10])
+    assert list(Sweep(columns, run).stirred(4)) == [1, 2, 3]
+
+
+def test_after_a_silence_the_next_reading_is_looked_at_where_a_clause_waits_for_any() -> None:
+    columns = Columns()
+    waited_for, not_waited_for = columns.add("gw", "d/a", clauses=1), columns.add("gw", "d/b", clauses=1)
+    columns.set_band(waited_for, (0.0, 9.0), patience=60 * SECOND)
+    columns.set_band(not_waited_for, (0.0, 9.0))
+    series, bases = [waited_for, not_waited_for] * 2, [10 * SECOND, 10 * SECOND, 71 * SECOND, 71 * SECOND]
+    for number in (waited_for, not_waited_for):
+        columns.note(number, 1.0, 1, 0, 1, 0)
+    sweep = Sweep(columns, run_of(columns, series[:2], bases=bases[:2]))
+    assert list(sweep.stirred(2)) == []
+    sweep.note(2)
+    assert list(Sweep(columns, run_of(columns, series[2:], bases=bases[2:])).stirred(2)) == [0]
 
 
 def test_what_nobody_watches_passes_and_its_names_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,7 +153,7 @@ def test_what_nobody_watches_passes_and_its_names_are_bounded(monkeypatch: pytes
     kept = columns.add("gw", "d/kept", clauses=1)
     for number in range(10):
         assert columns.ignore("gw", f"d/{number}") == UNWATCHED
-        assert columns.is_quiet(UNWATCHED, 1e300, number, 77)
+        assert columns.is_quiet(UNWATCHED, 1e300, number, 77, number)
     assert len(columns.of_gateway("gw")) <= 4
     assert columns.number("gw", "d/kept") == kept
 
@@ -129,7 +161,7 @@ def test_what_nobody_watches_passes_and_its_names_are_bounded(monkeypatch: pytes
 def test_a_row_that_is_forgotten_becomes_anothers_and_remembers_nothing() -> None:
     columns = Columns()
     number = columns.add("gw", "d/a", clauses=1)
-    columns.note(number, 1.0, 2, 3)
+    columns.note(number, 1.0, 2, 0, 3, 0)
     columns.forget("gw", "d/a")
     assert columns.number("gw", "d/a") is None
     assert columns.add("gw2", "d/b", clauses=2) == number
@@ -139,15 +171,17 @@ def test_a_row_that_is_forgotten_becomes_anothers_and_remembers_nothing() -> Non
 def test_columns_come_back_as_they_were_and_grow_on() -> None:
     columns = Columns()
     for number in range(200):
-        row = columns.add(f"gw-{number % 3}", f"d{number}/a", clauses=number, unit=columns.unit("Cel"))
-        columns.set_band(row, (-1.0, float(number)), due=number)
-        columns.note(row, number / 3, 1_790_000_000_123_456 + number, number)
+        row = columns.add(f"gw-{number % 3}", f"d{number}/a", clauses=number)
+        columns.set_band(row, (-1.0, float(number)), due=number, unit="Cel")
+        columns.note(row, number / 3, 1_790_000_000_123_456 + number, columns.unit("Cel"), number, 1)
     columns.ignore("gw-0", "d0/none")
     back = Columns.restore(columns.dump())
     assert back.dump() == columns.dump()
-    assert back.newest(back.number("gw-1", "d100/a") or 0) == Newest(100 / 3, 1_790_000_000_123_556, 100)
-    assert len(back.rows[0]) == WIDTH
-    assert back.newest(back.add("gw-9", "new/a", clauses=1, unit=ANY_UNIT)) is None
+    assert back.newest(back.number("gw-1", "d100/a") or 0) == Newest(
+        100 / 3, 1_790_000_000_123_556, "Cel", 100, Lane.BULK, 101
+    )
+    assert back.rows.dtype == ROW
+    assert back.newest(back.add("gw-9", "new/a", clauses=1)) is None
     with pytest.raises(ValueError, match="rows"):
         Columns.restore(type(columns.dump())({}, columns.dump().rows, []))
 
