@@ -11,11 +11,13 @@ from linli.db.registry import RegistrySnapshot
 from linli.db.tallies import RulesTally
 from linli.model import Condition, Lane, TallyKey
 from rules.engine.book import Record
+from rules.engine.compiled import Compiled, Kind
+from rules.engine.history import History
 from rules.engine.inputs import LaneName, alert_from, evidence_from
 from rules.engine.lanes import LaneClock, Listening
 from rules.engine.machine import Engine
 from rules.engine.scope import Scope
-from rules.engine.watches import Watch
+from rules.engine.watches import Timer, Wait, Watch
 from rules.language.model import Rule
 
 VERSIONS = (1, 2)
@@ -80,9 +82,6 @@ class _State(msgspec.Struct):
     offline: list[str] = []
 
 
-_WATCH_FIELDS = _Watch.__struct_fields__[3:]
-
-
 def is_one(core: bytes) -> bool:
     """Whether the bytes are a state of these versions."""
     return core[:1] == b"{"
@@ -94,23 +93,45 @@ def restore(core: bytes) -> Engine:
     if read.version not in VERSIONS:
         raise msgspec.ValidationError(f"state of version {read.version}")
     engine = Engine()
-    engine.scope = Scope(read.rules, read.registry)
+    engine.memories.scope = Scope(read.rules, read.registry)
     engine.listening = read.listening
     engine.lanes = {(item.gateway, item.lane): item.clock for item in read.lanes}
     engine.offline = set(read.offline)
     engine.positions = {item.key.key: item.upto for item in read.positions}
     for item in read.watches:
-        values = {name: getattr(item, name) for name in _WATCH_FIELDS}
-        values["evidence"] = [evidence_from(document) for document in item.evidence]
-        engine.watches.setdefault(item.device, {})[item.rule, item.clause] = Watch(**values)
+        clause = engine.scope.clause((item.rule, item.clause), item.device)
+        if clause is not None:
+            engine.watches.setdefault(item.device, {})[item.rule, item.clause] = _watch(item, clause)
     for record in read.open:
         alert = alert_from(record.alert)
-        engine.book.put(Record(alert, set(record.firing), record.reports, record.start, record.life_safety))
+        engine.book.put(
+            Record(
+                alert, {member: member[0] for member in record.firing}, record.reports, record.start, record.life_safety
+            )
+        )
     engine.book.closed = dict.fromkeys(read.closed)
     engine.tallies.counts = {
         TallyKey(item.community, item.gateway, item.bootid, item.day): RulesTally(item.evaluated, item.refused)
         for item in read.tallies
     }
     engine.tallies.touch()
-    engine.follow_all()
+    engine.memories.follow_all()
     return engine
+
+
+def _watch(item: _Watch, clause: Compiled) -> Watch:
+    """Its one timer meant what followed from its state."""
+    evidence = [evidence_from(document) for document in item.evidence]
+    fires = item.state is Condition.FIRING
+    goes_on = fires or item.state is Condition.PENDING
+    beyond = clause.kind is Kind.READING and goes_on and not item.ending
+    watch = Watch(item.device, item.gateway, item.lane, item.state, item.began, item.start, beyond, evidence=evidence)
+    if item.window or item.excused is not None:
+        watch.history = History(item.excused, matches=sorted(item.window))
+    if item.deadline is not None:
+        timer = Timer.LINGER if fires else Timer.HOLD if goes_on else Timer.WAIT
+        at = item.since + (clause.linger if fires else clause.hold)
+        watch.waits[timer] = Wait(at, item.deadline, item.device, item.gateway, item.lane)
+    if not goes_on and not item.window and clause.kind is not Kind.MISSING:
+        watch.evidence = []
+    return watch

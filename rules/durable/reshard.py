@@ -29,7 +29,7 @@ def reshard(engines: Sequence[Engine], shards: Sequence[Shard]) -> list[Engine]:
 def _part(engines: Sequence[Engine], shard: Shard) -> Engine:
     made = Engine()
     registry = _together([engine.scope.registry for engine in engines]).within(shard)
-    made.scope = Scope(tuple(engines[0].scope.rules.values()), registry)
+    made.memories.scope = Scope(tuple(engines[0].scope.rules.values()), registry, engines[0].scope.overrides)
     made.listening = Listening(
         max(engine.listening.since for engine in engines), max(engine.listening.last for engine in engines)
     )
@@ -38,7 +38,7 @@ def _part(engines: Sequence[Engine], shard: Shard) -> Engine:
     for name in _in_turn([list(engine.book.closed) for engine in engines])[-REMEMBER_CLOSED:]:
         made.book.closed[name] = None
     made.tallies.touch()
-    made.follow_all()
+    made.memories.follow_all()
     return made
 
 
@@ -49,9 +49,10 @@ def _take(made: Engine, engine: Engine, shard: Shard) -> None:
     made.positions |= {key: upto for key, upto in engine.positions.items() if shard.covers(key.community)}
     made.lanes |= {name: clock for name, clock in engine.lanes.items() if shard.covers(home.get(name[0], ""))}
     made.offline |= {name for name in engine.offline if shard.covers(home.get(name, ""))}
-    made.watches |= {
-        name: watches for name, watches in engine.watches.items() if _stayed(name, engine.scope, made.scope)
-    }
+    for memory, watches in engine.watches.items():
+        for ref, watch in watches.items():
+            if _stayed(watch.device, engine.scope, made.scope):
+                made.watches.setdefault(memory, {})[ref] = watch
     made.tallies.counts |= {key: tally for key, tally in engine.tallies.counts.items() if shard.covers(key.community)}
     for record in engine.book.open.values():
         if shard.covers(record.alert.community):

@@ -9,15 +9,19 @@ import msgspec
 
 from linli.db.registry import RegistrySnapshot
 from linli.db.tallies import RulesTally
-from linli.model import Condition, Lane, LaneKey, TallyKey
+from linli.model import Lane, LaneKey, TallyKey
 from rules.durable import former_state
 from rules.durable.snapshots import Image
+from rules.durable.watch_state import SeenState, WatchState
 from rules.engine.book import Record
-from rules.engine.inputs import LaneName, RulesIn, alert_from, evidence_from
+from rules.engine.gates import Arming
+from rules.engine.inputs import LaneName, RulesIn, alert_from
 from rules.engine.lanes import LaneClock, Listening
 from rules.engine.machine import Engine
+from rules.engine.memories import Newest, Report
+from rules.engine.numbers import Kept as NumbersKept
 from rules.engine.scope import Scope
-from rules.engine.watches import Watch
+from rules.engine.usual import Kept as UsualsKept
 from rules.language.model import Override, Rule
 
 VERSION = 3
@@ -49,28 +53,28 @@ class _Tally(msgspec.Struct, array_like=True):
 
 
 class _Watch(msgspec.Struct, array_like=True):
-    device: str
+    memory: str
     rule: str
     clause: int
+    watch: WatchState
+
+
+class _Settling(msgspec.Struct, array_like=True):
     gateway: str
     lane: Lane
-    state: Condition
-    began: int
-    since: int
-    deadline: int | None
-    ending: bool
-    start: str
-    evidence: list[dict[str, Any]]
-    window: list[int]
-    excused: int | None
+    settle: int
+    seen: list[SeenState]
 
 
 class _Record(msgspec.Struct, array_like=True):
     alert: dict[str, Any]
-    firing: list[tuple[str, int]]
+    firing: list[tuple[str, int, str]]
     reports: dict[str, int]
     start: str
     life_safety: bool
+    remind: tuple[int, ...]
+    remind_every: int
+    reminded: int
 
 
 class _State(msgspec.Struct):
@@ -83,6 +87,12 @@ class _State(msgspec.Struct):
     closed: list[str]
     tallies: list[_Tally]
     offline: list[str]
+    settling: list[_Settling]
+    arming: Arming
+    numbers: NumbersKept
+    usuals: UsualsKept
+    newest: dict[str, Newest]
+    reports: dict[str, Report]
 
 
 class _Whole(msgspec.Struct, array_like=True):
@@ -93,7 +103,7 @@ class _Whole(msgspec.Struct, array_like=True):
     overrides: tuple[Override, ...]
 
 
-_WATCH_FIELDS = _Watch.__struct_fields__[3:]
+_RECORD_FIELDS = ("reports", "start", "life_safety", "remind", "remind_every", "reminded")
 
 
 def image(engine: Engine) -> Image:
@@ -104,16 +114,25 @@ def image(engine: Engine) -> Image:
         lanes=[_Lane(*name, clock) for name, clock in sorted(engine.lanes.items())],
         positions=[_Position(LaneName.of(key), upto) for key, upto in sorted(engine.positions.items(), key=_by_lane)],
         watches=[
-            _watch_record(device, rule, clause, watch)
-            for device, watches in sorted(engine.watches.items())
+            _Watch(memory, rule, clause, WatchState.of(watch))
+            for memory, watches in sorted(engine.watches.items())
             for (rule, clause), watch in sorted(watches.items())
         ],
         open=[_record(record) for _, record in sorted(engine.book.open.items())],
         closed=list(engine.book.closed),
         tallies=[_Tally(*key, *tally) for key, tally in sorted(engine.tallies.counts.items())],
         offline=sorted(engine.offline),
+        settling=[
+            _Settling(*name, [SeenState.of(seen) for seen in buffer])
+            for name, buffer in sorted(engine.settling.buffers.items())
+        ],
+        arming=engine.memories.arming,
+        numbers=engine.memories.numbers.dump(),
+        usuals=engine.memories.usuals.dump(),
+        newest=dict(sorted(engine.memories.newest.items())),
+        reports=dict(sorted(engine.memories.reports.items())),
     )
-    rules = RulesIn(tuple(engine.scope.rules.values()))
+    rules = RulesIn(tuple(engine.scope.rules.values()), engine.scope.overrides)
     return Image(msgspec.msgpack.encode(state), (), engine.scope.registry, rules)
 
 
@@ -142,37 +161,38 @@ def restore(state: bytes | Image) -> Engine:
 
 def _engine(read: _State, state: Image) -> Engine:
     engine = Engine()
-    engine.scope = Scope(state.rules.rules, state.registry)
+    memories = engine.memories
+    memories.scope = Scope(state.rules.rules, state.registry, state.rules.overrides)
     engine.listening = read.listening
     engine.lanes = {(item.gateway, item.lane): item.clock for item in read.lanes}
     engine.offline = set(read.offline)
     engine.positions = {item.key.key: item.upto for item in read.positions}
     for item in read.watches:
-        values = {name: getattr(item, name) for name in _WATCH_FIELDS}
-        values["evidence"] = [evidence_from(document) for document in item.evidence]
-        engine.watches.setdefault(item.device, {})[item.rule, item.clause] = Watch(**values)
+        memories.watches.setdefault(item.memory, {})[item.rule, item.clause] = item.watch.watch
+    for held in read.settling:
+        engine.settling.buffers[held.gateway, held.lane, held.settle] = [state.seen for state in held.seen]
+    memories.arming, memories.newest, memories.reports = read.arming, read.newest, read.reports
+    memories.numbers.restore(read.numbers)
+    memories.usuals.restore(read.usuals)
     for record in read.open:
         alert = alert_from(record.alert)
-        engine.book.put(Record(alert, set(record.firing), record.reports, record.start, record.life_safety))
+        firing = {(memory, clause): device for memory, clause, device in record.firing}
+        values = {name: getattr(record, name) for name in _RECORD_FIELDS}
+        engine.book.put(Record(alert, firing, **values))
     engine.book.closed = dict.fromkeys(read.closed)
     engine.tallies.counts = {
         TallyKey(item.community, item.gateway, item.bootid, item.day): RulesTally(item.evaluated, item.refused)
         for item in read.tallies
     }
     engine.tallies.touch()
-    engine.follow_all()
+    memories.follow_all()
     return engine
-
-
-def _watch_record(device: str, rule: str, clause: int, watch: Watch) -> _Watch:
-    values = {name: getattr(watch, name) for name in _WATCH_FIELDS}
-    values["evidence"] = [msgspec.to_builtins(evidence) for evidence in watch.evidence]
-    return _Watch(device, rule, clause, **values)
 
 
 def _record(record: Record) -> _Record:
     alert = msgspec.to_builtins(record.alert)
-    return _Record(alert, sorted(record.firing), record.reports, record.start, record.life_safety)
+    firing = sorted((*member, device) for member, device in record.firing.items())
+    return _Record(alert, firing, **{name: getattr(record, name) for name in _RECORD_FIELDS})
 
 
 def _by_lane(item: tuple[LaneKey, int]) -> tuple[str, ...]:

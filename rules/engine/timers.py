@@ -1,6 +1,6 @@
 """Deadlines on many clocks: what is due when a clock has come to a time, in a fixed order. No I/O."""
 
-from collections.abc import Container, Hashable
+from collections.abc import Container, Hashable, Sequence
 from heapq import heappop, heappush
 from typing import Generic, NamedTuple, TypeVar
 
@@ -8,61 +8,103 @@ C = TypeVar("C", bound=Hashable)
 
 
 class Key(NamedTuple):
-    """One clause of one rule, watching one device."""
+    """A timer of one clause of one rule in one memory; `part`: 0 for the clause itself, from 1 on for the members of `all`."""
 
-    device: str
+    memory: str
     rule: str
     clause: int
+    part: int = 0
+    timer: int = 0
 
 
 class Timers(Generic[C]):
-    """At most one deadline for each key; a key set again forgets its old one. Due ones come by deadline, then key."""
+    """At most one deadline for each key. Due ones come by deadline, then key.
+
+    A deadline that is put off costs nothing: the key still comes due at the old one, and who takes it out sets it again.
+    """
 
     def __init__(self) -> None:
         self._heaps: dict[C, list[tuple[int, Key]]] = {}
-        self._set: dict[Key, tuple[C, int]] = {}
+        self._set: dict[Key, tuple[C, int, str]] = {}
+        self._elsewhere: dict[str, set[Key]] = {}
+        self.popped = 0
+        """The deadline at which the last key was taken out."""
 
-    def set(self, clock: C, deadline: int, key: Key) -> None:
-        """Have `key` come due when `clock` reaches `deadline`. Setting it to what it is costs nothing."""
-        if self._set.get(key) == (clock, deadline):
+    def set(self, clock: C, deadline: int, key: Key, device: str) -> None:
+        """Have `key` come due when `clock` reaches `deadline`, or sooner. `device`: whose observation it was."""
+        known = self._set.get(key)
+        if known is not None and known[0] == clock and known[1] <= deadline:
+            if known[2] != device:
+                self._put(key, (clock, known[1], device))
             return
-        self._set[key] = (clock, deadline)
+        self._put(key, (clock, deadline, device))
         heappush(self._heaps.setdefault(clock, []), (deadline, key))
 
     def cancel(self, key: Key) -> None:
         """Forget the key's deadline, if it has one."""
-        self._set.pop(key, None)
+        known = self._set.pop(key, None)
+        if known is not None:
+            self._leave(key, known[2])
+
+    def elsewhere(self, device: str) -> list[Key]:
+        """The keys that the device set in memories which are not its own, in order."""
+        return sorted(self._elsewhere.get(device, ()))
 
     def is_due(self, clock: C, upto: int) -> bool:
         """Whether anything may be due on `clock` at `upto`: False is certain."""
         heap = self._heaps.get(clock)
         return heap is not None and len(heap) > 0 and heap[0][0] <= upto
 
-    def pop_due(self, clock: C, upto: int, besides: Container[str] = ()) -> Key | None:
-        """Take out the first key that is due on `clock` at `upto` (inclusive), leaving out those of devices in `besides`."""
-        heap = self._heaps.get(clock)
-        if not heap:
+    def pop_due(self, clocks: Sequence[tuple[C, int]], besides: Container[str] = ()) -> Key | None:
+        """Take out the first key that is due: `clocks` are each with the time (inclusive) to which it has come; keys set by
+        devices in `besides` are left out."""
+        first: tuple[int, Key] | None = None
+        for clock, upto in clocks:
+            due = self._first(clock, upto, besides)
+            if due is not None and (first is None or due < first):
+                first = due
+        if first is None:
             return None
+        self.popped = first[0]
+        self.cancel(first[1])
+        return first[1]
+
+    def _put(self, key: Key, entry: tuple[C, int, str]) -> None:
+        self.cancel(key)
+        self._set[key] = entry
+        if key.memory != entry[2]:
+            self._elsewhere.setdefault(entry[2], set()).add(key)
+
+    def _leave(self, key: Key, device: str) -> None:
+        if key.memory != device:
+            keys = self._elsewhere[device]
+            keys.discard(key)
+            if not keys:
+                del self._elsewhere[device]
+
+    def _first(self, clock: C, upto: int, besides: Container[str]) -> tuple[int, Key] | None:
+        heap = self._heaps.get(clock)
         left_out: list[tuple[int, Key]] = []
-        found: Key | None = None
+        found: tuple[int, Key] | None = None
         while heap and heap[0][0] <= upto and found is None:
-            entry = heappop(heap)
-            if self._set.get(entry[1]) != (clock, entry[0]):
-                continue
-            if entry[1].device in besides:
-                left_out.append(entry)
+            entry = heap[0]
+            known = self._set.get(entry[1])
+            if known is None or known[:2] != (clock, entry[0]):
+                heappop(heap)
+            elif known[2] in besides:
+                left_out.append(heappop(heap))
             else:
-                found = entry[1]
+                found = entry
         for entry in left_out:
-            heappush(heap, entry)
-        if found is not None:
-            del self._set[found]
+            heappush(self._heaps[clock], entry)
         return found
 
     def __len__(self) -> int:
         """How many entries it holds, those included that are forgotten and not yet passed over."""
         return sum(map(len, self._heaps.values()))
 
-    def on(self, clock: C) -> list[tuple[Key, int]]:
-        """The keys with a deadline on `clock`, in order of key."""
-        return sorted((key, deadline) for key, (named, deadline) in self._set.items() if named == clock)
+    def on(self, clock: C) -> list[Key]:
+        """The keys with a deadline on `clock`, in order."""
+        return sorted(
+            {key for at, key in self._heaps.get(clock, ()) if self._set.get(key, (None, 0))[:2] == (clock, at)}
+        )

@@ -1,40 +1,28 @@
-"""One clause watching one device: from events and readings to 'fired', 'again', 'over'. No I/O, no clock, no alerts.
+"""One clause in one memory: from events and readings to 'fired', 'again', 'over'. No I/O, no clock, no alerts.
 
-Theory of operation. A `Watch` remembers what its clause has to: since when it is true, which window of matches, what
-excuses. It has one timer at a time, and what that timer means follows from its state:
+Theory of operation. What a clause's part says of an observation is true, false or nothing. Truth passes the clause's gates
+(where they are more than a filter), and then lives its life: pending for `for`, firing, lingering for `keep` or `quiet`. A
+`Watch` remembers as much of that as a later observation can depend on, and which timers run:
 
-    pending            `for` is running
-    firing             `quiet` of an event, or `keep` after the end, is running
-    anything else      a missing clause waits for the next report
+    HOLD     `for`: it fires            LINGER   `keep`, or `quiet` of an event: it is over
+    WAIT     of missing: it is true     FADE     nothing true for `fades`: it is false
+    TURN     its hours begin or end     FORGET   nothing that it remembers of events can matter any more
 
 `for` is inclusive: true for exactly `for` fires. Two measures of it agree on that: the device's own event times (an end at
-begin + `for` is preceded by firing; a reading at that very instant decides itself), and the lane's clock, which needs no further event of the device. A device whose clock
-is off against its agent's is so still given its full `for`.
+begin + `for` is preceded by firing; a reading at that very instant decides itself), and the lane's clock, which needs no
+further event of the device. A device whose clock is off against its agent's is so still given its full `for`.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any
-from zoneinfo import ZoneInfo
+from enum import IntEnum, StrEnum
 
-from linli.clock import local_time
 from linli.model import Condition, Evidence, Lane
+from rules.engine.compiled import Compiled, Counting, Interval, Kind, is_by_data, stretch_outside, within
+from rules.engine.gates import Around
+from rules.engine.history import History
 from rules.engine.lifecycle import ConditionEvent, next_condition
-from rules.language.model import (
-    Clause,
-    During,
-    EventClause,
-    Happening,
-    Match,
-    MissingClause,
-    ReadingClause,
-    Repeated,
-    StateClause,
-    Unless,
-    clock_time,
-    duration,
-)
+from rules.engine.seen import Moment, Seen
 
 KEPT = 5
 """Observations that a watch keeps as evidence until it fires: the first one and the newest."""
@@ -46,249 +34,400 @@ class Sign(StrEnum):
     FIRED = "fired"
     AGAIN = "again"
     """It fires already, and has happened again."""
-    SEEN = "seen"
-    """It fires already, and goes on."""
     OVER = "over"
 
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """`at` is event time; `start` names the observation that began it."""
+    """`at` is event time; `start` names the observation that began it, `device` whose this one was, `value` is the number
+    that a reading clause looks at; `moment` when it came about."""
 
     sign: Sign
     at: int
     start: str
     began: int
     evidence: tuple[Evidence, ...]
+    device: str = ""
+    value: float | None = None
+    moment: Moment | None = None
+
+
+class Timer(IntEnum):
+    """What a watch may wait for. Of one watch those that are due together go off in this order."""
+
+    HOLD = 0
+    LINGER = 1
+    WAIT = 2
+    FADE = 3
+    TURN = 4
+    FORGET = 5
 
 
 @dataclass(slots=True)
-class Seen:
-    """One observation of one device. `base`: the lane's time from which timers that it starts run."""
+class Wait:
+    """A running timer: what it brings about happens at event time `at`; it is due when the lane's clock comes to `deadline`.
+    The device is the one whose observation set it."""
 
-    kind: str
-    time: int
-    base: int
-    lane: Lane
+    at: int
+    deadline: int
+    device: str
     gateway: str
-    key: str
-    evidence: Evidence
-    zone: ZoneInfo
-    historic: bool = False
-    data: dict[str, Any] = field(default_factory=dict)
-    quantity: str = ""
-    value: float | None = None
-    unit: str | None = None
+    lane: Lane
+
+    @property
+    def moment(self) -> Moment:
+        """When it goes off."""
+        return Moment(self.at, self.deadline, self.device, self.gateway, self.lane)
 
 
 @dataclass(slots=True)
 class Watch:
-    """The memory of one clause for one device. `since`: event time from which the running timer counts; `deadline`: when
-    it is due on the lane's clock, None if no timer runs."""
+    """The memory of one clause for one value of its `by`.
 
+    `device`, `gateway`, `lane`: whose observation made the clause count; while it does not, who was heard last. `true`: the
+    part is, whatever the gates say. `count`: readings beyond since it began. `parts`: those of `all`.
+    """
+
+    device: str
     gateway: str
     lane: Lane
     state: Condition = Condition.INACTIVE
     began: int = 0
-    since: int = 0
-    deadline: int | None = None
-    ending: bool = False
     start: str = ""
+    true: bool = False
+    count: int = 0
+    value: float | None = None
     evidence: list[Evidence] = field(default_factory=list)
-    window: list[int] = field(default_factory=list)
-    excused: int | None = None
+    waits: dict[int, Wait] = field(default_factory=dict)
+    history: History | None = None
+    parts: list["Watch"] = field(default_factory=list)
+
+    @property
+    def going_on(self) -> bool:
+        """Whether it is pending or fires."""
+        return self.state is Condition.PENDING or self.state is Condition.FIRING
+
+    @property
+    def idle(self) -> bool:
+        """Whether a new watch in its place would do the same."""
+        return not (
+            self.going_on
+            or self.true
+            or self.waits
+            or self.history is not None
+            or self.evidence
+            or any(not part.idle for part in self.parts)
+        )
 
     # --- observations -----------------------------------------------------------------------------------------------
 
-    def observe(self, clause: Clause, seen: Seen) -> Iterator[Signal]:
-        """Take in what was seen of the device."""
-        part = clause.part
-        if isinstance(part, EventClause):
-            if self._happens(part, seen):
-                yield from self._happened(clause, seen)
-        elif isinstance(part, StateClause):
-            if self._happens(part.begins, seen):
-                yield from self._begin(clause, seen, Sign.AGAIN)
-            elif any(matches(end, seen) for end in part.ends):
-                yield from self._end(clause, seen)
-        elif isinstance(part, ReadingClause):
-            yield from self._read(clause, part, seen)
-        else:
-            yield from self._heard(clause, seen)
+    def observe(self, clause: Compiled, seen: Seen, around: Around) -> list[Signal]:
+        """Take in what was seen. The number of a reading clause is `judge`d instead."""
+        if not self.going_on:
+            self._turn_to(seen.moment)
+        if clause.kind is Kind.MISSING:
+            return self._report(clause, seen) if clause.anything or seen.kind in clause.types else []
+        if seen.quantity or clause.counting is None:
+            return []
+        happens = self._happens(clause, clause.counting, seen, around)
+        if happens:
+            self._note(seen.evidence)
+            return self._comes_true(clause, seen.moment, seen.key, around, again=True)
+        if any(end.matches(seen.kind, seen.data) for end in clause.ends):
+            if self.state is Condition.FIRING and Timer.LINGER not in self.waits:
+                self._note(seen.evidence)
+            return self._comes_false(clause, seen.moment)
+        return []
 
-    def own_time(self, clause: Clause, time: int, agent_time: int) -> Iterator[Signal]:
-        """The device itself has come to event time `time`: what was due by then comes first."""
-        if self.deadline is None:
-            return
-        passed = time - self.since
-        if isinstance(clause.part, MissingClause):
-            due = self.deadline <= agent_time
-        elif isinstance(clause.part, ReadingClause) and self.state is Condition.PENDING:
-            due = passed > clause.hold  # at that very instant the reading itself decides
-        else:
-            due = passed >= self._wait(clause)
-        if due:
-            yield from self.expire(clause)
+    def judge(self, clause: Compiled, seen: Seen, value: float, right: Interval, around: Around) -> list[Signal]:
+        """The number of a reading clause is `value`, and `right` are the values on the right side of its limit."""
+        fresh = not (self.true or self.going_on)
+        if fresh:
+            self._turn_to(seen.moment)
+        if not within(value, right):
+            if fresh:
+                self.evidence = []
+            if fresh or clause.attentive:
+                self._note(seen.evidence)
+                self.value = value
+                self.count += 1
+            return self._comes_true(clause, seen.moment, seen.key, around, again=False)
+        if clause.fades is not None:
+            return []
+        reset = right if clause.limit.reset == clause.limit.right else clause.limit.reset
+        if self.state is Condition.FIRING and not within(value, reset):
+            return []
+        if self.state is Condition.FIRING and Timer.LINGER not in self.waits:
+            self._note(seen.evidence)
+            self.value = value
+        return self._comes_false(clause, seen.moment)
 
-    def expire(self, clause: Clause) -> Iterator[Signal]:
-        """The running timer is due."""
-        at = self.since + self._wait(clause)
-        self.deadline = None
-        if self.state is Condition.FIRING:
-            yield self._over(at)
-        else:
-            if self.state is not Condition.PENDING:
-                self._step(ConditionEvent.BEGIN)
-            yield self._fire(at)
+    def expire(self, clause: Compiled, timer: Timer, around: Around) -> list[Signal]:
+        """That timer is due."""
+        wait = self.waits.pop(timer)
+        if timer is Timer.HOLD:
+            return [self._fire(wait.moment)]
+        if timer is Timer.LINGER:
+            return [self._over(wait.moment)]
+        if timer is Timer.WAIT:
+            return self._comes_true(clause, wait.moment, self.start, around, again=False)
+        if timer is Timer.FADE:
+            return self._comes_false(clause, wait.moment)
+        if timer is Timer.TURN:
+            return self.turn(clause, wait.moment, around)
+        self.history = None
+        if not self.going_on:
+            self.evidence = []
+        return []
 
-    def arm(self, clause: Clause, time: int, start: str) -> None:
+    def turn(self, clause: Compiled, moment: Moment, around: Around) -> list[Signal]:
+        """The gates may have opened or closed at that moment: what is true begins or ends by it."""
+        if not self.true:
+            return []
+        self._wait_for_turn(clause, moment, around)
+        if not around.open(clause.clause, moment.time):
+            return self._end(clause, moment)
+        if self.going_on and Timer.LINGER not in self.waits:
+            return []
+        self.count = 0
+        return self._begin(clause, moment, f"{self.start.partition('@')[0]}@{moment.time}", again=False)
+
+    def combine(self, clause: Compiled, signals: list[Signal], around: Around) -> list[Signal]:
+        """What the parts of `all` have told makes of the whole."""
+        told: list[Signal] = []
+        for signal in signals:
+            moment = signal.moment
+            if moment is None:
+                continue
+            if signal.sign is Sign.OVER:
+                if self.going_on:
+                    self._note_all(signal.evidence)
+                told += self._comes_false(clause, moment)
+            elif signal.sign is Sign.FIRED and all(part.state is Condition.FIRING for part in self.parts):
+                if not self.going_on:
+                    self._turn_to(moment)
+                    self.evidence = []
+                    for part in self.parts:
+                        self._note_all((*part.evidence[:1], *part.evidence[1:][-1:]))
+                self.value = signal.value
+                told += self._comes_true(clause, moment, signal.start, around, again=False)
+        return told
+
+    def arm(self, clause: Compiled, moment: Moment) -> None:
         """Begin to wait for a report of a device that has not been heard since we first knew of it."""
-        self.began = self.since = time
-        self.start = start
-        self.deadline = time + clause.hold
+        self._turn_to(moment)
+        self.began = moment.time
+        self.start = f"{moment.device}/armed/{moment.time}"
+        self._set(Timer.WAIT, moment, clause.hold)
+
+    def put_off(self, clause: Compiled, moment: Moment) -> bool:
+        """The device was heard meanwhile: wait from then on. Whether that makes any difference."""
+        wait = self.waits.get(Timer.WAIT)
+        if wait is None or moment.base + clause.hold <= wait.deadline:
+            return False
+        self._wait_for_report(clause, moment)
+        return True
 
     def reset(self) -> None:
         """Forget everything but what excuses: the next beginning counts anew."""
         self._step(ConditionEvent.RESET)
-        self.deadline = None
-        self.ending = False
+        self.waits = {}
         self.evidence = []
-        self.window = []
+        self.true = False
+        self.count = 0
+        if self.history is not None:
+            self.history.matches = []
+        for part in self.parts:
+            part.reset()
+
+    # --- what it needs to be told -----------------------------------------------------------------------------------
+
+    def quiet(self, clause: Compiled, newest: float) -> Interval | None:
+        """Of a reading clause: the open interval of numbers that change nothing before its next timer, None if it has to see
+        each. `newest` is the number that it was told last."""
+        fires = self.state is Condition.FIRING and Timer.LINGER not in self.waits
+        inside = clause.limit.reset if fires else clause.limit.right
+        if not clause.plain:
+            return None
+        if clause.fades is not None or not (fires or self.true):
+            return clause.limit.right
+        return None if clause.attentive or within(newest, inside) else stretch_outside(inside, newest)
+
+    def due(self, clause: Compiled) -> Iterator[int]:
+        """The event times (of `missing`: what the lane has to have delivered) from which an observation of a device brings its
+        timers about."""
+        for timer, wait in self.waits.items():
+            yield wait.deadline if timer == Timer.WAIT else wait.at
+        for part, of in zip(self.parts, clause.of, strict=True):
+            yield from part.due(of)
+
+    def is_due(self, clause: Compiled, timer: Timer, seen: Seen) -> bool:
+        """Whether an observation of the device that set the timer has come to its time."""
+        wait = self.waits[timer]
+        if timer is Timer.WAIT:
+            return wait.deadline <= seen.base
+        if timer is Timer.HOLD and clause.kind is Kind.READING:
+            return wait.at < seen.time  # at that very instant the reading itself decides
+        return wait.at <= seen.time
 
     # --- the parts --------------------------------------------------------------------------------------------------
 
-    def _happens(self, part: Happening, seen: Seen) -> bool:
-        if part.unless is not None and matches(part.unless, seen):
-            self.excused = seen.time if self.excused is None else max(self.excused, seen.time)
-        if not matches(part, seen):
-            return False
-        if part.during is not None and not within_schedule(part.during, seen.time, seen.zone):
-            return False
-        if part.unless is not None and self._excuses(part.unless, seen):
-            return False
-        going_on = self.state in (Condition.PENDING, Condition.FIRING)
-        return going_on or part.repeated is None or self._often_enough(part.repeated, seen)
+    def _happens(self, clause: Compiled, counting: Counting, seen: Seen, around: Around) -> bool:
+        history = self.history or History()
+        counts = (
+            counting.pattern.matches(seen.kind, seen.data)
+            and (counting.during is None or around.within(counting.during, seen.time))
+            and (clause.gated or around.open(clause.clause, seen.time))
+            and not history.excuses(counting, seen.time)
+        )
+        lead: int | None = None
+        if counts and counting.after is not None:
+            lead = history.lead(counting, seen.time)
+            counts = lead is not None
+        if counts and counting.times > 1 and not self.going_on:
+            counts = self._often_enough(counting, history, seen, lead)
+        elif counts and not self.going_on:
+            self.evidence = [each for each in self.evidence if lead is not None and each.time == lead]
+        if counting.remembered:
+            self._remember(clause, counting, history, seen)
+        return counts
 
-    def _excuses(self, unless: Unless, seen: Seen) -> bool:
-        return self.excused is not None and abs(seen.time - self.excused) <= duration(unless.within)
-
-    def _often_enough(self, repeated: Repeated, seen: Seen) -> bool:
-        width = duration(repeated.within)
-        self.window = [time for time in self.window if abs(seen.time - time) <= width][1 - repeated.times :]
-        if not self.window:
-            self.evidence = []
-        self.window.append(seen.time)
-        if len(self.window) >= repeated.times:
+    def _often_enough(self, counting: Counting, history: History, seen: Seen, lead: int | None) -> bool:
+        self.evidence = [
+            each
+            for each in self.evidence
+            if abs(seen.time - each.time) <= counting.times_within or (lead is not None and each.time == lead)
+        ]
+        if history.often_enough(counting, seen.time, lead):
             return True
         self._note(seen.evidence)
         return False
 
-    def _happened(self, clause: Clause, seen: Seen) -> Iterator[Signal]:
-        signals = list(self._begin(clause, seen, Sign.AGAIN))
-        self.since = seen.time
-        self.deadline = seen.base + clause.linger
-        yield from signals
+    def _remember(self, clause: Compiled, counting: Counting, history: History, seen: Seen) -> None:
+        history.note(counting, seen.kind, seen.data, seen.time)
+        if counting.after is not None and not self.going_on and counting.after.matches(seen.kind, seen.data):
+            self._note(seen.evidence)
+        if history != History():
+            self.history = history
+            if is_by_data(clause.by):
+                self._set(Timer.FORGET, seen.moment, counting.remembered)
 
-    def _read(self, clause: Clause, part: ReadingClause, seen: Seen) -> Iterator[Signal]:
-        if seen.value is None or (part.unit is not None and seen.unit is not None and seen.unit != part.unit):
-            return
-        if part.beyond(seen.value):
-            yield from self._begin(clause, seen, Sign.SEEN)
-        elif self.state is not Condition.FIRING or part.reset(seen.value):
-            yield from self._end(clause, seen)
-
-    def _heard(self, clause: Clause, seen: Seen) -> Iterator[Signal]:
+    def _report(self, clause: Compiled, seen: Seen) -> list[Signal]:
+        over = []
+        self.true = False
+        self.waits.pop(Timer.TURN, None)
         if self.state is Condition.FIRING:
             self._note(seen.evidence)
-            yield self._over(seen.time)
-        self.began = self.since = seen.time
-        self.start = seen.key
-        self.gateway, self.lane = seen.gateway, seen.lane
-        self.evidence = [seen.evidence]
-        self.deadline = seen.base + clause.hold
+            over = [self._over(seen.moment)]
+        self._wait_for_report(clause, seen.moment)
+        self.evidence = [Evidence(seen.time, seen.device, seen.kind)]
+        return over
 
-    # --- beginning and ending ---------------------------------------------------------------------------------------
+    def _wait_for_report(self, clause: Compiled, moment: Moment) -> None:
+        self._turn_to(moment)
+        self.began = moment.time
+        self.start = f"{moment.device}/{moment.time}"
+        self._set(Timer.WAIT, moment, clause.hold)
 
-    def _begin(self, clause: Clause, seen: Seen, again: Sign) -> Iterator[Signal]:
-        if not self.window:
-            self._restart_evidence()
-        self._note(seen.evidence)
-        if self.state is Condition.FIRING:
-            if self.ending:
-                self.ending, self.deadline = False, None
-            yield Signal(again, seen.time, seen.key, self.began, (seen.evidence,))
-            return
-        if self.state is Condition.PENDING:
-            if seen.time - self.since >= clause.hold:
-                yield self._fire(self.since + clause.hold)
-            return
-        self._step(ConditionEvent.BEGIN)
-        self.window = []
-        self.began = self.since = seen.time
-        self.start = seen.key
-        self.gateway, self.lane = seen.gateway, seen.lane
-        if clause.hold == 0:
-            yield self._fire(seen.time)
+    # --- truth and gates --------------------------------------------------------------------------------------------
+
+    def _comes_true(self, clause: Compiled, moment: Moment, start: str, around: Around, *, again: bool) -> list[Signal]:
+        if clause.fades is not None:
+            self._set_later(Timer.FADE, moment, clause.fades)
+        fresh = not self.true
+        self.true = clause.kind is Kind.READING or clause.gated
+        if clause.gated:
+            if Timer.TURN not in self.waits:
+                self._wait_for_turn(clause, moment, around)
+            if not around.open(clause.clause, moment.time):
+                if fresh and not self.going_on:
+                    self.start = start
+                return []
+        return self._begin(clause, moment, start, again=again)
+
+    def _comes_false(self, clause: Compiled, moment: Moment) -> list[Signal]:
+        self.true = False
+        self.count = 0
+        self.waits.pop(Timer.TURN, None)
+        self.waits.pop(Timer.FADE, None)
+        return self._end(clause, moment)
+
+    def _wait_for_turn(self, clause: Compiled, moment: Moment, around: Around) -> None:
+        turn = around.turn(clause.clause, moment.time)
+        if turn is not None:
+            self.waits[Timer.TURN] = Wait(turn, turn, moment.device, moment.gateway, moment.lane)
+
+    # --- the life ---------------------------------------------------------------------------------------------------
+
+    def _begin(self, clause: Compiled, moment: Moment, start: str, *, again: bool) -> list[Signal]:
+        if clause.kind is Kind.EVENT:
+            self._set_later(Timer.LINGER, moment, clause.linger)
         else:
-            self.deadline = seen.base + clause.hold
+            self.waits.pop(Timer.LINGER, None)
+        if self.state is Condition.FIRING:
+            newest = tuple(self.evidence[-1:])
+            return [Signal(Sign.AGAIN, moment.time, start, self.began, newest, moment.device)] if again else []
+        hold = clause.hold
+        samples = clause.reading.samples if clause.reading is not None else 1
+        if self.state is not Condition.PENDING:
+            self._step(ConditionEvent.BEGIN)
+            self.start = start
+            if clause.kind is Kind.MISSING:
+                return [self._fire(moment)]
+            self._turn_to(moment)
+            self.began = moment.time
+            self.count = min(self.count, 1)
+            if samples == 1 and hold > 0:
+                self._set(Timer.HOLD, moment, hold)
+        if moment.time - self.began < hold or self.count < samples > 1:
+            return []
+        at = moment.time if samples > 1 else self.began + hold
+        return [self._fire(moment._replace(time=at))]
 
-    def _end(self, clause: Clause, seen: Seen) -> Iterator[Signal]:
+    def _end(self, clause: Compiled, moment: Moment) -> list[Signal]:
         if self.state is Condition.PENDING:
             self._step(ConditionEvent.END)
-            self.deadline = None
-        elif self.state is Condition.FIRING and not self.ending:
-            self._note(seen.evidence)
+            self.waits.pop(Timer.HOLD, None)
+            self.evidence = self.evidence if self.true else []
+        elif self.state is Condition.FIRING and Timer.LINGER not in self.waits:
             if clause.linger == 0:
-                yield self._over(seen.time)
-            else:
-                self.ending = True
-                self.since = seen.time
-                self.deadline = seen.base + clause.linger
+                return [self._over(moment)]
+            self._set(Timer.LINGER, moment, clause.linger)
+        return []
 
-    def _fire(self, at: int) -> Signal:
+    def _fire(self, moment: Moment) -> Signal:
         self._step(ConditionEvent.HELD)
-        self.deadline = None
-        return Signal(Sign.FIRED, at, self.start, self.began, tuple(self.evidence))
+        self.waits.pop(Timer.HOLD, None)
+        evidence = tuple(self.evidence)
+        return Signal(Sign.FIRED, moment.time, self.start, self.began, evidence, self.device, self.value, moment)
 
-    def _over(self, at: int) -> Signal:
+    def _over(self, moment: Moment) -> Signal:
         self._step(ConditionEvent.END)
-        self.deadline = None
-        self.ending = False
-        return Signal(Sign.OVER, at, self.start, self.began, tuple(self.evidence[-1:]))
+        self.waits.pop(Timer.LINGER, None)
+        newest = tuple(self.evidence[-1:])
+        self.evidence = self.evidence[-1:] if self.true else []
+        return Signal(Sign.OVER, moment.time, self.start, self.began, newest, self.device, self.value, moment)
 
     def _step(self, event: ConditionEvent) -> None:
         self.state = next_condition(self.state, event)
 
-    def _wait(self, clause: Clause) -> int:
-        return clause.linger if self.state is Condition.FIRING else clause.hold
+    def _turn_to(self, moment: Moment) -> None:
+        self.device, self.gateway, self.lane = moment.device, moment.gateway, moment.lane
 
-    def _restart_evidence(self) -> None:
-        """What was kept of an earlier time is no evidence for what begins now."""
-        if self.state not in (Condition.PENDING, Condition.FIRING):
-            self.evidence = []
+    def _set(self, timer: Timer, moment: Moment, after: int) -> None:
+        self.waits[timer] = Wait(moment.time + after, moment.base + after, moment.device, moment.gateway, moment.lane)
+
+    def _set_later(self, timer: Timer, moment: Moment, after: int) -> None:
+        """The same, unless what came late would bring it forward."""
+        known = self.waits.get(timer)
+        if known is None or known.at <= moment.time + after:
+            self._set(timer, moment, after)
 
     def _note(self, evidence: Evidence) -> None:
         if len(self.evidence) >= KEPT:
             del self.evidence[1]
         self.evidence.append(evidence)
 
-
-def matches(match: Match, seen: Seen) -> bool:
-    """Whether it is one of the types, with exactly the values of `where` (true is not 1)."""
-    if seen.kind not in match.types:
-        return False
-    return all(_same(seen.data.get(name), value) for name, value in match.where.items())
-
-
-def _same(given: object, wanted: object) -> bool:
-    return given == wanted and isinstance(given, bool) == isinstance(wanted, bool)
-
-
-def within_schedule(during: During, time: int, zone: ZoneInfo) -> bool:
-    """Whether `time` lies in the daily window, by the wall clock of `zone`; a window may cross midnight."""
-    local = local_time(time, zone)
-    minute = local.hour * 60 + local.minute
-    start, end = clock_time(during.start), clock_time(during.end)
-    if start <= end:
-        return start <= minute < end
-    return minute >= start or minute < end
+    def _note_all(self, evidence: tuple[Evidence, ...]) -> None:
+        for each in evidence:
+            self._note(each)

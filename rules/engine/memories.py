@@ -1,0 +1,442 @@
+"""All watches with their timers: what an observation, a time or a change makes of them, as signals. No I/O, no clock, no alerts."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from linli.model import Condition, Device, Evidence, Lane
+from rules.engine.compiled import EVERYTHING, Compiled, Interval, Kind, closed, is_by_data
+from rules.engine.gates import Arming, Around
+from rules.engine.numbers import Numbers
+from rules.engine.scope import Heard, Ref, Scope
+from rules.engine.seen import Moment, Seen
+from rules.engine.timers import Key, Timers
+from rules.engine.usual import Usuals
+from rules.engine.watches import Sign, Signal, Timer, Watch
+
+BOTH = "both"
+"""In a clock's name: the lane of the gateway that is behind."""
+
+ClockName = tuple[str, str, bool, int]
+"""A gateway, its lane, whether by what was delivered alone, and how long (microseconds) after the lane."""
+
+_TIMERS = tuple(Timer)
+
+
+class Told(NamedTuple):
+    """A signal, and of which clause in which memory."""
+
+    memory: str
+    ref: Ref
+    watch: Watch
+    clause: Compiled
+    signal: Signal
+
+
+@dataclass(slots=True)
+class Counters:
+    """What the engine has done since it was made; not part of its state."""
+
+    messages: int = 0
+    evaluations: int = 0
+    transitions: int = 0
+    refused: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Report:
+    """When a device was heard last: event time, what its lane had delivered, and which lane that was."""
+
+    time: int
+    base: int
+    lane: Lane
+
+
+@dataclass(slots=True)
+class Newest:
+    """The newest reading of a series."""
+
+    time: int
+    value: float
+    unit: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """Readings of one series that change nothing: those between two numbers (both exclusive), in that unit (None: in any),
+    before that time. `due` is compared with the event time and with what the lane has delivered."""
+
+    low: float
+    high: float
+    due: float
+    unit: str | None
+
+    def is_quiet(self, value: float, unit: str | None, time: int) -> bool:
+        """Whether that reading changes nothing."""
+        return self.low < value < self.high and time < self.due and (unit == self.unit or not (unit and self.unit))
+
+
+NOTHING = Band(math.inf, -math.inf, -math.inf, None)
+
+
+class Memories:
+    """Watches by memory and clause; those in which nothing is remembered are not kept."""
+
+    def __init__(self, counters: Counters) -> None:
+        self.scope = Scope()
+        self.watches: dict[str, dict[Ref, Watch]] = {}
+        self.timers: Timers[ClockName] = Timers()
+        self.arming = Arming()
+        self.numbers = Numbers()
+        self.usuals = Usuals()
+        self.newest: dict[str, Newest] = {}
+        self.reports: dict[str, Report] = {}
+        self._counters = counters
+        self._bands: dict[str, dict[str, Band]] = {}
+
+    # --- observations -----------------------------------------------------------------------------------------------
+
+    def observe(self, device: Device, seen: Seen, settle: int = 0, before: Newest | None = None) -> Iterator[Told]:
+        """An observation, for the clauses of rules that settle for so long. `before`: the reading before it of its series."""
+        plan = self.scope.plan(device)
+        group = plan.groups.get(settle)
+        for ref in group.refs(seen.kind, seen.quantity) if group is not None else ():
+            if seen.historic and ref not in plan.life_safety:
+                continue
+            self._counters.evaluations += 1
+            clause = plan.clauses[ref]
+            memory = self.scope.memory(clause.by, device, seen.data)
+            if memory is None:
+                continue
+            watch = self.watches.get(memory, {}).get(ref) or _new_watch(clause, seen.moment)
+            around = self.scope.around(device, self.arming)
+            if clause.kind is Kind.ALL:
+                signals = self._see_all(clause, watch, seen, (*ref, memory), plan.out.get(ref, frozenset()), around)
+            else:
+                signals = self._see(clause, watch, seen, (*ref, memory), around)
+            if not clause.attentive:
+                signals = [_with_newest(clause, each, before) if each.sign is Sign.OVER else each for each in signals]
+            yield from self._told(memory, ref, watch, clause, signals)
+
+    def own_time(self, device: Device, seen: Seen, settle: int = 0) -> Iterator[Told]:
+        """The device itself has come to the time of an observation: what was due of it by then comes first."""
+        while (due := self._due_of(device, seen, settle)) is not None:
+            yield from self._go_off(due, seen)
+
+    def go_off(self, key: Key) -> Iterator[Told]:
+        """A timer that has come due on its clock."""
+        yield from self._go_off(key, None)
+
+    def note(self, heard: Heard, moment: Moment, value: float, unit: str | None) -> None:
+        """A reading of which nothing comes."""
+        if heard.readings:
+            self.newest[f"{heard.device.id}/{heard.quantity}"] = Newest(moment.time, value, unit)
+        if heard.plan.anything:
+            self.reports[heard.device.id] = Report(moment.time, moment.base, moment.lane)
+
+    def note_newest(self, seen: Seen) -> Newest | None:
+        """The newest reading of a series, unless it is no data; what was the newest before it."""
+        series = f"{seen.device}/{seen.quantity}"
+        before = self.newest.get(series)
+        if seen.value is not None and math.isfinite(seen.value):
+            self.newest[series] = Newest(seen.time, seen.value, seen.unit)
+        return before
+
+    def _see(
+        self, clause: Compiled, watch: Watch, seen: Seen, name: tuple[str | int, ...], around: Around
+    ) -> list[Signal]:
+        part = clause.reading
+        if part is None:
+            return watch.observe(clause, seen, around)
+        if seen.value is None or seen.quantity not in clause.quantities or not math.isfinite(seen.value):
+            return []
+        if part.unit is not None and seen.unit is not None and seen.unit != part.unit:
+            return []
+        value = seen.value
+        if part.value is not None:
+            value = self.numbers.value(part, name, seen.device, seen.quantity, seen.time, seen.value)
+            if not math.isfinite(value):
+                return []
+        right: Interval | None = clause.limit.right
+        if part.normal is not None:
+            usual = self.usuals.usual(part, name, seen.device, seen.time, value, around.zone)
+            right = closed(*usual) if usual is not None else None
+        return [] if right is None else watch.judge(clause, seen, value, right, around)
+
+    def _see_all(
+        self,
+        clause: Compiled,
+        watch: Watch,
+        seen: Seen,
+        name: tuple[str | int, ...],
+        out: frozenset[int],
+        around: Around,
+    ) -> list[Signal]:
+        signals: list[Signal] = []
+        for number, (member, part) in enumerate(zip(clause.of, watch.parts, strict=True)):
+            if number not in out and not (seen.historic and not clause.life_safety):
+                signals += self._see(member, part, seen, (*name, number), around)
+        return watch.combine(clause, signals, around)
+
+    # --- timers -----------------------------------------------------------------------------------------------------
+
+    def _go_off(self, key: Key, seen: Seen | None) -> Iterator[Told]:
+        """`seen`: the observation by whose time it is due; None: by its clock."""
+        ref = (key.rule, key.clause)
+        watch = self.watches[key.memory][ref]
+        clause = self._clause(ref, watch)
+        part, of = _part(watch, clause, key.part)
+        wait = part.waits.get(key.timer)
+        if wait is None or (seen is None and self.timers.popped < self._deadline(part, of, Timer(key.timer))):
+            self.follow(key.memory, ref, watch, clause)
+            return
+        around = self.scope.around(self.scope.registry.devices[watch.device], self.arming)
+        signals = part.expire(of, Timer(key.timer), around)
+        if key.part > 0:
+            signals = watch.combine(clause, signals, around)
+        yield from self._told(key.memory, ref, watch, clause, signals)
+
+    def _deadline(self, part: Watch, of: Compiled, timer: Timer) -> int:
+        """When it is due by now: of what waits for a report, so long after the newest one."""
+        if timer is Timer.WAIT:
+            self._catch_up(part, of)
+        return part.waits[timer].deadline
+
+    def _catch_up(self, part: Watch, of: Compiled) -> None:
+        """Reports of which nothing came have not been told to the watch."""
+        report = self.reports.get(part.device) if of.anything else None
+        if report is not None:
+            part.put_off(of, Moment(report.time, report.base, part.device, part.gateway, report.lane))
+
+    def _due_of(self, device: Device, seen: Seen, settle: int) -> Key | None:
+        """The first of the device's timers that is due by an observation of its own."""
+        found: tuple[int, Key] | None = None
+        for key, watch in self._waiting_for(device.id):
+            clause = self._clause((key.rule, key.clause), watch)
+            if clause.settle != settle or (seen.historic and not clause.life_safety):
+                continue
+            part, of = _part(watch, clause, key.part)
+            timer = Timer(key.timer)
+            deadline = self._deadline(part, of, timer)
+            if part.waits[timer].device == device.id and part.is_due(of, timer, seen):
+                found = min(found, (deadline, key)) if found is not None else (deadline, key)
+        return None if found is None else found[1]
+
+    def _waiting_for(self, device: str) -> Iterator[tuple[Key, Watch]]:
+        """The running timers that may be the device's."""
+        for ref, watch in self.watches.get(device, {}).items():
+            for number, part in enumerate((watch, *watch.parts)):
+                for timer in part.waits:
+                    yield Key(device, *ref, number, timer), watch
+        for key in self.timers.elsewhere(device):
+            yield key, self.watches[key.memory][key.rule, key.clause]
+
+    def shift(self, clock: ClockName, by: int) -> None:
+        """The lane was broken off for so long: what waits for a report on it waits on."""
+        for key in self.timers.on(clock):
+            ref = (key.rule, key.clause)
+            watch = self.watches[key.memory][ref]
+            clause = self._clause(ref, watch)
+            part, of = _part(watch, clause, key.part)
+            self._catch_up(part, of)
+            wait = part.waits[key.timer]
+            wait.at += by
+            wait.deadline += by
+            part.began += by
+            self.follow(key.memory, ref, watch, clause)
+
+    def follow(self, memory: str, ref: Ref, watch: Watch, clause: Compiled) -> None:
+        """Make the timers agree with what the watch waits for, and forget what was known of its device's readings."""
+        self._bands.pop(watch.device, None)
+        for number, part in enumerate((watch, *watch.parts)):
+            for timer in _TIMERS:
+                key = Key(memory, *ref, number, timer)
+                wait = part.waits.get(timer)
+                if wait is None:
+                    self.timers.cancel(key)
+                else:
+                    self._bands.pop(wait.device, None)
+                    lane = BOTH if clause.on_both_lanes and not clause.life_safety else wait.lane
+                    clock = (wait.gateway, lane, timer is Timer.WAIT, clause.settle)
+                    self.timers.set(clock, wait.deadline, key, wait.device)
+
+    def follow_all(self) -> None:
+        """Make the timers anew from the watches."""
+        self.timers = Timers()
+        self._bands.clear()
+        for memory, watches in self.watches.items():
+            for ref, watch in watches.items():
+                self.follow(memory, ref, watch, self._clause(ref, watch))
+
+    def arm(self, device: Device, moment: Moment) -> None:
+        """Begin to expect a device, wherever it was never heard."""
+        plan = self.scope.plan(device)
+        for ref in plan.missing:
+            if ref not in self.watches.get(device.id, {}):
+                clause = plan.clauses[ref]
+                watch = _new_watch(clause, moment)
+                watch.arm(clause, moment)
+                self._keep(device.id, ref, watch, clause)
+
+    # --- people, modes, changes -------------------------------------------------------------------------------------
+
+    def reset(self, rule: str, is_about: Callable[[Device], bool]) -> None:
+        """What the rule's watches say of devices that it `is_about` has to begin anew."""
+        for memory, watches in sorted(self.watches.items()):
+            for ref, watch in sorted(watches.items()):
+                if ref[0] == rule and is_about(self.scope.registry.devices[watch.device]):
+                    watch.reset()
+                    self._keep(memory, ref, watch, self._clause(ref, watch))
+
+    def set_modes(self, now: int, modes: dict[str, str]) -> Iterator[Told]:
+        """Places have been armed or disarmed: what is true may begin or end by that."""
+        self.arming.put(now, modes)
+        true = [
+            (memory, ref)
+            for memory, watches in self.watches.items()
+            for ref, watch in watches.items()
+            if watch.true or any(part.true for part in watch.parts)
+        ]
+        for memory, ref in sorted(true):
+            watch = self.watches[memory][ref]
+            clause = self._clause(ref, watch)
+            around = self.scope.around(self.scope.registry.devices[watch.device], self.arming)
+            moment = Moment(now, now, watch.device, watch.gateway, watch.lane)
+            signals = [
+                signal
+                for part, of in zip(watch.parts, clause.of, strict=True)
+                if of.gated and of.clause.armed
+                for signal in part.turn(of, moment._replace(device=part.device), around)
+            ]
+            told = watch.combine(clause, signals, around) if signals else []
+            if clause.gated and clause.clause.armed:
+                told += watch.turn(clause, moment, around)
+            yield from self._told(memory, ref, watch, clause, told)
+
+    def change(self, scope: Scope) -> None:
+        """Take on new rules or a new registry. What is the same for a device keeps everything; what is pending under a clause
+        that changed begins anew, what fires goes on; what is gone is forgotten."""
+        before, self.scope = self.scope, scope
+        kept: dict[str, dict[Ref, Watch]] = {}
+        for memory, watches in self.watches.items():
+            for ref, watch in watches.items():
+                if _goes_on(before, scope, memory, ref, watch):
+                    kept.setdefault(memory, {})[ref] = watch
+        self.watches = kept
+        known = scope.registry.devices
+        self.reports = {device: report for device, report in self.reports.items() if device in known}
+        self.newest = {series: newest for series, newest in self.newest.items() if series.partition("/")[0] in known}
+        self.follow_all()
+
+    # --- what changes nothing ---------------------------------------------------------------------------------------
+
+    def band(self, heard: Heard) -> Band:
+        """Within what the series' next reading changes nothing."""
+        bands = self._bands.setdefault(heard.device.id, {})
+        band = bands.get(heard.quantity)
+        if band is None:
+            band = bands[heard.quantity] = self._band(heard)
+        return band
+
+    def _band(self, heard: Heard) -> Band:
+        watches = self.watches.get(heard.device.id, {})
+        if not heard.plain or not all(self._only_waits(ref, watches.get(ref), heard) for ref in heard.plan.anything):
+            return NOTHING
+        newest = self.newest.get(f"{heard.device.id}/{heard.quantity}")
+        low, high = EVERYTHING
+        units: set[str] = set()
+        for ref, clause in heard.readings:
+            watch = watches.get(ref)
+            quiet = clause.limit.right
+            if watch is not None:
+                quiet = watch.quiet(clause, newest.value if newest else math.nan) or (math.inf, -math.inf)
+            low, high = max(low, quiet[0]), min(high, quiet[1])
+            if clause.reading is not None and clause.reading.unit is not None:
+                units.add(clause.reading.unit)
+        if len(units) > 1:
+            return NOTHING
+        waits = [
+            _part(watch, self._clause((key.rule, key.clause), watch), key.part)[0].waits[key.timer]
+            for key, watch in self._waiting_for(heard.device.id)
+        ]
+        due = min((min(wait.at, wait.deadline) for wait in waits), default=math.inf)
+        return Band(low, high, due, next(iter(units), None))
+
+    def _only_waits(self, ref: Ref, watch: Watch | None, heard: Heard) -> bool:
+        """Whether another report makes no difference to a clause that waits for any."""
+        clause = heard.plan.clauses[ref]
+        return clause.kind is Kind.MISSING and clause.settle == 0 and watch is not None and Timer.WAIT in watch.waits
+
+    # --- within -----------------------------------------------------------------------------------------------------
+
+    def _told(self, memory: str, ref: Ref, watch: Watch, clause: Compiled, signals: list[Signal]) -> Iterator[Told]:
+        """Keep the watch, follow its timers, and pass on what it says."""
+        self._keep(memory, ref, watch, clause)
+        for signal in signals:
+            if signal.sign is Sign.FIRED and not clause.attentive:
+                newest = self.newest.get(f"{signal.device}/{clause.quantities[0]}")
+                yield Told(memory, ref, watch, clause, _with_newest(clause, signal, newest))
+            else:
+                yield Told(memory, ref, watch, clause, signal)
+
+    def _keep(self, memory: str, ref: Ref, watch: Watch, clause: Compiled) -> None:
+        watches = self.watches.get(memory, {})
+        if watch.idle and clause.kind is not Kind.MISSING:
+            if watches.pop(ref, None) is None:
+                return
+            if not watches:
+                del self.watches[memory]
+        elif ref not in watches:
+            self.watches.setdefault(memory, {})[ref] = watch
+        self.follow(memory, ref, watch, clause)
+
+    def _clause(self, ref: Ref, watch: Watch) -> Compiled:
+        clause = self.scope.clause(ref, watch.device)
+        if clause is None:
+            raise LookupError(f"{ref} does not watch {watch.device}")
+        return clause
+
+
+def _with_newest(clause: Compiled, signal: Signal, newest: Newest | None) -> Signal:
+    """Readings that went on beyond the limit were not told to the watch: the newest of them belongs to the evidence."""
+    unit = clause.reading.unit if clause.reading is not None else None
+    if newest is None or newest.time < signal.began:
+        return signal
+    if unit is not None and newest.unit is not None and newest.unit != unit:
+        return signal
+    evidence = Evidence(newest.time, signal.device, clause.quantities[0], newest.value, newest.unit)
+    if signal.sign is Sign.OVER:
+        return replace(signal, evidence=(evidence, *signal.evidence))
+    known = signal.evidence if signal.evidence[-1:] != (evidence,) else signal.evidence[:-1]
+    return replace(signal, value=newest.value, evidence=(*known, evidence))
+
+
+def _new_watch(clause: Compiled, moment: Moment) -> Watch:
+    _, _, device, gateway, lane = moment
+    return Watch(device, gateway, lane, parts=[Watch(device, gateway, lane) for _ in clause.of])
+
+
+def _part(watch: Watch, clause: Compiled, number: int) -> tuple[Watch, Compiled]:
+    """The watch and clause itself, or those of a member of `all` (from 1 on)."""
+    return (watch, clause) if number == 0 else (watch.parts[number - 1], clause.of[number - 1])
+
+
+def _goes_on(before: Scope, now: Scope, memory: str, ref: Ref, watch: Watch) -> bool:
+    """Whether the watch is still one of the rules in force; what is not the same of `all` begins anew."""
+    old, new = before.clause(ref, watch.device), now.clause(ref, watch.device)
+    device = now.registry.devices.get(watch.device)
+    if old is None or new is None or device is None or device.gateway != watch.gateway:
+        return False
+    if old.by != new.by or not (memory == now.memory(new.by, device, {}) or is_by_data(new.by)):
+        return False
+    if old is new or (old.clause == new.clause and old.settle == new.settle):
+        return True
+    if old.kind is not new.kind or watch.state is not Condition.FIRING:
+        return False
+    fresh = _new_watch(new, Moment(0, 0, watch.device, watch.gateway, watch.lane)).parts
+    same = [mine.clause == theirs.clause for mine, theirs in zip(old.of, new.of, strict=False)]
+    watch.parts = [
+        watch.parts[number] if number < len(same) and same[number] else part for number, part in enumerate(fresh)
+    ]
+    return True
