@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Row, Table, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Row, Table, bindparam, delete, func, insert, select, update
 
 from linli.clock import SystemClock
 from linli.db import schema
@@ -32,11 +32,32 @@ KINDS: Mapping[str, type[Item]] = {
 }
 """What each kind is called in the history."""
 
+_PART_OF = {
+    "community": "communities",
+    "place": "places",
+    "gateway": "gateways",
+    "facility": "facilities",
+    "device": "devices",
+    "holiday": "holidays",
+}
+"""Where in a snapshot each kind is."""
+
 _KIND_OF = {kind: name for name, kind in KINDS.items()}
 _ASKED_AT_ONCE = 500
 
+MOST_CHANGES = 5_000
+"""More changes than these are not told one by one."""
+
 _BUILT_IN = re.compile(r"linli-(platform|server|worker-.*)")
 """The names of `linli.platform`: what is called so is Linli itself, and concerns administrators alone."""
+
+
+class RegistryChange(NamedTuple):
+    """What the item of a kind (see KINDS) and an id is from now on; None if it was removed."""
+
+    kind: str
+    id: str
+    item: Item | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +87,26 @@ class RegistrySnapshot:
             self.holidays,
         )
 
+    def changed(self, version: int, changes: "Iterable[RegistryChange]") -> "RegistrySnapshot":
+        """It as it is after these changes, one after the other. What is the same in both is shared, and not to be changed."""
+        parts: dict[str, dict[str, Any]] = {}
+        for change in changes:
+            name = _PART_OF[change.kind]
+            part = parts.setdefault(name, dict(getattr(self, name)))
+            if change.kind == "holiday":
+                community, _, day = change.id.rpartition("/")
+                part[community] = {**part.get(community, {})}
+                part = part[community]
+            else:
+                day = change.id
+            if change.item is None:
+                part.pop(day, None)
+            else:
+                part[day] = change.item.is_holiday if isinstance(change.item, Holiday) else change.item
+        if "holidays" in parts:
+            parts["holidays"] = {community: days for community, days in parts["holidays"].items() if days}
+        return replace(self, version=version, **parts)
+
     def items(self) -> list[Thing]:
         """All of it but the calendars, each after what it names but for places within places."""
         return [
@@ -91,6 +132,32 @@ class SqlRegistry:
                 return False
             self.snapshot = read_registry(connection)
             return True
+
+    def whole(self) -> RegistrySnapshot:
+        """All of it as it is now, read anew; this object does not keep it."""
+        with self._database.read() as connection:
+            return read_registry(connection)
+
+    def since(self, version: int) -> tuple[int, list[RegistryChange]] | None:
+        """The version now, and what has changed since that one; None if the history does not say, and all must be read."""
+        table = schema.registry_history
+        with self._database.read() as connection:
+            now = read_version(connection)
+            if now == version:
+                return now, []
+            begun = connection.execute(select(func.max(table.c.version)).where(table.c.known_since)).scalar() or 0
+            if not begun <= version < now:
+                return None
+            query = select(table).where(table.c.version > version, table.c.version <= now).order_by(table.c.seq)
+            rows = connection.execute(query.limit(MOST_CHANGES + 1)).all()
+        if len(rows) > MOST_CHANGES:
+            return None
+        return now, [
+            RegistryChange(
+                row.kind, row.item_id, None if row.content is None else msgspec.convert(row.content, KINDS[row.kind])
+            )
+            for row in rows
+        ]
 
     def communities(self) -> Collection[str]:
         """The ids of all communities."""

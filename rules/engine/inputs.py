@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from linli.db.registry import RegistrySnapshot
+from linli.db.registry import KINDS, RegistryChange, RegistrySnapshot
 from linli.model import Action, Alert, Evidence, Lane, LaneKey, Message, Reading, Readings, TimeSource
 from rules.language.model import Override, Rule
 
@@ -62,6 +62,14 @@ class RegistryIn:
 
 
 @dataclass(frozen=True, slots=True)
+class RegistryChangeIn:
+    """Some of the registry has changed, which is at `version` with it: what each of these is from now on."""
+
+    version: int
+    changes: tuple[RegistryChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RulesIn:
     """The rules have changed: all of them, and what overrides them somewhere."""
 
@@ -92,7 +100,19 @@ class AdoptIn:
     alerts: tuple[Alert, ...]
 
 
-Input = MessageIn | PassedIn | ListenIn | Tick | ActionIn | RegistryIn | RulesIn | ArmingIn | SkippedIn | AdoptIn
+Input = (
+    MessageIn
+    | PassedIn
+    | ListenIn
+    | Tick
+    | ActionIn
+    | RegistryIn
+    | RegistryChangeIn
+    | RulesIn
+    | ArmingIn
+    | SkippedIn
+    | AdoptIn
+)
 
 
 class _MessageRecord(msgspec.Struct, array_like=True):
@@ -140,6 +160,11 @@ class _PassedRecord(msgspec.Struct):
     received_at: int = 0
 
 
+class _RegistryChangeRecord(msgspec.Struct):
+    version: int
+    changes: list[tuple[str, str, dict[str, Any] | None]]
+
+
 _MESSAGE_FIELDS = tuple(name for name in _MessageRecord.__struct_fields__ if name != "received_at")
 
 _message_decoder = msgspec.json.Decoder(_MessageRecord)
@@ -164,6 +189,8 @@ def encode_input(entry: Input) -> bytes:
             return b"A" + msgspec.json.encode(action)
         case RegistryIn(registry):
             return b"G" + msgspec.json.encode(registry)
+        case RegistryChangeIn():
+            return b"D" + msgspec.json.encode(entry)
         case RulesIn(rules, overrides):
             return b"U" + msgspec.json.encode((rules, overrides))
         case ArmingIn():
@@ -192,6 +219,9 @@ def decode_input(body: bytes) -> Input:
         return ActionIn(msgspec.json.decode(rest, type=Action))
     if kind == b"G":
         return RegistryIn(msgspec.json.decode(rest, type=RegistrySnapshot))
+    if kind == b"D":
+        told = msgspec.json.decode(rest, type=_RegistryChangeRecord)
+        return RegistryChangeIn(told.version, tuple(_registry_change(*change) for change in told.changes))
     if kind == b"R":  # as the first versions wrote them, without overrides
         return RulesIn(msgspec.json.decode(rest, type=tuple[Rule, ...]))
     if kind == b"U":
@@ -211,6 +241,10 @@ def wire_of(body: bytes) -> tuple[str, bytes, int] | None:
         return None
     received_at, topic, payload = body[1:].split(b" ", 2)
     return topic.decode(), payload, int(received_at)
+
+
+def _registry_change(kind: str, name: str, content: dict[str, Any] | None) -> RegistryChange:
+    return RegistryChange(kind, name, None if content is None else msgspec.convert(content, KINDS[kind]))
 
 
 def evidence_from(document: dict[str, Any]) -> Evidence:
