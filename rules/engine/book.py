@@ -1,23 +1,26 @@
-"""The book of open alerts: what a signal or a person's act makes of them. No I/O, no clock.
+"""The book of open alerts: what a signal, a person's act or a deadline makes of them. No I/O, no clock.
 
-One open alert for each rule and subject. Several devices and clauses may stand behind it (`Record.firing`): it returns to
-normal when the last of them is over. Its severity is that of the worst that fired, and never becomes milder.
+One open alert for each rule and subject. Several memories and clauses may stand behind it (`Record.firing`): it returns to
+normal when the last of them is over. Its severity is that of the worst that fired, and of `many` once there are so many
+devices; it never becomes milder.
+
+What a person shelved comes back, and what goes on firing is told again, at its deadline by the server's clock. Deadlines
+that passed while nobody looked count once, with word of how late that is.
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from typing import Any
 
 from linli.i18n import Text
 from linli.ids import alert_id
-from linli.model import Action, ActionKind, Alert, Condition, Evidence, Handling
-from rules.engine.lifecycle import HandlingEvent, next_handling
+from linli.model import Action, ActionKind, Alert, Condition, Handling
+from rules.engine.accounts import bounded, late_words, observed, severity_with, unacknowledged, with_count
+from rules.engine.lifecycle import HandlingEvent, IllegalTransition, next_handling
 from rules.engine.watches import Sign, Signal
 from rules.language.model import Rule, duration
-
-FIRST_EVIDENCE = 5
-LAST_EVIDENCE = 15
-"""An alert keeps so many of its first and of its newest observations."""
 
 TELL_ALL = 20
 TELL_EACH = 10
@@ -39,7 +42,8 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class ActionDone:
-    """What became of a person's act: 'done', 'already_closed', 'not_found' or 'reason_required'."""
+    """What became of a person's act: 'done', or why not: 'not_found', 'already_closed', 'reason_required', 'until_required',
+    'not_allowed' (to shelve what is life safety), 'already_shelved', 'not_shelved'."""
 
     action: str
     outcome: str
@@ -48,24 +52,57 @@ class ActionDone:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What an alert would be about: the subject with its kind ('device', 'place'), where it is, and the sentence."""
+    """What an alert would be about: the subject with its kind ('device', 'place', 'community'), where it is, the sentence and
+    `rules.engine.why`. `device`: whose observation it was, where the memory is not that of one device."""
 
     subject: str
     subject_kind: str
     community: str
     place: str | None
     sentence: Text
+    why: Mapping[str, Any] = field(default_factory=dict)
+    device: str = ""
 
 
 @dataclass(slots=True)
 class Record:
-    """An open alert, and who stands behind it: (device, clause) that fire, when each device last said so."""
+    """An open alert, and who stands behind it: for each (memory, clause) that fires the device that brought it about; when
+    each device last said so. `remind` (after it opened) and `remind_every` in microseconds; up to `reminded` all is told."""
 
     alert: Alert
-    firing: set[tuple[str, int]] = field(default_factory=set)
+    firing: dict[tuple[str, int], str] = field(default_factory=dict)
     reports: dict[str, int] = field(default_factory=dict)
     start: str = ""
     life_safety: bool = False
+    remind: tuple[int, ...] = ()
+    remind_every: int = 0
+    reminded: int = 0
+
+    def take_reminders(self, rule: Rule) -> None:
+        """As the rule has them now."""
+        self.remind = tuple(map(duration, rule.remind))
+        self.remind_every = duration(rule.remind_every) if rule.remind_every is not None else 0
+
+    @property
+    def devices(self) -> int:
+        """How many devices stand behind it."""
+        return len(set(self.firing.values()))
+
+    @property
+    def next_reminder(self) -> int | None:
+        """When it is to be told again, if it fires then; None if never."""
+        opened = self.alert.opened_at
+        told = max(self.reminded, opened)
+        coming = [opened + after for after in self.remind if opened + after > told]
+        if self.remind_every:
+            coming.append(told + self.remind_every - (told - opened) % self.remind_every)
+        return min(coming, default=None)
+
+    @property
+    def deadline(self) -> int | None:
+        """When something is due by the server's clock: its return from the shelf, or a reminder."""
+        coming = [time for time in (self.alert.shelved_until, self.next_reminder) if time is not None]
+        return min(coming, default=None)
 
 
 class AlertBook:
@@ -75,12 +112,14 @@ class AlertBook:
         self.open: dict[tuple[str, str], Record] = {}
         self.closed: dict[str, None] = {}
         self._by_id: dict[str, tuple[str, str]] = {}
+        self._deadlines: list[tuple[int, str]] = []
 
     def put(self, record: Record) -> None:
         """Take in an open alert as it is (restored or adopted)."""
         key = (record.alert.rule, record.alert.subject)
         self.open[key] = record
         self._by_id[record.alert.id] = key
+        self._wait(record)
 
     def believe(self, alert: Alert) -> None:
         """Take the database's word for an alert that is open here as it once was: it has gone on since, or is closed."""
@@ -91,28 +130,28 @@ class AlertBook:
             self.forget(record)
             return
         record.alert = alert
+        self._wait(record)
         if alert.condition is not Condition.FIRING:
             record.firing.clear()
 
     # --- signals ----------------------------------------------------------------------------------------------------
 
-    def signal(self, rule: Rule, clause: int, device: str, about: About, signal: Signal) -> Iterator[Transition]:
-        """What a watch's signal makes of the alert of its rule and subject."""
+    def signal(self, rule: Rule, clause: int, memory: str, about: About, signal: Signal) -> Iterator[Transition]:
+        """What a watch's signal makes of the alert of its rule (as it holds there) and subject."""
         record = self.open.get((rule.id, about.subject))
         if signal.sign is Sign.OVER:
             if record is not None:
-                yield from self._over(record, clause, device, signal)
+                yield from self._over(record, clause, memory, signal)
         elif record is None:
             if signal.sign is Sign.FIRED:
-                yield self._opened(rule, clause, device, about, signal)
+                yield self._opened(rule, clause, memory, about, signal)
         elif signal.sign is Sign.FIRED:
-            yield from self._fired(record, rule, clause, device, about, signal)
-        elif signal.sign is Sign.AGAIN:
-            yield from self._again(record, rule, device, signal)
+            yield from self._fired(record, rule, clause, memory, about, signal)
         else:
-            record.alert = _observed(record.alert, signal)
+            yield from self._again(record, rule, about.device or memory, signal)
 
-    def _opened(self, rule: Rule, clause: int, device: str, about: About, signal: Signal) -> Transition:
+    def _opened(self, rule: Rule, clause: int, memory: str, about: About, signal: Signal) -> Transition:
+        device = about.device or memory
         alert = Alert(
             id=alert_id(rule.id, about.subject, signal.start),
             rule=rule.id,
@@ -120,7 +159,7 @@ class AlertBook:
             subject=about.subject,
             subject_kind=about.subject_kind,
             place=about.place,
-            severity=rule.severity_of(clause),
+            severity=severity_with(rule, clause, 1),
             condition=Condition.FIRING,
             handling=next_handling(Handling.CLOSED, HandlingEvent.ALARM),
             latched=rule.latched,
@@ -135,33 +174,43 @@ class AlertBook:
             occurrences=1,
             evidence=bounded(signal.evidence),
             updated_at=signal.at,
+            steps=tuple(step.text for step in rule.steps),
+            why=about.why,
         )
-        record = Record(alert, {(device, clause)}, {device: signal.began}, signal.start, rule.life_safety)
+        record = Record(alert, {(memory, clause): device}, {device: signal.began}, signal.start, rule.life_safety)
+        record.take_reminders(rule)
         self.put(record)
         return Transition(alert, "opened", signal.at)
 
     def _fired(
-        self, record: Record, rule: Rule, clause: int, device: str, about: About, signal: Signal
+        self, record: Record, rule: Rule, clause: int, memory: str, about: About, signal: Signal
     ) -> Iterator[Transition]:
+        device = about.device or memory
         returned = record.alert.condition is not Condition.FIRING
-        worse = rule.severity_of(clause).rank < record.alert.severity.rank
-        record.firing.add((device, clause))
-        alert = _observed(record.alert, signal)
+        record.firing[memory, clause] = device
+        alert = observed(record.alert, signal.at, signal.evidence)
         if signal.start != record.start:
             record.start = signal.start
             alert = dataclasses.replace(alert, occurrences=alert.occurrences + 1)
         if returned:
             alert = dataclasses.replace(alert, condition=Condition.FIRING, resolved_at=None)
             alert = self._handled(record, alert, HandlingEvent.ALARM, signal.at)
+        severity = severity_with(rule, clause, record.devices)
+        worse = severity.rank < alert.severity.rank
         if worse:
-            alert = dataclasses.replace(alert, severity=rule.severity_of(clause), sentence=about.sentence)
+            said = (
+                about.sentence if severity is rule.severity_of(clause) else with_count(about.sentence, record.devices)
+            )
+            alert = dataclasses.replace(alert, severity=severity, sentence=said, why=about.why)
             alert = self._handled(record, alert, HandlingEvent.WORSEN, signal.at)
         record.alert = alert
+        record.take_reminders(rule)
+        self._wait(record)
         yield self._told(record, "escalated" if worse else "occurred", signal.at)
         yield from self._confirmed(record, rule, device, signal.began)
 
     def _again(self, record: Record, rule: Rule, device: str, signal: Signal) -> Iterator[Transition]:
-        alert = _observed(record.alert, signal)
+        alert = observed(record.alert, signal.at, signal.evidence)
         record.alert = dataclasses.replace(alert, occurrences=alert.occurrences + 1)
         record.start = signal.start
         count = record.alert.occurrences
@@ -179,11 +228,10 @@ class AlertBook:
             record.alert = dataclasses.replace(record.alert, confirmed=True)
             yield self._told(record, "confirmed", at)
 
-    def _over(self, record: Record, clause: int, device: str, signal: Signal) -> Iterator[Transition]:
-        if (device, clause) not in record.firing:
+    def _over(self, record: Record, clause: int, memory: str, signal: Signal) -> Iterator[Transition]:
+        if record.firing.pop((memory, clause), None) is None:
             return
-        record.firing.discard((device, clause))
-        alert = _observed(record.alert, signal)
+        alert = observed(record.alert, signal.at, signal.evidence)
         if record.firing:
             record.alert = alert
             return
@@ -215,6 +263,7 @@ class AlertBook:
             closed_at=at,
             closed_by=actor if kind == "closed" else None,
             close_reason=comment if kind == "closed" else None,
+            shelved_until=None,
         )
         self.forget(record)
         by_person = kind == "closed"
@@ -231,38 +280,109 @@ class AlertBook:
         """Apply a person's act."""
         record = self.find(action.alert)
         if record is None:
-            known = action.alert in self.closed
-            yield ActionDone(action.id, "already_closed" if known else "not_found", action.at)
-        elif action.kind is ActionKind.CLOSE:
-            yield from self._close(record, action)
+            outcome = "already_closed" if action.alert in self.closed else "not_found"
         else:
-            yield from self._acknowledge(record, action)
+            outcome = self._hindrance(record, action) or "done"
+        if record is not None and outcome == "done":
+            if action.kind is ActionKind.CLOSE:
+                yield from self._ended(
+                    record, record.alert, HandlingEvent.CLOSE, "closed", action.at, action.actor, action.comment
+                )
+            elif action.kind is ActionKind.SHELVE:
+                yield self._shelved(record, action)
+            elif action.kind is ActionKind.UNSHELVE:
+                yield from self._unshelved(record, action.at, action.actor, action.comment or None)
+            else:
+                yield from self._acknowledge(record, action)
+        yield ActionDone(action.id, outcome, action.at)
 
-    def _acknowledge(self, record: Record, action: Action) -> Iterator[Transition | ActionDone]:
+    def _hindrance(self, record: Record, action: Action) -> str | None:
+        """Why the act cannot be done to the open alert; None if it can."""
+        shelved = record.alert.handling is Handling.SHELVED
+        if action.kind is ActionKind.UNSHELVE:
+            return None if shelved else "not_shelved"
+        if action.kind is ActionKind.ACKNOWLEDGE:
+            return "already_shelved" if shelved and record.alert.acknowledged_at is None else None
+        if not action.comment.strip():
+            return "reason_required"
+        if action.kind is ActionKind.CLOSE:
+            return None
+        if shelved:
+            return "already_shelved"
+        if action.until is None or action.until <= action.at:
+            return "until_required"
+        try:
+            self._next(record, record.alert.handling, HandlingEvent.SHELVE)
+        except IllegalTransition:
+            return "not_allowed"
+        return None
+
+    def _acknowledge(self, record: Record, action: Action) -> Iterator[Transition]:
         comment = action.comment or None
         if record.alert.acknowledged_at is not None:  # the first one stands; what the second adds is not lost
             if comment is not None:
                 yield Transition(record.alert, "commented", action.at, action.actor, comment)
-        else:
-            alert = dataclasses.replace(
-                record.alert,
-                acknowledged_at=action.at,
-                acknowledged_by=action.actor,
-                acknowledge_comment=comment,
-            )
-            yield from self._ended(
-                record, alert, HandlingEvent.ACKNOWLEDGE, "acknowledged", action.at, action.actor, comment
-            )
-        yield ActionDone(action.id, "done", action.at)
-
-    def _close(self, record: Record, action: Action) -> Iterator[Transition | ActionDone]:
-        if not action.comment.strip():
-            yield ActionDone(action.id, "reason_required", action.at)
             return
-        yield from self._ended(
-            record, record.alert, HandlingEvent.CLOSE, "closed", action.at, action.actor, action.comment
+        alert = dataclasses.replace(
+            record.alert,
+            acknowledged_at=action.at,
+            acknowledged_by=action.actor,
+            acknowledge_comment=comment,
         )
-        yield ActionDone(action.id, "done", action.at)
+        yield from self._ended(
+            record, alert, HandlingEvent.ACKNOWLEDGE, "acknowledged", action.at, action.actor, comment
+        )
+
+    def _shelved(self, record: Record, action: Action) -> Transition:
+        alert = self._handled(record, record.alert, HandlingEvent.SHELVE, action.at)
+        record.alert = dataclasses.replace(alert, shelved_until=action.until)
+        self._wait(record)
+        return self._told(record, "shelved", action.at, action.actor, action.comment)
+
+    def _unshelved(
+        self, record: Record, at: int, actor: str | None = None, comment: str | None = None
+    ) -> Iterator[Transition]:
+        """It is before somebody again, unacknowledged; or closed, if there is nothing left of it."""
+        alert = dataclasses.replace(record.alert, shelved_until=None)
+        if alert.condition is Condition.FIRING:
+            record.alert = self._handled(record, alert, HandlingEvent.BACK_ALARMED, at)
+            yield self._told(record, "unshelved", at, actor, comment)
+        else:
+            alert = unacknowledged(alert) if record.alert.latched else alert
+            yield from self._ended(record, alert, HandlingEvent.BACK_NORMAL, "unshelved", at, actor, comment)
+
+    # --- deadlines --------------------------------------------------------------------------------------------------
+
+    def tick(self, now: int) -> Iterator[Transition]:
+        """What is due by the server's clock."""
+        while self._deadlines and self._deadlines[0][0] <= now:
+            _, name = heappop(self._deadlines)
+            record = self.find(name)
+            if record is None or record.deadline is None:
+                continue
+            if record.deadline <= now:
+                yield from self._due(record, now)
+            if self.find(name) is record:
+                self._wait(record)
+
+    def _due(self, record: Record, now: int) -> Iterator[Transition]:
+        shelved = record.alert.shelved_until
+        if shelved is not None and shelved <= now:
+            yield from self._unshelved(record, now, comment=late_words(now - shelved))
+        reminder = record.next_reminder
+        if reminder is None or reminder > now:
+            return
+        record.reminded = now
+        if (
+            record.alert.condition is Condition.FIRING
+            and record.alert.handling is not Handling.SHELVED
+            and shelved is None
+        ):
+            yield self._told(record, "reminded", now, comment=late_words(now - reminder))
+
+    def _wait(self, record: Record) -> None:
+        if record.deadline is not None:
+            heappush(self._deadlines, (record.deadline, record.alert.id))
 
     # --- steps ------------------------------------------------------------------------------------------------------
 
@@ -270,14 +390,8 @@ class AlertBook:
         after = self._next(record, alert.handling, event)
         if after is alert.handling:
             return alert
-        again = after is Handling.UNACKNOWLEDGED
-        return dataclasses.replace(
-            alert,
-            handling=after,
-            acknowledged_at=None if again else alert.acknowledged_at,
-            acknowledged_by=None if again else alert.acknowledged_by,
-            acknowledge_comment=None if again else alert.acknowledge_comment,
-        )
+        alert = dataclasses.replace(alert, handling=after)
+        return unacknowledged(alert) if after is Handling.UNACKNOWLEDGED else alert
 
     def _next(self, record: Record, state: Handling, event: HandlingEvent) -> Handling:
         return next_handling(state, event, latched=record.alert.latched, life_safety=record.life_safety)
@@ -295,16 +409,3 @@ class AlertBook:
         self.closed[record.alert.id] = None
         while len(self.closed) > REMEMBER_CLOSED:
             del self.closed[next(iter(self.closed))]
-
-
-def bounded(evidence: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
-    """The first and the newest of it."""
-    if len(evidence) <= FIRST_EVIDENCE + LAST_EVIDENCE:
-        return evidence
-    return evidence[:FIRST_EVIDENCE] + evidence[-LAST_EVIDENCE:]
-
-
-def _observed(alert: Alert, signal: Signal) -> Alert:
-    known = alert.evidence
-    fresh = tuple(evidence for evidence in signal.evidence if evidence not in known)
-    return dataclasses.replace(alert, last_seen=max(alert.last_seen, signal.at), evidence=bounded(known + fresh))

@@ -3,14 +3,14 @@
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from linli.clock import DAY, HOUR, MINUTE, SECOND, local_time
+from linli.clock import HOUR, MINUTE, local_time
 from linli.db.registry import RegistrySnapshot
 from linli.i18n import Text
-from linli.model import Device, Evidence
-from linli.vocabulary import event_name, quantity_of
+from linli.model import Community, Device, Evidence, Place
+from linli.vocabulary import QUANTITIES, event_name, quantity_of
+from rules.language.amounts import number_name, spoken, symbol_of, with_unit
 from rules.language.model import ReadingClause, Rule
-
-_UNITS = ((DAY, Text("天", "d")), (HOUR, Text("小时", "h")), (MINUTE, Text("分钟", "min")), (SECOND, Text("秒", "s")))
+from rules.language.wording import limit_name
 
 
 @lru_cache(maxsize=512)
@@ -22,37 +22,48 @@ def zone_of(name: str) -> ZoneInfo:
         return ZoneInfo("UTC")
 
 
-def spoken(microseconds: int) -> Text:
-    """A duration for people: '30 秒' / '30 s', '5 分钟' / '5 min'."""
-    for size, word in _UNITS:
-        if microseconds >= size and microseconds % size == 0:
-            return Text(f"{microseconds // size} {word.zh}", f"{microseconds // size} {word.en}")
-    return Text(f"{microseconds / SECOND:g} 秒", f"{microseconds / SECOND:g} s")
-
-
 def sentence(
-    rule: Rule, clause: int, device: Device, registry: RegistrySnapshot, time: int, evidence: tuple[Evidence, ...]
+    rule: Rule,
+    clause: int,
+    device: Device,
+    registry: RegistrySnapshot,
+    time: int,
+    evidence: tuple[Evidence, ...],
+    value: float | None = None,
+    subject: Text | None = None,
 ) -> Text:
-    """Why this alert is there. `time` is when it fired; the value is that of the newest evidence."""
+    """Why this alert is there. `time` is when it fired; `value` the number that a reading clause looked at, else that of the
+    newest evidence is told; `subject` what the alert is about, where that is not the device."""
     part = rule.when[clause].part
+    reading = part if isinstance(part, ReadingClause) else None
     place = registry.places.get(device.place)
     last = evidence[-1] if evidence else None
     community = registry.communities.get(device.community)
-    reads = isinstance(part, ReadingClause)
-    quantity = part.quantity if isinstance(part, ReadingClause) else ""
     facts: dict[str, object] = {
         "device": device.name,
-        "subject": device.name,
+        "subject": subject or device.name,
         "place": place.name if place else Text(device.place, device.place),
         "community": community.name if community else Text(device.community, device.community),
-        "event": Text("", "") if reads or last is None else event_name(last.what),
-        "quantity": quantity_of(quantity).name if quantity else Text("", ""),
-        "value": _number(last.value, quantity) if last else "",
-        "threshold": _number(part.threshold, quantity) if isinstance(part, ReadingClause) else "",
+        "event": _event(last) if reading is None else Text("", ""),
+        "quantity": _quantity(reading) if reading is not None else Text("", ""),
+        "value": _value(reading, last, value),
+        "threshold": limit_name(reading) if reading is not None else Text("", ""),
         "for": spoken(rule.when[clause].hold),
         "time": _shown(time, device, registry),
     }
     return rule.sentence.text.format(**facts)
+
+
+def subject_name(registry: RegistrySnapshot, subject: str, kind: str) -> Text:
+    """What the subject of an alert is called: a 'device', 'place' or 'community'; else by its own id."""
+    known: Device | Place | Community | None = None
+    if kind == "device":
+        known = registry.devices.get(subject)
+    elif kind == "place":
+        known = registry.places.get(subject)
+    elif kind == "community":
+        known = registry.communities.get(subject)
+    return Text(subject, subject) if known is None else known.name
 
 
 def with_age(told: Text, device: Device, registry: RegistrySnapshot, time: int, late: int) -> Text:
@@ -70,8 +81,21 @@ def _shown(time: int, device: Device, registry: RegistrySnapshot) -> str:
     return local_time(time, zone_of(community.timezone if community else "UTC")).strftime("%m-%d %H:%M:%S")
 
 
-def _number(value: object, quantity: str) -> str:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return "" if value is None else str(value)
-    symbol = quantity_of(quantity).symbol if quantity else ""
-    return f"{value:g} {symbol}".strip()
+def _event(last: Evidence | None) -> Text:
+    if last is None:
+        return Text("", "")
+    return event_name(last.what) if last.what not in QUANTITIES else QUANTITIES[last.what].name
+
+
+def _quantity(part: ReadingClause) -> Text:
+    return quantity_of(part.quantity).name if part.value is None else number_name(part)
+
+
+def _value(part: ReadingClause | None, last: Evidence | None, value: float | None) -> str:
+    if part is not None and value is not None:
+        return with_unit(value, symbol_of(part))
+    if last is None or last.value is None:
+        return ""
+    if isinstance(last.value, bool) or not isinstance(last.value, int | float):
+        return str(last.value)
+    return with_unit(last.value, quantity_of(last.what).symbol)
