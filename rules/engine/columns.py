@@ -18,7 +18,7 @@ one, which then says what the band is now. Times are microseconds since 1970 UTC
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -166,7 +166,7 @@ class Columns:
                 self._unit_names.append(unit)
         return code
 
-    def units(self, units: Iterable[str | None]) -> bytes:
+    def units(self, units: Sequence[str | None]) -> bytes:
         """The code of each."""
         try:
             return bytes(map(self._units.__getitem__, units))

@@ -32,6 +32,17 @@ class Run:
     def __len__(self) -> int:
         return len(self.series)
 
+    def ordered(self, order: Numbers) -> "Run":
+        """The same in another order."""
+        return Run(
+            self.series[order],
+            self.values[order],
+            self.times[order],
+            self.units[order],
+            self.bases[order],
+            self.lanes[order],
+        )
+
 
 class Sweep:
     """One run going through the columns."""
