@@ -18,7 +18,7 @@ from rules.language.model import (
     Rule,
     StateClause,
 )
-from rules.language.overrides import Overrides, effective
+from rules.language.overrides import Overrides
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +38,13 @@ def variants(
     rule: Rule, overrides: Iterable[Override], registry: RegistrySnapshot
 ) -> Iterator[tuple[Device, Rule, tuple[Override, ...]]]:
     """Each device that the rule watches, in order of id, with the rule as it is there and the overrides that made it so."""
-    mine = Overrides(override for override in overrides if override.rule == rule.id)
-    scope = Scope((rule,), registry)
-    known: dict[tuple[int, ...], Rule | None] = {}
+    mine = tuple(override for override in overrides if override.rule == rule.id)
+    index = Overrides(mine)
+    scope = Scope((rule,), registry, mine)
     for device in sorted(registry.devices.values(), key=lambda device: device.id):
-        if not scope.watches(rule, device):
-            continue
-        chain = mine.chain(device, registry)
-        key = tuple(map(id, chain))
-        if key not in known:
-            known[key] = effective(rule, chain)
-        there = known[key]
-        if there is not None:
-            yield device, there, chain
+        plan = scope.plan(device)
+        if plan.clauses:
+            yield device, plan.rules[rule.id], index.chain(device, registry)
 
 
 def needs(rules: Iterable[Rule]) -> Needs:

@@ -7,16 +7,13 @@ import pytest
 from linli.clock import MINUTE, SECOND
 from linli.model import Device, Lane, Readings
 from rules.engine.inputs import ArmingIn, MessageIn, RegistryIn, Tick
-from rules.language.load import load_rules
 from rules.language.model import Override, Rule, Where
 from rules.language.overrides import laid_over
 from rules.trial import past as pasts
 from rules.trial.backtest import Episode, Rerun, compare
 from tests.unit.rules.trial.past import HOUR_0, Store, past_of
+from tests.unit.rules.trial.rules import CABLE, CAMERA, DOOR
 from tests.unit.rules.world import registry
-
-RULES = {rule.id: rule for rule in load_rules()}
-CABLE, DOOR, CAMERA = RULES["cable-temperature"], RULES["door-forced"], RULES["camera-offline"]
 
 
 def episodes(store: Store, rule: Rule, minutes: int = 60, overrides: tuple[Override, ...] = ()) -> list[Episode]:

@@ -6,11 +6,11 @@ import pytest
 
 from linli.clock import parse_time
 from linli.errors import ConfigError
-from rules.language.load import load_rules
 from rules.trial.reading import read_trial
+from tests.unit.rules.trial.rules import RULES
 
 HEAD = """\
-rules: [cable-temperature]
+rules: [cable]
 places:
   - {id: b1, kind: building}
 devices:
@@ -25,7 +25,6 @@ tests:
       - {at: 30s, opened: d1}
     until: 1m
 """
-RULES = {rule.id: rule for rule in load_rules()}
 
 
 def fault(tmp_path: Path, text: str) -> ConfigError:
@@ -40,9 +39,9 @@ def fault(tmp_path: Path, text: str) -> ConfigError:
 @pytest.mark.parametrize(
     ("old", "new", "line", "said"),
     [
-        ("[cable-temperature]", "[cable-temprature]", 1, "did you mean 'cable-temperature'?"),
-        ("rules: [cable-temperature]", "files: [gone.yaml]", None, "gone.yaml"),
-        ("[cable-temperature]", "[]", 1, "names no rule"),
+        ("[cable]", "[cabel]", 1, "did you mean 'cable'?"),
+        ("rules: [cable]", "files: [gone.yaml]", None, "gone.yaml"),
+        ("[cable]", "[]", 1, "names no rule"),
         ("kind: building", "kind: bilding", 3, "did you mean 'building'?"),
         ("id: d1, kind", "id: D1, kind", 5, "does not match"),
         ("id: d1, kind", "id: b1, kind", 5, "used already"),
@@ -75,10 +74,10 @@ def fault(tmp_path: Path, text: str) -> ConfigError:
         ("places:", "timezone: Mars/Base\nplaces:", 2, "no time zone"),
         ("places:", "holidays: {'2026-13-01': true}\nplaces:", 2, "no day such as"),
         ("places:", "overrides: [{rule: x, where: {place: b1}}]\nplaces:", 2, "there is no rule 'x'"),
-        ("places:", "overrides: [{rule: cable-temperature, where: {place: b9}}]\nplaces:", 2, "there are b1"),
+        ("places:", "overrides: [{rule: cable, where: {place: b9}}]\nplaces:", 2, "there are b1"),
         (
             "places:",
-            "overrides: [{rule: cable-temperature, where: {device: d1}, change: {when: {1: {reading: {abov: 3}}}}}]\nplaces:",
+            "overrides: [{rule: cable, where: {device: d1}, change: {when: {1: {reading: {abov: 3}}}}}]\nplaces:",
             2,
             "did you mean 'above'?",
         ),

@@ -3,15 +3,14 @@
 from pathlib import Path
 
 from linli.clock import MINUTE, SECOND
-from rules.language.load import load_rules
 from rules.trial.reading import read_trial
 from rules.trial.runner import Outcome, run
+from tests.unit.rules.trial.rules import RULES
 from tests.unit.rules.world import rule_text
 
-RULES = {rule.id: rule for rule in load_rules()}
-CABLE = "rules: [cable-temperature]\ndevices: [{id: d1, kind: cable_sensor}]\n"
-DOOR = "rules: [door-forced]\ndevices: [{id: d1, kind: door}]\n"
-CAMERA = "rules: [camera-offline]\ndevices: [{id: d1, kind: camera}]\n"
+CABLE = "rules: [cable]\ndevices: [{id: d1, kind: cable_sensor}]\n"
+DOOR = "rules: [forced]\ndevices: [{id: d1, kind: door}]\n"
+CAMERA = "rules: [camera]\ndevices: [{id: d1, kind: camera}]\n"
 
 
 def outcome(tmp_path: Path, head: str, test: str) -> Outcome:
@@ -73,7 +72,7 @@ def test_people_act_on_the_open_alert(tmp_path: Path) -> None:
       - {at: 5s, act: close, alert: d1, comment: nobody there}
     expect:
       - {at: 0s, refused: d1}
-      - {at: 1s, opened: d1, rule: door-forced}
+      - {at: 1s, opened: d1, rule: forced}
       - {at: 2s, acknowledged: d1, by: li}
       - {at: 3s, resolved: d1}
       - {at: 4s, refused: d1}
