@@ -1,7 +1,9 @@
 """One alert: why, the evidence, what to do, and everything that was done about it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from fastapi import Request
 from fastapi.responses import RedirectResponse
@@ -11,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from api.console import texts
 from api.console.commands_panel import CommandPanel, Controls, read_controls
 from api.console.consoles import Console, Consoles
-from api.console.dialogs import ActDialog, acknowledging, closing
+from api.console.dialogs import ActDialog, acknowledging, closing, shelving, unshelving
 from api.console.layout import MAX_KNOWN, Node, back_link, frame, grade, known_alerts
 from api.console.rows import full_moment, handled_by, moment, to_do, where
 from api.console.steps import steps
@@ -23,7 +25,9 @@ from api.words import HANDLINGS, SEVERITIES
 from linli.clock import Clock
 from linli.errors import LinliError, NotFound
 from linli.i18n import Text
-from linli.model import JsonValue
+from linli.model import Handling, JsonValue
+from rules.language.amounts import spoken
+from rules.language.model import Rule
 
 
 def add(services: Services, consoles: Consoles) -> None:
@@ -36,50 +40,67 @@ def add(services: Services, consoles: Consoles) -> None:
             return visit
         console = consoles.open(client, visit)
         views = await asyncio.to_thread(services.alerts, visit.person, open_only=True, limit=MAX_KNOWN)
-        detail = await asyncio.to_thread(_read, services, visit, alert_id)
-        devices, controls = await asyncio.to_thread(_controls, services, visit, detail)
-        title = texts.ALERTS if detail is None else detail.view.alert.title
+        found = await asyncio.to_thread(_read, services, visit, alert_id)
+        devices, controls = await asyncio.to_thread(_controls, services, visit, found)
+        title = texts.ALERTS if found is None else found.detail.view.alert.title
         with frame(services, console, title=title, known=known_alerts(views), active="/"):
             back_link(texts.BACK_TO_ALERTS, visit.language, "/")
-            if detail is None:
+            if found is None:
                 Node("div", texts.NO_SUCH_ALERT.of(visit.language), "panel")
             else:
-                _AlertPage(services, console, detail, CommandPanel(services, visit, devices, controls))
+                _AlertPage(services, console, found, CommandPanel(services, visit, devices, controls))
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The alert, and the rule it is of, as that is now; None if there is no such rule any more."""
+
+    detail: AlertDetail
+    rule: Rule | None
+
+    @property
+    def shelvable(self) -> bool:
+        """Whether it may be shelved as far as one can tell: rules has the last word."""
+        alert = self.detail.view.alert
+        away = alert.handling in (Handling.SHELVED, Handling.SUPPRESSED, Handling.OUT_OF_SERVICE)
+        return alert.open and not away and not (self.rule is not None and self.rule.life_safety)
 
 
 class _AlertPage:
     """The alert's panels, drawn again when something happens to it."""
 
-    def __init__(self, services: Services, console: Console, detail: AlertDetail, commands: CommandPanel) -> None:
+    def __init__(self, services: Services, console: Console, found: _Found, commands: CommandPanel) -> None:
         self._services = services
         self._visit = console.visit
         self._commands = commands
-        self._alert_id = detail.view.alert.id
+        self._alert_id = found.detail.view.alert.id
         self._acknowledge = ActDialog(services, self._visit, acknowledging(services))
         self._close = ActDialog(services, self._visit, closing(services))
+        self._shelve = ActDialog(services, self._visit, shelving(services))
+        self._unshelve = ActDialog(services, self._visit, unshelving(services))
         self._box = Node("div", data_test="alert")
-        self._draw(detail)
+        self._draw(found)
         console.on_change = self._changed
 
     async def _changed(self, changes: Sequence[AlertChange]) -> None:
         if all(change.view.alert.id != self._alert_id for change in changes):
             return
         try:
-            detail = await asyncio.to_thread(_read, self._services, self._visit, self._alert_id)
+            found = await asyncio.to_thread(_read, self._services, self._visit, self._alert_id)
         except (LinliError, SQLAlchemyError):
             return  # what is shown stays; the banner says that the feed has stopped
-        if detail is not None:
+        if found is not None:
             self._box.clear()
-            self._draw(detail)
+            self._draw(found)
 
-    def _draw(self, detail: AlertDetail) -> None:
-        language, clock = self._visit.language, self._services.clock
+    def _draw(self, found: _Found) -> None:
+        detail, language, clock = found.detail, self._visit.language, self._services.clock
         with self._box:
-            self._head(detail)
+            self._head(found)
             with Node("div", classes="cols"):
                 with Node("div", classes="stack"):
-                    _why(detail, language)
+                    _why(found, self._visit)
                     _advice(detail, language)
                     self._commands.draw()
                     _evidence(detail, self._visit)
@@ -87,51 +108,89 @@ class _AlertPage:
                     _facts(detail, self._visit, clock)
                     _history(detail, self._visit, clock)
 
-    def _head(self, detail: AlertDetail) -> None:
-        alert, language = detail.view.alert, self._visit.language
+    def _head(self, found: _Found) -> None:
+        alert, language = found.detail.view.alert, self._visit.language
         title = alert.title.of(language)
         with Node("div", classes="head"):
             grade(alert.severity.value, SEVERITIES[alert.severity].of(language))
             Node("h1", title)
             Node("div", classes="push")
-            if to_do(detail.view):
-                button = Node("button", texts.ACKNOWLEDGE.of(language), "btn btn-main", type="button")
-                button.props["data-test"] = "acknowledge"
-                button.on("click", lambda: self._acknowledge.ask(self._alert_id, title))
+            if to_do(found.detail.view):
+                self._button(texts.ACKNOWLEDGE, "acknowledge", self._acknowledge, title, main=True)
+            if alert.handling is Handling.SHELVED:
+                self._button(texts.UNSHELVE, "unshelve", self._unshelve, title, main=True)
+            if found.shelvable:
+                self._button(texts.SHELVE, "shelve", self._shelve, title)
             if alert.open:
-                close = Node("button", texts.CLOSE.of(language), "btn", type="button", data_test="close")
-                close.on("click", lambda: self._close.ask(self._alert_id, title))
+                self._button(texts.CLOSE, "close", self._close, title)
+
+    def _button(self, word: Text, name: str, dialog: ActDialog, title: str, *, main: bool = False) -> None:
+        look = "btn btn-main" if main else "btn"
+        button = Node("button", word.of(self._visit.language), look, type="button", data_test=name)
+        button.on("click", lambda: dialog.ask(self._alert_id, title))
 
 
-def _read(services: Services, visit: Visit, alert_id: str) -> AlertDetail | None:
+def _read(services: Services, visit: Visit, alert_id: str) -> _Found | None:
     try:
-        return services.alert(person_now(services, visit), alert_id)
+        detail = services.alert(person_now(services, visit), alert_id)
     except NotFound:
         return None
+    return _Found(detail, services.rules.find(detail.view.alert.rule))
 
 
-def _controls(services: Services, visit: Visit, detail: AlertDetail | None) -> tuple[list[str], Controls]:
+def _controls(services: Services, visit: Visit, found: _Found | None) -> tuple[list[str], Controls]:
     """The devices that one may want to tell something because of this alert, and what there is to tell them."""
-    if detail is None:
+    if found is None:
         return [], Controls((), ())
-    alert = detail.view.alert
+    alert = found.detail.view.alert
     devices = services.commands.near(alert.community, alert.subject, alert.place)
     return devices, read_controls(services, visit, devices)
 
 
-def _why(detail: AlertDetail, language: str) -> None:
-    alert = detail.view.alert
+def _why(found: _Found, visit: Visit) -> None:
+    alert, language = found.detail.view.alert, visit.language
     with Node("section", classes=f"panel s-{alert.severity.value}"):
         Node("h2", texts.WHY.of(language))
         Node("p", alert.sentence.of(language), "why", data_test="sentence")
+        facts = _reasons(alert.why, visit, alert.community)
+        if not facts and found.rule is None:
+            return
+        with Node("dl", classes="facts reasons", data_test="why"):
+            for name, value in facts:
+                Node("dt", name.of(language))
+                Node("dd", value)
+            if found.rule is not None:
+                Node("dt", texts.RULE.of(language))
+                with Node("dd"):
+                    Node("a", found.rule.title.text.of(language), href=f"/rules/{found.rule.id}", data_test="rule")
+
+
+def _reasons(why: Mapping[str, Any], visit: Visit, community: str) -> list[tuple[Text, str]]:
+    """The clause that came true, in words, and its timers; nothing of an alert from before that was kept."""
+    zone, language = visit.zone(community), visit.language
+    facts: list[tuple[Text, str]] = []
+    words, began, held, fired = (why.get(name) for name in ("words", "began", "held", "fired"))
+    if isinstance(words, dict):
+        facts.append((texts.CLAUSE, str(words.get(language, ""))))
+    if isinstance(began, int):
+        facts.append((texts.BEGAN, full_moment(began, zone)))
+    if isinstance(held, int) and held > 0:
+        facts.append((texts.HELD, spoken(held).of(language)))
+    if isinstance(fired, int):
+        facts.append((texts.FIRED, full_moment(fired, zone)))
+    return facts
 
 
 def _advice(detail: AlertDetail, language: str) -> None:
-    found = steps(detail.view.alert.advice.of(language))
+    alert = detail.view.alert
+    advice = alert.advice.of(language)
+    found = [step.of(language) for step in alert.steps] or steps(advice)
     if not found:
         return
-    with Node("section", classes="panel"):
+    with Node("section", classes="panel", data_test="advice"):
         Node("h2", texts.WHAT_TO_DO.of(language))
+        if alert.steps and advice:
+            Node("p", advice, "why lead")
         with Node("ol" if len(found) > 1 else "div", classes="steps" if len(found) > 1 else "why"):
             for step in found:
                 Node("li" if len(found) > 1 else "p", step)

@@ -1,4 +1,4 @@
-"""Acting on an alert: acknowledge with a comment, close with a reason."""
+"""Acting on an alert: acknowledge with a comment, close with a reason, shelve for a while."""
 
 import asyncio
 import logging
@@ -10,37 +10,89 @@ from nicegui.events import GenericEventArguments
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.console import texts
-from api.console.layout import Node
+from api.console.layout import Node, choice
 from api.console.visit import Visit, person_now
 from api.services import Services
 from api.views import AlertView
+from linli.clock import DAY, HOUR, MINUTE
 from linli.db.people import Person
 from linli.errors import LinliError, NotSignedIn, StoreError
 from linli.i18n import Text
+from rules.language.amounts import spoken
+
+SHELVE_FOR = (30 * MINUTE, HOUR, 4 * HOUR, 8 * HOUR, DAY, 3 * DAY, 7 * DAY)
+"""What one may choose between, the shortest first."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What somebody has filled in: a text, and for how long (microseconds; 0 where that is not asked)."""
+
+    text: str
+    lasting: int
+
+
+@dataclass(frozen=True, slots=True)
 class Act:
-    """What can be done to an alert. `call` takes person, alert and text; `missing` is said where a text is required."""
+    """What can be done to an alert. `call` takes person, alert and what was filled in; `missing` is said where a text is
+    required; `lasting`: for how long is asked too, of these."""
 
     title: Text
     help: Text
     field: Text
     button: Text
-    call: Callable[[Person, str, str], AlertView]
+    call: Callable[[Person, str, Said], AlertView]
     missing: Text | None = None
+    lasting: tuple[int, ...] = ()
 
 
 def acknowledging(services: Services) -> Act:
     """Acknowledge, with a comment if one has something to say."""
-    return Act(texts.ACKNOWLEDGE_TITLE, texts.ACKNOWLEDGE_HELP, texts.COMMENT, texts.ACKNOWLEDGE, services.acknowledge)
+    return Act(
+        texts.ACKNOWLEDGE_TITLE,
+        texts.ACKNOWLEDGE_HELP,
+        texts.COMMENT,
+        texts.ACKNOWLEDGE,
+        lambda person, alert, said: services.acknowledge(person, alert, said.text),
+    )
 
 
 def closing(services: Services) -> Act:
     """Close, with a reason."""
-    return Act(texts.CLOSE, texts.CLOSE_HELP, texts.REASON, texts.CLOSE, services.close, texts.REASON_MISSING)
+    return Act(
+        texts.CLOSE,
+        texts.CLOSE_HELP,
+        texts.REASON,
+        texts.CLOSE,
+        lambda person, alert, said: services.close(person, alert, said.text),
+        texts.REASON_MISSING,
+    )
+
+
+def shelving(services: Services) -> Act:
+    """Set aside for a while, with a reason."""
+    return Act(
+        texts.SHELVE_TITLE,
+        texts.SHELVE_HELP,
+        texts.SHELVE_REASON,
+        texts.SHELVE,
+        lambda person, alert, said: services.shelve(person, alert, services.clock.now() + said.lasting, said.text),
+        texts.SHELVE_REASON_MISSING,
+        SHELVE_FOR,
+    )
+
+
+def unshelving(services: Services) -> Act:
+    """Take up again what was shelved."""
+    return Act(
+        texts.UNSHELVE,
+        texts.UNSHELVE_HELP,
+        texts.COMMENT,
+        texts.UNSHELVE,
+        lambda person, alert, said: services.unshelve(person, alert, said.text),
+    )
 
 
 class ActDialog:
@@ -55,11 +107,15 @@ class ActDialog:
         self._act = act
         self._alert = ""
         self._text = ""
+        self._lasting = act.lasting[1] if act.lasting else 0
         language = visit.language
         with ui.dialog() as self._dialog, Node("div", classes="dialog"):
             Node("h2", act.title.of(language))
             self._subject = Node("p", classes="subject")
             Node("p", act.help.of(language), "muted")
+            if act.lasting:
+                lengths = {str(length): spoken(length).of(language) for length in act.lasting}
+                choice(texts.SHELVE_FOR.of(language), lengths, str(self._lasting), self._last, "lasting")
             with Node("label", classes="field"):
                 Node("span", act.field.of(language))
                 field = Node("textarea", maxlength=2000, rows=3, data_test="comment")
@@ -82,6 +138,9 @@ class ActDialog:
     def _typed(self, event: GenericEventArguments) -> None:
         self._text = str(event.args)
 
+    def _last(self, chosen: str) -> None:
+        self._lasting = int(chosen) if chosen in map(str, self._act.lasting) else self._lasting
+
     async def _confirm(self) -> None:
         if self._act.missing is not None and not self._text.strip():
             self._say(self._act.missing.of(self._visit.language))
@@ -102,7 +161,8 @@ class ActDialog:
             self._enable(True)
 
     def _do(self) -> None:
-        self._act.call(person_now(self._services, self._visit), self._alert, self._text)
+        person = person_now(self._services, self._visit)
+        self._act.call(person, self._alert, Said(self._text, self._lasting))
 
     def _enable(self, enabled: bool) -> None:
         self._button.props["disabled"] = not enabled

@@ -1,11 +1,12 @@
 """The frame of every page: navigation, sound, language, sign-out, health; and the few pieces that pages are made of."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from nicegui.element import Element
 from nicegui.elements.mixins.text_element import TextElement
+from nicegui.events import GenericEventArguments
 
 from api.console import texts
 from api.console.consoles import Console, health_line
@@ -21,6 +22,12 @@ FAVICON = (
     '<path d="M5 15 12 7.5l4.6 4.9 2.8-3L26 17v8h-8v-5h-4v5H5z" fill="#fff"/></svg>'
 )
 MAX_KNOWN = 1000
+_PAGES = (
+    ("/", texts.ALERTS, "i-bell"),
+    ("/facilities", texts.FACILITIES, "i-building"),
+    ("/places", texts.ARMING, "i-shield"),
+    ("/rules", texts.RULES, "i-list"),
+)
 
 
 class Live(Element, component="static/live.js"):
@@ -99,6 +106,23 @@ def language_switch(language: str, back: str) -> None:
         Node("button", texts.OTHER_LANGUAGE.of(language), "btn btn-quiet", type="submit", data_test="language")
 
 
+def choice(asked: str, words: Mapping[str, str], chosen: str, call: Callable[[str], None], name: str) -> None:
+    """A field to choose one of `words` (by value); `call` hears the value that was chosen."""
+    with Node("label", classes="field"):
+        Node("span", asked)
+        field = Node("select", data_test=name)
+        with field:
+            for value, word in words.items():
+                option = Node("option", word, value=value)
+                if value == chosen:
+                    option.props["selected"] = True
+
+    def heard(event: GenericEventArguments) -> None:
+        call(str(event.args))
+
+    field.on("change", heard, js_handler="(event) => emit(event.target.value)")
+
+
 def back_link(text: Text, language: str, path: str) -> None:
     """The way up."""
     with Node("a", classes="back", href=path):
@@ -114,7 +138,7 @@ def _brand(language: str) -> None:
 
 def _navigation(language: str, active: str) -> None:
     with Node("nav", classes="nav", aria_label=texts.MAIN_NAVIGATION.of(language)):
-        for path, text, icon in (("/", texts.ALERTS, "i-bell"), ("/facilities", texts.FACILITIES, "i-building")):
+        for path, text, icon in _PAGES:
             with Node("a", href=path) as link:
                 if path == active:
                     link.props["aria-current"] = "page"

@@ -8,7 +8,17 @@ from fastapi.responses import FileResponse, HTMLResponse, Response
 from nicegui import app as nicegui_app
 from nicegui import ui
 
-from api.console import alert_page, alerts_page, facilities_page, facility_page, login_page, texts
+from api.console import (
+    alert_page,
+    alerts_page,
+    facilities_page,
+    facility_page,
+    login_page,
+    places_page,
+    rule_page,
+    rules_page,
+    texts,
+)
 from api.console.consoles import Consoles
 from api.console.guard import Unframed
 from api.console.layout import FAVICON, STYLE_PATH, html_lang
@@ -19,6 +29,16 @@ from api.services import Services
 from linli.i18n import Text
 from linli.model import Severity
 
+_PAGES = (
+    login_page,
+    alerts_page,
+    alert_page,
+    facilities_page,
+    facility_page,
+    places_page,
+    rules_page,
+    rule_page,
+)
 STATIC = Path(__file__).parent / "static"
 _FOR_A_DAY = {"Cache-Control": "public, max-age=86400"}
 
@@ -33,7 +53,7 @@ def mount(app: FastAPI, services: Services) -> None:
     add_routes(app, services, consoles)
     _add_files(app)
     _add_error_pages(services)
-    for page in (login_page, alerts_page, alert_page, facilities_page, facility_page):
+    for page in _PAGES:
         page.add(services, consoles)
     nicegui_app.add_middleware(Unframed)
     nicegui_app.on_startup(consoles.start)

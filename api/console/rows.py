@@ -44,6 +44,7 @@ def row(view: AlertView, language: str, zone: ZoneInfo, now: int, several: bool 
         "open": alert.open,
         "live": not alert.historic,
         "todo": to_do(view),
+        "shelved": alert.handling is Handling.SHELVED,
         "tags": _tags(view, language, zone, now),
     }
 
@@ -59,8 +60,10 @@ def where(view: AlertView, language: str, several: bool) -> str:
 
 
 def handled_by(view: AlertView, zone: ZoneInfo, now: int) -> Text:
-    """Who closed or acknowledged it, and when; empty if nobody did."""
+    """Until when it is shelved, else who closed or acknowledged it, and when; empty if nobody did."""
     alert = view.alert
+    if alert.handling is Handling.SHELVED and alert.shelved_until is not None:
+        return texts.SHELVED_UNTIL.format(when=moment(alert.shelved_until, zone, now))
     if alert.closed_at is not None:
         who = view.closed_by_name or texts.BY_RULE
         return texts.CLOSED_BY.format(who=who, when=moment(alert.closed_at, zone, now))

@@ -7,6 +7,8 @@ BRAND = Text("邻里", "Linli")
 TAGLINE = Text("小区安全与设施值守", "Safety and facilities of the compound")
 ALERTS = Text("告警", "Alerts")
 FACILITIES = Text("设施", "Facilities")
+ARMING = Text("布防", "Arming")
+RULES = Text("规则", "Rules")
 SIGN_OUT = Text("退出登录", "Sign out")
 OTHER_LANGUAGE = Text("English", "中文")
 """Names the language that a press of the switch gives, in that language."""
@@ -85,6 +87,24 @@ CLOSE = Text("关闭告警", "Close alert")
 CLOSE_HELP = Text("说明怎么处理的、结果如何；这条记录会保留。", "Say what was done and how it ended; this is kept.")
 REASON = Text("关闭原因（必填）", "Reason (required)")
 REASON_MISSING = Text("请填写关闭原因", "Please give a reason")
+SHELVE = Text("搁置", "Shelve")
+SHELVE_TITLE = Text("搁置告警", "Shelve alert")
+SHELVE_HELP = Text(
+    "到时间会自动恢复；期间不再催人处理，但仍列在告警里。",
+    "It comes back by itself. Until then it asks for nobody, and is still listed.",
+)
+SHELVE_FOR = Text("搁置多久", "For how long")
+SHELVE_REASON = Text("搁置原因（必填）", "Reason (required)")
+SHELVE_REASON_MISSING = Text("请填写搁置原因", "Please give a reason")
+UNSHELVE = Text("恢复处理", "Take up again")
+UNSHELVE_HELP = Text("不等到时间，现在就恢复处理。", "Take it up again now, before its time.")
+SHELVED_UNTIL = Text("到 {when}", "until {when}")
+SHELVED_NOTE = Text("已搁置到 {when}", "Shelved until {when}")
+CLAUSE = Text("触发条件", "What it waits for")
+BEGAN = Text("条件成立", "True since")
+HELD = Text("持续", "Held for")
+FIRED = Text("触发", "Fired at")
+RULE = Text("规则", "Rule")
 NO_SUCH_ALERT = Text("没有这条告警，或您无权查看。", "There is no such alert, or you may not see it.")
 
 
@@ -104,6 +124,54 @@ UNREADABLE = Text("现在读不到：读数库没有应答", "Cannot be read now
 NO_READINGS = Text("这段时间没有读数", "No readings in this time")
 MEAN = Text("平均", "Mean")
 RANGE = Text("最小至最大", "Minimum to maximum")
+
+# --- rules ----------------------------------------------------------------------------------------------------------
+
+RULES_HELP = Text(
+    "系统按这些规则产生告警。规则写在文件里，由管理员修改。",
+    "Alerts come from these rules. They are written in files, which an administrator changes.",
+)
+NO_RULES = Text("读不到任何规则，请通知管理员。", "No rules can be read. Please tell an administrator.")
+NO_SUCH_RULE = Text("没有这条规则。", "There is no such rule.")
+BACK_TO_RULES = Text("返回规则", "Back to rules")
+OPEN_OF_RULE = Text("{n} 条未关闭", "{n} open")
+CLAUSES = Text("什么时候告警", "When it raises an alert")
+ANY_OF = Text("满足其中一条即告警：", "Any one of these:")
+SOURCE = Text("依据", "Source")
+LIFE_SAFETY = Text("生命安全", "Life safety")
+WATCHES = Text("监视", "Watches")
+WATCHED_IN = Text("{devices}（位于 {facilities}）", "{devices} (in {facilities})")
+ABOUT = Text("告警对象", "Alerts are about")
+ABOUT_WHAT = {
+    "device": Text("设备", "the device"),
+    "place": Text("楼栋", "the building"),
+    "community": Text("小区", "the compound"),
+}
+DIFFERENT = Text("各处的不同", "Where it is different")
+OFF_HERE = Text("不启用", "Switched off")
+OPEN_HERE = Text("未关闭的告警", "Open alerts")
+NONE_OPEN = Text("当前没有", "None now")
+WATCHED_DEVICES = Text("监视的设备（{n}）", "Devices that it watches ({n})")
+NO_DEVICES = Text("没有您可以查看的设备", "None that you may see")
+
+# --- arming ---------------------------------------------------------------------------------------------------------
+
+NO_PLACES = Text("没有您可以查看的地点", "There are no places that you may see")
+ARMING_HELP = Text(
+    "没有单独设置的地点，随它所在的上级地点。", "A place without a mode of its own goes by the place that it lies in."
+)
+ONLY_SOME_PLACES = Text(
+    "地点较多，只列出楼栋和单独设置过的地点。",
+    "There are many places: only buildings, and those with a mode of their own, are listed.",
+)
+NO_MODE = Text("未设置", "No mode")
+AS_AROUND = Text("随 {place}", "as {place}")
+SET_MODE = Text("设置", "Set mode")
+MODE = Text("模式", "Mode")
+INHERIT = Text("随上级地点", "As the place around it")
+MODE_HELP = Text("操作人、时间和原因都会留下记录。", "Who did it, when and why is kept.")
+MODE_REASON = Text("原因（必填）", "Reason (required)")
+MODE_REASON_MISSING = Text("请填写原因", "Please give a reason")
 
 # --- commands -------------------------------------------------------------------------------------------------------
 

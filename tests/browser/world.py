@@ -127,7 +127,12 @@ class Hand:
         alert = self._alerts.get(action.alert)
         assert alert is not None
         now = self._clock.now()
-        if action.kind is ActionKind.CLOSE:
+        if action.kind in (ActionKind.SHELVE, ActionKind.UNSHELVE):
+            shelve = action.kind is ActionKind.SHELVE
+            kind = "shelved" if shelve else "unshelved"
+            handling = Handling.SHELVED if shelve else Handling.UNACKNOWLEDGED
+            alert = replace(alert, handling=handling, shelved_until=action.until)
+        elif action.kind is ActionKind.CLOSE:
             kind = "closed"
             alert = replace(
                 alert, handling=Handling.CLOSED, closed_at=now, closed_by=action.actor, close_reason=action.comment
@@ -213,10 +218,10 @@ def flooded_pump_room(now: int) -> Alert:
 
 
 def hot_cable(now: int) -> Alert:
-    """A cable above its threshold."""
-    return _alert(
+    """A cable above its threshold, with all that the rules say of it."""
+    alert = _alert(
         now,
-        "cable_temperature",
+        "cable-temperature",
         "c001-b1-cable-1",
         "c001-b1",
         Severity.MEDIUM,
@@ -228,6 +233,22 @@ def hot_cable(now: int) -> Alert:
         Text("通知电工检查接头。", "Have an electrician check the joints."),
         Evidence(now - MINUTE, "c001-b1-cable-1", "temperature", 72.5, "Cel"),
     )
+    why = {
+        "clause": 1,
+        "part": "reading",
+        "words": {"zh": "温度高于 70 °C，持续 5 分钟", "en": "temperature above 70 °C for 5 min"},
+        "began": now - 6 * MINUTE,
+        "held": 5 * MINUTE,
+        "fired": now - MINUTE,
+        "limit": 70.0,
+        "value": 72.5,
+        "rule": "0123456789ab",
+    }
+    steps = (
+        Text("用热像仪看接头", "Look at the joints with a thermal camera"),
+        Text("超过 90 °C 时先减负荷", "Above 90 °C, take load off first"),
+    )
+    return replace(alert, why=why, steps=steps)
 
 
 def camera_offline(now: int, camera: str = "c001-cam-09") -> Alert:

@@ -23,7 +23,7 @@ export default {
       </div>
       <TransitionGroup v-if="shown.length" tag="ul" name="rows" class="rows" data-test="alerts">
         <li v-for="row in shown" :key="row.id" class="row-a" :data-alert="row.id" :data-handling="row.handling"
-            :class="['s-' + row.severity, { calm: !row.todo, closed: !row.open, fresh: fresh[row.id] }]">
+            :class="['s-' + row.severity, { calm: !row.todo, closed: !row.open, shelved: row.shelved, fresh: fresh[row.id] }]">
           <div class="a-grade grade"><span class="sign"></span>{{ row.severity_word }}</div>
           <div class="a-what">
             <div class="a-title">
@@ -61,7 +61,7 @@ export default {
         .sort((a, b) =>
           this.all
             ? b.opened_at - a.opened_at
-            : RANK[a.severity] - RANK[b.severity] || b.opened_at - a.opened_at || (a.id < b.id ? 1 : -1),
+            : a.shelved - b.shelved || RANK[a.severity] - RANK[b.severity] || b.opened_at - a.opened_at || (a.id < b.id ? 1 : -1),
         );
     },
     counts() {

@@ -1,0 +1,215 @@
+"""Arming: the mode of each place, and who set it; for who may, a way to set it."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+
+from fastapi import Request
+from fastapi.responses import RedirectResponse
+from nicegui import Client, ui
+from nicegui.events import GenericEventArguments
+from sqlalchemy.exc import SQLAlchemyError
+
+from api.arming import PlaceView
+from api.console import texts
+from api.console.consoles import Console, Consoles
+from api.console.layout import MAX_KNOWN, Node, choice, frame, known_alerts
+from api.console.rows import moment
+from api.console.visit import Visit, enter, person_now
+from api.scope import Operation, may
+from api.services import Services
+from linli.arming import MODES
+from linli.errors import LinliError, NotSignedIn
+
+LOOK_EVERY_S = 5.0
+MOST_PLACES = 150
+"""Of more than these only buildings are listed, and places with a mode of their own."""
+
+INHERIT = "inherit"
+
+_log = logging.getLogger(__name__)
+
+
+def add(services: Services, consoles: Consoles) -> None:
+    """Add the page."""
+
+    @ui.page("/places")
+    async def places(request: Request, client: Client) -> RedirectResponse | None:
+        visit = await enter(services, request)
+        if isinstance(visit, RedirectResponse):
+            return visit
+        console = consoles.open(client, visit)
+        views = await asyncio.to_thread(services.alerts, visit.person, open_only=True, limit=MAX_KNOWN)
+        found = await asyncio.to_thread(_read, services, visit)
+        with frame(services, console, title=texts.ARMING, known=known_alerts(views), active="/places"):
+            _PlaceBoard(services, console, found)
+        return None
+
+
+class _PlaceBoard:
+    """The list, drawn again only when a mode has changed."""
+
+    def __init__(self, services: Services, console: Console, found: list[PlaceView]) -> None:
+        self._services = services
+        self._visit = console.visit
+        self._shown = found
+        self._may = may(console.visit.person, Operation.COMMAND_SECURITY)
+        self._dialog = _ModeDialog(services, self._visit, self._look)
+        self._box = Node("div", data_test="places")
+        self._draw()
+        ui.timer(LOOK_EVERY_S, self._look, immediate=False)
+
+    async def _look(self) -> None:
+        try:
+            found = await asyncio.to_thread(_read, self._services, self._visit)
+        except (LinliError, SQLAlchemyError):
+            return  # the list stays as it was
+        if found != self._shown:
+            self._shown = found
+            self._box.clear()
+            self._draw()
+
+    def _draw(self) -> None:
+        language = self._visit.language
+        listed = _listed(self._shown)
+        with self._box:
+            with Node("div", classes="board-head"):
+                Node("h1", texts.ARMING.of(language))
+                Node("p", texts.ARMING_HELP.of(language), "muted")
+            if not listed:
+                Node("div", texts.NO_PLACES.of(language), "panel")
+                return
+            if len(listed) < len(self._shown):
+                Node("p", texts.ONLY_SOME_PLACES.of(language), "muted")
+            names = {view.id: view for view in self._shown}
+            with Node("ul", classes="rows"):
+                for depth, view in _in_order(listed):
+                    self._row(view, depth, names)
+
+    def _row(self, view: PlaceView, depth: int, names: dict[str, PlaceView]) -> None:
+        language = self._visit.language
+        with Node("li", classes=f"row-p depth-{min(depth, 3)}", data_place=view.id):
+            with Node("div"):
+                Node("div", view.name.of(language), "p-name")
+                about = [view.kind_name] + ([view.community_name] if self._visit.several and depth == 0 else [])
+                Node("small", " · ".join(text.of(language) for text in about), "muted")
+            with Node("div", classes="p-mode" + ("" if view.own_mode else " inherited"), data_mode=view.mode or ""):
+                Node("span", (view.mode_name or texts.NO_MODE).of(language))
+                Node("small", self._said(view, names), "muted")
+            if self._may:
+                button = Node("button", texts.SET_MODE.of(language), "btn", type="button", data_test="set-mode")
+                button.on("click", lambda: self._dialog.ask(view))
+
+    def _said(self, view: PlaceView, names: dict[str, PlaceView]) -> str:
+        """Who set it and when, or from which place it is."""
+        language = self._visit.language
+        if view.own_mode is not None and view.changed_at is not None:
+            when = moment(view.changed_at, self._visit.zone(view.community), self._services.clock.now())
+            parts = [view.changed_by_name or "", when, view.reason or ""]
+            return " · ".join(part for part in parts if part)
+        around = names.get(view.mode_from or "")
+        return "" if around is None else texts.AS_AROUND.format(place=around.name).of(language)
+
+
+class _ModeDialog:
+    """Asks for the mode and the reason. One for a page; `ask` opens it for one place. `done` is called when it is set."""
+
+    def __init__(self, services: Services, visit: Visit, done: Callable[[], Awaitable[None]]) -> None:
+        self._services = services
+        self._visit = visit
+        self._done = done
+        self._place = self._mode = self._reason = ""
+        with ui.dialog() as self._dialog:
+            self._box = Node("div", classes="dialog", data_test="mode-dialog")
+
+    def ask(self, place: PlaceView) -> None:
+        """Open for one place."""
+        self._place, self._mode, self._reason = place.id, place.own_mode or INHERIT, ""
+        self._box.clear()
+        with self._box:
+            self._draw(place)
+        self._say("")
+        self._dialog.open()
+
+    def _draw(self, place: PlaceView) -> None:
+        language = self._visit.language
+        Node("h2", texts.ARMING.of(language))
+        Node("p", place.name.of(language), "subject")
+        Node("p", texts.MODE_HELP.of(language), "muted")
+        modes = {mode: name.of(language) for mode, name in (MODES | {INHERIT: texts.INHERIT}).items()}
+        choice(texts.MODE.of(language), modes, self._mode, self._chosen, "mode")
+        with Node("label", classes="field"):
+            Node("span", texts.MODE_REASON.of(language))
+            field = Node("textarea", maxlength=2000, rows=2, data_test="reason")
+            field.on("input", self._typed, js_handler="(event) => emit(event.target.value)")
+        self._fault = Node("div", classes="fault-line", role="alert")
+        with Node("div", classes="actions"):
+            cancel = Node("button", texts.CANCEL.of(language), "btn", type="button")
+            self._button = Node("button", texts.SET_MODE.of(language), "btn btn-main", type="button", data_test="set")
+        cancel.on("click", self._dialog.close)
+        self._button.on("click", self._confirm)
+
+    def _chosen(self, mode: str) -> None:
+        self._mode = mode
+
+    def _typed(self, event: GenericEventArguments) -> None:
+        self._reason = str(event.args)
+
+    async def _confirm(self) -> None:
+        language = self._visit.language
+        if not self._reason.strip():
+            self._say(texts.MODE_REASON_MISSING.of(language))
+            return
+        self._enable(False)
+        try:
+            await asyncio.to_thread(self._do)
+        except NotSignedIn:
+            ui.navigate.to("/login?fault=ended")
+        except SQLAlchemyError as error:
+            _log.warning("a mode could not be stored: %s", error)
+            self._say(texts.TRY_AGAIN.of(language))
+        except LinliError as error:
+            self._say(error.text.of(language))
+        else:
+            self._dialog.close()
+        finally:
+            self._enable(True)
+        await self._done()
+
+    def _do(self) -> None:
+        person = person_now(self._services, self._visit)
+        mode = None if self._mode == INHERIT else self._mode
+        self._services.arm(person, self._place, mode, self._reason)
+
+    def _enable(self, enabled: bool) -> None:
+        self._button.props["disabled"] = not enabled
+        self._button.update()
+
+    def _say(self, fault: str) -> None:
+        self._fault.set_text(fault)
+        self._fault.set_visibility(bool(fault))
+
+
+def _read(services: Services, visit: Visit) -> list[PlaceView]:
+    return services.arming.places(person_now(services, visit))
+
+
+def _listed(views: Sequence[PlaceView]) -> list[PlaceView]:
+    if len(views) <= MOST_PLACES:
+        return list(views)
+    return [view for view in views if view.parent is None or view.own_mode is not None]
+
+
+def _in_order(views: Sequence[PlaceView]) -> list[tuple[int, PlaceView]]:
+    """Each place behind the one that it lies in, with how deep it lies; what lies in nothing that is listed comes first."""
+    listed = {view.id for view in views}
+    inside: dict[str, list[PlaceView]] = {}
+    for view in views:
+        inside.setdefault(view.parent if view.parent in listed and view.parent is not None else "", []).append(view)
+    found: list[tuple[int, PlaceView]] = []
+    waiting = [(0, view) for view in reversed(inside.get("", []))]
+    while waiting:
+        depth, view = waiting.pop()
+        found.append((depth, view))
+        waiting += [(depth + 1, below) for below in reversed(inside.get(view.id, []))]
+    return found

@@ -1,0 +1,171 @@
+"""One rule: when it raises an alert, what to do then, what it watches, and where it is different."""
+
+import asyncio
+from collections.abc import Sequence
+
+from fastapi import Request
+from fastapi.responses import RedirectResponse
+from nicegui import Client, ui
+
+from api.console import texts
+from api.console.consoles import Consoles
+from api.console.layout import MAX_KNOWN, Node, back_link, frame, grade, known_alerts
+from api.console.rows import moment, where
+from api.console.steps import steps
+from api.console.visit import Visit, enter
+from api.rulebook import ClauseView, OverrideView, RuleDetail, RuleView
+from api.services import Services
+from api.views import AlertView
+from api.words import SEVERITIES
+from linli.clock import Clock
+from linli.errors import NotFound
+from linli.i18n import Text
+from linli.model import Device, Severity
+
+SHOWN_ALERTS = 20
+SHOWN_DEVICES = 40
+
+
+def add(services: Services, consoles: Consoles) -> None:
+    """Add the page."""
+
+    @ui.page("/rules/{rule_id}")
+    async def rule(request: Request, client: Client, rule_id: str) -> RedirectResponse | None:
+        visit = await enter(services, request)
+        if isinstance(visit, RedirectResponse):
+            return visit
+        console = consoles.open(client, visit)
+        views = await asyncio.to_thread(services.alerts, visit.person, open_only=True, limit=MAX_KNOWN)
+        detail = await asyncio.to_thread(_read, services, visit, rule_id)
+        title = texts.RULES if detail is None else detail.view.title
+        with frame(services, console, title=title, known=known_alerts(views), active="/rules"):
+            back_link(texts.BACK_TO_RULES, visit.language, "/rules")
+            if detail is None:
+                Node("div", texts.NO_SUCH_RULE.of(visit.language), "panel")
+            else:
+                _draw(detail, [view for view in views if view.alert.rule == rule_id], visit, services.clock)
+        return None
+
+
+def _read(services: Services, visit: Visit, rule_id: str) -> RuleDetail | None:
+    try:
+        return services.rules.get(visit.person, rule_id)
+    except NotFound:
+        return None
+
+
+def _draw(detail: RuleDetail, alerts: Sequence[AlertView], visit: Visit, clock: Clock) -> None:
+    view, language = detail.view, visit.language
+    with Node("div", classes="head", data_test="rule"):
+        grade(view.severity.value, SEVERITIES[view.severity].of(language))
+        Node("h1", view.title.of(language))
+    with Node("div", classes="cols"):
+        with Node("div", classes="stack"):
+            _clauses(view, language)
+            _advice(view, language)
+            if detail.overrides:
+                _overrides(detail.overrides, view.severity, language)
+        with Node("div", classes="stack"):
+            _facts(view, language)
+            _alerts(alerts, visit, clock)
+            _devices(detail.devices, visit)
+
+
+def _clauses(view: RuleView, language: str) -> None:
+    with Node("section", classes=f"panel s-{view.severity.value}", data_test="clauses"):
+        Node("h2", texts.CLAUSES.of(language))
+        _listed(view.clauses, view.severity, language)
+
+
+def _listed(clauses: Sequence[ClauseView], usual: Severity, language: str) -> None:
+    """The clauses; with a severity beside each that is not as bad as usual, or worse."""
+    if len(clauses) > 1:
+        Node("p", texts.ANY_OF.of(language), "muted")
+    with Node("ul", classes="clauses"):
+        for clause in clauses:
+            with Node("li"):
+                Node("span", clause.words.of(language))
+                if clause.severity is not usual:
+                    grade(clause.severity.value, SEVERITIES[clause.severity].of(language))
+
+
+def _advice(view: RuleView, language: str) -> None:
+    advice = view.advice.of(language)
+    with Node("section", classes="panel"):
+        Node("h2", texts.WHAT_TO_DO.of(language))
+        if view.steps:
+            Node("p", advice, "lead")
+        with Node("ol", classes="steps"):
+            for step in [step.of(language) for step in view.steps] or steps(advice):
+                Node("li", step)
+
+
+def _overrides(overrides: Sequence[OverrideView], usual: Severity, language: str) -> None:
+    with Node("section", classes="panel", data_test="overrides"):
+        Node("h2", texts.DIFFERENT.of(language))
+        for override in overrides:
+            with Node("div", classes="override"):
+                Node("h3", override.where_name.of(language))
+                if override.off:
+                    Node("span", texts.OFF_HERE.of(language), "tag")
+                else:
+                    _listed(override.clauses, usual, language)
+                if override.reason:
+                    Node("p", override.reason, "muted")
+
+
+def _facts(view: RuleView, language: str) -> None:
+    pause = texts.LIST_PAUSE.of(language)
+    devices = pause.join(kind.of(language) for kind in view.device_kinds)
+    facilities = pause.join(kind.of(language) for kind in view.facility_kinds)
+    watches = texts.WATCHED_IN.format(devices=devices, facilities=facilities).of(language) if facilities else devices
+    about = texts.ABOUT_WHAT.get(view.subject, Text(view.subject, view.subject))
+    facts = [(texts.WATCHES, watches), (texts.ABOUT, about.of(language)), (texts.SOURCE, view.source)]
+    with Node("section", classes="panel"), Node("dl", classes="facts"):
+        for name, value in facts:
+            Node("dt", name.of(language))
+            Node("dd", value)
+        marks = [
+            mark for holds, mark in ((view.life_safety, texts.LIFE_SAFETY), (view.latched, texts.LATCHED_MARK)) if holds
+        ]
+        if marks:
+            Node("dt")
+            with Node("dd"):
+                for mark in marks:
+                    Node("span", mark.of(language), "tag")
+
+
+def _alerts(alerts: Sequence[AlertView], visit: Visit, clock: Clock) -> None:
+    language, now = visit.language, clock.now()
+    with Node("section", classes="panel", data_test="open-alerts"):
+        Node("h2", texts.OPEN_HERE.of(language))
+        if not alerts:
+            Node("p", texts.NONE_OPEN.of(language), "muted")
+            return
+        with Node("ul", classes="links"):
+            for view in alerts[:SHOWN_ALERTS]:
+                alert = view.alert
+                with Node("li", classes=f"s-{alert.severity.value}"):
+                    Node("a", where(view, language, visit.several), href=f"/alerts/{alert.id}")
+                    Node("small", moment(alert.opened_at, visit.zone(alert.community), now), "muted")
+        _more(len(alerts) - SHOWN_ALERTS, language)
+
+
+def _devices(devices: Sequence[Device], visit: Visit) -> None:
+    language = visit.language
+    with Node("section", classes="panel", data_test="watched"):
+        Node("h2", texts.WATCHED_DEVICES.format(n=len(devices)).of(language))
+        if not devices:
+            Node("p", texts.NO_DEVICES.of(language), "muted")
+            return
+        with Node("ul", classes="links"):
+            for device in devices[:SHOWN_DEVICES]:
+                with Node("li"):
+                    Node("span", device.name.of(language))
+                    Node("small", device.id, "muted")
+        _more(len(devices) - SHOWN_DEVICES, language)
+
+
+def _more(left: int, language: str) -> None:
+    if left > 0:
+        Node("p", texts.AND_MORE.format(n=left).of(language), "muted")

@@ -1,0 +1,63 @@
+"""The rules in force: what each waits for, in words, and how many alerts of it stand."""
+
+import asyncio
+
+from fastapi import Request
+from fastapi.responses import RedirectResponse
+from nicegui import Client, ui
+
+from api.console import texts
+from api.console.consoles import Consoles
+from api.console.layout import MAX_KNOWN, Node, frame, grade, known_alerts
+from api.console.visit import enter
+from api.rulebook import RuleView
+from api.services import Services
+from api.words import SEVERITIES
+
+SHOWN_CLAUSES = 3
+
+
+def add(services: Services, consoles: Consoles) -> None:
+    """Add the page."""
+
+    @ui.page("/rules")
+    async def rules(request: Request, client: Client) -> RedirectResponse | None:
+        visit = await enter(services, request)
+        if isinstance(visit, RedirectResponse):
+            return visit
+        console = consoles.open(client, visit)
+        views = await asyncio.to_thread(services.alerts, visit.person, open_only=True, limit=MAX_KNOWN)
+        found = await asyncio.to_thread(services.rules.all, visit.person)
+        with frame(services, console, title=texts.RULES, known=known_alerts(views), active="/rules"):
+            _draw(found, visit.language)
+        return None
+
+
+def _draw(found: list[RuleView], language: str) -> None:
+    with Node("div", classes="board-head"):
+        Node("h1", texts.RULES.of(language))
+        Node("p", texts.RULES_HELP.of(language), "muted")
+    if not found:
+        Node("div", texts.NO_RULES.of(language), "panel")
+        return
+    with Node("ul", classes="rows", data_test="rules"):
+        for view in found:
+            _row(view, language)
+
+
+def _row(view: RuleView, language: str) -> None:
+    with Node("li", classes=f"row-r s-{view.severity.value}", data_rule=view.id):
+        grade(view.severity.value, SEVERITIES[view.severity].of(language))
+        with Node("div"):
+            with Node("div", classes="a-title"):
+                Node("a", view.title.of(language), href=f"/rules/{view.id}")
+                if view.life_safety:
+                    with Node("span", classes="tags"):
+                        Node("span", texts.LIFE_SAFETY.of(language), "tag")
+            for clause in view.clauses[:SHOWN_CLAUSES]:
+                Node("div", clause.words.of(language), "r-clause")
+            if len(view.clauses) > SHOWN_CLAUSES:
+                more = texts.AND_MORE.format(n=len(view.clauses) - SHOWN_CLAUSES)
+                Node("div", more.of(language), "r-clause muted")
+        if view.open_alerts:
+            Node("span", texts.OPEN_OF_RULE.format(n=view.open_alerts).of(language), "r-open")
