@@ -51,6 +51,8 @@ class Act:
     rule: str | None
     actor: str
     comment: str
+    back: int | None = None
+    """When what is shelved comes back."""
 
 
 class Change(StrEnum):

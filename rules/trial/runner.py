@@ -174,9 +174,9 @@ class _Run:
             return
         name = f"act-{len(self._acts) + 1}"
         self._acts[name] = (found[0].rule, step.subject)
-        self._gathered.append(
-            ActionIn(Action(name, found[0].id, step.kind, step.actor, step.comment, self._time(step.at)))
-        )
+        back = None if step.back is None else self._time(step.back)
+        action = Action(name, found[0].id, step.kind, step.actor, step.comment, self._time(step.at), back)
+        self._gathered.append(ActionIn(action))
 
     # --- the engine -------------------------------------------------------------------------------------------------
 

@@ -20,6 +20,8 @@ KINDS = (
     "confirmed",
     "acknowledged",
     "commented",
+    "shelved",
+    "unshelved",
     "reminded",
     "resolved",
     "closed",
@@ -90,7 +92,8 @@ class Given(_Part, rename={"first": "from", "last": "to"}, frozen=True):
     """One line of `input`, without its readings: quantities stand beside these keys, each with its value or series.
 
     `every`, `from`, `to`: an event again and again, or the step of a series of readings. `arrives`: when the server gets
-    what the agent took `at`. `gateway`: what becomes of a gateway (`id`, where there are several).
+    what the agent took `at`. `back`: when what is shelved comes back. `gateway`: what becomes of a gateway (`id`, where there are
+    several).
     """
 
     at: str | None = None
@@ -111,6 +114,7 @@ class Given(_Part, rename={"first": "from", "last": "to"}, frozen=True):
     rule: str | None = None
     by: str | None = None
     comment: str | None = None
+    back: str | None = None
     gateway: str | None = None
     id: str | None = None
 
@@ -128,6 +132,8 @@ class Expect(_Part, frozen=True):
     confirmed: str | None = None
     acknowledged: str | None = None
     commented: str | None = None
+    shelved: str | None = None
+    unshelved: str | None = None
     reminded: str | None = None
     resolved: str | None = None
     closed: str | None = None

@@ -195,7 +195,14 @@ class Stories:
         self._one_of(Text("对象", "subject"), subject, self._subjects, *path, "alert")
         if given.rule is not None:
             self._one_of(Text("规则", "rule"), given.rule, self._rules, *path, "rule")
-        return Act(at, ActionKind(str(given.act)), subject, given.rule, given.by or "guard", given.comment or "")
+        kind = ActionKind(str(given.act))
+        back = None if given.back is None else self._moment(given.back, *path, "back")
+        if (kind is ActionKind.SHELVE) != (back is not None):
+            self._fault(
+                Text("shelve 要写 back（何时回来），别的不写", "shelve says when it is `back`, and no other act does"),
+                *path,
+            )
+        return Act(at, kind, subject, given.rule, given.by or "guard", given.comment or "", back)
 
     def _gateway(self, given: Given, at: int, path: Path) -> GatewayChange:
         self._one_of(Text("网关变化", "change of a gateway"), str(given.gateway), list(Change), *path, "gateway")

@@ -58,6 +58,7 @@ def fault(tmp_path: Path, text: str) -> ConfigError:
         ("at: 0s, device: d1, temperature: 71", "at: 0s", 9, "exactly one of device, mode, act, gateway"),
         ("at: 0s, device: d1, temperature: 71", "device: d1, temperature: 71", 9, "at is missing"),
         ("device: d1, temperature: 71", "act: acknowlege, alert: d1", 9, "did you mean 'acknowledge'?"),
+        ("device: d1, temperature: 71", "act: shelve, alert: d1", 9, "when it is `back`"),
         ("device: d1, temperature: 71", "mode: awai, place: b1", 9, "did you mean 'away'?"),
         ("device: d1, temperature: 71", "gateway: stop", 9, "did you mean 'stops'?"),
         ("device: d1, temperature: 71", "gateway: stops, id: g2", 9, "there are gateway"),

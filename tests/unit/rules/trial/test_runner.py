@@ -84,6 +84,22 @@ def test_people_act_on_the_open_alert(tmp_path: Path) -> None:
     assert [entry.outcome for entry in result.log if entry.kind == "refused"] == ["no_open_alert", "reason_required"]
 
 
+def test_what_is_shelved_comes_back(tmp_path: Path) -> None:
+    """`back` says when; the server's clock brings it."""
+    lines = """
+    input:
+      - {at: 0s, device: d1, temperature: 71}
+      - {at: 40s, act: shelve, alert: d1, back: 5m, comment: being mended}
+    expect:
+      - {at: 30s, opened: d1}
+      - {at: 40s, shelved: d1, by: guard}
+      - {at: 5m, unshelved: d1}
+    until: 10m
+"""
+    result = outcome(tmp_path, CABLE, lines)
+    assert result.passed, result.differences
+
+
 def test_a_gateway_that_stops_makes_no_device_missing(tmp_path: Path) -> None:
     """`missing` goes by what was delivered: its own silence is the gateway's."""
     beats = "{device: d1, event: device.heartbeat, every: 60s, from: 0s, to: 2m}"
