@@ -153,9 +153,9 @@ class Numbers:
         result = ready.compute(_Asked(told, now, self._told.all(memory), duration(part.fresh)))
         return result if math.isfinite(result) else NO_DATA
 
-    def forget(self, memory: Memory, device: str | None = None) -> None:
-        """Begin anew for that memory, or for one device in it: the clause has changed, or is gone."""
-        self._told.forget(memory, device)
+    def retain(self, wanted: Callable[[Memory, str], bool]) -> None:
+        """Forget what is of a memory and device that are not `wanted`: they are gone, or begin anew."""
+        self._told.retain(wanted)
 
     def dump(self) -> Kept:
         """All of it for a snapshot; the same state always gives the same."""

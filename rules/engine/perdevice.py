@@ -1,6 +1,7 @@
 """What is remembered of each device in each memory of a clause: small, and in order of the devices' ids. No I/O, no clock."""
 
 from bisect import bisect_left
+from collections.abc import Callable
 from operator import attrgetter
 from typing import Generic, Protocol, TypeVar
 
@@ -44,12 +45,12 @@ class PerDevice(Generic[T]):
         same = place < len(known) and known[place].device == item.device
         known[place : place + same] = [item]
 
-    def forget(self, memory: Memory, device: str | None = None) -> None:
-        """What is of that memory; of one device in it, if that is named."""
-        known = self._lists.pop(memory, [])
-        rest = [] if device is None else [item for item in known if item.device != device]
-        if rest:
-            self._lists[memory] = rest
+    def retain(self, wanted: Callable[[Memory, str], bool]) -> None:
+        """Forget what is of a memory and device that are not `wanted`."""
+        kept = (
+            (memory, [item for item in items if wanted(memory, item.device)]) for memory, items in self._lists.items()
+        )
+        self._lists = {memory: items for memory, items in kept if items}
 
     def dump(self) -> list[tuple[Memory, list[T]]]:
         """All of it, in an order that depends on nothing else."""

@@ -9,6 +9,7 @@ Of one memory and device that is 24 bytes, or 24 for each hour of the day.
 
 import math
 import struct
+from collections.abc import Callable
 from sys import intern
 from zoneinfo import ZoneInfo
 
@@ -16,7 +17,7 @@ import msgspec
 
 from linli.clock import local_time
 from rules.engine.perdevice import Memory, PerDevice
-from rules.language.model import Normal, ReadingClause, duration
+from rules.language.model import ReadingClause, duration
 
 HOURS = 24
 
@@ -27,10 +28,11 @@ _FAR = 32.0
 
 
 class Learned(msgspec.Struct, array_like=True):
-    """Of one memory and device. `learn` and `by` as the clause had them; `first` and `origin` in microseconds; `cells`: weight, mean and
-    variance for each hour of the local day, or once."""
+    """Of one memory and device. `number` (its quantity or expression), `learn` and `by` as the clause had them; `first` and
+    `origin` in microseconds; `cells`: weight, mean and variance for each hour of the local day, or once."""
 
     device: str
+    number: str
     learn: str
     by: str
     first: int
@@ -85,7 +87,7 @@ class Usuals:
         normal = part.normal
         if normal is None or not math.isfinite(value):
             return None
-        learned = self._of(memory, device, normal, time)
+        learned = self._of(memory, device, (part.value or part.quantity, normal.learn, normal.by), time)
         hour = local_time(time, zone).hour if normal.by == "hour" else 0
         enough = time - learned.first >= duration(normal.learn) // 2
         usual = learned.range(hour, normal.sigmas) if enough else None
@@ -93,18 +95,19 @@ class Usuals:
             learned.add(hour, time, value)
         return usual
 
-    def _of(self, memory: Memory, device: str, normal: Normal, time: int) -> Learned:
+    def _of(self, memory: Memory, device: str, what: tuple[str, str, str], time: int) -> Learned:
         known = self._learned.get(memory, device)
-        if known is None or (known.learn, known.by) != (normal.learn, normal.by):
-            cells = bytearray(_CELL.size * (HOURS if normal.by == "hour" else 1))
-            known = Learned(device, intern(normal.learn), intern(normal.by), time, time, cells)
+        if known is None or (known.number, known.learn, known.by) != what:
+            number, learn, by = map(intern, what)
+            cells = bytearray(_CELL.size * (HOURS if by == "hour" else 1))
+            known = Learned(device, number, learn, by, time, time, cells)
             self._learned.put(memory, known)
         known.first = min(known.first, time)
         return known
 
-    def forget(self, memory: Memory, device: str | None = None) -> None:
-        """Begin anew for that memory, or for one device in it."""
-        self._learned.forget(memory, device)
+    def retain(self, wanted: Callable[[Memory, str], bool]) -> None:
+        """Forget what is of a memory and device that are not `wanted`: they are gone, or begin anew."""
+        self._learned.retain(wanted)
 
     def dump(self) -> Kept:
         """All of it for a snapshot; the same state always gives the same."""

@@ -117,7 +117,7 @@ class Window(msgspec.Struct, array_like=True):
     def _held(self, time: int) -> int | None:
         """The place of the newest reading before the window; None if it is older than another width, or the window empty."""
         begin = self._begin(time)
-        if not 0 < begin < len(self.times) or self.times[begin - 1] <= time - 2 * self.width:
+        if not 0 < begin < len(self.times) or self.times[begin - 1] < time - 2 * self.width:
             return None
         return begin - 1
 

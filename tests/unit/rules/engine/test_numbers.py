@@ -173,15 +173,14 @@ def test_memories_know_nothing_of_each_other() -> None:
 
 
 def test_forgetting() -> None:
-    """One device, or all of a memory; another expression begins anew by itself."""
+    """What is gone; another expression begins anew by itself."""
     bench = Bench("place.count(temperature)")
     for device in ("d1", "d2", "d3"):
         bench.put(0, 1, device=device)
-    bench.numbers.forget(MEMORY, "d2")
+    bench.numbers.retain(lambda memory, device: memory == MEMORY and device != "d2")
     assert bench.put(0, 1, device="d1") == 2
-    bench.numbers.forget(MEMORY)
+    bench.numbers.retain(lambda memory, device: memory != MEMORY)
     assert len(bench.numbers) == 0
-    bench.numbers.forget(MEMORY, "d1")
     bench.put(0, 1)
     bench.part = part("count(temperature, 1m)")
     assert bench.put(1, 1) == 1

@@ -99,14 +99,17 @@ def test_what_is_no_number_is_not_learned(value: float) -> None:
 
 
 def test_changed_settings_and_forgetting_begin_anew() -> None:
-    """Another `learn`, or the memory forgotten."""
+    """Another `learn` or number, or the memory forgotten; another number of deviations does not."""
     usuals = Usuals()
     put(usuals, part(), NIGHT, 1)
     assert put(usuals, part(), NIGHT + DAY, 1) is not None
     assert put(usuals, part(learn="1d"), NIGHT + DAY, 1) is None
     assert put(usuals, part(learn="1d", sigmas=2), NIGHT + 2 * DAY, 1) is not None
-    usuals.forget(MEMORY, "d1")
+    usuals.retain(lambda memory, device: False)
     assert put(usuals, part(learn="1d"), NIGHT + 2 * DAY, 1) is None
+    assert put(usuals, part(learn="1d"), NIGHT + 3 * DAY, 1) is not None
+    other = ReadingClause(quantity="current", normal=Normal(sigmas=3, learn="1d", by="always"))
+    assert put(usuals, other, NIGHT + 3 * DAY, 1) is None
 
 
 def test_a_snapshot_goes_on_as_if_nothing_had_been() -> None:

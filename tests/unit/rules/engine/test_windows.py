@@ -50,8 +50,8 @@ def test_change_is_unknown_until_the_window_is_covered() -> None:
     assert math.isnan(window.change(5 * SECOND, counter=False))
     assert math.isnan(window.rate(5 * SECOND, counter=False))
     assert filled([(0, 1.0), (10 * SECOND, 2.0)]).change(10 * SECOND, counter=False) == 1
-    assert filled([(1, 1.0), (20 * SECOND, 2.0)]).change(20 * SECOND, counter=False) == 1
-    assert math.isnan(filled([(0, 1.0), (20 * SECOND, 2.0)]).change(20 * SECOND, counter=False))
+    assert filled([(0, 1.0), (20 * SECOND, 2.0)]).change(20 * SECOND, counter=False) == 1
+    assert math.isnan(filled([(0, 1.0), (20 * SECOND + 1, 2.0)]).change(20 * SECOND + 1, counter=False))
 
 
 def test_a_counter_that_fell_was_reset() -> None:
@@ -89,7 +89,7 @@ def plainly(readings: Readings, now: int) -> list[float]:
     """The same from all readings, as docs/rules-semantics.md has it."""
     ordered = sorted(readings, key=lambda reading: reading[0])
     within = [value for time, value in ordered if now - WIDTH < time <= now]
-    before = [reading for reading in ordered if now - 2 * WIDTH < reading[0] <= now - WIDTH]
+    before = [reading for reading in ordered if now - 2 * WIDTH <= reading[0] <= now - WIDTH]
     if not within:
         return [math.nan, math.nan, 0.0, *[math.nan] * 5]
     total = math.fsum(within)
