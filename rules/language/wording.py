@@ -135,7 +135,9 @@ def _state_end(part: StateClause) -> list[Text]:
 
 
 def _reading(part: ReadingClause) -> Text:
-    said = Text("{what}{limit}", "{what} {limit}").format(what=number_name(part), limit=_limit(part))
+    what, limit = number_name(part), _limit(part)
+    gap = " " if what.zh[-1:].isascii() else ""
+    said = Text(f"{what.zh}{gap}{limit.zh}", f"{what.en} {limit.en}")
     if part.samples > 1:
         often = Text("{said}，至少 {times} 次读数", "{said}, {times} readings or more")
         said = often.format(said=said, times=part.samples)

@@ -1,0 +1,113 @@
+"""The sentence of an alert: what happened, for every part, in both languages."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from linli.clock import HOUR
+from linli.i18n import Text
+from linli.model import Lane
+from rules.engine.book import Transition
+from rules.engine.inputs import RegistryIn, RulesIn
+from rules.engine.sentences import subject_name
+from rules.engine.why import fingerprint
+from rules.language.model import Words
+from tests.unit.rules.world import Bench, registry, rule_of
+
+SAYS = "{device}|{subject}|{place}|{community}|{event}|{quantity}|{value}|{threshold}|{for}"
+
+
+def bench_of(folder: Path, when: str, more: str = "") -> Bench:
+    """A rule whose sentence says all that there is to say."""
+    (rule,) = rule_of(folder, when, more=more)
+    return Bench([msgspec.structs.replace(rule, sentence=Words(zh=SAYS, en=SAYS))])
+
+
+def said(bench: Bench, quantity: str, *values: float) -> str:
+    """The English sentence after readings of the cable, one each second."""
+    for second, value in enumerate(values):
+        bench.put(bench.feed.reading(second, "cable", quantity, value))
+    return bench.alert("test-rule").sentence.en
+
+
+CABLE = "Main cable|Main cable|Building 1|Compound"
+
+
+@pytest.mark.parametrize(
+    ("reading", "expected"),
+    [
+        ("quantity: temperature, above: 70, for: 1s", f"{CABLE}||Temperature|75 °C|70 °C|1 s"),
+        ("quantity: temperature, outside: [10, 30]", f"{CABLE}||Temperature|71 °C|10 to 30 °C|0 s"),
+        (
+            'value: "highest(temperature, 5s) * 2", above: 145',
+            f"{CABLE}||the highest temperature of 5 s × 2|150|145|0 s",
+        ),
+        (
+            'value: "change(temperature, 1s)", at_least: 4',
+            f"{CABLE}||the change of temperature in 1 s|4 °C|4 °C|0 s",
+        ),
+    ],
+)
+def test_a_number_beyond_its_limit(tmp_path: Path, reading: str, expected: str) -> None:
+    """The number that the clause looks at, which is not always a reading, in its unit."""
+    bench = bench_of(tmp_path, f"  - reading: {{{reading}}}\n")
+    assert said(bench, "temperature", 71, 75) == expected
+
+
+def test_an_event_a_state_and_a_silence(tmp_path: Path) -> None:
+    """The event that began it; of a silence the last that was heard."""
+    event = bench_of(tmp_path, "  - event: {types: [access.denied]}\n")
+    event.put(event.feed.event(1, "door", "access.denied"))
+    assert (
+        event.alert("test-rule").sentence.zh == "Front door 中|Front door 中|Building 1 中|Compound 中|拒绝通行||||0 秒"
+    )
+    missing = bench_of(tmp_path, "  - missing: {types: [device.heartbeat], for: 60s}\n")
+    missing.put(missing.feed.alive(0), *(missing.feed.beat(second, Lane.BULK) for second in range(0, 70, 10)))
+    told = {change.alert.subject: change.alert for change in missing.outputs if isinstance(change, Transition)}
+    assert told["cam"].sentence.en == "Lobby camera|Lobby camera|Building 1|Compound|Device heartbeat||||1 min"
+
+
+def test_the_subject_is_called_by_its_name(tmp_path: Path) -> None:
+    """A building, a compound, and what nobody knows by its id."""
+    bench = bench_of(tmp_path, "  - reading: {quantity: temperature, above: 70}\n", more="subject: community\n")
+    assert said(bench, "temperature", 71).startswith("Main cable|Compound|Building 1|")
+    assert (bench.alert("test-rule").subject, bench.alert("test-rule").subject_kind) == ("c1", "community")
+    assert bench.alert("test-rule").place is None
+    assert subject_name(registry(), "b1-f3", "place").en == "Floor 3"
+    assert subject_name(registry(), "gw", "gateway") == Text("gw", "gw")
+
+
+def test_an_alert_of_the_engine_says_why(tmp_path: Path) -> None:
+    """The number, its limit and how long it had been so, and the rule as it holds there."""
+    bench = bench_of(tmp_path, "  - reading: {value: temperature * 2, above: 140, for: 2s}\n")
+    said(bench, "temperature", 69, 75, 80, 85, 86)
+    why = bench.alert("test-rule").why
+    (rule,) = bench.engine.scope.rules.values()
+    assert why["words"] == {"zh": "温度 × 2 高于 140，持续 2 秒", "en": "temperature × 2 above 140 for 2 s"}
+    assert (why["began"], why["fired"], why["held"]) == (bench.feed.us(1), bench.feed.us(3), 2_000_000)
+    assert (why["limit"], why["value"], why["rule"]) == (140, 170, fingerprint(rule))
+
+
+def test_an_edited_rule_goes_on_with_what_it_has_read(tmp_path: Path) -> None:
+    """Its window is full when only the limit changes; a device that is gone leaves nothing behind."""
+    before = rule_of(tmp_path, '  - reading: {value: "count(temperature, 10m)", above: 9}\n')
+    after = rule_of(tmp_path, '  - reading: {value: "count(temperature, 10m)", above: 3}\n')
+    bench = Bench(before)
+    bench.put(*(bench.feed.reading(second, "cable", "temperature", 20) for second in range(3)))
+    bench.put(RulesIn(after))
+    assert bench.put(bench.feed.reading(3, "cable", "temperature", 20)) == [("opened", "test-rule", 3)]
+    assert len(bench.engine.memories.numbers) == 1
+    known = registry()
+    bench.put(RegistryIn(type(known)(2, known.communities)))
+    assert len(bench.engine.memories.numbers) == 0
+
+
+def test_what_is_usual_is_learned_in_the_engine(tmp_path: Path) -> None:
+    """Readings of a day and more, then one that is far off."""
+    bench = Bench(rule_of(tmp_path, "  - reading: {quantity: power, normal: {sigmas: 3, learn: 2d, by: always}}\n"))
+    hours = [(hour * HOUR / 1e6, 100 + hour % 3) for hour in range(30)]
+    assert bench.put(*(bench.feed.reading(at, "cable", "power", value) for at, value in hours)) == []
+    at = 31 * 3600
+    assert bench.put(bench.feed.reading(at, "cable", "power", 110)) == [("opened", "test-rule", at)]
+    assert bench.put(bench.feed.reading(at + 60, "cable", "power", 101)) == [("resolved", "test-rule", at + 60)]
