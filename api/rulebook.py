@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from api.directory import Directory, Names
-from api.scope import Operation, demand
+from api.scope import Operation, demand, may
 from linli.clock import Clock
 from linli.db.alerts import SqlAlerts
 from linli.db.people import Person
@@ -90,27 +90,36 @@ class RuleFiles:
         self._clock = clock
         self._lock = threading.Lock()
         self._book = RuleBook(())
+        self._fault: Text | None = None
         self._seen: tuple[tuple[str, int, int], ...] | None = None
         self._next_look = float("-inf")
 
     def book(self) -> RuleBook:
         """The rules as they are, or as they were before a fault got into the files."""
         with self._lock:
-            now = self._clock.monotonic()
-            if now >= self._next_look:
-                self._next_look = now + LOOK_EVERY_S
-                self._look()
+            self._look()
             return self._book
 
+    def fault(self) -> Text | None:
+        """What is wrong in the files, with file and line; None if nothing is."""
+        with self._lock:
+            self._look()
+            return self._fault
+
     def _look(self) -> None:
+        now = self._clock.monotonic()
+        if now < self._next_look:
+            return
+        self._next_look = now + LOOK_EVERY_S
         seen = tuple(sorted(self._stamps()))
         if seen == self._seen:
             return
         self._seen = seen
         try:
-            self._book = load_book(self._folder, self._overrides)
+            self._book, self._fault = load_book(self._folder, self._overrides), None
         except ConfigError as error:
             _log.warning("the rules are not read again: %s", error.text.en)
+            self._fault = error.text
 
     def _stamps(self) -> Iterator[tuple[str, int, int]]:
         """Each file with its time and size."""
@@ -151,6 +160,10 @@ class RuleService:
         count = self._alerts.count_open_by_rule(person.communities).get(rule_id, 0)
         devices = (device for device in watched(rule, mine, names.registry) if person.sees(device.community))
         return RuleDetail(view_of(rule, count), tuple(overrides), tuple(devices))
+
+    def fault(self, person: Person) -> Text | None:
+        """What is wrong in the rule files, so that a change of them does not count; told to those who see the platform."""
+        return self._files.fault() if may(person, Operation.SEE_PLATFORM) else None
 
     def find(self, rule_id: str) -> Rule | None:
         """The rule itself, None if there is none of that id."""

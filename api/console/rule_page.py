@@ -79,8 +79,10 @@ def _clauses(view: RuleView, language: str) -> None:
 
 def _listed(clauses: Sequence[ClauseView], usual: Severity, language: str) -> None:
     """The clauses; with a severity beside each that is not as bad as usual, or worse."""
-    if len(clauses) > 1:
-        Node("p", texts.ANY_OF.of(language), "muted")
+    if len(clauses) == 1:
+        Node("p", clauses[0].words.of(language), "why")
+        return
+    Node("p", texts.ANY_OF.of(language), "muted")
     with Node("ul", classes="clauses"):
         for clause in clauses:
             with Node("li"):

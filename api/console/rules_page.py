@@ -13,6 +13,7 @@ from api.console.visit import enter
 from api.rulebook import RuleView
 from api.services import Services
 from api.words import SEVERITIES
+from linli.i18n import Text
 
 SHOWN_CLAUSES = 3
 
@@ -28,15 +29,18 @@ def add(services: Services, consoles: Consoles) -> None:
         console = consoles.open(client, visit)
         views = await asyncio.to_thread(services.alerts, visit.person, open_only=True, limit=MAX_KNOWN)
         found = await asyncio.to_thread(services.rules.all, visit.person)
+        fault = await asyncio.to_thread(services.rules.fault, visit.person)
         with frame(services, console, title=texts.RULES, known=known_alerts(views), active="/rules"):
-            _draw(found, visit.language)
+            _draw(found, fault, visit.language)
         return None
 
 
-def _draw(found: list[RuleView], language: str) -> None:
+def _draw(found: list[RuleView], fault: Text | None, language: str) -> None:
     with Node("div", classes="board-head"):
         Node("h1", texts.RULES.of(language))
         Node("p", texts.RULES_HELP.of(language), "muted")
+    if fault is not None:
+        Node("div", texts.RULES_FAULTY.format(fault=fault).of(language), "fault-line spaced", role="alert")
     if not found:
         Node("div", texts.NO_RULES.of(language), "panel")
         return

@@ -132,6 +132,10 @@ RULES_HELP = Text(
     "Alerts come from these rules. They are written in files, which an administrator changes.",
 )
 NO_RULES = Text("读不到任何规则，请通知管理员。", "No rules can be read. Please tell an administrator.")
+RULES_FAULTY = Text(
+    "规则文件有误，改动没有生效：{fault}",
+    "There is a fault in the rule files, and what was changed does not count: {fault}",
+)
 NO_SUCH_RULE = Text("没有这条规则。", "There is no such rule.")
 BACK_TO_RULES = Text("返回规则", "Back to rules")
 OPEN_OF_RULE = Text("{n} 条未关闭", "{n} open")

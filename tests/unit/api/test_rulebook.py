@@ -131,12 +131,24 @@ def test_files_that_change_are_read_again(folder: Path) -> None:
     (folder / "hot.yaml").write_text("id: [", "utf-8")
     clock.advance(2)
     assert files.book().rules[0].severity is Severity.HIGH
+    fault = files.fault()
+    assert fault is not None
+    assert "hot.yaml:2" in fault.en
     (folder / "hot.yaml").write_text(RULE.replace("medium", "low"), "utf-8")
     os.utime(folder / "hot.yaml", ns=(1, 1))
     clock.advance(2)
-    assert files.book().rules[0].severity is Severity.LOW
+    assert (files.book().rules[0].severity, files.fault()) == (Severity.LOW, None)
 
 
 def test_no_rules_at_all_is_no_failure(tmp_path: Path) -> None:
-    """A folder that is not there is told in the log; the page is empty."""
-    assert RuleFiles(tmp_path / "none", None, SystemClock()).book().rules == ()
+    """A folder that is not there is told; the list is empty."""
+    files = RuleFiles(tmp_path / "none", None, SystemClock())
+    assert files.book().rules == ()
+    assert files.fault() is not None
+
+
+def test_a_fault_is_told_to_administrators(folder: Path, service: RuleService) -> None:
+    """It names files of the server; who cannot mend them is not told."""
+    (folder / "hot.yaml").write_text("id: [", "utf-8")
+    assert service.fault(FIRST) is None
+    assert service.fault(ALL) is not None
