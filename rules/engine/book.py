@@ -113,6 +113,7 @@ class AlertBook:
         self.closed: dict[str, None] = {}
         self._by_id: dict[str, tuple[str, str]] = {}
         self._deadlines: list[tuple[int, str]] = []
+        self._awaited: dict[str, int] = {}
 
     def put(self, record: Record) -> None:
         """Take in an open alert as it is (restored or adopted)."""
@@ -346,6 +347,7 @@ class AlertBook:
         alert = dataclasses.replace(record.alert, shelved_until=None)
         if alert.condition is Condition.FIRING:
             record.alert = self._handled(record, alert, HandlingEvent.BACK_ALARMED, at)
+            self._wait(record)
             yield self._told(record, "unshelved", at, actor, comment)
         else:
             alert = unacknowledged(alert) if record.alert.latched else alert
@@ -356,14 +358,12 @@ class AlertBook:
     def tick(self, now: int) -> Iterator[Transition]:
         """What is due by the server's clock."""
         while self._deadlines and self._deadlines[0][0] <= now:
-            _, name = heappop(self._deadlines)
+            deadline, name = heappop(self._deadlines)
             record = self.find(name)
-            if record is None or record.deadline is None:
+            if record is None or self._awaited.get(name) != deadline:
                 continue
-            if record.deadline <= now:
-                yield from self._due(record, now)
-            if self.find(name) is record:
-                self._wait(record)
+            yield from self._due(record, now)
+            self._wait(record)
 
     def _due(self, record: Record, now: int) -> Iterator[Transition]:
         shelved = record.alert.shelved_until
@@ -381,8 +381,13 @@ class AlertBook:
             yield self._told(record, "reminded", now, comment=late_words(now - reminder))
 
     def _wait(self, record: Record) -> None:
-        if record.deadline is not None:
-            heappush(self._deadlines, (record.deadline, record.alert.id))
+        """Until the record's next deadline, if it is still open and has one."""
+        name, deadline = record.alert.id, record.deadline
+        if deadline is None or name not in self._by_id:
+            self._awaited.pop(name, None)
+        elif self._awaited.get(name) != deadline:
+            self._awaited[name] = deadline
+            heappush(self._deadlines, (deadline, name))
 
     # --- steps ------------------------------------------------------------------------------------------------------
 
@@ -406,6 +411,7 @@ class AlertBook:
         """It is closed."""
         del self.open[record.alert.rule, record.alert.subject]
         del self._by_id[record.alert.id]
+        self._awaited.pop(record.alert.id, None)
         self.closed[record.alert.id] = None
         while len(self.closed) > REMEMBER_CLOSED:
             del self.closed[next(iter(self.closed))]

@@ -1,5 +1,6 @@
 """The book of alerts by itself: what signals, people and deadlines make of an alert."""
 
+import copy
 from typing import Any
 
 import msgspec
@@ -235,6 +236,29 @@ def test_reminders_survive_in_the_record() -> None:
     assert bench.tick(1200) == ["reminded"]
 
 
+def test_what_is_due_together_comes_in_one_order_whatever_was_before() -> None:
+    """By deadline: of a book that was made anew as of one that has seen deadlines come and go."""
+    bench = Bench(remind=["1h"])
+    bench.fired(0)
+    bench.act(1, ActionKind.SHELVE, until=600)
+    bench.act(2, ActionKind.UNSHELVE)
+    other = About("p2", "place", "c1", "p2", Text("字", "words"))
+    bench._took(bench.book.signal(bench.rule, 0, "d9", other, Signal(Sign.FIRED, T0 - HOUR // 2, "x", T0, ())))
+    again = AlertBook()
+    for record in bench.book.open.values():
+        again.put(copy.copy(record))
+    orders = [[change.alert.subject for change in book.tick(T0 + 2 * HOUR)] for book in (bench.book, again)]
+    assert orders == [["p2", "p1"], ["p2", "p1"]]
+
+
+def test_deadlines_are_kept_once_for_each_alert() -> None:
+    """However often it fires before them."""
+    bench = Bench(remind=["8h"])
+    for second in range(500):
+        bench.fired(second)
+    assert len(bench.book._deadlines) == 1
+
+
 # --- shelving ---------------------------------------------------------------------------------------------------------
 
 
@@ -343,7 +367,7 @@ def test_what_is_shelved_is_neither_shelved_nor_acknowledged_again() -> None:
     bench.act(3, ActionKind.ACKNOWLEDGE)
     assert bench.alert.shelved_until == T0 + HOUR
     assert bench.act(4, ActionKind.CLOSE, "known") == ["closed"]
-    assert bench.alert.shelved_until is None
+    assert (bench.alert.handling, bench.alert.shelved_until) == (Handling.CLOSED, None)
     assert bench.outcomes == ["done", "already_shelved", "already_shelved", "done"]
     assert bench.tick(3600) == []
 
