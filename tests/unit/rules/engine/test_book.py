@@ -365,7 +365,7 @@ def test_what_is_shelved_is_neither_shelved_nor_acknowledged_again() -> None:
     bench.act(1, ActionKind.SHELVE, until=3600)
     bench.act(2, ActionKind.SHELVE, until=7200)
     bench.act(3, ActionKind.ACKNOWLEDGE)
-    assert bench.alert.shelved_until == T0 + HOUR
+    assert (bench.alert.handling, bench.alert.shelved_until) == (Handling.SHELVED, T0 + HOUR)
     assert bench.act(4, ActionKind.CLOSE, "known") == ["closed"]
     assert (bench.alert.handling, bench.alert.shelved_until) == (Handling.CLOSED, None)
     assert bench.outcomes == ["done", "already_shelved", "already_shelved", "done"]
