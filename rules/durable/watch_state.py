@@ -27,6 +27,7 @@ class WatchState(msgspec.Struct, array_like=True):
     waits: dict[int, Wait]
     history: History | None
     parts: list["WatchState"]
+    subject: str
 
     @classmethod
     def of(cls, watch: Watch) -> "WatchState":

@@ -202,6 +202,11 @@ class Compiled:
         return any(bulk) and not all(bulk)
 
     @property
+    def awaits(self) -> bool:
+        """Whether it, or a member of it, begins by something that does not come."""
+        return self.kind is Kind.MISSING or any(member.awaits for member in self.of)
+
+    @property
     def anything(self) -> bool:
         """Whether any report of its device matters to it."""
         return self.kind is Kind.MISSING and not self.types

@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import Any
 
 from linli.clock import DAY
-from linli.model import DROPPED_TYPE, HEARTBEAT_TYPE, READINGS_TYPE, Device, Evidence, Message, Readings
+from linli.model import DROPPED_TYPE, HEARTBEAT_TYPE, READINGS_TYPE, Device, Evidence, Lane, Message, Readings
 from rules.engine.evidence import evidence_data
 from rules.engine.lanes import sane
 from rules.engine.memories import Counters, Memories
@@ -56,6 +56,7 @@ class Intake:
         readings = Readings.of(message.readings)
         judged: list[tuple[int, int, Heard]] = []
         stirred: set[str] = set()
+        seen_all = message.historic or message.lane is not Lane.BULK
         for number, name in enumerate(readings.names):
             heard = self._memories.scope.heard(name)
             if heard is None or heard.gateway != message.gateway or heard.community != message.community:
@@ -67,9 +68,7 @@ class Intake:
                 continue
             time = sane(time, received_at)
             judged.append((time, number, heard))
-            if message.historic or self.matters(
-                heard, readings.values[number], readings.units[number], max(time, base)
-            ):
+            if seen_all or self.matters(heard, readings.values[number], readings.units[number], max(time, base)):
                 stirred.add(heard.device.id)
         if len(judged) > 1:
             judged.sort(key=itemgetter(0))

@@ -250,7 +250,10 @@ class Engine:
         device = self.scope.registry.devices[watch.device]
         rule = self.scope.rule(ref[0], device)
         late = self.lanes[watch.gateway, watch.lane].received_at - signal.at
-        about = told_about(rule, ref[1], device, self.scope.registry, self.scope.subject(rule, device), signal, late)
+        subject, kind = self.scope.subject(rule, device)
+        if signal.sign is Sign.FIRED:
+            watch.subject = subject
+        about = told_about(rule, ref[1], device, self.scope.registry, (watch.subject, kind), signal, late)
         yield from self.book.signal(rule, ref[1], memory, about, signal)
 
     def _silent_gateways(self, now: int) -> Iterator[Transition]:
@@ -297,7 +300,12 @@ class Engine:
         """A person closed it: what stands behind it has to begin anew to be an alert again."""
         rule = self.scope.rules.get(name)
         if rule is not None:
-            self.memories.reset(name, lambda device: self.scope.subject(rule, device)[0] == subject)
+            self.memories.reset(name, lambda watch, device: self._subject(rule, watch, device)[0] == subject)
+
+    def _subject(self, rule: Rule, watch: Watch, device: Device) -> tuple[str, str]:
+        """What the watch's alert is about, and its kind: while it fires, whatever rules and registry say by now."""
+        subject, kind = self.scope.subject(rule, device)
+        return (watch.subject if watch.state is Condition.FIRING else subject), kind
 
     def _change(self, entry: RegistryIn | RegistryChangeIn | RulesIn | AdoptIn | SkippedIn) -> None:
         rules, registry = tuple(self.scope.rules.values()), self.scope.registry

@@ -205,7 +205,7 @@ class Memories:
 
     def _catch_up(self, part: Watch, of: Compiled) -> None:
         """Reports of which nothing came have not been told to the watch."""
-        report = self.reports.get(part.device) if of.anything else None
+        report = self.reports.get(part.device) if of.anything and of.by == "device" else None
         if report is not None:
             part.put_off(of, Moment(report.time, report.base, part.device, part.gateway, report.lane))
 
@@ -272,20 +272,24 @@ class Memories:
     def arm(self, device: Device, moment: Moment) -> None:
         """Begin to expect a device, wherever it was never heard."""
         plan = self.scope.plan(device)
-        for ref in plan.missing:
-            if ref not in self.watches.get(device.id, {}):
-                clause = plan.clauses[ref]
-                watch = _new_watch(clause, moment)
-                watch.arm(clause, moment)
-                self._keep(device.id, ref, watch, clause)
+        for ref in plan.awaits:
+            clause, out = plan.clauses[ref], plan.out.get(ref, frozenset())
+            memory = self.scope.memory(clause.by, device, {})
+            if memory is None:
+                continue
+            watch = self.watches.get(memory, {}).get(ref) or _new_watch(clause, moment)
+            for number, (part, of) in enumerate(((watch, clause), *zip(watch.parts, clause.of, strict=True))):
+                if of.kind is Kind.MISSING and part.began == 0 and number - 1 not in out:
+                    part.arm(of, moment)
+            self._keep(memory, ref, watch, clause)
 
     # --- people, modes, changes -------------------------------------------------------------------------------------
 
-    def reset(self, rule: str, is_about: Callable[[Device], bool]) -> None:
-        """What the rule's watches say of devices that it `is_about` has to begin anew."""
+    def reset(self, rule: str, is_about: Callable[[Watch, Device], bool]) -> None:
+        """What the rule's watches say that it `is_about` has to begin anew."""
         for memory, watches in sorted(self.watches.items()):
             for ref, watch in sorted(watches.items()):
-                if ref[0] == rule and is_about(self.scope.registry.devices[watch.device]):
+                if ref[0] == rule and is_about(watch, self.scope.registry.devices[watch.device]):
                     watch.reset()
                     self._keep(memory, ref, watch, self._clause(ref, watch))
 
@@ -324,9 +328,13 @@ class Memories:
                 if _goes_on(before, scope, memory, ref, watch):
                     kept.setdefault(memory, {})[ref] = watch
         self.watches = kept
+        for numbers in (self.numbers, self.usuals):
+            numbers.retain(lambda memory, device: _keeps_numbers(before, scope, memory, device))
         known = scope.registry.devices
         self.reports = {device: report for device, report in self.reports.items() if device in known}
         self.newest = {series: newest for series, newest in self.newest.items() if series.partition("/")[0] in known}
+        for numbers in (self.numbers, self.usuals):
+            numbers.retain(lambda name, device: _is_read(before, scope, name, device))
         self.follow_all()
 
     # --- what changes nothing ---------------------------------------------------------------------------------------
@@ -366,7 +374,10 @@ class Memories:
     def _only_waits(self, ref: Ref, watch: Watch | None, heard: Heard) -> bool:
         """Whether another report makes no difference to a clause that waits for any."""
         clause = heard.plan.clauses[ref]
-        return clause.kind is Kind.MISSING and clause.settle == 0 and watch is not None and Timer.WAIT in watch.waits
+        if clause.kind is not Kind.MISSING or clause.by != "device" or clause.settle > 0:
+            return False
+        wait = watch.waits.get(Timer.WAIT) if watch is not None else None
+        return wait is not None and wait.lane is Lane.BULK
 
     # --- within -----------------------------------------------------------------------------------------------------
 
@@ -382,7 +393,7 @@ class Memories:
 
     def _keep(self, memory: str, ref: Ref, watch: Watch, clause: Compiled) -> None:
         watches = self.watches.get(memory, {})
-        if watch.idle and clause.kind is not Kind.MISSING:
+        if watch.idle and not clause.awaits:
             if watches.pop(ref, None) is None:
                 return
             if not watches:
@@ -420,6 +431,29 @@ def _new_watch(clause: Compiled, moment: Moment) -> Watch:
 def _part(watch: Watch, clause: Compiled, number: int) -> tuple[Watch, Compiled]:
     """The watch and clause itself, or those of a member of `all` (from 1 on)."""
     return (watch, clause) if number == 0 else (watch.parts[number - 1], clause.of[number - 1])
+
+
+def _is_read(before: Scope, now: Scope, name: tuple[str | int, ...], device: str) -> bool:
+    """Whether what was read of the device for the memory of that name still goes there. What a clause has read and learned
+    outlives a change of its limits."""
+    ref, memory = (str(name[0]), int(name[1])), name[2]
+    was, known = before.registry.devices.get(device), now.registry.devices.get(device)
+    new = now.clause(ref, device)
+    if was is None or known is None or new is None or was.gateway != known.gateway:
+        return False
+    if memory != now.memory(new.by, known, {}):
+        return False
+    return new.kind is Kind.READING if len(name) == 3 else int(name[3]) < len(new.of)
+
+
+def _keeps_numbers(before: Scope, now: Scope, memory: tuple[str | int, ...], device: str) -> bool:
+    """Whether what was read of the device still counts for the clause: it watches it, and from the same memory."""
+    rule, number, name = str(memory[0]), int(memory[1]), memory[2]
+    known, clause = now.registry.devices.get(device), now.clause((rule, number), device)
+    old = before.registry.devices.get(device)
+    if known is None or clause is None or old is None or old.gateway != known.gateway:
+        return False
+    return is_by_data(clause.by) or now.memory(clause.by, known, {}) == name
 
 
 def _goes_on(before: Scope, now: Scope, memory: str, ref: Ref, watch: Watch) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from linli.db.registry import RegistrySnapshot
 from linli.model import Device
 from linli.strictjson import dumps
-from rules.engine.compiled import Compiled, Kind, compile_rule
+from rules.engine.compiled import Compiled, compile_rule
 from rules.engine.gates import Arming, Around
 from rules.engine.sentences import zone_of
 from rules.language.model import BY_DATA, Only, Override, Rule, duration
@@ -51,7 +51,7 @@ class Plan:
     rules: dict[str, Rule] = field(default_factory=dict)
     clauses: dict[Ref, Compiled] = field(default_factory=dict)
     groups: dict[int, Group] = field(default_factory=dict)
-    missing: list[Ref] = field(default_factory=list)
+    awaits: list[Ref] = field(default_factory=list)
     life_safety: set[Ref] = field(default_factory=set)
     by: tuple[str, ...] = ()
     out: dict[Ref, frozenset[int]] = field(default_factory=dict)
@@ -235,8 +235,8 @@ class Scope:
         group = plan.groups.setdefault(clause.settle, Group())
         if clause.life_safety:
             plan.life_safety.add(ref)
-        if clause.kind is Kind.MISSING:
-            plan.missing.append(ref)
+        if clause.awaits:
+            plan.awaits.append(ref)
         members = [number for number, member in enumerate(clause.of) if not self._is_in(member.clause.only, device)]
         if members:
             plan.out[ref] = frozenset(members)

@@ -85,7 +85,8 @@ class Watch:
     """The memory of one clause for one value of its `by`.
 
     `device`, `gateway`, `lane`: whose observation made the clause count; while it does not, who was heard last. `true`: the
-    part is, whatever the gates say. `count`: readings beyond since it began. `parts`: those of `all`.
+    part is, whatever the gates say. `count`: readings beyond since it began. `parts`: those of `all`. `subject`: what the alert is
+    about that it stands behind since it last fired, kept by whom it tells.
     """
 
     device: str
@@ -101,6 +102,7 @@ class Watch:
     waits: dict[int, Wait] = field(default_factory=dict)
     history: History | None = None
     parts: list["Watch"] = field(default_factory=list)
+    subject: str = ""
 
     @property
     def going_on(self) -> bool:
@@ -265,7 +267,7 @@ class Watch:
         """Whether an observation of the device that set the timer has come to its time."""
         wait = self.waits[timer]
         if timer is Timer.WAIT:
-            return wait.deadline <= seen.base
+            return wait.deadline <= seen.base and (wait.gateway, wait.lane) == (seen.gateway, seen.lane)
         if timer is Timer.HOLD and clause.kind is Kind.READING:
             return wait.at < seen.time  # at that very instant the reading itself decides
         return wait.at <= seen.time
@@ -310,7 +312,8 @@ class Watch:
         if history != History():
             self.history = history
             if is_by_data(clause.by):
-                self._set(Timer.FORGET, seen.moment, counting.remembered)
+                # One more: at exactly that distance it still counts, and what is due goes off before what is seen.
+                self._set(Timer.FORGET, seen.moment, counting.remembered + 1)
 
     def _report(self, clause: Compiled, seen: Seen) -> list[Signal]:
         over = []
