@@ -134,7 +134,8 @@ class PersonBody(_Out):
 class WhyBody(_Out):
     """Which clause of the rule came true, and how: it was true from `began` on for `held_s` seconds, and counted at `fired`.
 
-    `words` are the clause in a sentence, `rule` says which version of the rule it was. There may be more, by part.
+    `words` are the clause in a sentence; `limit` (of a range both) and `value` are of readings alone; `rule` says which version of
+    the rule it was.
     """
 
     model_config = ConfigDict(from_attributes=True, frozen=True, extra="allow")
@@ -145,8 +146,8 @@ class WhyBody(_Out):
     began: Moment | None = None
     held_s: float | None = None
     fired: Moment | None = None
-    limit: float | None = None
-    value: Any = None
+    limit: float | list[float] | None = None
+    value: float | None = None
     rule: str | None = None
 
 

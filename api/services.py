@@ -31,7 +31,7 @@ from api.views import (
 )
 from api.words import OUTCOMES
 from linli.charts import Chart, Series, Shape
-from linli.clock import DAY, MINUTE, Clock
+from linli.clock import DAY, Clock
 from linli.db.alerts import OUTCOME_DONE, SqlAlerts
 from linli.db.arming import SqlArming
 from linli.db.commands import SqlCommands
@@ -49,7 +49,6 @@ MAX_LIMIT = 1000
 MAX_POINTS = 2000
 MAX_RANGE = 366 * DAY
 MAX_COMMENT = 2000
-MIN_SHELVE = MINUTE
 MAX_SHELVE = 7 * DAY
 """What is shelved comes back by itself: for longer, the rule is wrong or the device broken."""
 
@@ -161,14 +160,14 @@ class Services:
     def shelve(self, person: Person, alert_id: str, until: int, reason: str) -> AlertView:
         """Set the alert aside until `until`; then it comes back by itself.
 
-        Refused without a reason, or for a time that is not MIN_SHELVE to MAX_SHELVE from now; Conflict for life safety;
+        Refused without a reason, or for a time that has passed or is more than MAX_SHELVE ahead; Conflict for life safety;
         otherwise like `acknowledge`.
         """
         tidy = _tidy(reason)
         if not tidy:
             raise _refused("no_reason", Text("搁置告警须写明原因", "shelving an alert takes a reason"))
-        if not MIN_SHELVE <= until - self.clock.now() <= MAX_SHELVE:
-            text = Text("搁置时间须在 1 分钟到 7 天之间", "an alert is shelved for 1 minute to 7 days")
+        if not 0 < until - self.clock.now() <= MAX_SHELVE:
+            text = Text("只能搁置到将来，最多 7 天", "an alert is shelved until a time ahead, for 7 days at most")
             raise _refused("bad_until", text)
         return self._act(person, alert_id, ActionKind.SHELVE, tidy, until)
 

@@ -47,9 +47,10 @@ CHANGES: dict[str, Text] = {
 
 OUTCOMES: dict[str, Text] = {
     "not_allowed": Text("生命安全告警不能搁置", "an alert of life safety cannot be shelved"),
-    "already_shelved": Text("这条告警已经搁置", "this alert is shelved already"),
+    "already_shelved": Text("这条告警已经搁置，请先恢复处理", "this alert is shelved; take it up again first"),
     "not_shelved": Text("这条告警没有搁置", "this alert is not shelved"),
-    "not_possible": Text("这条告警现在不能这样处理", "that cannot be done to this alert now"),
+    "until_required": Text("搁置的时间已过", "the time to shelve it until has passed"),
+    "reason_required": Text("须写明原因", "it takes a reason"),
 }
 """Why rules did not do what a person wanted."""
 
