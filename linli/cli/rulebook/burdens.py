@@ -34,10 +34,11 @@ def show(found: "Found") -> None:
     if not found.past.seen.readings and not found.past.seen.events:
         _say(console, _nothing(found), "yellow")
     loads = sorted(found.loads, key=lambda load: (-load.a_day, load.community))
-    for load in loads[:_DRAWN]:
+    drawn = [load for load in loads if load.alerts][:_DRAWN]
+    for load in drawn:
         _load(console, load, found)
-    if len(loads) > _DRAWN:
-        _others(console, loads[_DRAWN:])
+    if len(loads) > len(drawn):
+        _others(console, loads[len(drawn) :], drawn=bool(drawn))
     if found.rerun.episodes:
         _noise(console, found)
     if found.difference is not None:
@@ -95,12 +96,14 @@ def _load(console: Console, load: Load, found: "Found") -> None:
     _say(console, "  " + _verdict(load), "" if manageable else "bold red")
 
 
-def _others(console: Console, loads: Sequence[Load]) -> None:
+def _others(console: Console, loads: Sequence[Load], *, drawn: bool) -> None:
     alerts, floods = sum(load.alerts for load in loads), sum(load.floods for load in loads)
     _say(console, "")
+    others = Text("另外 ", "other ") if drawn else Text("", "")
     said = Text(
-        f"另外 {len(loads)} 个小区：共 {alerts} 条，每人每天至多 {loads[0].a_day:.1f} 条，{floods} 次洪峰",
-        f"{len(loads)} other compounds: {alerts} in all, at most {loads[0].a_day:.1f} a day for each operator, {floods} floods",
+        f"{others.zh}{len(loads)} 个小区：共 {alerts} 条告警，每人每天至多 {loads[0].a_day:.1f} 条，{floods} 次洪峰",
+        f"{len(loads)} {others.en}compounds: {alerts} alerts in all, at most {loads[0].a_day:.1f} a day for each operator, "
+        f"{floods} floods",
     )
     _say(console, str(said))
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from linli.cli.rulebook import backtesting, trying
+from linli.cli.rulebook import backtesting, listing, replaying, showing, trying
 from linli.i18n import Text
 from linli.shards import MOST
 
@@ -41,19 +41,21 @@ def check(
     from rich.cells import cell_len
 
     from api.words import SEVERITIES
-    from linli.settings import load_settings
-    from rules.language.load import CATALOGUE, load_book
+    from linli.cli.rulebook.remarks import remarks
+    from rules.language.load import CATALOGUE
 
-    settings = load_settings()
-    place = folder or settings.rules or CATALOGUE
-    rules, overrides = load_book(place, settings.rules_overrides)
-    width = max(len(rule.id) for rule in rules)
-    for rule in rules:
+    settings, book, registry = listing.installation(folder, None)
+    found = [] if registry is None else list(remarks(book, registry))
+    width = max(len(rule.id) for rule in book.rules)
+    for rule in book.rules:
         severity, title = SEVERITIES[rule.severity].of(settings.language), rule.title.text.of(settings.language)
         typer.echo(f"{rule.id:<{width}}  {severity}{' ' * (10 - cell_len(severity))}{title}")
-    zh = f"，{len(overrides)} 条覆盖" if overrides else ""
-    en = f", {len(overrides)} overrides" if overrides else ""
-    said = Text(f"{place}：{len(rules)} 条规则{zh}，没有错误", f"{place}: {len(rules)} rules{en}, no fault")
+    for remark in found:
+        typer.echo(remark.of(settings.language))
+    place, overrides = folder or settings.rules or CATALOGUE, len(book.overrides)
+    zh = f"，{overrides} 条覆盖" if overrides else ""
+    en = f", {overrides} overrides" if overrides else ""
+    said = Text(f"{place}：{len(book.rules)} 条规则{zh}，没有错误", f"{place}: {len(book.rules)} rules{en}, no fault")
     typer.echo(said.of(settings.language))
 
 
@@ -104,5 +106,8 @@ def reshard(
     run_reshard(load_settings(data=data), old, new)
 
 
+rules_app.command("list", help=listing.HELP)(listing.list_rules)
+rules_app.command("show", help=showing.HELP)(showing.show)
 rules_app.command("test", help=trying.HELP)(trying.test)
 rules_app.command("backtest", help=backtesting.HELP)(backtesting.backtest)
+rules_app.command("replay", help=replaying.HELP)(replaying.replay)
