@@ -101,6 +101,8 @@ class Memories:
         """An observation, for the clauses of rules that settle for so long. `before`: the reading before it of its series."""
         plan = self.scope.plan(device)
         group = plan.groups.get(settle)
+        if settle == 0 and group is not None and group.anything and not seen.historic:
+            self.reports[device.id] = Report(seen.time, seen.base, seen.lane)
         for ref in group.refs(seen.kind, seen.quantity) if group is not None else ():
             if seen.historic and ref not in plan.life_safety:
                 continue
@@ -205,7 +207,8 @@ class Memories:
 
     def _catch_up(self, part: Watch, of: Compiled) -> None:
         """Reports of which nothing came have not been told to the watch."""
-        report = self.reports.get(part.device) if of.anything and of.by == "device" else None
+        lazy = of.anything and of.by == "device" and of.settle == 0
+        report = self.reports.get(part.device) if lazy else None
         if report is not None:
             part.put_off(of, Moment(report.time, report.base, part.device, part.gateway, report.lane))
 

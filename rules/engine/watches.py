@@ -225,7 +225,7 @@ class Watch:
     def put_off(self, clause: Compiled, moment: Moment) -> bool:
         """The device was heard meanwhile: wait from then on. Whether that makes any difference."""
         wait = self.waits.get(Timer.WAIT)
-        if wait is None or moment.base + clause.hold <= wait.deadline:
+        if wait is None or moment.base + clause.hold < wait.deadline:
             return False
         self._wait_for_report(clause, moment)
         return True
