@@ -34,7 +34,7 @@ class Newest(NamedTuple):
     value: float
 
 
-class Told(msgspec.Struct, array_like=True):
+class Told(msgspec.Struct, array_like=True, gc=False):
     """What one device has told one memory. `text` is the expression it was kept for; `newest` has a place for each of its
     quantities, `windows` one for each of its windows."""
 
@@ -73,13 +73,14 @@ class Formula:
         tree = expression.parse(text)
         self.text = intern(text)
         self.quantities = {name: number for number, name in enumerate(expression.quantities(tree))}
-        named = dict.fromkeys((window.quantity, duration(window.width)) for window in expression.windows(tree))
-        self.windows = {key: number for number, key in enumerate(named)}
+        asked = [(window.function, (window.quantity, duration(window.width))) for window in expression.windows(tree)]
+        self.windows = {key: number for number, key in enumerate(dict.fromkeys(key for _, key in asked))}
+        self._summed = {key for function, key in asked if function not in ("change", "rate")}
         self.compute = self._computing(tree)
 
     def told(self, device: str) -> Told:
         """A device that has told nothing yet."""
-        windows = tuple(Window(width) for _, width in self.windows)
+        windows = tuple(Window(key[1], changes_only=key not in self._summed) for key in self.windows)
         return Told(device, self.text, [None] * len(self.quantities), windows)
 
     def take(self, told: Told, quantity: str, time: int, value: float) -> int:

@@ -27,7 +27,7 @@ _FAR = 32.0
 """So many times `learn` after the origin a weight is e**32, and the origin is moved."""
 
 
-class Learned(msgspec.Struct, array_like=True):
+class Learned(msgspec.Struct, array_like=True, gc=False):
     """Of one memory and device. `number` (its quantity or expression), `learn` and `by` as the clause had them; `first` and
     `origin` in microseconds; `cells`: weight, mean and variance for each hour of the local day, or once."""
 

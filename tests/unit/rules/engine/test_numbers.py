@@ -239,14 +239,14 @@ def _bytes(thing: object, seen: set[int]) -> int:
 
 
 def test_a_series_is_small() -> None:
-    """Of a thousand devices, each a memory of its own: less than 450 bytes for each, its names left out."""
+    """Of a thousand devices, each a memory of its own: less than 350 bytes for each, its names left out."""
     numbers, clause = Numbers(), part("temperature * 2")
     devices = [f"d{number}" for number in range(1000)]
     memories = [("rule", 0, device) for device in devices]
     for device, memory in zip(devices, memories, strict=True):
         numbers.value(clause, memory, device, "temperature", NIGHT + len(device), random.random())
     names = {id(name) for name in (*devices, *memories)}
-    assert _bytes(numbers._told._lists, names) / len(devices) < 450
+    assert _bytes(numbers._told._lists, names) / len(devices) < 350
 
 
 def test_a_window_is_bounded_whatever_comes() -> None:
@@ -255,5 +255,5 @@ def test_a_window_is_bounded_whatever_comes() -> None:
     for number in range(3000):
         bench.put(number * 0.1, number)
     [(_, [told])] = bench.numbers.dump()
-    assert len(told.windows[0].times) <= 513
+    assert len(told.windows[0]) <= 513
     assert bench.put(3000 * 0.1, 3000) == pytest.approx(1500, rel=0.01)

@@ -1,6 +1,7 @@
 """Sliding windows against a list of all readings."""
 
 import math
+import struct
 from collections.abc import Callable
 
 import pytest
@@ -116,21 +117,35 @@ def test_a_crowded_window_goes_on_in_cells() -> None:
     every = WIDTH // CELLS // 20
     window = filled([(number * every, float(number % 1000)) for number in range(10_000)])
     now = 9_999 * every
-    assert len(window.times) == len(window.cells) <= CELLS + 2
+    assert len(window) <= CELLS + 2
+    assert len(window.cells) == 32 * len(window)
     assert window.count(now) == pytest.approx(WIDTH / every, rel=0.01)
     assert (window.lowest(now), window.highest(now)) == (0, 999)
     assert window.sum(now) == pytest.approx(window.avg(now) * window.count(now))
-    assert window.values[-1] == 999
+    assert window.change(now, counter=False) == pytest.approx(999 - 999 + WIDTH // every % 1000, abs=20)
 
 
 def test_cells_take_what_comes_late_too() -> None:
     """Whatever the order, there is one cell for each span, in order of time, and nothing is counted twice."""
     readings = [(number * 9_973 % 1000 * SECOND // 100, float(number)) for number in range(1000)]
     window = filled(readings)
-    spans = [time // window.step for time in window.times]
+    spans = [time // window.step for time, _ in struct.iter_unpack("=qd", window.readings)]
     assert len(readings) > MOST_READINGS
     assert spans == sorted(set(spans))
     now = max(time for time, _ in readings)
     exact = sum(time > now - WIDTH for time, _ in readings)
     assert window.count(now) == exact == 1000
     assert window.sum(now) == sum(range(1000))
+
+
+def test_a_window_of_changes_alone_keeps_no_sums() -> None:
+    """And says the same."""
+    readings = [(number * SECOND // 100, float(number)) for number in range(3000)]
+    whole, changes = Window(WIDTH), Window(WIDTH, changes_only=True)
+    for time, value in readings:
+        for window in (whole, changes):
+            window.take(time, value)
+            window.slide(time)
+    now = readings[-1][0]
+    assert (len(changes), len(changes.cells)) == (len(whole), 0)
+    assert changes.rate(now, counter=True) == whole.rate(now, counter=True) == pytest.approx(100)
