@@ -1,5 +1,7 @@
-"""`linli holidays` and `linli arm`: what they say, what they keep, and what they refuse."""
+"""`linli holidays` and `linli arm`: what they say, what they keep, what they refuse, and that their page is true."""
 
+import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,17 +9,23 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from linli.arming import MODES
+from linli.cli.app import app
 from linli.cli.arming import arm
 from linli.cli.calendars import holidays_app
 from linli.datafolder import DataFolder
 from linli.db.arming import SqlArming
 from linli.db.database import Database, open_database
 from linli.db.migrate import upgrade
-from linli.db.registry import read_registry, save
+from linli.db.registry import Item, read_registry, save
 from linli.db.registryhistory import RegistryHistory
+from linli.i18n import Text
+from linli.model import Community, Place
+from linli.registryfile import load_registry
 from simulators.compound import demo_registry
 
 BUILDING = "c001-b1"
+PAGES = sorted((Path(__file__).parents[3] / "docs").glob("calendars*.md"))
 
 
 @pytest.fixture
@@ -145,3 +153,26 @@ def test_what_arming_lacks_is_told(database: Database, words: tuple[str, ...], s
     """Exit status 2, and nothing is kept."""
     assert said in run_arm(*words, status=2)
     assert SqlArming(database).version() == 0
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_page_can_be_followed(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: Path
+) -> None:
+    """Its commands run in their order, its files are taken, and its table of modes has them all."""
+    text = page.read_text("utf-8")
+    blocks = {kind: re.findall(rf"```{kind}\n(.*?)```", text, re.DOTALL) for kind in ("sh", "csv", "yaml")}
+    name = Text("名", "Name")
+    places = [Place(place, "c101", "building", name) for place in ("c101-b1", "c101-b1-shop")]
+    site: list[Item] = [Community("c101", name), *places]
+    with database.write() as connection:
+        save(connection, site)
+    monkeypatch.chdir(tmp_path)
+    Path("2026.csv").write_text(blocks["csv"][0], "utf-8")
+    Path("registry.yaml").write_text(blocks["yaml"][0], "utf-8")
+    commands = [shlex.split(line, comments=True) for block in blocks["sh"] for line in block.splitlines()]
+    assert len(commands) == 9
+    for words in commands:
+        run(app, *words[1:])
+    assert len(load_registry(Path("registry.yaml"), site)) == 2
+    assert re.findall(r"^\| `(\w+)`", text, re.MULTILINE) == list(MODES)
