@@ -11,7 +11,9 @@
     ingest.written       rows and positions are in the store, and nobody was answered
     ingest.acknowledged  the acknowledgements were handed to the connection
     rules.received, rules.decoded, rules.written (to the journal), rules.acknowledged   likewise
+    rules.failed         an input has raised, and is neither tried once more nor journalled as skipped
     rules.applied        the engine has changed, and the database does not know it yet
+    rules.snapshot       a snapshot is durable, and what it stands for is still there
     rules.told           alerts and position are in the database, and no notice went out
     rollups.read         hours that are due are summed up in memory
     rollups.written      the sums are in the store; in InfluxDB the hour is still marked as due
@@ -37,7 +39,9 @@ POINTS = (
     "rules.decoded",
     "rules.written",
     "rules.acknowledged",
+    "rules.failed",
     "rules.applied",
+    "rules.snapshot",
     "rules.told",
     "rollups.read",
     "rollups.written",

@@ -4,6 +4,7 @@ import logging
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -11,7 +12,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from linli.adapters.connect import service_client
 from linli.datafolder import DataFolder
 from linli.db.alerts import SqlAlerts
+from linli.db.arming import SqlArming
 from linli.db.database import Database, open_database
+from linli.db.deadletters import SqlDeadLetters
 from linli.db.registry import SqlRegistry
 from linli.db.shards import claim
 from linli.db.workers import reports
@@ -19,9 +22,9 @@ from linli.errors import LinliError
 from linli.model import Consumer
 from linli.runtime import Reporter, begin, only_one, shard_option
 from linli.settings import Settings, load_settings
-from rules.durable.journal import Journal, JournalUnavailable
-from rules.language.load import load_rules
-from rules.platform import with_platform_rules
+from rules.durable.journal import Journal, JournalUnavailable, is_kept_in
+from rules.platform import dressed
+from rules.rulesfolder import RulesFolder
 from rules.start import bring_back
 from rules.worker import RETRY_S, Outside, Platform, Worker, tick_behind, tick_interval
 
@@ -48,18 +51,22 @@ def _run(name: str, settings: Settings, stop: threading.Event) -> None:
     clock = settings.clock()
     database = open_database(settings.app_database_url)
     alerts = SqlAlerts(database, shard)
-    rules = with_platform_rules(
-        load_rules(settings.rules),
-        settings.store_down_s,
-        gateways=settings.clock_origin is None,  # on a simulated clock a hiccup of this machine is a minute of silence
+    live = settings.clock_origin is None
+    folder = RulesFolder(
+        settings.rules,
+        settings.rules_overrides,
+        # on a simulated clock a hiccup of this machine is a minute of silence
+        lambda rules: dressed(rules, settings.store_down_s, gateways=live),
     )
+    kept = shard.folder(DataFolder(settings.data).rules)
+    rules = folder.read() if is_kept_in(kept) else folder.begin()  # wrong ones stop only who has no others
     if _when_it_can(stop, lambda: claim(database, shard)) is None:
         return
-    journal = Journal(shard.folder(DataFolder(settings.data).rules))
+    journal = Journal(kept)
     back = _when_it_can(stop, lambda: bring_back(journal, alerts, rules))
     if back is None:
         return
-    engine, waiting = back
+    applier, waiting = back
     client = service_client(settings, Consumer.RULES, name)
     speed = settings.clock_speed if settings.clock_origin is not None else 1.0
     pace = (tick_interval(speed), tick_behind(speed))
@@ -73,8 +80,12 @@ def _run(name: str, settings: Settings, stop: threading.Event) -> None:
         *pace,
         shard=shard,
         platform=_platform(settings, database),
+        letters=SqlDeadLetters(database),
+        arming=SqlArming(database),
+        folder=folder,
+        executor=ThreadPoolExecutor(2, "aside"),
     )
-    worker = Worker(outside, engine, waiting)
+    worker = Worker(outside, applier, waiting)
     reporter = Reporter(name, database, clock, worker.health)
     reporter.start()
     try:

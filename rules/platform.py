@@ -1,4 +1,4 @@
-"""What the rules watch of Linli itself: ingest that cannot write, or says nothing. No I/O; time is an argument.
+"""What the rules watch of Linli itself: ingest that cannot write or says nothing, rules that cannot. No I/O; time is an argument.
 
 Theory of operation. Each ingest worker reports for how long it has been trying to write one batch (`unwritten_s`), and how
 many it has written (`writes`). From these come events of the built-in gateway, which are journalled and judged like any
@@ -8,6 +8,9 @@ others, by rules that come with Linli whatever folder of rules a site has:
     linli.store.written      it has written one since: a worker that was only started anew has not
     linli.ingest.silent      it has not reported
     linli.ingest.heard       it reports again
+    linli.journal.failing    a rules worker has been trying to write its journal for STUCK_S or more (`unjournalled_s`)
+    linli.journal.written    it writes again
+    linli.input.skipped      it has skipped an input that failed twice (`failed_inputs`)
     linli.platform.unchanged what is being timed goes on
 
 Nothing is said of the store while its worker is silent, and nothing at all while the reports cannot be read: what nobody
@@ -23,12 +26,15 @@ from linli.model import Condition, Lane, LaneKey, Message, Severity
 from linli.platform import PLATFORM, WORKER_KIND, device_of
 from linli.shards import service_of
 from rules.engine.gateways import GATEWAY_OFFLINE, gateway_rule
-from rules.engine.inputs import MessageIn
+from rules.engine.inputs import MessageIn, RulesIn
 from rules.engine.machine import Engine
-from rules.language.model import AppliesTo, Clause, Happening, Match, Rule, StateClause, Words
+from rules.language.model import AppliesTo, Clause, EventClause, Happening, Match, Rule, StateClause, Words
 
 STUCK_S = 2.0
 """A batch is written in milliseconds; so long means that it cannot be."""
+
+JUST_STARTED = 30 * SECOND
+"""What a rules worker has skipped is told by one that began to look at most so long after it had started."""
 
 BLIND = 10 * SECOND
 """For so long after the reports could not be read they may be old through no fault of their workers."""
@@ -36,13 +42,21 @@ BLIND = 10 * SECOND
 FAILING, WRITTEN = "linli.store.failing", "linli.store.written"
 SILENT, HEARD = "linli.ingest.silent", "linli.ingest.heard"
 UNCHANGED = "linli.platform.unchanged"
+JOURNAL_FAILING, JOURNAL_WRITTEN = "linli.journal.failing", "linli.journal.written"
+SKIPPED = "linli.input.skipped"
 STORE_DOWN, INGEST_SILENT = "linli-store-down", "linli-ingest-silent"
-_BEGINS = {STORE_DOWN: FAILING, INGEST_SILENT: SILENT}
+JOURNAL_DOWN, INPUT_SKIPPED = "linli-journal-down", "linli-input-skipped"
+_BEGINS = {STORE_DOWN: FAILING, INGEST_SILENT: SILENT, JOURNAL_DOWN: JOURNAL_FAILING}
 
 _LANE = LaneKey(PLATFORM, PLATFORM, "platform", Lane.URGENT)
 
 
-def with_platform_rules(rules: Sequence[Rule], after_s: float, *, gateways: bool = True) -> tuple[Rule, ...]:
+def dressed(rules: RulesIn, after_s: float, *, gateways: bool = True) -> RulesIn:
+    """A site's rules with those that come with Linli."""
+    return RulesIn(with_platform_rules(rules.rules, after_s, gateways=gateways), rules.overrides)
+
+
+def with_platform_rules(rules: Iterable[Rule], after_s: float, *, gateways: bool = True) -> tuple[Rule, ...]:
     """A site's rules and those that come with Linli, in order of id: those about Linli itself, which count after `after_s`
     seconds, and with `gateways` the one about a gateway that is silent."""
     ours = platform_rules(after_s) + ((gateway_rule(),) if gateways else ())
@@ -65,8 +79,7 @@ def platform_rules(after_s: float) -> tuple[Rule, ...]:
                 zh="运行 linli status 查看；看日志 logs/ingest*.log；重新启动数据接入。网关会暂存数据，但空间有限。",
                 en="Run linli status; look at logs/ingest*.log; start ingest again. Gateways keep the data, but not without end.",
             ),
-            (SILENT, HEARD),
-            after_s,
+            _lasts(SILENT, HEARD, after_s),
         ),
         _rule(
             STORE_DOWN,
@@ -80,26 +93,58 @@ def platform_rules(after_s: float) -> tuple[Rule, ...]:
                 en="Run linli status for the reason: is the disk full, does InfluxDB or the database run, is its token valid? "
                 "The alert resolves once writing works again.",
             ),
-            (FAILING, WRITTEN),
-            after_s,
+            _lasts(FAILING, WRITTEN, after_s),
+        ),
+        _rule(
+            JOURNAL_DOWN,
+            Words(zh="规则日志写不进去", en="Rules journal down"),
+            Words(
+                zh="规则引擎已有 {for}写不进日志：只有紧急告警还会发出，而且暂时查不到；数据暂存在各网关。",
+                en="The rules have not been able to write their journal for {for}: only critical alerts go out, and cannot be "
+                "looked up yet; the gateways keep the data.",
+            ),
+            Words(
+                zh="清理数据目录所在的磁盘，看日志 logs/rules*.log。恢复写入后，其余告警会补发。",
+                en="Make room on the disk of the data folder, look at logs/rules*.log. Once it can write again the other alerts "
+                "follow.",
+            ),
+            _lasts(JOURNAL_FAILING, JOURNAL_WRITTEN, after_s),
+            Severity.CRITICAL,
+        ),
+        _rule(
+            INPUT_SKIPPED,
+            Words(zh="规则跳过了一条输入", en="Rules skipped an input"),
+            Words(
+                zh="规则引擎两次处理失败，已跳过：这条消息没有判断，别的照常。",
+                en="The rules failed at it twice and skipped it: that message was not judged, all others are.",
+            ),
+            Words(
+                zh="运行 linli deadletters 查看原因为 rules.failed 的死信，把它连同日志 logs/rules*.log 发给维护者。",
+                en="Run linli deadletters, take the letter with the reason rules.failed and logs/rules*.log to the maintainers.",
+            ),
+            Clause(event=EventClause(types=(SKIPPED,), quiet="10m")),
         ),
     )
 
 
-def _rule(name: str, title: Words, sentence: Words, advice: Words, types: tuple[str, str], after_s: float) -> Rule:
-    begins, ends = types
+def _lasts(begins: str, ends: str, after_s: float) -> Clause:
     hold = f"{max(1, round(after_s * 1000))}ms"
-    state = StateClause(begins=Happening(types=(begins,)), ends=(Match(types=(ends,)),), hold=hold)
+    return Clause(state=StateClause(begins=Happening(types=(begins,)), ends=(Match(types=(ends,)),), hold=hold))
+
+
+def _rule(
+    name: str, title: Words, sentence: Words, advice: Words, clause: Clause, severity: Severity = Severity.HIGH
+) -> Rule:
     return Rule(
         id=name,
         title=title,
         sentence=sentence,
         advice=advice,
-        severity=Severity.HIGH,
+        severity=severity,
         route=("maintainer",),
         source="Linli",
         applies_to=AppliesTo(device_kinds=(WORKER_KIND,)),
-        when=(Clause(state=state),),
+        when=(clause,),
         subject="place",
     )
 
@@ -116,11 +161,16 @@ class Look:
 class Eye:
     """Looks at the workers' reports. What it remembers is no state of the engine: it makes recovery later, never earlier.
 
-    `look` says what there is; that something has begun it says until `said` tells that it is kept."""
+    `look` says what there is; that something has begun it says until `said` tells that it is kept. `since`: when it began to
+    look."""
 
-    def __init__(self) -> None:
+    def __init__(self, since: int = 0) -> None:
+        self._since = since
         self._written: dict[str, tuple[int, float]] = {}
         self._begun: set[tuple[str, str]] = set()
+        self._failing: dict[str, int] = {}
+        self._skipped: dict[str, tuple[int, float]] = {}
+        self._skips: dict[str, tuple[int, float]] = {}
         self._blind_until = 0
 
     def blind(self, now: int) -> None:
@@ -129,7 +179,12 @@ class Eye:
 
     def said(self, looks: Iterable[Look]) -> None:
         """These are in the journal: what begins with them is not said once more."""
-        self._begun.update((look.worker, rule) for look in looks for rule, kind in _BEGINS.items() if kind == look.type)
+        for look in looks:
+            self._begun.update((look.worker, rule) for rule, kind in _BEGINS.items() if kind == look.type)
+            if look.type == JOURNAL_WRITTEN:
+                self._failing.pop(look.worker, None)
+            if look.type == SKIPPED:
+                self._skipped[look.worker] = self._skips[look.worker]
 
     def look(
         self, reports: Sequence[WorkerReport], now: int, going_on: Mapping[tuple[str, str], Condition]
@@ -137,10 +192,10 @@ class Eye:
         """What there is to say. `going_on`: what is being timed, or fires, by worker and rule."""
         if now < self._blind_until:
             return []
-        workers = ingest_workers(reports)
-        return [look for report in workers for look in self._judge(report, now, going_on)] + _gone(
-            workers, now, going_on
-        )
+        ingest, rules = ingest_workers(reports), rules_workers(reports)
+        looks = [look for report in ingest for look in self._judge(report, now, going_on)]
+        looks += [look for report in rules if report.alive(now) for look in self._judge_rules(report, now, going_on)]
+        return looks + _gone(ingest, rules, now, going_on)
 
     def _judge(self, report: WorkerReport, now: int, going_on: Mapping[tuple[str, str], Condition]) -> list[Look]:
         name = report.name
@@ -161,6 +216,29 @@ class Eye:
                 looks += [Look(name, WRITTEN, now)] if down in going_on else []
         return looks
 
+    def _judge_rules(self, report: WorkerReport, now: int, going_on: Mapping[tuple[str, str], Condition]) -> list[Look]:
+        name, journal = report.name, (report.name, JOURNAL_DOWN)
+        stuck_s = report.counters.get("unjournalled_s", 0.0)
+        looks: list[Look] = []
+        if stuck_s >= STUCK_S:
+            ago = round(stuck_s * SECOND)
+            self._failing.setdefault(name, now - ago)
+            looks += self._begins(name, JOURNAL_DOWN, now, ago, going_on)
+        elif journal in going_on or name in self._failing:
+            self._begun.discard(journal)
+            since = self._failing.get(name)  # our own journal could not take it while it was so
+            looks += [Look(name, JOURNAL_FAILING, since)] if since is not None and journal not in going_on else []
+            looks += [Look(name, JOURNAL_WRITTEN, now)]
+        return looks + self._skips_of(report, now)
+
+    def _skips_of(self, report: WorkerReport, now: int) -> list[Look]:
+        """Those of a process that ran before we looked are told already."""
+        count = report.counters.get("failed_inputs", 0.0)
+        known = count if report.started_at < self._since - JUST_STARTED else 0.0
+        pid, before = self._skipped.setdefault(report.name, (report.pid, known))
+        self._skips[report.name] = (report.pid, count)
+        return [Look(report.name, SKIPPED, now)] if count > (before if pid == report.pid else 0) else []
+
     def _begins(
         self, worker: str, rule: str, now: int, ago: int, going_on: Mapping[tuple[str, str], Condition]
     ) -> list[Look]:
@@ -176,23 +254,47 @@ class Eye:
 
 def ingest_workers(reports: Sequence[WorkerReport]) -> list[WorkerReport]:
     """Those of ingest; where the number of shards has changed, those of the number that reported last."""
-    ingest = [report for report in reports if service_of(report.name)[0] == "ingest"]
-    if not ingest:
+    return _workers_of("ingest", reports)
+
+
+def rules_workers(reports: Sequence[WorkerReport]) -> list[WorkerReport]:
+    """Those of the rules, likewise."""
+    return _workers_of("rules", reports)
+
+
+def watched_workers(reports: Sequence[WorkerReport]) -> list[WorkerReport]:
+    """All that are looked at."""
+    return ingest_workers(reports) + rules_workers(reports)
+
+
+def _workers_of(service: str, reports: Sequence[WorkerReport]) -> list[WorkerReport]:
+    theirs = [report for report in reports if service_of(report.name)[0] == service]
+    if not theirs:
         return []
-    newest = max(ingest, key=lambda report: report.seen_at)
+    newest = max(theirs, key=lambda report: report.seen_at)
     count = service_of(newest.name)[1].count
-    return [report for report in ingest if service_of(report.name)[1].count == count]
+    return [report for report in theirs if service_of(report.name)[1].count == count]
 
 
-def _gone(workers: Sequence[WorkerReport], now: int, going_on: Mapping[tuple[str, str], Condition]) -> list[Look]:
+def _gone(
+    ingest: Sequence[WorkerReport],
+    rules: Sequence[WorkerReport],
+    now: int,
+    going_on: Mapping[tuple[str, str], Condition],
+) -> list[Look]:
     """Of workers that there are no more, since the number of shards has changed: what another shows ends theirs."""
-    there = {report.name for report in workers}
-    alive = [report for report in workers if report.state != "stopped" and report.alive(now)]
+    there = {report.name for report in (*ingest, *rules)}
+    alive = [report for report in ingest if report.state != "stopped" and report.alive(now)]
     wrote = any(
         report.counters.get("writes", 0.0) > 0 and report.counters.get("unwritten_s", 0.0) < STUCK_S for report in alive
     )
-    ends = {STORE_DOWN: WRITTEN if wrote else None, INGEST_SILENT: HEARD if alive else None}
-    return [Look(name, end, now) for name, rule in sorted(going_on) if name not in there and (end := ends[rule])]
+    journals = any(report.alive(now) and report.counters.get("unjournalled_s", 0.0) < STUCK_S for report in rules)
+    ends = {
+        STORE_DOWN: WRITTEN if wrote else None,
+        INGEST_SILENT: HEARD if alive else None,
+        JOURNAL_DOWN: JOURNAL_WRITTEN if journals else None,
+    }
+    return [Look(name, end, now) for name, rule in sorted(going_on) if name not in there and (end := ends.get(rule))]
 
 
 def going_on(engine: Engine, workers: Iterable[str]) -> dict[tuple[str, str], Condition]:

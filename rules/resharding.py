@@ -23,8 +23,8 @@ from rules.durable.reshard import reshard
 from rules.durable.segments import make_durable
 from rules.durable.state import image
 from rules.effects import write
+from rules.engine.inputs import RulesIn
 from rules.engine.machine import Engine
-from rules.language.model import Rule
 from rules.start import bring_back
 
 
@@ -37,7 +37,7 @@ class Done:
     aside: Path | None
 
 
-def bring_over(folder: DataFolder, database: Database, rules: tuple[Rule, ...], old: int, new: int) -> Done:
+def bring_over(folder: DataFolder, database: Database, rules: RulesIn, old: int, new: int) -> Done:
     """Make `old` shards `new` ones. The caller sees to it that no worker runs.
 
     DataFolderError if that is not the number there is or a journal is not at hand, SQLAlchemyError if the database fails;
@@ -58,9 +58,7 @@ def bring_over(folder: DataFolder, database: Database, rules: tuple[Rule, ...], 
     return Done(parts, _put_aside(folder.rules, new))
 
 
-def _brought_up(
-    folder: DataFolder, database: Database, rules: tuple[Rule, ...], known: list[Shard]
-) -> tuple[list[Engine], int]:
+def _brought_up(folder: DataFolder, database: Database, rules: RulesIn, known: list[Shard]) -> tuple[list[Engine], int]:
     """The old shards' engines as they were, everything told that they had to tell; and the last position of any."""
     journals = []
     for shard in known:
@@ -75,7 +73,8 @@ def _brought_up(
         journals.append((SqlAlerts(database, shard), Journal(where)))
     engines, position = [], 1
     for alerts, journal in journals:
-        engine, waiting = bring_back(journal, alerts, rules)
+        applier, waiting = bring_back(journal, alerts, rules)
+        engine = applier.engine
         write(alerts, waiting.all)
         alerts.save_tallies(engine.tallies.unwritten())
         engines.append(engine)

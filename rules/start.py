@@ -3,27 +3,26 @@
 import logging
 
 from linli.db.alerts import SqlAlerts
-from linli.errors import DataFolderError
-from linli.i18n import Text
 from linli.model import Alert
+from rules.applying import Applier
 from rules.durable.journal import Journal, Snapshot
-from rules.durable.state import BadState, image, restore
+from rules.durable.replay import restored
+from rules.durable.state import image
 from rules.effects import Waiting
 from rules.engine.inputs import AdoptIn, Input, RulesIn
 from rules.engine.machine import Engine
-from rules.language.model import Rule
-from rules.worker import apply_one
 
 _log = logging.getLogger(__name__)
 
 
-def bring_back(journal: Journal, alerts: SqlAlerts, rules: tuple[Rule, ...]) -> tuple[Engine, Waiting]:
-    """The engine as it was, with today's rules, and the effects that the database has not got yet.
+def bring_back(journal: Journal, alerts: SqlAlerts, rules: RulesIn | None) -> tuple[Applier, Waiting]:
+    """The engine as it was, with today's rules, and the effects that the database has not got yet. `rules` None: those
+    that it had.
 
-    DataFolderError if what is kept is damaged, SQLAlchemyError if the database does not answer (call it again). Open alerts
-    that the engine knows nothing of, because its journal was lost, are taken over; a database older than the snapshot,
-    brought back from a backup, gets its open alerts from the engine. A journal older than the database, brought back from a
-    copy, goes on above the database's position, or the database would take its effects for known ones.
+    DataFolderError if what is kept is damaged, JournalUnavailable or SQLAlchemyError if disk or database do not let it (call
+    it again). Open alerts that the engine knows nothing of, because its journal was lost, are taken over; a database older
+    than the snapshot, brought back from a backup, gets its open alerts from the engine. A journal older than the database,
+    brought back from a copy, goes on above the database's position, or the database would take its effects for known ones.
     """
     written = alerts.position()
     waiting = Waiting()
@@ -32,17 +31,18 @@ def bring_back(journal: Journal, alerts: SqlAlerts, rules: tuple[Rule, ...]) -> 
         fresh = Engine()
         fresh.tallies.adopt(alerts.tallies())
         journal.keep(Snapshot(written, 0, image(fresh)))
-    engine = _replay(journal, alerts, waiting, written)
+    applier = _replay(journal, alerts, waiting, written)
     if journal.position < written:
-        _catch_up(journal, alerts, engine, waiting, written)
+        _catch_up(journal, alerts, applier.engine, waiting, written)
     ours = [alert for alert in alerts.open_alerts() if alerts.shard.covers(alert.community)]
-    stray = [alert for alert in ours if not _knows(engine, alert)]
-    if tuple(engine.scope.rules.values()) != rules:
-        _enter(journal, engine, waiting, RulesIn(rules))
+    stray = [alert for alert in ours if not _knows(applier.engine, alert)]
+    scope = applier.engine.scope
+    if rules is not None and rules != RulesIn(tuple(scope.rules.values()), scope.overrides):
+        _enter(journal, applier, rules)
     if stray:
         _log.warning("taking over %d open alerts that are not in the journal", len(stray))
-        _enter(journal, engine, waiting, AdoptIn(tuple(stray)))
-    return engine, waiting
+        _enter(journal, applier, AdoptIn(tuple(stray)))
+    return applier, waiting
 
 
 def _catch_up(journal: Journal, alerts: SqlAlerts, engine: Engine, waiting: Waiting, written: int) -> None:
@@ -74,37 +74,21 @@ def _knows(engine: Engine, alert: Alert) -> bool:
     return alert.id in engine.book.closed or (alert.rule, alert.subject) in engine.book.open
 
 
-def _replay(journal: Journal, alerts: SqlAlerts, waiting: Waiting, written: int) -> Engine:
-    snapshot = journal.snapshot()
-    engine = Engine()
-    position = 0
-    if snapshot is not None:
-        try:
-            engine = restore(snapshot.state)
-        except BadState as error:
-            raise DataFolderError(
-                Text(
-                    f"{journal.folder} 中的快照读不懂：{error}。请用写下它的 Linli 版本，或把其中的文件移到别处后重新启动",
-                    f"the snapshot in {journal.folder} cannot be read: {error}. Use the Linli that wrote it, or move its "
-                    "files away and start again",
-                )
-            ) from None
-        position = snapshot.position
-        waiting.told = snapshot.told
-        if written < snapshot.told:
-            _log.warning("the database is older than the journal: writing the open alerts again")
-            alerts.restore((record.alert for record in engine.book.open.values()), snapshot.told)
-    count = 0
-    for here, entry in journal.after(position):
-        apply_one(engine, waiting, here, entry)
-        count += 1
+def _replay(journal: Journal, alerts: SqlAlerts, waiting: Waiting, written: int) -> Applier:
+    engine, position, told = restored(journal)
+    waiting.told = told
+    if written < told:
+        _log.warning("the database is older than the journal: writing the open alerts again")
+        alerts.restore((record.alert for record in engine.book.open.values()), told)
+    applier = Applier(journal, engine, waiting)
+    count = applier.replay(position)
     waiting.drop_upto(written)
     _log.info(
         "back at position %d: %d inputs applied again, %d effects to write", journal.position, count, len(waiting)
     )
-    return engine
+    return applier
 
 
-def _enter(journal: Journal, engine: Engine, waiting: Waiting, entry: Input) -> None:
+def _enter(journal: Journal, applier: Applier, entry: Input) -> None:
     (position,) = journal.append([entry])
-    apply_one(engine, waiting, position, entry)
+    applier.apply(position, [entry])

@@ -1,61 +1,59 @@
 """The rules worker: one loop over what has arrived. All decisions are the engine's.
 
-    MQTT thread --> inbox --+
-    actions (50 ms) --------+--> journal (one commit) --> acks --> engine --> effects --> database --> notices
-    registry, workers (1 s) +
-    tick -------------------+
+    MQTT thread --> inbox ----------+
+    acts, arming, looks, ticks -----+--> journal (one write) --> acks --> engine --> effects --> database --> notices
+    registry, rules (read aside) ---+
 
 An acknowledgement goes out once the journal has the message; of one that cannot be read it has the place on the lane.
 Effects wait in memory while the database is down, and are found again in the journal after a kill; a snapshot is taken
-only when none waits. With the journal unwritable nothing is taken or acknowledged: agents keep it.
+only when none waits. With the journal unwritable nothing is taken or acknowledged: agents keep it. What is critical is told
+at once even so (`rules.foresight`).
 """
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from linli import failpoints, topics
-from linli.clock import SECOND, Clock
-from linli.codec import Ack, encode_ack, encode_notice, notice_of
-from linli.db.alerts import Change, SqlAlerts
+from linli.clock import MINUTE, SECOND, Clock
+from linli.db.alerts import SqlAlerts
+from linli.db.arming import SqlArming
+from linli.db.deadletters import SqlDeadLetters
 from linli.db.registry import RegistrySnapshot, SqlRegistry
 from linli.db.workers import WorkerReport
 from linli.delivery import Positions, Verdict
 from linli.i18n import Text
-from linli.model import Consumer, LaneKey
-from linli.platform import PLATFORM, with_platform, workers_in
+from linli.model import LaneKey
+from linli.platform import PLATFORM, workers_in
 from linli.ports import MqttClient
 from linli.runtime import Health, Troubles, no_broker
 from linli.shards import WHOLE, Shard
 from rules import wire
-from rules.durable.journal import Journal, JournalUnavailable, Snapshot
-from rules.durable.state import image
-from rules.effects import Waiting, write
-from rules.engine.book import ActionDone
-from rules.engine.inputs import ActionIn, Input, ListenIn, MessageIn, PassedIn, RegistryIn, Tick
+from rules.applying import Applier
+from rules.aside import AtOnce, Every
+from rules.durable.journal import Journal, JournalUnavailable
+from rules.effects import Waiting
+from rules.engine.inputs import ActionIn, Input, ListenIn, PassedIn, RegistryChangeIn, RegistryIn, Tick
 from rules.engine.machine import Engine
+from rules.foresight import Foresight
 from rules.inbox import Arrival, Inbox
-from rules.platform import Eye, Look, going_on, ingest_workers, inputs_of, last_sequence
+from rules.platform import Eye, Look, going_on, inputs_of, last_sequence, watched_workers
+from rules.rulesfolder import RulesFolder
+from rules.snapshotting import Often, Snapshotting
+from rules.surroundings import RegistryWatch, Surroundings
+from rules.writing import Writing
 
 _log = logging.getLogger(__name__)
 
 POLL_S = 0.05
-REFRESH_S = 1.0
 RETRY_S = 0.5
 LOOK_S = 1.0
-TALLIES_S = 1.0
-SNAPSHOT_EVERY = 20_000
-"""Inputs between two snapshots, at least; more while a snapshot would take over SNAPSHOT_SHARE of the time, at most
-SNAPSHOT_LATEST times as many."""
-
-SNAPSHOT_BYTES = 256 * 1024 * 1024
-"""Or so much of inputs: twenty thousand of the largest messages would be 10 GB on the disk."""
-
-SNAPSHOT_SHARE = 0.05
-SNAPSHOT_LATEST = 10
+SKIPPED_TOLD = 10 * MINUTE
+"""For so long a worker says that it has skipped an input."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +66,8 @@ class Platform:
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """What the worker works with. `tick_s`: real seconds between two ticks. `tick_behind`: see the function."""
+    """What the worker works with. `tick_s`: real seconds between two ticks. `tick_behind`: see the function. `executor`: does
+    what would hold up the loop."""
 
     client: MqttClient
     alerts: SqlAlerts
@@ -78,38 +77,53 @@ class Outside:
     qos: int = 0
     tick_s: float = 1.0
     tick_behind: int = 0
-    snapshot_every: int = SNAPSHOT_EVERY
-    snapshot_bytes: int = SNAPSHOT_BYTES
+    snapshots: Often = field(default_factory=Often)
     shard: Shard = WHOLE
     platform: Platform | None = None
+    letters: SqlDeadLetters | None = None
+    arming: SqlArming | None = None
+    folder: RulesFolder | None = None
+    executor: Executor = field(default_factory=AtOnce)
 
 
 class Worker:
-    """Runs from `run` until its event is set; `engine` and `waiting` are as `rules.start` brought them back."""
+    """Runs from `run` until its event is set; `applier` and `waiting` are as `rules.start` brought them back."""
 
-    def __init__(self, outside: Outside, engine: Engine, waiting: Waiting) -> None:
+    def __init__(self, outside: Outside, applier: Applier, waiting: Waiting) -> None:
         self._outside = outside
-        self.engine = engine
-        self._waiting = waiting
-        agents = {key: upto for key, upto in engine.positions.items() if key.community != PLATFORM}
-        self._positions = Positions(agents)
+        self._applier = applier
         self._platform = outside.platform if outside.shard.covers(PLATFORM) else None
-        self._eye = Eye()
+        agents = {key: upto for key, upto in self.engine.positions.items() if key.community != PLATFORM}
+        self._positions = Positions(agents)
+        self._foresight: Foresight | None = None
+        self._eye = Eye(outside.clock.now())
         self._looked: list[Look] = []
-        self._workers = workers_in(engine.scope.registry)
+        self._workers = workers_in(self.engine.scope.registry)
         self._inbox = Inbox()
         self._heard: set[str] = set()
         self._heard_from: ListenIn | None = None
         self._told_from: ListenIn | None = None
         self.pause = threading.Event()
-        self._next_tick = self._next_refresh = self._next_poll = self._next_write = self._next_look = float("-inf")
-        self._next_tallies = float("-inf")
-        self._since_snapshot = 0
-        self._next_snapshot = float("-inf")
-        self._compared: RegistrySnapshot | None = None
-        self._refused = self._gaps = self._repeats = self._failed = self._refused_effects = 0
         self._troubles = Troubles()
         self._troubles.set("broker", no_broker())
+        clock, executor = outside.clock, outside.executor
+        timezone = None if self._platform is None else self._platform.timezone
+        registry = RegistryWatch(outside.registry, outside.shard, timezone, executor, clock)
+        self._surroundings = Surroundings(registry, outside.arming, outside.folder, executor, clock)
+        self._snapshots = Snapshotting(outside.journal, clock, executor, outside.snapshots)
+        self._writing = Writing(
+            outside.client, outside.alerts, outside.letters, clock, outside.qos, self._troubles, waiting
+        )
+        self._poll, self._tick = Every(clock, POLL_S), Every(clock, outside.tick_s)
+        self._look, self._room = Every(clock, LOOK_S), Every(clock, RETRY_S)
+        self._refused = self._gaps = self._repeats = 0
+        self._skipped_at = 0
+        self._unjournalled_since: int | None = None
+
+    @property
+    def engine(self) -> Engine:
+        """The engine; another one after something has failed."""
+        return self._applier.engine
 
     def run(self, stop: threading.Event) -> None:
         """Connect, and work until `stop` is set; then leave a snapshot, so that the next start is short."""
@@ -120,7 +134,7 @@ class Worker:
                 self.step()
         finally:
             self._outside.client.stop()
-            self._write_tallies(at_once=True)
+            self._writing.write_counts(self._applier, at_once=True)
             self.snapshot_now()
 
     def connect(self) -> None:
@@ -143,12 +157,16 @@ class Worker:
     def step(self, wait_s: float = POLL_S) -> None:
         """One batch: take what has arrived within `wait_s` and what is due, journal, acknowledge, apply, write, tell."""
         arrivals = self._inbox.take(wait_s)
-        answers: dict[LaneKey, None] = {}
-        taken: dict[LaneKey, int] = {}
-        changes = self._registry_changes()
-        if self._compared is None and not self.engine.scope.registry.communities:
+        if self._foresight is not None and not self._has_room_again():
+            self._look_ahead(self._foresight, [*self._foresight.read(arrivals), *self._looks(), *self._ticks()])
+            self._writing.write()
+            return
+        changes = self._changes()
+        if not self._surroundings.registry.is_known and not self.engine.scope.registry.communities:
             self._hear_anew()  # without a registry every message would be a stranger's; the agents keep what came
             return
+        answers: dict[LaneKey, None] = {}
+        taken: dict[LaneKey, int] = {}
         listens = self._listens()
         if arrivals:
             failpoints.reach("rules.received")
@@ -156,43 +174,33 @@ class Worker:
         if accepted:
             failpoints.reach("rules.decoded")
         entries = [*listens, *changes, *accepted, *self._actions(), *self._looks(), *self._ticks()]
-        positions = self._keep(entries, taken)
-        if positions is None:
+        if entries and not self._keep(entries, taken):
             return
-        if entries:
-            failpoints.reach("rules.written")
         if listens:
             answers.update(dict.fromkeys(self._positions.known()))
-        self._answer((key, self._positions.upto(key)) for key in answers)
+        self._writing.answer((key, self._positions.upto(key)) for key in answers)
         if answers:
             failpoints.reach("rules.acknowledged")
-        for position, entry in zip(positions, entries, strict=True):
-            self._failed += not apply_one(self.engine, self._waiting, position, entry)
         if entries:
-            failpoints.reach("rules.applied")
-        self._write()
-        self._write_tallies()
-        if self._snapshot_is_due():
-            self.snapshot_now()
+            self._apply(entries)
+        self._writing.write()
+        self._writing.write_counts(self._applier)
+        self._snapshots.look()
+        if self._snapshots.is_due():
+            self._begin_snapshot()
 
-    def health(self) -> Health:
-        """How the worker is; safe to call from any thread."""
-        counters = self.engine.counters
-        return self._troubles.health(
-            {
-                "messages": counters.messages,
-                "evaluations": counters.evaluations,
-                "transitions": counters.transitions,
-                "open_alerts": len(self.engine.book.open),
-                "dead_letters": self._refused + sum(counters.refused.copy().values()),
-                "repeats": self._repeats,
-                "gaps": self._gaps,
-                "dropped": self._inbox.dropped,
-                "failed_inputs": self._failed,
-                "refused_effects": self._refused_effects,
-                "waiting_effects": len(self._waiting),
-            },
-        )
+    def snapshot_now(self) -> None:
+        """Write the state down, and wait until it is."""
+        self._snapshots.look(wait=True)
+        self._begin_snapshot()
+        self._snapshots.look(wait=True)
+
+    def _begin_snapshot(self) -> None:
+        """Unless something waits for the database, which is to be found in the journal until then; or the engine is ahead of
+        the journal."""
+        waits = self._writing.waiting or self._applier.letters
+        if not waits and self._foresight is None and self._applier.is_settled:
+            self._snapshots.begin(self.engine, self._writing.waiting.told)
 
     # --- what comes in ----------------------------------------------------------------------------------------------
 
@@ -221,16 +229,15 @@ class Worker:
         return accepted
 
     def _actions(self) -> list[Input]:
-        if not self._due("_next_poll", POLL_S):
+        if not self._poll.due():
             return []
         try:
             pending = self._outside.alerts.pending_actions()
         except SQLAlchemyError as error:
-            self._database_fails(error)
+            self._writing.fails(error)
             return []
-        if not self._waiting:
-            self._troubles.clear("database")
-        under_way = self._waiting.actions
+        self._writing.answers_again()
+        under_way = self._writing.waiting.actions
         return [ActionIn(item.action) for item in pending if item.action.id not in under_way]
 
     def _listens(self) -> list[Input]:
@@ -243,80 +250,108 @@ class Worker:
 
     def _ticks(self) -> list[Input]:
         """A tick when one is due. Not while the broker is away: then silence is ours, not the gateways'."""
-        begun = self._told_from
-        if begun is None or begun is not self._heard_from or not self._outside.client.connected:
+        begun = self._heard_from
+        if begun is None or not self._outside.client.connected:
+            return []
+        if begun is not self._told_from and self._foresight is None:
             return []
         now = self._outside.clock.now() - self._outside.tick_behind
         too_early = 0 < begun.now - now <= self._outside.tick_behind
-        if too_early or not self._due("_next_tick", self._outside.tick_s):
+        if too_early or not self._tick.due():
             return []
         return [Tick(now)]
 
-    def _registry_changes(self) -> list[Input]:
-        if not self._due("_next_refresh", REFRESH_S):
-            return []
-        registry = self._outside.registry
+    def _changes(self) -> list[Input]:
+        """What is new in registry, rules and arming."""
+        found = self._surroundings.rules()
         try:
-            registry.refresh()
+            found += self._surroundings.registry.news(self.engine.scope.registry, self._workers)
+            found += self._surroundings.modes(self.engine.memories.arming.modes)
         except SQLAlchemyError as error:
-            self._database_fails(error)
-            return []
-        if registry.snapshot is self._compared:
-            return []
-        self._compared = registry.snapshot
-        ours = registry.snapshot.within(self._outside.shard)
-        self._subscribe(ours)
-        if self._platform is not None:
-            ours = with_platform(ours, self._workers, self._platform.timezone)
-        return [] if ours == self.engine.scope.registry else [RegistryIn(ours)]
+            self._writing.fails(error)
+        return found
 
-    def _looks(self) -> list[MessageIn]:
+    def _looks(self) -> list[Input]:
         """What there is to say of the workers, as messages of the built-in gateway."""
         self._looked = []
-        if self._platform is None or not self._due("_next_look", LOOK_S):
+        if self._platform is None or not self._look.due():
             return []
         now = self._outside.clock.now()
         try:
-            workers = ingest_workers(self._platform.reports())
+            workers = watched_workers(self._platform.reports())
         except SQLAlchemyError as error:
             self._eye.blind(now)
-            self._database_fails(error)
+            self._writing.fails(error)
             return []
         names = self._workers | {worker.name for worker in workers}
         if names != self._workers:  # they are to be in the registry before anything is said of them
-            self._workers, self._compared, self._next_refresh = names, None, float("-inf")
-            return []
+            self._workers = names
+            return self._surroundings.registry.with_workers(self.engine.scope.registry, names)
         self._looked = self._eye.look(workers, now, going_on(self.engine, self._workers))
-        return inputs_of(self._looked, now, last_sequence(self.engine))
-
-    def _due(self, name: str, every_s: float) -> bool:
-        now = self._outside.clock.monotonic()
-        if now < getattr(self, name):
-            return False
-        setattr(self, name, now + every_s)
-        return True
+        return list(inputs_of(self._looked, now, last_sequence(self.engine)))
 
     # --- what becomes of it -----------------------------------------------------------------------------------------
 
-    def _keep(self, entries: list[Input], taken: dict[LaneKey, int]) -> list[int] | None:
-        """Journal them: their positions. None if that cannot be done now: then nothing was taken."""
-        if not entries:
-            return []
+    def _keep(self, entries: list[Input], taken: dict[LaneKey, int]) -> bool:
+        """Journal them. False if that cannot be done now: then nothing was taken, and what is critical is told at once."""
         try:
-            positions = self._outside.journal.append(entries)
+            self._outside.journal.append(entries)
         except JournalUnavailable as error:
             self._positions.roll_back()
-            self._hear_anew()
-            self._compared, self._next_refresh = None, float("-inf")
-            self._troubles.set("journal", Text(f"规则日志写不了：{error}", f"the journal cannot be written: {error}"))
-            _log.error("the journal cannot be written: %s", error)
-            self.pause.wait(RETRY_S)
-            return None
-        self._troubles.clear("journal")
+            self._cannot_journal(error)
+            self._foresight = Foresight(self.engine, self._positions.known())
+            self._foresight.took(taken)
+            self._look_ahead(self._foresight, [entry for entry in entries if not isinstance(entry, ActionIn)])
+            return False
+        failpoints.reach("rules.written")
         self._positions.commit(taken)
         self._eye.said(self._looked)
-        self._since_snapshot += len(entries)
-        return positions
+        self._snapshots.journalled(len(entries))
+        return True
+
+    def _apply(self, entries: list[Input]) -> None:
+        before = self._applier.skipped
+        self._applier.apply(self._outside.journal.position + 1 - len(entries), entries, self._try_again)
+        failpoints.reach("rules.applied")
+        if self._applier.skipped != before:
+            self._snapshots.journalled(1)
+            self._skipped_at = self._outside.clock.now()
+        if any(isinstance(entry, RegistryIn | RegistryChangeIn) for entry in entries):
+            self._subscribe(self.engine.scope.registry)
+
+    def _try_again(self, error: JournalUnavailable) -> bool:
+        """What failed is to be journalled as skipped before anything else counts."""
+        self._cannot_journal(error)
+        return not self.pause.wait(RETRY_S)
+
+    # --- a journal that cannot be written ---------------------------------------------------------------------------
+
+    def _cannot_journal(self, error: JournalUnavailable) -> None:
+        if self._unjournalled_since is None:
+            self._unjournalled_since = self._outside.clock.now()
+        self._troubles.set("journal", Text(f"规则日志写不了：{error}", f"the journal cannot be written: {error}"))
+        _log.error("the journal cannot be written: %s", error)
+        self._room.not_before(RETRY_S)
+
+    def _look_ahead(self, foresight: Foresight, entries: list[Input]) -> None:
+        self._writing.tell(foresight.look_at(entries))
+
+    def _has_room_again(self) -> bool:
+        """Try now and then; if so the engine is again what the journal says, and all that was not acknowledged comes anew."""
+        if not self._room.due():
+            return False
+        try:
+            self._outside.journal.probe()
+        except JournalUnavailable as error:
+            self._cannot_journal(error)
+            return False
+        self._applier.back_to_the_journal()
+        self._foresight = None
+        self._unjournalled_since = None
+        self._troubles.clear("journal")
+        self._surroundings.again()
+        self._hear_anew()
+        return True
 
     def _hear_anew(self) -> None:
         """What could not be journalled comes again, and until then it is missing."""
@@ -324,84 +359,45 @@ class Worker:
         if self._heard_from is not None:
             self._heard_from = ListenIn(self._outside.clock.now())
 
-    def _write(self) -> None:
-        """Write what waits, and tell it. While the database is down it goes on waiting."""
-        waiting = self._waiting.all
-        if not waiting or self._outside.clock.monotonic() < self._next_write:
-            return
-        count = len(waiting)
-        try:
-            changes, refused = write(self._outside.alerts, waiting)
-        except SQLAlchemyError as error:
-            self._database_fails(error)
-            self._next_write = self._outside.clock.monotonic() + RETRY_S
-            return
-        self._refused_effects += refused
-        self._troubles.clear("database")
-        self._waiting.written(count)
-        if changes:
-            failpoints.reach("rules.told")
-        self._tell(changes)
+    # --- other threads ----------------------------------------------------------------------------------------------
 
-    def _write_tallies(self, *, at_once: bool = False) -> None:
-        """Write what was counted, once a second. What cannot be written is, the next time or after the next start."""
-        tallies = self.engine.tallies.unwritten() if at_once or self._due("_next_tallies", TALLIES_S) else {}
-        if not tallies:
-            return
-        try:
-            self._outside.alerts.save_tallies(tallies)
-        except SQLAlchemyError as error:
-            self._database_fails(error)
-            return
-        self.engine.tallies.written(tallies)
-
-    def _tell(self, changes: list[Change]) -> None:
-        for change in changes:
-            topic = str(topics.AlertTopic(change.alert.community, change.alert.id))
-            self._outside.client.publish(topic, encode_notice(notice_of(change.alert, change.kind)), self._outside.qos)
-
-    def _answer(self, uptos: Iterable[tuple[LaneKey, int]]) -> None:
-        """One acknowledgement for each lane. One that is lost is given again at the next repeat, gap or connect."""
-        answers = [
-            (topics.ack_topic(key.community, key.gateway, Consumer.RULES), encode_ack(Ack(key.bootid, key.lane, upto)))
-            for key, upto in uptos
-        ]
-        self._outside.client.publish_each(answers, self._outside.qos)
-
-    def _snapshot_is_due(self) -> bool:
-        every = self._outside.snapshot_every
-        if self._outside.journal.grown >= self._outside.snapshot_bytes:
-            return True
-        if self._since_snapshot < every:
-            return False
-        now = self._outside.clock.monotonic()
-        return now >= self._next_snapshot or self._since_snapshot >= every * SNAPSHOT_LATEST
-
-    def snapshot_now(self) -> None:
-        """Write the state down, unless effects wait: they are to be found in the journal until the database has them."""
-        if self._since_snapshot == 0 or self._waiting:
-            return
-        journal, clock = self._outside.journal, self._outside.clock
-        begun = clock.monotonic()
-        try:
-            journal.keep(Snapshot(journal.position, self._waiting.told, image(self.engine)))
-        except JournalUnavailable as error:
-            _log.warning("no snapshot: %s", error)
-            return
-        ended = clock.monotonic()
-        self._next_snapshot = ended + (ended - begun) / SNAPSHOT_SHARE
-        self._since_snapshot = 0
-
-    def _database_fails(self, error: SQLAlchemyError) -> None:
-        said = str(error).splitlines()[0][:200]
-        if "database" not in self._troubles:
-            _log.warning("the database fails, effects wait: %s", said)
-        self._troubles.set(
-            "database",
-            Text(f"数据库不能写入，告警变化暂存内存：{said}", f"the database fails, effects wait in memory: {said}"),
+    def health(self) -> Health:
+        """How the worker is; safe to call from any thread."""
+        self._tell_troubles()
+        counters = self.engine.counters
+        since = self._unjournalled_since
+        return self._troubles.health(
+            {
+                "messages": counters.messages,
+                "evaluations": counters.evaluations,
+                "transitions": counters.transitions,
+                "open_alerts": len(self.engine.book.open),
+                "dead_letters": self._refused + sum(counters.refused.copy().values()),
+                "repeats": self._repeats,
+                "gaps": self._gaps,
+                "dropped": self._inbox.dropped,
+                "failed_inputs": self._applier.skipped,
+                "unjournalled_s": 0.0 if since is None else max(0, self._outside.clock.now() - since) / SECOND,
+                "refused_effects": self._writing.refused,
+                "waiting_effects": len(self._writing.waiting),
+            },
         )
 
-    # --- the MQTT thread --------------------------------------------------------------------------------------------
+    def _tell_troubles(self) -> None:
+        lately = self._skipped_at and self._outside.clock.now() - self._skipped_at < SKIPPED_TOLD
+        skipped = Text(
+            "有输入两次处理失败，已跳过并存入死信（linli deadletters）",
+            "an input failed twice and was skipped; it is kept as a dead letter (linli deadletters)",
+        )
+        for cause, trouble in (
+            ("skipped", skipped if lately else None),
+            ("snapshot", self._snapshots.trouble),
+            ("rules", self._surroundings.trouble),
+        ):
+            if trouble is None:
+                self._troubles.clear(cause)
+            else:
+                self._troubles.set(cause, trouble)
 
     def _message_came(self, topic: str, payload: bytes, retained: bool) -> None:
         if not retained:
@@ -414,18 +410,6 @@ class Worker:
     def _disconnected(self, reason: str) -> None:
         self._heard_from = None
         self._troubles.set("broker", no_broker(reason))
-
-
-def apply_one(engine: Engine, waiting: Waiting, position: int, entry: Input) -> bool:
-    """Apply one input and queue its effects; False if it raised. Such an input is skipped: no message stops the worker."""
-    try:
-        waiting.add(position, engine.apply(entry))
-    except Exception:  # noqa: BLE001  (the boundary of one input: logged, counted, passed over)
-        _log.exception("input %d cannot be applied and is skipped: %s", position, type(entry).__name__)
-        if isinstance(entry, ActionIn):  # or it would be found unanswered, and tried again, for ever
-            waiting.add(position, [ActionDone(entry.action.id, "failed", entry.action.at)])
-        return False
-    return True
 
 
 def tick_interval(speed: float) -> float:

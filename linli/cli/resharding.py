@@ -15,9 +15,9 @@ from linli.runtime import only_one
 from linli.settings import Settings
 from linli.shards import service_of, shards_of
 from linli.vocabulary import part_name
-from rules.language.load import load_rules
-from rules.platform import with_platform_rules
+from rules.platform import dressed
 from rules.resharding import Done, bring_over
+from rules.rulesfolder import RulesFolder
 
 _SERVICES = ("ingest", "rules")
 
@@ -25,7 +25,8 @@ _SERVICES = ("ingest", "rules")
 def run_reshard(settings: Settings, old: int, new: int) -> None:
     """Do it and print what each new shard has. DataFolderError if a worker runs, here or elsewhere, or there is another
     number of shards, or the database does not answer."""
-    rules = with_platform_rules(load_rules(settings.rules), settings.store_down_s)
+    folder = RulesFolder(settings.rules, settings.rules_overrides, lambda rules: dressed(rules, settings.store_down_s))
+    rules = folder.load()
     _require_no_supervisor(settings)
     database = open_existing(settings)
     try:

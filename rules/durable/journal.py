@@ -177,16 +177,28 @@ class Journal:
         self.grown = 0
 
     def put(self, snapshot: Snapshot) -> None:
-        """Make a snapshot durable and let go of what it stands for. May run on another thread, one at a time.
-        JournalUnavailable if it cannot be done now: then all is as it was."""
+        """Make a snapshot durable. May run on another thread, one at a time. JournalUnavailable if it cannot be done now: then
+        all is as it was."""
         try:
             self._snapshots.write(snapshot)
         except OSError as error:
             raise JournalUnavailable(str(error)) from error
+
+    def let_go(self, position: int) -> None:
+        """Let go of what the durable snapshot at `position` stands for. May run on another thread."""
         try:
-            self._tidy(snapshot.position)
+            self._tidy(position)
         except OSError as error:
-            _log.warning("what snapshot %d stands for is not let go of yet: %s", snapshot.position, error)
+            _log.warning("what snapshot %d stands for is not let go of yet: %s", position, error)
+
+    def probe(self) -> None:
+        """Whether there is room again; JournalUnavailable if not."""
+        try:
+            if self._segment is None:
+                self._segment = Segment.create(self.folder, self.position + 1, self._write)
+            self._segment.probe()
+        except OSError as error:
+            raise JournalUnavailable(str(error)) from error
 
     def keep(self, snapshot: Snapshot) -> None:
         """Replace the snapshot and drop the inputs that it stands for. A position beyond the last input is where the journal
@@ -200,6 +212,7 @@ class Journal:
         else:
             self.turn()
             self.put(snapshot)
+        self.let_go(snapshot.position)
 
     def close(self) -> None:
         """Close the files."""

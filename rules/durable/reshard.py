@@ -5,14 +5,20 @@ shards, sorted by community, make the new ones, and the transitions that follow 
 Ids of closed alerts are known by no community: each new shard gets all of them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
 
 from linli.db.registry import RegistrySnapshot
 from linli.shards import Shard
 from rules.engine.book import REMEMBER_CLOSED
+from rules.engine.gates import Arming
 from rules.engine.lanes import Listening
 from rules.engine.machine import Engine
+from rules.engine.memories import Memories
+from rules.engine.perdevice import Memory, OfDevice
 from rules.engine.scope import Scope
+
+T = TypeVar("T", bound=OfDevice)
 
 
 def reshard(engines: Sequence[Engine], shards: Sequence[Shard]) -> list[Engine]:
@@ -20,7 +26,7 @@ def reshard(engines: Sequence[Engine], shards: Sequence[Shard]) -> list[Engine]:
 
     ValueError if they have not. The engines given must not be used any more.
     """
-    rules = [tuple(engine.scope.rules.values()) for engine in engines]
+    rules = [(tuple(engine.scope.rules.values()), engine.scope.overrides) for engine in engines]
     if any(other != rules[0] for other in rules):
         raise ValueError("the shards have different rules")
     return [_part(engines, shard) for shard in shards]
@@ -35,6 +41,8 @@ def _part(engines: Sequence[Engine], shard: Shard) -> Engine:
     )
     for engine in engines:
         _take(made, engine, shard)
+        _take_memories(made.memories, engine.memories)
+    made.memories.arming = Arming(list(max((engine.memories.arming.changes for engine in engines), key=_last)))
     for name in _in_turn([list(engine.book.closed) for engine in engines])[-REMEMBER_CLOSED:]:
         made.book.closed[name] = None
     made.tallies.touch()
@@ -49,20 +57,49 @@ def _take(made: Engine, engine: Engine, shard: Shard) -> None:
     made.positions |= {key: upto for key, upto in engine.positions.items() if shard.covers(key.community)}
     made.lanes |= {name: clock for name, clock in engine.lanes.items() if shard.covers(home.get(name[0], ""))}
     made.offline |= {name for name in engine.offline if shard.covers(home.get(name, ""))}
-    for memory, watches in engine.watches.items():
-        for ref, watch in watches.items():
-            if _stayed(watch.device, engine.scope, made.scope):
-                made.watches.setdefault(memory, {})[ref] = watch
+    made.settling.buffers |= {
+        name: seen for name, seen in engine.settling.buffers.items() if shard.covers(home.get(name[0], ""))
+    }
     made.tallies.counts |= {key: tally for key, tally in engine.tallies.counts.items() if shard.covers(key.community)}
     for record in engine.book.open.values():
         if shard.covers(record.alert.community):
             made.book.put(record)
 
 
+def _take_memories(made: Memories, theirs: Memories) -> None:
+    """What is remembered of devices that are in the shard. A memory is of one community's devices, as a shard is."""
+
+    def stayed(device: str) -> bool:
+        return _stayed(device, theirs.scope, made.scope)
+
+    for memory, watches in theirs.watches.items():
+        for ref, watch in watches.items():
+            if stayed(watch.device):
+                made.watches.setdefault(memory, {})[ref] = watch
+    made.newest |= {name: newest for name, newest in theirs.newest.items() if stayed(name.partition("/")[0])}
+    made.reports |= {device: report for device, report in theirs.reports.items() if stayed(device)}
+    made.numbers.restore([*made.numbers.dump(), *_of_devices(theirs.numbers.dump(), stayed)])
+    made.usuals.restore([*made.usuals.dump(), *_of_devices(theirs.usuals.dump(), stayed)])
+
+
+def _of_devices(
+    kept: Sequence[tuple[Memory, list[T]]], stayed: Callable[[str], bool]
+) -> Iterator[tuple[Memory, list[T]]]:
+    for memory, items in kept:
+        ours = [item for item in items if stayed(item.device)]
+        if ours:
+            yield memory, ours
+
+
+def _last(changes: Iterable[tuple[int, dict[str, str]]]) -> int:
+    """When the modes were set last: all shards are told the same, one a moment before the other."""
+    return max((since for since, _ in changes), default=0)
+
+
 def _stayed(device: str, before: Scope, now: Scope) -> bool:
     """Whether the device is still behind its gateway; one shard may not have heard of a move that another has."""
-    here = now.registry.devices.get(device)
-    return here is not None and here.gateway == before.registry.devices[device].gateway
+    here, there = now.registry.devices.get(device), before.registry.devices.get(device)
+    return here is not None and there is not None and here.gateway == there.gateway
 
 
 def _together(registries: Iterable[RegistrySnapshot]) -> RegistrySnapshot:
@@ -76,6 +113,7 @@ def _together(registries: Iterable[RegistrySnapshot]) -> RegistrySnapshot:
             whole.gateways | registry.gateways,
             whole.facilities | registry.facilities,
             whole.devices | registry.devices,
+            whole.holidays | registry.holidays,
         )
     return whole
 

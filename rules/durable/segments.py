@@ -23,6 +23,9 @@ from pathlib import Path
 VERSION = 3
 """The format of the journal as a whole; 1 and 2 were a database, see `rules.durable.former`."""
 
+PROBE = 1024 * 1024
+"""Bytes that have to fit once a disk was full: with less it would be full again at once."""
+
 _HEAD = struct.Struct(">6sH8sI")
 _BATCH = struct.Struct(">8sQII")
 _CRC = struct.Struct(">I")
@@ -146,6 +149,14 @@ class Segment:
         self._mended = True
         self._size += len(batch)
         return len(batch)
+
+    def probe(self) -> None:
+        """Whether a large batch could be written now: it is, and taken back. OSError if not."""
+        self.mend()
+        self._mended = False
+        write_all(self._descriptor, bytes(PROBE), self._write)
+        sync_data(self._descriptor)
+        self.mend()
 
     def mend(self) -> None:
         """Cut off what was begun and not ended, and stand behind the rest; OSError if that cannot be done."""

@@ -3,6 +3,7 @@
 In the journal an input is one letter for its kind and then JSON; a message is what came over the wire, with its receive time.
 """
 
+from collections.abc import Callable
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from typing import Any
 
@@ -189,50 +190,59 @@ def encode_input(entry: Input) -> bytes:
             return b"A" + msgspec.json.encode(action)
         case RegistryIn(registry):
             return b"G" + msgspec.json.encode(registry)
-        case RegistryChangeIn():
-            return b"D" + msgspec.json.encode(entry)
         case RulesIn(rules, overrides):
             return b"U" + msgspec.json.encode((rules, overrides))
-        case ArmingIn():
-            return b"Z" + msgspec.json.encode(entry)
-        case SkippedIn():
-            return b"S" + msgspec.json.encode(entry)
+        case RegistryChangeIn() | ArmingIn() | SkippedIn():
+            return _LETTERS[type(entry)] + msgspec.json.encode(entry)
         case AdoptIn(alerts):
             return b"O" + msgspec.json.encode(alerts)
 
 
+_LETTERS: dict[type[Input], bytes] = {RegistryChangeIn: b"D", ArmingIn: b"Z", SkippedIn: b"S"}
+
+
 def decode_input(body: bytes) -> Input:
     """The inverse of `encode_input`, but for what came over the wire (see `wire_of`). Raises ValueError for anything else."""
-    kind, rest = body[:1], body[1:]
-    if kind == b"M":
-        record = _message_decoder.decode(rest)
-        message = Message(*(getattr(record, name) for name in _MESSAGE_FIELDS))
-        return MessageIn(replace(message, readings=Readings.of(record.readings)), record.received_at)
-    if kind == b"P":
-        passed = msgspec.json.decode(rest, type=_PassedRecord)
-        return PassedIn(passed.lane.key, passed.sequence, passed.received_at)
-    if kind == b"L":
-        return ListenIn(int(rest))
-    if kind == b"T":
-        return Tick(int(rest))
-    if kind == b"A":
-        return ActionIn(msgspec.json.decode(rest, type=Action))
-    if kind == b"G":
-        return RegistryIn(msgspec.json.decode(rest, type=RegistrySnapshot))
-    if kind == b"D":
-        told = msgspec.json.decode(rest, type=_RegistryChangeRecord)
-        return RegistryChangeIn(told.version, tuple(_registry_change(*change) for change in told.changes))
-    if kind == b"R":  # as the first versions wrote them, without overrides
-        return RulesIn(msgspec.json.decode(rest, type=tuple[Rule, ...]))
-    if kind == b"U":
-        return RulesIn(*msgspec.json.decode(rest, type=tuple[tuple[Rule, ...], tuple[Override, ...]]))
-    if kind == b"Z":
-        return msgspec.json.decode(rest, type=ArmingIn)
-    if kind == b"S":
-        return msgspec.json.decode(rest, type=SkippedIn)
-    if kind == b"O":
-        return AdoptIn(tuple(alert_from(document) for document in msgspec.json.decode(rest)))
-    raise ValueError(f"{kind!r} is no kind of input")
+    read = _READERS.get(body[:1])
+    if read is None:
+        raise ValueError(f"{body[:1]!r} is no kind of input")
+    return read(body[1:])
+
+
+def _message(rest: bytes) -> MessageIn:
+    record = _message_decoder.decode(rest)
+    message = Message(*(getattr(record, name) for name in _MESSAGE_FIELDS))
+    return MessageIn(replace(message, readings=Readings.of(record.readings)), record.received_at)
+
+
+def _passed(rest: bytes) -> PassedIn:
+    passed = msgspec.json.decode(rest, type=_PassedRecord)
+    return PassedIn(passed.lane.key, passed.sequence, passed.received_at)
+
+
+def _registry_changes(rest: bytes) -> RegistryChangeIn:
+    told = msgspec.json.decode(rest, type=_RegistryChangeRecord)
+    changes = (
+        RegistryChange(kind, name, None if content is None else msgspec.convert(content, KINDS[kind]))
+        for kind, name, content in told.changes
+    )
+    return RegistryChangeIn(told.version, tuple(changes))
+
+
+_READERS: dict[bytes, Callable[[bytes], Input]] = {
+    b"M": _message,
+    b"P": _passed,
+    b"L": lambda rest: ListenIn(int(rest)),
+    b"T": lambda rest: Tick(int(rest)),
+    b"A": lambda rest: ActionIn(msgspec.json.decode(rest, type=Action)),
+    b"G": lambda rest: RegistryIn(msgspec.json.decode(rest, type=RegistrySnapshot)),
+    b"D": _registry_changes,
+    b"R": lambda rest: RulesIn(msgspec.json.decode(rest, type=tuple[Rule, ...])),  # as the first versions wrote them
+    b"U": lambda rest: RulesIn(*msgspec.json.decode(rest, type=tuple[tuple[Rule, ...], tuple[Override, ...]])),
+    b"Z": lambda rest: msgspec.json.decode(rest, type=ArmingIn),
+    b"S": lambda rest: msgspec.json.decode(rest, type=SkippedIn),
+    b"O": lambda rest: AdoptIn(tuple(alert_from(document) for document in msgspec.json.decode(rest))),
+}
 
 
 def wire_of(body: bytes) -> tuple[str, bytes, int] | None:
@@ -241,10 +251,6 @@ def wire_of(body: bytes) -> tuple[str, bytes, int] | None:
         return None
     received_at, topic, payload = body[1:].split(b" ", 2)
     return topic.decode(), payload, int(received_at)
-
-
-def _registry_change(kind: str, name: str, content: dict[str, Any] | None) -> RegistryChange:
-    return RegistryChange(kind, name, None if content is None else msgspec.convert(content, KINDS[kind]))
 
 
 def evidence_from(document: dict[str, Any]) -> Evidence:

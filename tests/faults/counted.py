@@ -11,12 +11,11 @@ from sqlalchemy import func, select
 from linli.db import schema
 from linli.db.database import Database
 from rules.durable.journal import Journal, files_of
+from rules.durable.replay import pass_over
 from rules.durable.state import restore
-from rules.effects import Waiting
 from rules.engine.book import TELL_ALL, TELL_EACH
 from rules.engine.inputs import MessageIn
 from rules.engine.machine import Engine
-from rules.worker import apply_one
 from tests.faults.plan import RULE_ID
 
 
@@ -92,9 +91,12 @@ class RulesReader:
         snapshot = journal.snapshot()
         if snapshot is not None and snapshot.position > self._position:
             self._engine, self._position = restore(snapshot.state), snapshot.position
-        waiting = Waiting()
+        skipped = journal.skipped(self._position)
         for position, entry in journal.after(self._position):
-            apply_one(self._engine, waiting, position, entry)
+            if position in skipped:
+                pass_over(self._engine, entry)
+            else:
+                self._engine.apply(entry)
             self._position = position
             if isinstance(entry, MessageIn):
                 message = entry.message

@@ -184,6 +184,7 @@ def test_settings_reach_a_child_process_whole(elsewhere: Path, monkeypatch: pyte
         influx_bucket="桶",
         influx_timeout_s=1.25,
         rules=Path("r"),
+        rules_overrides=Path("o"),
         max_clock_error_years=1.5,
         late_s=2.5,
         deadletters_days=30,
@@ -211,6 +212,7 @@ def test_settings_reach_a_child_process_whole(elsewhere: Path, monkeypatch: pyte
     files = {
         "data": "d",
         "rules": "r",
+        "rules_overrides": "o",
         "broker_ca": "ca.pem",
         "broker_certificate": "own.pem",
         "broker_key": "own.key",

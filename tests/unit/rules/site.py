@@ -1,19 +1,24 @@
 """A site for tests of the rules worker: a broker in memory, a database in a file."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from linli import topics
-from linli.codec import Ack, decode_ack, decode_notice, encode
+from linli.codec import Ack, AlertNotice, decode_ack, decode_notice, encode
 from linli.db.alerts import SqlAlerts
+from linli.db.arming import SqlArming
 from linli.db.database import Database, open_database
+from linli.db.deadletters import SqlDeadLetters
 from linli.db.migrate import upgrade
 from linli.db.registry import SqlRegistry, save
+from linli.db.workers import WorkerReport
 from linli.model import Action, ActionKind, Consumer
 from linli.testing import FakeBroker, FakeClient, ManualClock
-from rules.engine.inputs import MessageIn
+from rules.engine.inputs import MessageIn, RulesIn
 from rules.language.load import load_rules
+from rules.rulesfolder import RulesFolder
+from rules.snapshotting import Often
 from rules.start import bring_back
 from rules.worker import Outside, Platform, Worker
 from tests.unit.rules.smalldisk import PLENTY, SmallDisk
@@ -44,7 +49,8 @@ class Site:
         self.clock = ManualClock(T0)
         self.feed = Feed()
         self.platform: Platform | None = None
-        self.snapshots: dict[str, Any] = {}
+        self.snapshots = Often()
+        self.rules_folder: RulesFolder | None = None
         self.rules = load_rules()
         self.agent = self.broker.client()
         self.agent.start(lambda _topic, _payload, _retained: None, lambda: None, lambda _reason: None)
@@ -53,12 +59,18 @@ class Site:
     def start(self, *, full_disk: bool = False) -> None:
         """A new process. `full_disk`: from its first step on its journal cannot be written."""
         self.journal = SmallDisk(self.folder / "rules")
-        engine, waiting = bring_back(self.journal, self.alerts, self.rules)
+        applier, waiting = bring_back(self.journal, self.alerts, RulesIn(self.rules))
         self.client: FakeClient = self.broker.client()
         known = SqlRegistry(self.database)
         outside = Outside(self.client, self.alerts, known, self.journal, self.clock, platform=self.platform)
-        outside = replace(outside, **self.snapshots)
-        self.worker = Worker(outside, engine, waiting)
+        outside = replace(
+            outside,
+            snapshots=self.snapshots,
+            letters=SqlDeadLetters(self.database),
+            arming=SqlArming(self.database),
+            folder=self.rules_folder,
+        )
+        self.worker = Worker(outside, applier, waiting)
         self.worker.connect()
         if full_disk:
             self.worker.pause.set()
@@ -70,8 +82,9 @@ class Site:
         self.journal.room = 0
 
     def disk_has_room(self) -> None:
-        """The journal can be written again."""
+        """The journal can be written again, and it is time to try."""
         self.journal.room = PLENTY
+        self.clock.advance(1)
 
     def kill(self) -> None:
         """End it without a word: nothing is written that was not written before."""
@@ -92,6 +105,15 @@ class Site:
         self.clock.advance(0.06)
         self.worker.step(0)
 
+    def watch(self, reports: Callable[[], list[WorkerReport]]) -> None:
+        """Have the next process watch Linli itself by these reports."""
+        self.platform = Platform(reports, "Asia/Shanghai")
+
+    def report(self) -> WorkerReport:
+        """What the worker says of itself now."""
+        health, now = self.worker.health(), self.clock.now()
+        return WorkerReport("rules", 1, now, now, health.state, health.detail, health.counters)
+
     @property
     def acks(self) -> list[Ack]:
         """What the agent was answered, in order."""
@@ -99,9 +121,14 @@ class Site:
         return [decode_ack(payload) for topic, payload in self.broker.sent if topic == mine]
 
     @property
+    def notices(self) -> list[AlertNotice]:
+        """What was told of alerts, in order."""
+        return [decode_notice(payload) for topic, payload in self.broker.sent if "/alert/" in topic]
+
+    @property
     def told(self) -> list[str]:
         """The notices' changes, in order."""
-        return [decode_notice(payload).change for topic, payload in self.broker.sent if "/alert/" in topic]
+        return [notice.change for notice in self.notices]
 
 
 def act(site: Site, alert: str, kind: ActionKind, name: str = "act-1") -> None:

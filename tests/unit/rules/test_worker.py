@@ -8,16 +8,12 @@ from sqlalchemy import text
 
 from linli import topics
 from linli.codec import Ack, encode
-from linli.db.registry import SqlRegistry
 from linli.errors import DataFolderError
 from linli.model import ActionKind, Handling, Lane
 from rules.durable.journal import Image, Snapshot
-from rules.effects import Waiting
-from rules.engine.inputs import ActionIn, Input
-from rules.engine.machine import Engine, Output
-from rules.language.load import load_rules
+from rules.snapshotting import Often
 from rules.start import bring_back
-from rules.worker import Outside, Worker, tick_behind, tick_interval
+from rules.worker import tick_behind, tick_interval
 from tests.unit.rules.site import Site, act
 
 OPENED = "access.door.opened"
@@ -29,7 +25,7 @@ def test_an_event_becomes_a_row_a_notice_and_an_acknowledgement(site: Site) -> N
     (alert,) = site.alerts.find()
     assert (alert.rule, alert.subject, alert.handling) == ("door-forced", "door", Handling.UNACKNOWLEDGED)
     assert site.told == ["opened"]
-    assert site.acks[-1] == Ack("boot", Lane.URGENT, 1)
+    assert site.acks[-1] == Ack("boot", Lane.URGENT, 1, site.clock.now())
     order = [topic.split("/")[3] for topic, _ in site.broker.sent if "/ack/" in topic or "/alert/" in topic]
     assert order[-2:] == ["gateway", "alert"]
     assert [change.kind for change in site.alerts.changes(alert.id)] == ["opened"]
@@ -175,18 +171,25 @@ def test_killed_between_journal_and_database_gives_the_same_alert_once(site: Sit
 
 
 def test_while_the_database_is_down_effects_wait_in_order(site: Site) -> None:
-    """Messages are journalled and acknowledged meanwhile; all is written when it is back."""
+    """Messages are journalled and acknowledged meanwhile; all is written when it is back. What is critical is told at once,
+    under the id that it has then, and told again once it can be looked up."""
     with site.database.write() as connection:
         connection.execute(text("ALTER TABLE alerts RENAME TO alerts_away"))
     site.send(site.feed.event(1, "door", OPENED))
     site.send(site.feed.event(2, "smoke", "fire.alarm.raised"))
-    assert site.told == []
+    for _ in range(30):
+        site.step()
+    assert site.acks[-1].upto == 2
+    assert site.told == ["opened"]
+    (foretold,) = site.notices
     assert site.worker.health().counters["waiting_effects"] == 2
     with site.database.write() as connection:
         connection.execute(text("ALTER TABLE alerts_away RENAME TO alerts"))
     site.clock.advance(1)
     site.step()
-    assert site.told == ["opened", "opened"]
+    assert site.told == ["opened", "opened", "opened"]
+    assert foretold.id == site.notices[-1].id
+    assert {notice.id for notice in site.notices} == {alert.id for alert in site.alerts.find()}
     site.step()
     assert site.worker.health().state == "ok"
 
@@ -209,7 +212,7 @@ def test_a_snapshot_nobody_can_read_is_told(site: Site) -> None:
     """Not a wrong start."""
     site.journal.keep(Snapshot(site.journal.position, 0, Image(b'{"version": 99}')))
     with pytest.raises(DataFolderError, match="cannot be read"):
-        bring_back(site.journal, site.alerts, load_rules())
+        bring_back(site.journal, site.alerts, None)
 
 
 def test_with_the_journal_unwritable_nothing_is_taken_or_acknowledged(site: Site) -> None:
@@ -264,28 +267,6 @@ def test_a_database_that_cannot_be_read_at_the_first_start_loses_nothing(site: S
     assert len(site.alerts.find()) == 1
 
 
-class Faulty(Engine):
-    """An engine that cannot take acts."""
-
-    def apply(self, entry: Input) -> list[Output]:
-        """Raise for an act."""
-        if isinstance(entry, ActionIn):
-            raise ZeroDivisionError("a fault of ours")
-        return super().apply(entry)
-
-
-def test_an_input_that_raises_is_skipped_and_counted(site: Site) -> None:
-    """It is logged and passed over; what comes with it and after it is applied and acknowledged."""
-    outside = Outside(site.client, site.alerts, SqlRegistry(site.database), site.journal, site.clock)
-    site.worker = Worker(outside, Faulty(), Waiting())
-    site.worker.connect()
-    act(site, "a-nothing", ActionKind.CLOSE)
-    site.send(site.feed.beat(1))
-    assert site.worker.health().counters["failed_inputs"] == 1
-    assert site.acks[-1].upto == 1
-    assert site.alerts.action_outcome("act-1") == "failed"
-
-
 @pytest.mark.parametrize(("speed", "seconds"), [(1.0, 1.0), (0.5, 1.0), (10.0, 0.1), (1000.0, 0.05)])
 def test_ticks_come_faster_on_a_faster_clock(speed: float, seconds: float) -> None:
     """About one a second of that clock, at most 20 a real second."""
@@ -298,8 +279,8 @@ def test_ticks_stay_behind_a_faster_clock(speed: float, behind: int) -> None:
     assert tick_behind(speed) == behind
 
 
-@pytest.mark.parametrize("limit", [{"snapshot_every": 10}, {"snapshot_bytes": 4000}])
-def test_the_journal_stays_small(tmp_path: Path, limit: dict[str, int]) -> None:
+@pytest.mark.parametrize("limit", [Often(inputs=10), Often(size=4000)])
+def test_the_journal_stays_small(tmp_path: Path, limit: Often) -> None:
     """By the number of inputs and by their size, whichever comes first; and what fires goes on over a snapshot."""
     site = Site(tmp_path)
     site.kill()

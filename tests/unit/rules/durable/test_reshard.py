@@ -205,11 +205,11 @@ class District:
             shards.claim(self.database, shard)
             alerts = SqlAlerts(self.database, shard)
             journal = Journal(shard.folder(self.folder.rules))
-            engine, waiting = bring_back(journal, alerts, catalogue())
+            applier, waiting = bring_back(journal, alerts, RulesIn(catalogue()))
             registry_of_it = SqlRegistry(self.database)
             client = self.broker.client()
             outside = Outside(client, alerts, registry_of_it, journal, self.clock, shard=shard)
-            worker = Worker(outside, engine, waiting)
+            worker = Worker(outside, applier, waiting)
             worker.connect()
             worker.step(0)
             self.workers.append((worker, journal))
@@ -246,7 +246,7 @@ class District:
 
     def bring_over(self, old: int, new: int) -> None:
         """As the command does."""
-        bring_over(self.folder, self.database, catalogue(), old, new)
+        bring_over(self.folder, self.database, RulesIn(catalogue()), old, new)
 
 
 @pytest.fixture

@@ -124,6 +124,8 @@ def test_without_the_rule_nothing_is_said() -> None:
     """On a simulated clock it is left out."""
     assert [rule.id for rule in with_platform_rules([], 30, gateways=False)] == [
         "linli-ingest-silent",
+        "linli-input-skipped",
+        "linli-journal-down",
         "linli-store-down",
     ]
     bench = Bench([])
