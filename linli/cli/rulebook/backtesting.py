@@ -1,8 +1,9 @@
 """`linli rules backtest`: what a rule would have told of stored data, beside its current version."""
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -130,10 +131,12 @@ def _found(
     rerun = Rerun(rule, overrides)
     before = Rerun(current, overrides) if current else None
     began = perf_counter()
-    for batch in past.batches():
-        rerun.feed(batch)
-        if before is not None:
-            before.feed(batch)
+    with _progress(past) as show_progress:
+        for batch in past.batches():
+            rerun.feed(batch)
+            if before is not None:
+                before.feed(batch)
+            show_progress()
     took_s = perf_counter() - began
     registry = past.registries[-1][1]
     names = {item.id: item.name for item in registry.items()}
@@ -149,6 +152,26 @@ def _found(
         ZoneInfo(settings.timezone),
         took_s,
     )
+
+
+@contextmanager
+def _progress(past: "Past") -> "Iterator[Callable[[], None]]":
+    """What shows on a terminal how far it is; nothing anywhere else."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    start, until = past.span.start, past.span.until
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task(_t("回放", "replaying"), total=until - start)
+        shown = 0
+
+        def show() -> None:
+            nonlocal shown
+            if past.seen.upto != shown:
+                shown = past.seen.upto
+                progress.update(task, completed=shown - start)
+
+        yield show
 
 
 def _past(

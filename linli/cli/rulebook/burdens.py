@@ -99,11 +99,10 @@ def _load(console: Console, load: Load, found: "Found") -> None:
 def _others(console: Console, loads: Sequence[Load], *, drawn: bool) -> None:
     alerts, floods = sum(load.alerts for load in loads), sum(load.floods for load in loads)
     _say(console, "")
-    others = Text("另外 ", "other ") if drawn else Text("", "")
+    which = Text("其他小区", "other compounds") if drawn else Text("小区", "compounds")
     said = Text(
-        f"{others.zh}{len(loads)} 个小区：共 {alerts} 条告警，每人每天至多 {loads[0].a_day:.1f} 条，{floods} 次洪峰",
-        f"{len(loads)} {others.en}compounds: {alerts} alerts in all, at most {loads[0].a_day:.1f} a day for each operator, "
-        f"{floods} floods",
+        f"{which.zh}（{len(loads)}）：共 {alerts} 条告警，每人每天至多 {loads[0].a_day:.1f} 条，{floods} 次洪峰",
+        f"{which.en} ({len(loads)}): {alerts} alerts in all, at most {loads[0].a_day:.1f} a day for each operator, {floods} floods",
     )
     _say(console, str(said))
 
