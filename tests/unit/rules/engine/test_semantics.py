@@ -1,8 +1,8 @@
 """Cases from alerting systems that people trust, by their number in the collection; where Linli differs, why.
 
-1 to 3 are about evaluation at intervals, which Linli does not have; 10 and 13 to 17 (repeated notification, grouping,
-inhibition, silences) and 23 (who may act) are other parts' business; 11 is what `for` counts by. 21 is in `test_time`, 24 and
-25 are in `test_lifecycle`.
+1 to 3 are about evaluation at intervals, which Linli does not have; 13 to 17 (notification, grouping, inhibition, silences)
+and 23 (who may act) are other parts' business; 11 is what `for` counts by. 21 is in `test_time`, 24 and 25 are in
+`test_lifecycle` and `test_book`.
 """
 
 from pathlib import Path
@@ -121,6 +121,17 @@ def test_case_9_hysteresis_of_levels(tmp_path: Path) -> None:
         *[medium, medium, medium, "ok", medium, high, high],
         *[high, high, high, critical, critical, "ok"],
     ]
+
+
+def test_case_10_told_again_while_it_lasts(tmp_path: Path) -> None:
+    """Critical below 97, again each 2 s: told at 1, 3, 5, 7, 9, and over at 10."""
+    when = "  - reading: {quantity: temperature, below: 97}\n"
+    bench = Bench(rule_of(tmp_path, when, severity="critical", more="remind_every: 2s\n"))
+    told = []
+    for second, value in enumerate([97.1, 92.6, 95.6, 93.1, 92.6, 95.8, 92.7, 96.0, 93.4, 95.3, 98.4, 97.1]):
+        told += bench.put(bench.feed.reading(second, "cable", "temperature", value), bench.feed.tick(second))
+    found = [(kind, at) for kind, _, at in told]
+    assert found == [("opened", 1), *[("reminded", at) for at in (3, 5, 7, 9)], ("resolved", 10)]
 
 
 def test_case_12_a_missing_reading_does_not_reset_a_running_duration(tmp_path: Path) -> None:
