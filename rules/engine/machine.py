@@ -214,8 +214,8 @@ class Engine:
             clocks = self._clocks(lane, clock, settle)
             buffer = (*lane, settle)
             while (seen := self.settling.first(buffer, clock.time - settle)) is not None:
-                upto = [(name, min(at, seen.time)) for name, at in clocks]
-                yield from self._expire(upto, besides={seen.device})
+                yield from self._expire([(name, min(at, seen.time - 1)) for name, at in clocks])
+                yield from self._expire([(name, min(at, seen.time)) for name, at in clocks], besides={seen.device})
                 self.settling.drop_first(buffer)
                 device = self.scope.registry.devices.get(seen.device)
                 if device is not None and device.gateway == seen.gateway:

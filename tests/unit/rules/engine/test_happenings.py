@@ -1,5 +1,6 @@
 """After, unless, repeated and where: times decide, not arrival."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from tests.unit.rules.world import Bench, rule_of
 
 GRANTED, OPENED, PERSON, DENIED = "access.granted", "access.door.opened", "camera.person.detected", "access.denied"
 
-Story = list[tuple[float, str]]
+Story = Sequence[tuple[float, str]]
 
 
 def fires(folder: Path, when: str, story: Story) -> list[float]:

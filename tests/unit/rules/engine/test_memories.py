@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from linli.i18n import Text
-from linli.model import Device, Lane
+from linli.model import Device, JsonValue, Lane
 from rules.durable.state import dump, restore
+from rules.engine.book import Transition
 from rules.engine.inputs import RegistryIn, RulesIn
 from rules.language.model import Override, Rule, Where
 from tests.unit.rules.world import Bench, Feed, registry, rule_of
@@ -29,7 +30,7 @@ def subjects(bench: Bench) -> list[tuple[str, float, str]]:
     return [
         (output.kind, (output.at - feed.origin) / 1e6, output.alert.subject)
         for output in bench.outputs
-        if hasattr(output, "alert")
+        if isinstance(output, Transition)
     ]
 
 
@@ -56,7 +57,11 @@ def test_a_credential_is_followed_from_door_to_door(tmp_path: Path) -> None:
     """Values of their own, equal in type too; an event without the field has no memory."""
     bench = Bench(denials(tmp_path, "data.credential"))
     feed = bench.feed
-    cards = [(0, "door", {"credential": "A"}), (1, "door", {"credential": "B"}), (2, "door-2", {"credential": "A"})]
+    cards: list[tuple[int, str, dict[str, JsonValue]]] = [
+        (0, "door", {"credential": "A"}),
+        (1, "door", {"credential": "B"}),
+        (2, "door-2", {"credential": "A"}),
+    ]
     cards += [(3, "door", {}), (4, "door", {"credential": 7}), (5, "door", {"credential": "7"})]
     bench.put(*(feed.event(at, device, DENIED, data) for at, device, data in cards))
     assert subjects(bench) == []

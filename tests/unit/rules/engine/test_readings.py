@@ -156,7 +156,7 @@ def test_a_device_that_reports_far_below_its_limit_is_heard(tmp_path: Path) -> N
     """What nothing else comes of keeps absence away, also across a restart; the gap in which nothing came does not."""
     bench = Bench(rule_of(tmp_path, "  - missing: {for: 30s}\n"), Feed())
     feed = bench.feed
-    others = [name for name in ("cam", "cam-2", "door", "door-2", "smoke", "smoke-b2")]
+    others = ["cam", "cam-2", "door", "door-2", "smoke", "smoke-b2"]
     for second in range(0, 200, 10):
         bench.put(feed.beat(second, Lane.BULK), *(feed.alive(second, name) for name in others))
         if second < 100:
