@@ -90,10 +90,10 @@ def _many(rule: Rule, many: Many) -> None:
         )
     if many.devices < 2:
         blame("many 至少两台设备", "many is two devices or more", ("many", "devices"))
-    if many.severity.rank >= Severity(rule.severity).rank:
+    if many.severity.rank > Severity(rule.severity).rank:
         blame(
-            f"many 的级别要比 {rule.severity} 更严重",
-            f"the severity of many is to be worse than {rule.severity}",
+            f"many 的级别不能比 {rule.severity} 轻",
+            f"the severity of many is not to be milder than {rule.severity}",
             ("many", "severity"),
         )
 

@@ -29,8 +29,8 @@ PARTS = ("event", "state", "reading", "missing", "all")
 MAX_REPEATED = 1000
 
 
-def check_clause(rule: Rule, clause: Clause, path: Path) -> None:
-    """Fault for the first thing that is wrong with a clause of `rule` that stands at `path`."""
+def check_clause(rule: Rule, clause: Clause, path: Path, *, whole: bool = True) -> None:
+    """Fault for the first thing that is wrong with a clause of `rule` that stands at `path`; not `whole` within `all`."""
     name = _only_part(clause, path)
     _by(clause, name, path)
     if clause.during is not None:
@@ -42,7 +42,7 @@ def check_clause(rule: Rule, clause: Clause, path: Path) -> None:
     if isinstance(part, AllClause):
         _all(rule, clause, part, (*path, name))
     elif isinstance(part, ReadingClause):
-        check_reading(rule, part, clause.by, (*path, name))
+        check_reading(rule, part, clause.by, (*path, name), alone=whole)
     elif isinstance(part, EventClause):
         _event(rule, part, (*path, name))
     elif isinstance(part, StateClause):
@@ -110,7 +110,7 @@ def _all(rule: Rule, clause: Clause, part: AllClause, path: Path) -> None:
             blame("severity 写在 all 外面", "severity stands beside all, not within it", (*here, "severity"))
         if member.by != "device":
             blame("by 写在 all 外面", "by stands beside all, not within it", (*here, "by"))
-        check_clause(rule, _as_by(member, clause.by), here)
+        check_clause(rule, _as_by(member, clause.by), here, whole=False)
 
 
 def _as_by(member: Clause, by: str) -> Clause:

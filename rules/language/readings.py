@@ -11,9 +11,14 @@ RESETS = ("reset_below", "reset_above", "reset_inside")
 MAX_SAMPLES = 1000
 
 
-def check_reading(rule: Rule, part: ReadingClause, by: str, path: Path) -> None:
-    """Fault for the first thing that is wrong with a reading clause of `rule` at `path`, whose memory is `by`."""
+def check_reading(rule: Rule, part: ReadingClause, by: str, path: Path, *, alone: bool = True) -> None:
+    """Fault for the first thing that is wrong with a reading clause of `rule` at `path`, whose memory is `by`.
+
+    Not `alone`: within `all`, where a place may well have one device that measures this beside others that do not.
+    """
     _number(rule, part, by, path)
+    if alone:
+        _one_device(part, by, path)
     limits = [name for name in LIMITS if getattr(part, name) is not None]
     if len(limits) != 1:
         blame(
@@ -51,12 +56,19 @@ def _number(rule: Rule, part: ReadingClause, by: str, path: Path) -> None:
             "place.... is of several devices: put by: place (or building, community) beside the reading",
             here,
         )
-    if by != "device" and not places(tree) and part.fades is None:
-        blame(
-            f"by: {by} 时一台设备的正常读数会结束另一台的报警：用 place.max({named[0]}) 之类，或 fades",
-            f"with by: {by} one device's good reading would end another's alert: use place.max({named[0]}) or the like, or fades",
-            here,
-        )
+
+
+def _one_device(part: ReadingClause, by: str, path: Path) -> None:
+    """With a memory of several devices, what of one that is well while another is not?"""
+    tree = Quantity(part.quantity) if part.value is None else parse(part.value)
+    if by == "device" or places(tree) or part.fades is not None:
+        return
+    name = quantities(tree)[0]
+    blame(
+        f"by: {by} 时一台设备的正常读数会结束另一台的报警：用 place.max({name}) 之类，或 fades",
+        f"with by: {by} one device's good reading would end another's alert: use place.max({name}) or the like, or fades",
+        (*path, "quantity" if part.value is None else "value"),
+    )
 
 
 def _parsed(text: str, path: Path) -> Expression:

@@ -16,13 +16,12 @@ from linli.db.workers import WorkerReport
 from linli.model import Action, ActionKind, Consumer
 from linli.testing import FakeBroker, FakeClient, ManualClock
 from rules.engine.inputs import MessageIn, RulesIn
-from rules.language.load import load_rules
 from rules.rulesfolder import RulesFolder
 from rules.snapshotting import Often
 from rules.start import bring_back
 from rules.worker import Outside, Platform, Worker
 from tests.unit.rules.smalldisk import PLENTY, SmallDisk
-from tests.unit.rules.world import T0, Feed, registry
+from tests.unit.rules.world import SITE_RULES, T0, Feed, registry
 
 
 class Site:
@@ -51,7 +50,7 @@ class Site:
         self.platform: Platform | None = None
         self.snapshots = Often()
         self.rules_folder: RulesFolder | None = None
-        self.rules = load_rules()
+        self.rules = SITE_RULES
         self.agent = self.broker.client()
         self.agent.start(lambda _topic, _payload, _retained: None, lambda: None, lambda _reason: None)
         self.start()

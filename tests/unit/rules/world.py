@@ -28,6 +28,9 @@ from rules.engine.machine import Engine, Output
 from rules.language.load import load_rules
 from rules.language.model import Rule
 
+SITE_RULES = load_rules(Path(__file__).parent / "site_rules")
+"""Eight rules of a small site, one of each part: what tests of engine and worker go by, whatever the catalogue says."""
+
 T0 = 1_700_000_000_000_000
 """2023-11-15 06:13:20 in Asia/Shanghai."""
 
@@ -163,7 +166,7 @@ class Bench:
         self.engine = Engine()
         self.feed = feed or Feed()
         self.outputs: list[Output] = []
-        self.put(RulesIn(tuple(load_rules() if rules is None else rules)), RegistryIn(registry()))
+        self.put(RulesIn(tuple(SITE_RULES if rules is None else rules)), RegistryIn(registry()))
 
     def put(self, *entries: Input) -> "list[tuple[str, str, float]]":
         """Apply these; what happened, as (kind, rule, second)."""

@@ -2,7 +2,6 @@
 
 import itertools
 import random
-from functools import lru_cache
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,9 +14,8 @@ from rules.engine.book import Transition
 from rules.engine.inputs import Input, RegistryIn, RulesIn, decode_input, encode_input
 from rules.engine.machine import Engine, Output, outputs_of
 from rules.engine.scope import Heard
-from rules.language.load import load_rules
 from rules.language.model import Rule
-from tests.unit.rules.world import NIGHT, Feed, registry
+from tests.unit.rules.world import NIGHT, SITE_RULES, Feed, registry
 
 STUCK: dict[str, JsonValue] = {"floor": 3, "door_zone": False, "occupied": True}
 HAPPENINGS: list[tuple[str, str, dict[str, JsonValue], Lane]] = [
@@ -38,10 +36,9 @@ HAPPENINGS: list[tuple[str, str, dict[str, JsonValue], Lane]] = [
 ]
 
 
-@lru_cache
 def catalogue() -> tuple[Rule, ...]:
-    """The rules that come with Linli, read once."""
-    return load_rules()
+    """The rules that streams are about."""
+    return SITE_RULES
 
 
 def stream(seed: int, length: int = 120, *, people: bool = True) -> list[Input]:
@@ -51,7 +48,7 @@ def stream(seed: int, length: int = 120, *, people: bool = True) -> list[Input]:
     """
     rng = random.Random(seed)
     feed = Feed(NIGHT)
-    entries: list[Input] = [RulesIn(catalogue()), RegistryIn(registry())]
+    entries: list[Input] = [RulesIn(SITE_RULES), RegistryIn(registry())]
     at = 0.0
     for _ in range(length):
         at += rng.choice([0.0, 0.5, 3.0, 9.0, 30.0, 61.0])
@@ -138,7 +135,7 @@ def test_leaving_out_readings_that_nothing_comes_of_changes_nothing(seed: int) -
     rng = random.Random(seed)
     feed = Feed(NIGHT)
     more = Device("cable-2", "c1", "gw", "cable_sensor", Text("缆", "Cable 2"), "b2")
-    entries: list[Input] = [RulesIn(catalogue()), RegistryIn(registry(1, more))]
+    entries: list[Input] = [RulesIn(SITE_RULES), RegistryIn(registry(1, more))]
     at = 0.0
     for _ in range(80):
         at += rng.choice([0.0, 1.0, 14.0, 31.0, 70.0])

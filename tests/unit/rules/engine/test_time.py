@@ -8,8 +8,7 @@ from linli.model import Condition, Lane
 from rules.engine.inputs import AdoptIn, MessageIn, RegistryIn
 from rules.engine.lanes import LaneClock, Listening
 from rules.engine.machine import Engine
-from rules.language.load import load_rules
-from tests.unit.rules.world import Bench, registry, rule_of
+from tests.unit.rules.world import SITE_RULES, Bench, registry, rule_of
 
 OPENED, CLOSED = "access.door.opened", "access.door.closed"
 
@@ -186,7 +185,7 @@ def test_a_buffered_entrapment_that_was_over_is_told_and_ends() -> None:
 def test_a_historic_event_moves_only_the_life_safety_clauses_of_its_device(tmp_path: Path) -> None:
     """The same detector under two rules: the other one neither begins nor ends nor comes due by it."""
     when = "  - state: {begins: {types: [fire.alarm.raised]}, ends: [{types: [fire.alarm.cleared]}], for: 30s}\n"
-    bench = Bench([*load_rules(), *rule_of(tmp_path / "more", when)])
+    bench = Bench([*SITE_RULES, *rule_of(tmp_path / "more", when)])
     feed = bench.feed
     bench.put(feed.event(0, "smoke", "fire.alarm.raised"))
     bench.put(feed.event(40, "smoke", "fire.alarm.cleared", taken=20, historic=True))

@@ -116,7 +116,7 @@ FAULTS += [
     ("a reminder all the time", GOOD + "remind_every: 0s\n", 11, "more than zero"),
     ("many of one device", GOOD + "many: {devices: 3, severity: high}\n", 11, "needs subject: place or community"),
     ("many is one", GOOD + "subject: place\nmany: {devices: 1, severity: high}\n", 12, "two devices or more"),
-    ("many is no worse", GOOD + "subject: place\nmany: {devices: 3, severity: medium}\n", 12, "worse than medium"),
+    ("many is milder", GOOD + "subject: place\nmany: {devices: 3, severity: low}\n", 12, "milder than medium"),
     # a clause's own conditions
     ("no mode", rule_text(CAMERAS % ("", "    armed: [awy]\n")), 11, "did you mean 'away'?"),
     (
@@ -264,6 +264,10 @@ SOUND = [
     ),
     ("silence of a whole place", "  - missing: {types: [access.door.opened], for: 24h}\n    by: place\n"),
     ("all of a place", BOTH % "    by: place\n"),
+    (
+        "a number of one device of a place",
+        "  - all:\n      of: [{reading: {quantity: co, above: 1}}, {event: {types: [access.denied]}}]\n    by: place\n",
+    ),
     ("a number of a place", '  - reading: {value: "place.avg(co) / 2", above: 30, unit: mg/m3}\n    by: building\n'),
     ("any device of a place, while it lasts", "  - reading: {quantity: co, above: 30, fades: 5m}\n    by: place\n"),
     ("a range", READING % "outside: [198, 235], reset_inside: [200, 230]"),
