@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from api.directory import Directory, Names
 from api.scope import Operation, demand
-from linli.arming import mode_name
+from linli.arming import holder, mode_name
 from linli.clock import Clock
 from linli.db.arming import Armed, SqlArming
 from linli.db.people import Person
@@ -111,7 +111,7 @@ class ArmingService:
 
 def view_of(place: Place, own: Mapping[str, Armed], names: Names) -> PlaceView:
     """The place with names, and the mode that holds there."""
-    around = next((name for name in names.around(place.id) if name in own), None)
+    around = holder(place.id, own, names.registry.places)
     mode = None if around is None else own[around].mode
     mine = own.get(place.id)
     return PlaceView(

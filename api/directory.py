@@ -46,16 +46,13 @@ class Names:
         """What to show for a person."""
         return None if person is None else self.people.get(person, person)
 
-    def around(self, place: str) -> list[str]:
-        """The place and those that it lies in, from the inside out; a ring of places is gone round once."""
-        found = [place]
-        while (here := self.registry.places.get(found[-1])) and here.parent and here.parent not in found:
-            found.append(here.parent)
-        return found
-
     def building(self, place: str) -> str:
         """The outermost place that this one lies in: a building, as a rule."""
-        return self.around(place)[-1]
+        seen = {place}
+        while (found := self.registry.places.get(place)) and found.parent and found.parent not in seen:
+            place = found.parent
+            seen.add(place)
+        return place
 
     def devices_of(self, facility: str) -> list[Device]:
         """The facility's devices, by id."""

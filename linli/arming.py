@@ -1,9 +1,11 @@
 """The modes that a place can be in, as people who arm and disarm it know them. No I/O."""
 
 import difflib
+from collections.abc import Container, Mapping
 
 from linli.errors import Refused
 from linli.i18n import Text
+from linli.model import Place
 
 MODES: dict[str, Text] = {
     "disarmed": Text("撤防", "Disarmed"),
@@ -29,3 +31,16 @@ def check_mode(mode: str) -> str:
     error = Refused("bad_mode", f"there is no mode {mode:.32}; did you mean {' or '.join(near)}?")
     error.text = Text(f"没有模式 {mode:.32}，可用：{'、'.join(near)}", error.detail)
     raise error
+
+
+def holder(place: str, armed: Container[str], places: Mapping[str, Place]) -> str | None:
+    """Whose mode holds at `place`: its own, else that of the nearest place around it; None if none of them is `armed`."""
+    seen: set[str] = set()
+    here: str | None = place
+    while here is not None and here not in seen:
+        if here in armed:
+            return here
+        seen.add(here)
+        around = places.get(here)
+        here = None if around is None else around.parent
+    return None

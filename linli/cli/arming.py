@@ -8,9 +8,13 @@ import typer
 
 from linli.cli.columns import print_columns
 from linli.cli.existing import existing
+from linli.cli.finding import find, read_registry
 from linli.i18n import Text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from linli.db.arming import Armed
     from linli.db.database import Database
     from linli.db.registry import RegistrySnapshot
     from linli.model import Place
@@ -38,7 +42,7 @@ def arm(
     ] = "",
     reason: Annotated[str, typer.Option("--reason", help=_t("原因（记入审计）", "why; it is kept"))] = "",
     listed: Annotated[
-        bool, typer.Option("--list", help=_t("列出有模式的地点", "list the places that have a mode"))
+        bool, typer.Option("--list", help=_t("列出各地点的模式", "list the places with their modes"))
     ] = False,
     data: Annotated[
         Path | None, typer.Option("--data", help=_t("数据目录（设置 data）", "data folder (setting data)"))
@@ -59,7 +63,7 @@ def arm(
                 Text(f"用法：{usage}（或 --list）", f"usage: {usage} (or --list)").of(settings.language), err=True
             )
             raise typer.Exit(2)
-        found = _find(_registry(database), place)
+        found = find(Text("地点", "place"), place, read_registry(database).places, "linli arm --list")
         changed = _set(settings, database, found, None if mode == INHERIT else mode, why)
         said = Text("随上级地点", "as the place around it") if mode == INHERIT else mode_name(mode)
         told = Text(f"{found.name.zh}：{said.zh}", f"{found.name.en}: {said.en}")
@@ -75,60 +79,42 @@ def _set(settings: "Settings", database: "Database", place: "Place", mode: str |
 
 
 def _list(settings: "Settings", database: "Database") -> None:
-    from zoneinfo import ZoneInfo
-
-    from linli.arming import mode_name
-    from linli.clock import local_time
+    """One line for each place: the mode that holds there, and who set it, or from where it is."""
     from linli.db.arming import SqlArming
     from linli.db.people import People
 
-    language, registry = settings.language, _registry(database)
-    people = People(database, settings.clock()).display_names()
-    rows = []
-    for armed in sorted(SqlArming(database).all().values(), key=lambda armed: armed.place):
-        place = registry.places.get(armed.place)
-        zone = ZoneInfo(registry.communities[place.community].timezone if place else settings.timezone)
-        rows.append(
-            (
-                armed.place,
-                mode_name(armed.mode or "").of(language),
-                local_time(armed.changed_at, zone).strftime("%Y-%m-%d %H:%M"),
-                people.get(armed.changed_by, armed.changed_by),
-                place.name.of(language) if place else "-",
-                armed.reason or "-",
-            )
-        )
+    language, registry = settings.language, read_registry(database)
+    armed, people = SqlArming(database).all(), People(database, settings.clock()).display_names()
+    rows = [
+        (place.id, *_mode_of(place, armed, registry, people, language), place.name.of(language))
+        for place in sorted(registry.places.values(), key=lambda place: place.id)
+    ]
     if not rows:
-        said = Text("没有地点设过模式；见 linli arm --help", "no place has a mode yet; see linli arm --help")
+        said = Text("还没有地点：linli registry load", "no places yet: linli registry load")
         typer.echo(said.of(language))
         return
-    heads = ("地点", "PLACE"), ("模式", "MODE"), ("时间", "SINCE"), ("谁", "WHO"), ("名称", "NAME"), ("原因", "WHY")
+    heads = ("地点", "PLACE"), ("模式", "MODE"), ("由来", "SET BY"), ("名称", "NAME")
     print_columns(tuple(Text(zh, en).of(language) for zh, en in heads), rows)
 
 
-def _registry(database: "Database") -> "RegistrySnapshot":
-    from linli.db.registry import read_registry
+def _mode_of(
+    place: "Place",
+    armed: "Mapping[str, Armed]",
+    registry: "RegistrySnapshot",
+    people: "Mapping[str, str]",
+    language: str,
+) -> tuple[str, str]:
+    from zoneinfo import ZoneInfo
 
-    with database.read() as connection:
-        return read_registry(connection)
+    from linli.arming import holder, mode_name
+    from linli.clock import local_time
 
-
-def _find(registry: "RegistrySnapshot", place: str) -> "Place":
-    """The place, or NotFound with those whose id or name is like it."""
-    from difflib import get_close_matches
-
-    from linli.errors import NotFound
-
-    found = registry.places.get(place)
-    if found is not None:
-        return found
-    wanted = place.lower()
-    near = get_close_matches(wanted, registry.places, n=3, cutoff=0.6)
-    near += [one.id for one in registry.places.values() if wanted in f"{one.name.zh} {one.name.en}".lower()]
-    there = ", ".join(dict.fromkeys(near[:5]))
-    raise NotFound(
-        Text(
-            f"没有地点 {place:.64}" + (f"；是不是 {there}？" if there else ""),
-            f"there is no place {place:.64}" + (f"; did you mean {there}?" if there else ""),
-        )
-    )
+    held = holder(place.id, armed, registry.places)
+    if held is None:
+        return "-", "-"
+    mode = mode_name(armed[held].mode or "").of(language)
+    if held != place.id:
+        return mode, Text(f"随 {held}", f"as {held}").of(language)
+    own, zone = armed[held], ZoneInfo(registry.communities[place.community].timezone)
+    when = local_time(own.changed_at, zone).strftime("%Y-%m-%d %H:%M")
+    return mode, f"{people.get(own.changed_by, own.changed_by)} · {when} · {own.reason}"

@@ -13,6 +13,7 @@ import typer
 
 from linli.cli.columns import print_columns
 from linli.cli.existing import existing
+from linli.cli.finding import find, read_registry
 from linli.i18n import Text
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def list_devices(
     from linli.vocabulary import DEVICE_KINDS, kind_name
 
     with existing(data) as (_settings, database):
-        devices = _registry(database).devices
+        devices = read_registry(database).devices
     rows = [
         (
             device.id,
@@ -97,7 +98,7 @@ def command(
     from linli.commands.life import CommandState
 
     with existing(data) as (settings, database):
-        found = _find(_registry(database), device)
+        found = _find(read_registry(database), device)
         kind = command_kind(found.kind, name)
         why = " ".join(reason.split())
         if kind.needs_reason and not why:
@@ -130,7 +131,7 @@ def commands(
     from linli.db.people import People
 
     with existing(data) as (settings, database):
-        registry = _registry(database)
+        registry = read_registry(database)
         found = _find(registry, device)
         zone = ZoneInfo(registry.communities[found.community].timezone)
         known = SqlCommands(database).of_device(found.id, limit)
@@ -153,32 +154,8 @@ def commands(
     )
 
 
-def _registry(database: "Database") -> "RegistrySnapshot":
-    from linli.db import registry
-
-    with database.read() as connection:
-        return registry.read_registry(connection)
-
-
 def _find(registry: "RegistrySnapshot", device: str) -> "Device":
-    """The device, or NotFound with those whose id or name is like it."""
-    from difflib import get_close_matches
-
-    from linli.errors import NotFound
-
-    found = registry.devices.get(device)
-    if found is not None:
-        return found
-    wanted = device.lower()
-    near = get_close_matches(wanted, registry.devices, n=3, cutoff=0.6)
-    near += [one.id for one in registry.devices.values() if wanted in f"{one.name.zh} {one.name.en}".lower()]
-    there = ", ".join(dict.fromkeys(near[:5]))
-    raise NotFound(
-        Text(
-            f"没有设备 {device:.64}" + (f"；是不是 {there}？" if there else "；见 linli device list"),
-            f"there is no device {device:.64}" + (f"; did you mean {there}?" if there else "; see linli device list"),
-        )
-    )
+    return find(Text("设备", "device"), device, registry.devices, "linli device list")
 
 
 def _carry_out(

@@ -124,17 +124,23 @@ def test_what_is_no_day_or_compound_is_refused(database: Database, words: tuple[
     assert holidays(database) == {}
 
 
+def modes() -> dict[str, str]:
+    """What the list says of each place."""
+    return {words[0]: words[1] for words in map(str.split, run_arm("--list").splitlines())}
+
+
 def test_a_place_is_armed_with_a_reason(database: Database) -> None:
-    """Kept with who did it; the list shows it; giving the mode up takes it off the list."""
-    assert "no place has a mode" in run_arm("--list")
+    """Kept with who did it; the list shows it, and what goes by it; giving the mode up takes it off the list."""
+    with database.write() as connection:
+        save(connection, [Place("c001-b1-f1", "c001", "floor", Text("一层", "Floor 1"), BUILDING)])
+    assert modes()[BUILDING] == "-"
     said = run_arm(BUILDING, "night", "--reason", " closing  time ")
     assert said.strip().endswith("Night")
     armed = SqlArming(database).all()[BUILDING]
     assert (armed.mode, armed.reason, armed.changed_by.split(":")[0]) == ("night", "closing time", "cli")
     assert "it was already" in run_arm(BUILDING, "night", "--reason", "again")
-    listed = run_arm("--list")
-    assert BUILDING in listed
-    assert "closing time" in listed
+    assert "closing time" in run_arm("--list")
+    assert (modes()[BUILDING], modes()["c001-b1-f1"], modes()["c001-b2"]) == ("Night", "Night", "-")
     run_arm(BUILDING, "inherit", "--reason", "as all")
     assert SqlArming(database).modes() == {}
 

@@ -5,11 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from linli.arming import MODES, check_mode, mode_name
+from linli.arming import MODES, check_mode, holder, mode_name
 from linli.db.arming import Armed, SqlArming
 from linli.db.database import open_database
 from linli.db.migrate import upgrade
 from linli.errors import Refused
+from linli.i18n import Text
+from linli.model import Place
+
+NAME = Text("名", "Name")
 
 
 @pytest.fixture
@@ -58,6 +62,22 @@ def test_a_mode_that_there_is_not(arming: SqlArming) -> None:
     with pytest.raises(Refused, match="did you mean night"):
         arming.set("shop", "nigth", "li", "", 100)
     assert arming.version() == 0
+
+
+def test_whose_mode_holds() -> None:
+    """The nearest around it; a ring of places, which no registry should have, ends."""
+    places = {
+        "house": Place("house", "c", "building", NAME),
+        "floor": Place("floor", "c", "floor", NAME, "house"),
+        "shop": Place("shop", "c", "room", NAME, "floor"),
+        "ring": Place("ring", "c", "room", NAME, "ring"),
+    }
+    assert holder("shop", {"house"}, places) == "house"
+    assert holder("shop", {"house", "floor"}, places) == "floor"
+    assert holder("shop", {"shop", "house"}, places) == "shop"
+    assert holder("house", {"shop"}, places) is None
+    assert holder("ring", {"house"}, places) is None
+    assert holder("nowhere", {"house"}, places) is None
 
 
 def test_every_mode_has_a_name() -> None:

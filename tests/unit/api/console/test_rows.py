@@ -67,6 +67,20 @@ def test_who_handled_it_and_when() -> None:
     assert rows.handled_by(view(world.forced_door(NOW)), SHANGHAI, NOW).en == ""
 
 
+def test_what_is_shelved_says_until_when() -> None:
+    """Over who had acknowledged it: it asks for nobody now, and stays a row that one can find."""
+    alert = replace(
+        world.forced_door(NOW),
+        handling=Handling.SHELVED,
+        shelved_until=NOW + HOUR,
+        acknowledged_at=NOW,
+        acknowledged_by="p1",
+    )
+    made = rows.row(view(alert), "en", SHANGHAI, NOW)
+    assert (made["state_word"], made["who"]) == ("Shelved", "until 01:30:00")
+    assert (made["shelved"], made["todo"], made["open"]) == (True, False, True)
+
+
 @pytest.mark.parametrize(
     ("at", "shown"),
     [
