@@ -23,7 +23,7 @@ from linli.reconcile import waiting_messages
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
-GAUGE_COUNTERS = frozenset(("open_alerts", "queued", "streams", "unwritten_s", "waiting_effects"))
+GAUGE_COUNTERS = frozenset(("open_alerts", "queued", "streams", "unjournalled_s", "unwritten_s", "waiting_effects"))
 """Those of a worker's numbers that go down as well as up."""
 
 

@@ -82,6 +82,11 @@ EVERY = Choice()
 
 def hindrance(consumer: str, topic: str, *, cut: bool) -> Text | None:
     """Why a letter cannot be replayed, whatever is changed; None if it can be tried. `cut`: not all of it was kept."""
+    if consumer == Consumer.RULES:
+        return Text(
+            "规则引擎处理时出错而跳过：数据照常入库，不再判断。请保留死信和日志并报告",
+            "the rules failed at it: it is stored all the same, and not evaluated again. Keep it and the log, and report it",
+        )
     if consumer != Consumer.INGEST:
         return Text(
             f"由 {consumer} 拒收，不在服务器上：改好网关的映射后，设备的下一条消息会被接受",

@@ -57,8 +57,12 @@ class Site:
 
     def start(self, *, full_disk: bool = False) -> None:
         """A new process. `full_disk`: from its first step on its journal cannot be written."""
+        self.start_with(RulesIn(self.rules), full_disk=full_disk)
+
+    def start_with(self, rules: RulesIn | None, *, full_disk: bool = False) -> None:
+        """The same with other rules; None: with those that it had."""
         self.journal = SmallDisk(self.folder / "rules")
-        applier, waiting = bring_back(self.journal, self.alerts, RulesIn(self.rules))
+        applier, waiting = bring_back(self.journal, self.alerts, rules)
         self.client: FakeClient = self.broker.client()
         known = SqlRegistry(self.database)
         outside = Outside(self.client, self.alerts, known, self.journal, self.clock, platform=self.platform)

@@ -1,0 +1,249 @@
+"""Rules, arming and registry are taken on while the worker runs: journalled, applied, and what is wrong is told."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from sqlalchemy import delete
+
+from linli.db import schema
+from linli.db.arming import SqlArming
+from linli.db.registry import RegistryChange, RegistrySnapshot, SqlRegistry, remove_device, remove_holiday, save
+from linli.i18n import Text
+from linli.model import Community, Device, Gateway, Holiday, Place
+from linli.shards import Shard
+from linli.testing import ManualClock
+from rules.aside import AtOnce
+from rules.engine.inputs import ArmingIn, Input, RegistryChangeIn, RegistryIn, RulesIn, decode_input, encode_input
+from rules.language.load import CATALOGUE
+from rules.rulesfolder import RulesFolder
+from rules.surroundings import RegistryWatch
+from tests.unit.rules.site import Site
+from tests.unit.rules.world import T0, registry
+
+T = TypeVar("T")
+
+
+def journalled(site: Site, kind: type[T]) -> list[T]:
+    return [entry for _, entry in site.journal.after(0) if isinstance(entry, kind)]
+
+
+def soon(site: Site, seconds: float = 1.1) -> None:
+    """So much time passes."""
+    site.clock.advance(seconds)
+    site.step()
+
+
+# --- rules ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(site: Site, tmp_path: Path) -> Path:
+    """A folder of rules that the site's worker looks at."""
+    made = tmp_path / "own"
+    made.mkdir()
+    for name in ("cable-temperature", "door-held-open"):
+        shutil.copy(CATALOGUE / f"{name}.yaml", made)
+    site.rules_folder = RulesFolder(made)
+    site.rules = site.rules_folder.begin().rules
+    site.kill()
+    site.start()
+    return made
+
+
+def edit(file: Path, before: str, after: str) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert before in text
+    file.write_text(text.replace(before, after), encoding="utf-8")
+
+
+def test_an_edited_rule_counts_within_a_second(site: Site, folder: Path) -> None:
+    """Without a restart; nothing is journalled while nothing changes."""
+    for _ in range(5):
+        soon(site)
+    before = len(journalled(site, RulesIn))
+    edit(folder / "cable-temperature.yaml", "above: 70", "above: 60")
+    edit(folder / "cable-temperature.yaml", "reset_below: 65", "reset_below: 50")
+    soon(site)
+    assert len(journalled(site, RulesIn)) == before + 1
+    assert site.worker.engine.scope.rules["cable-temperature"].when[0].reading is not None
+    assert "60" in repr(site.worker.engine.scope.rules["cable-temperature"].when[0].reading)
+
+
+def test_a_wrong_file_changes_nothing_and_is_told_until_it_is_right(site: Site, folder: Path) -> None:
+    """File, line and what is wrong, in both languages; also over a restart."""
+    known = dict(site.worker.engine.scope.rules)
+    edit(folder / "cable-temperature.yaml", "severity: high", "severity: hihg")
+    soon(site)
+    for _ in range(2):
+        detail = site.worker.health().detail
+        assert "cable-temperature.yaml:" in detail.en
+        assert "cable-temperature.yaml:" in detail.zh
+        assert "hihg" in detail.en
+        assert site.worker.health().state == "degraded"
+        assert site.worker.engine.scope.rules == known
+        site.kill()
+        site.rules_folder = RulesFolder(folder)
+        site.start_with(site.rules_folder.read())
+        soon(site)
+    edit(folder / "cable-temperature.yaml", "severity: hihg", "severity: low")
+    soon(site)
+    assert site.worker.health().state == "ok"
+    assert site.worker.engine.scope.rules["cable-temperature"].severity == "low"
+
+
+def test_a_rule_that_is_new_or_gone_and_an_override(site: Site, folder: Path) -> None:
+    """Each as soon as it is there."""
+    shutil.copy(CATALOGUE / "fire-alarm.yaml", folder)
+    (folder / "door-held-open.yaml").unlink()
+    soon(site)
+    assert sorted(site.worker.engine.scope.rules) == ["cable-temperature", "fire-alarm"]
+    (folder / "overrides").mkdir()
+    (folder / "overrides" / "here.yaml").write_text(
+        "- {rule: cable-temperature, where: {device: cable}, off: true, reason: taken out}\n", encoding="utf-8"
+    )
+    soon(site)
+    assert [override.rule for override in site.worker.engine.scope.overrides] == ["cable-temperature"]
+
+
+def test_rules_that_could_not_be_journalled_are_taken_later(site: Site, folder: Path) -> None:
+    """The disk was full when the file was saved."""
+    site.disk_is_full()
+    edit(folder / "cable-temperature.yaml", "severity: high", "severity: low")
+    soon(site)
+    site.disk_has_room()
+    soon(site)
+    soon(site)
+    assert site.worker.engine.scope.rules["cable-temperature"].severity == "low"
+    (*_, last) = journalled(site, RulesIn)
+    assert {rule.id: rule.severity for rule in last.rules}["cable-temperature"] == "low"
+
+
+# --- arming ---------------------------------------------------------------------------------------------------------
+
+
+def test_arming_counts_at_once_and_is_journalled_once(site: Site) -> None:
+    """Within two tenths of a second; a restart does not say it again."""
+    arming = SqlArming(site.database)
+    arming.set("b1", "away", "li", "nobody home", site.clock.now())
+    soon(site, 0.2)
+    assert site.worker.engine.memories.arming.modes == {"b1": "away"}
+    arming.set("b1", None, "li", "back", site.clock.now())
+    soon(site, 0.2)
+    for _ in range(5):
+        soon(site)
+    site.kill()
+    site.start()
+    soon(site)
+    assert [entry.modes for entry in journalled(site, ArmingIn)] == [{"b1": "away"}, {}]
+    assert all(entry.now > T0 for entry in journalled(site, ArmingIn))
+
+
+# --- the registry ---------------------------------------------------------------------------------------------------
+
+NEW = Device("door-9", "c1", "gw", "door", Text("门", "Door"), "b1")
+
+
+def changed(site: Site, *items: Device | Place | Gateway | Holiday) -> None:
+    with site.database.write() as connection:
+        save(connection, items)
+
+
+def test_a_changed_device_is_journalled_alone(site: Site) -> None:
+    """Known within two seconds, by what changed; removed again likewise."""
+    before = len(journalled(site, RegistryIn))
+    changed(site, NEW)
+    soon(site)
+    assert site.worker.engine.scope.registry.devices["door-9"] == NEW
+    site.send(site.feed.event(3, "door-9", "access.door.opened"))
+    with site.database.write() as connection:
+        remove_device(connection, "door-9")
+    soon(site)
+    assert "door-9" not in site.worker.engine.scope.registry.devices
+    assert len(journalled(site, RegistryIn)) == before
+    first, second = journalled(site, RegistryChangeIn)
+    assert first.changes == (RegistryChange("device", "door-9", NEW),)
+    assert second.changes == (RegistryChange("device", "door-9", None),)
+    site.kill()
+    site.start()
+    soon(site)
+    assert len(journalled(site, RegistryIn)) == before
+    assert site.worker.engine.scope.registry == SqlRegistry(site.database).whole()
+
+
+def test_holidays_are_part_of_it(site: Site) -> None:
+    """Of the district and of a community, and gone again."""
+    changed(site, Holiday("", "2026-10-01", True, Text("国庆", "National day")))
+    changed(site, Holiday("c1", "2026-10-01", False, Text("补班", "Working")))
+    soon(site)
+    assert site.worker.engine.scope.registry.holidays == {"": {"2026-10-01": True}, "c1": {"2026-10-01": False}}
+    with site.database.write() as connection:
+        remove_holiday(connection, "", "2026-10-01")
+    soon(site)
+    assert site.worker.engine.scope.registry.holidays == {"c1": {"2026-10-01": False}}
+
+
+def test_a_registry_without_its_history_is_compared_as_a_whole(site: Site) -> None:
+    """As one that a migration has just given a history."""
+    with site.database.write() as connection:
+        connection.execute(delete(schema.registry_history))
+        save(connection, [NEW])
+        connection.execute(schema.registry_history.update().values(known_since=True))
+    soon(site)
+    assert site.worker.engine.scope.registry.devices["door-9"] == NEW
+
+
+ITEMS = [
+    NEW,
+    Place("b9", "c1", "building", Text("九", "Nine")),
+    Gateway("gw-9", "c1", Text("网关", "Gateway")),
+    Holiday("c1", "2026-05-01", True, Text("五一", "May day")),
+]
+
+
+@pytest.mark.parametrize("item", ITEMS)
+def test_a_change_is_what_the_whole_would_be(item: Device | Place | Gateway | Holiday) -> None:
+    """Put and removed; what is not named is as before; and it comes back from the journal."""
+    kind = type(item).__name__.lower()
+    before = registry()
+    put = before.changed(2, [RegistryChange(kind, item.id, item)])
+    assert put != before
+    assert put.version == 2
+    assert put.changed(1, [RegistryChange(kind, item.id, None)]) == before
+    entry: Input = RegistryChangeIn(2, (RegistryChange(kind, item.id, item), RegistryChange(kind, "gone", None)))
+    assert decode_input(encode_input(entry)) == entry
+
+
+def test_a_shard_hears_of_its_own_and_of_what_leaves_it(site: Site) -> None:
+    """A device that moves to another shard's community is removed, as are those of others never put."""
+    here, there = (Shard(0, 2), Shard(1, 2)) if Shard(0, 2).covers("c1") else (Shard(1, 2), Shard(0, 2))
+    clock = ManualClock(T0)
+    watches = {
+        shard: RegistryWatch(SqlRegistry(site.database), shard, None, AtOnce(), clock) for shard in (here, there)
+    }
+    known = {shard: RegistrySnapshot() for shard in watches}
+
+    def look() -> None:
+        clock.advance(2)
+        for shard, watch in watches.items():
+            for entry in watch.news(known[shard], ()):
+                assert isinstance(entry, RegistryIn | RegistryChangeIn)
+                if isinstance(entry, RegistryIn):
+                    known[shard] = entry.registry
+                else:
+                    known[shard] = known[shard].changed(entry.version, entry.changes)
+
+    look()
+    changed(site, NEW)
+    look()
+    assert ("door-9" in known[here].devices, "door-9" in known[there].devices) == (True, False)
+    other = next(name for name in ("c2", "c3", "c4", "c5", "c6") if there.covers(name))
+    with site.database.write() as connection:
+        save(connection, [Community(other, Text("别处", "Elsewhere")), Device("door-9", other, "gw-2", "door", NEW.name, "b1")])
+    look()
+    assert ("door-9" in known[here].devices, "door-9" in known[there].devices) == (False, True)
+    whole = SqlRegistry(site.database).whole()
+    for shard, ours in known.items():
+        assert replace(ours, version=whole.version) == whole.within(shard)
