@@ -24,6 +24,9 @@ from linli.model import Community, Consumer, Device, Gateway, Lane, Message, Pla
 from tests.support import eventually, free_port, need
 
 
+SITE_RULES = Path(__file__).parents[1] / "unit" / "rules" / "site_rules"
+
+
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[int]:
     """Mosquitto on a port of its own."""
@@ -114,6 +117,7 @@ def environment(folder: Path, port: int) -> dict[str, str]:
         "LINLI_BROKER_HOST": "127.0.0.1",
         "LINLI_BROKER_PORT": str(port),
         "LINLI_LANGUAGE": "en",
+        "LINLI_RULES": str(SITE_RULES),
     }
 
 
