@@ -22,7 +22,8 @@ from rules.engine.inputs import ArmingIn, Input, ListenIn, MessageIn, RegistryIn
 from rules.trial.reach import Needs
 
 SLOT = 10 * SECOND
-"""What is packed together, and how often the server's clock ticks."""
+"""What is packed together, and how often the server's clock ticks. A time at its end belongs to it: at one instant readings come
+before events, and these before the tick."""
 
 ROWS = 200_000
 """Rows that a stretch should have, so that memory stays bounded; and at most so many in one answer of the store."""
@@ -109,7 +110,7 @@ class Past:
         self.seen.readings += count
         self.seen.events += len(events)
         yield from _slots(
-            start, end, sorted((*map(_message_of, events), *packets), key=lambda message: message.received_at)
+            start, end, sorted((*packets, *map(_message_of, events)), key=lambda message: message.received_at)
         )
         return count + len(events)
 
@@ -154,7 +155,7 @@ class Past:
         which = np.repeat([column[2] for column in columns], [column[0].size for column in columns])
         whose = np.repeat([column[3] for column in columns], [column[0].size for column in columns])
         self.seen.first_reading = min(self.seen.first_reading or int(times.min()), int(times.min()))
-        slots = times // SLOT
+        slots = (times - 1) // SLOT
         order = np.lexsort((which, times, whose, slots))
         edges = np.flatnonzero(np.diff(slots[order]) | np.diff(whose[order])) + 1
         names = [f"{device}/{quantity}" for device, quantity in series]
@@ -219,7 +220,7 @@ def _slots(start: int, end: int, messages: Sequence[MessageIn]) -> Iterator[list
     batch: list[Input] = []
     tick = start - start % SLOT + SLOT
     for message in messages:
-        while message.received_at >= tick and tick <= end:
+        while message.received_at > tick and tick <= end:
             yield [*batch, Tick(tick)]
             batch, tick = [], tick + SLOT
         batch.append(message)
@@ -237,7 +238,7 @@ def _packet(community: str, gateway: str, readings: Readings) -> MessageIn:
         gateway=gateway,
         bootid=_BOOT,
         lane=Lane.BULK,
-        sequence=readings.latest // SLOT,
+        sequence=(readings.latest - 1) // SLOT,
         oldest=1,
         type=READINGS_TYPE,
         subject=gateway,
