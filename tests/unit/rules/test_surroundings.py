@@ -241,7 +241,10 @@ def test_a_shard_hears_of_its_own_and_of_what_leaves_it(site: Site) -> None:
     assert ("door-9" in known[here].devices, "door-9" in known[there].devices) == (True, False)
     other = next(name for name in ("c2", "c3", "c4", "c5", "c6") if there.covers(name))
     with site.database.write() as connection:
-        save(connection, [Community(other, Text("别处", "Elsewhere")), Device("door-9", other, "gw-2", "door", NEW.name, "b1")])
+        save(
+            connection,
+            [Community(other, Text("别处", "Elsewhere")), Device("door-9", other, "gw-2", "door", NEW.name, "b1")],
+        )
     look()
     assert ("door-9" in known[here].devices, "door-9" in known[there].devices) == (False, True)
     whole = SqlRegistry(site.database).whole()
