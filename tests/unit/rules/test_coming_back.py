@@ -162,13 +162,13 @@ def test_a_restart_tells_nothing_again(watched: Site) -> None:
     watched.send(
         watched.feed.event(25, "door", "access.door.opened"), watched.feed.event(25, "smoke-b2", "fire.alarm.raised")
     )
-    run(watched, 26, 60)
+    run(watched, 30, 65)
     told = len(watched.notices)
     assert told > 10
     for end in (watched.kill, watched.stop):
         end()
         watched.start()
-        run(watched, 60, 70) if end == watched.kill else run(watched, 70, 80)
+        run(watched, 70, 80) if end == watched.kill else run(watched, 80, 90)
     assert len(watched.notices) == told
 
 
