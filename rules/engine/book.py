@@ -153,8 +153,11 @@ class AlertBook:
 
     def _opened(self, rule: Rule, clause: int, memory: str, about: About, signal: Signal) -> Transition:
         device = about.device or memory
+        name = alert_id(rule.id, about.subject, signal.start)
+        if name in self.closed:  # by another clause that the same observation had begun
+            name = alert_id(rule.id, about.subject, f"{signal.start}#{clause + 1}")
         alert = Alert(
-            id=alert_id(rule.id, about.subject, signal.start),
+            id=name,
             rule=rule.id,
             community=about.community,
             subject=about.subject,

@@ -444,6 +444,15 @@ def test_a_second_device_confirms() -> None:
     assert bench.fired(100, "d2") == ["occurred", "confirmed"]
 
 
+def test_a_later_clause_of_the_same_beginning_makes_an_alert_of_its_own() -> None:
+    """The first one is closed, and stays it."""
+    bench = Bench()
+    bench.signal(Sign.FIRED, 0, start="opening")
+    bench.act(1, ActionKind.CLOSE, "known")
+    assert bench.signal(Sign.FIRED, 300, clause=1, start="opening") == ["opened"]
+    assert len({change.alert.id for change in bench.changes}) == 2
+
+
 def test_an_alert_about_a_community_has_no_place() -> None:
     """Its kind of subject says so."""
     bench = Bench()
