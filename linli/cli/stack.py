@@ -31,7 +31,7 @@ from linli.i18n import Text
 from linli.model import Role
 from linli.settings import PREFIX, Settings
 from linli.shards import WHOLE, Shard, service_of, shards_of
-from rules.language.load import load_rules
+from rules.language.load import load_book
 
 _log = logging.getLogger(__name__)
 
@@ -178,7 +178,7 @@ class Stack:
         """Find out what would keep it from starting, before `prepare` makes anything. Raises as `start` does."""
         self._lock.require_free()
         if self._wanted(["rules"]):
-            load_rules(self.settings.rules)
+            load_book(self.settings.rules, self.settings.rules_overrides)
             self._require_shards()
         if "broker" in self._names:
             find_program(self.settings)
