@@ -81,9 +81,13 @@ class Past:
         units = self._units()
         series = self._series(units)
         length = HOUR
+        registry: RegistrySnapshot | None = None
+        modes: Modes | None = None
         for start, until in self._unchanged():
-            registry = _newest(self.registries, start)
-            yield [RegistryIn(registry), ArmingIn(start, dict(_newest(self.modes, start)))]
+            before, registry = registry, _newest(self.registries, start)
+            was, modes = modes, _newest(self.modes, start)
+            changes: list[Input] = [] if registry is before else [RegistryIn(registry)]
+            yield changes if modes is was else [*changes, ArmingIn(start, dict(modes))]
             at = start
             while at < until:
                 end = min(until, at + length)

@@ -20,6 +20,7 @@ from linli.i18n import Text
 
 if TYPE_CHECKING:
     from linli.db.database import Database
+    from linli.db.registry import RegistrySnapshot
     from linli.ports import ReadingStore
     from linli.settings import Settings
     from rules.language.load import RuleBook
@@ -147,7 +148,7 @@ def _found(
         before,
         _loads(settings, database, past, rerun.episodes),
         compare(before.episodes, rerun.episodes) if before else None,
-        [*limits, *_data_limits(settings, past)],
+        [*_unfitting(rule, overrides, registry), *limits, *_data_limits(settings, past)],
         names,
         ZoneInfo(settings.timezone),
         took_s,
@@ -237,6 +238,19 @@ def _loads(settings: "Settings", database: "Database", past: "Past", episodes: "
         )
         for name in past.span.communities
     ]
+
+
+def _unfitting(rule: "Rule", overrides: "Sequence[Override]", registry: "RegistrySnapshot") -> Iterator[Text]:
+    """Overrides in force that this version of the rule cannot take."""
+    from linli.cli.rulebook.remarks import where_of
+    from rules.language.overrides import clashes
+
+    for override, why in clashes([rule], [override for override in overrides if override.rule == rule.id], registry):
+        name = where_of(override)
+        yield Text(
+            f"{name} 的覆盖与这个版本说不通，被略过：{why.zh}",
+            f"the override at {name} makes no sense for this version and is passed over: {why.en}",
+        )
 
 
 def _data_limits(settings: "Settings", past: "Past") -> Iterator[Text]:

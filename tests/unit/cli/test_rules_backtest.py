@@ -101,6 +101,18 @@ def test_a_new_version_is_compared_with_the_one_in_force(site: Path) -> None:
     assert "above 70" not in told
 
 
+def test_overrides_in_force_that_the_new_version_cannot_take_are_told(site: Path, tmp_path: Path) -> None:
+    """They are passed over, as live."""
+    (tmp_path / "rules" / "overrides").mkdir(parents=True)
+    (tmp_path / "rules" / "cable.yaml").write_text(text(70), encoding="utf-8")
+    override = "- {rule: cable, where: {device: cable}, change: {when: {1: {reading: {reset_below: 65}}}}}\n"
+    (tmp_path / "rules" / "overrides" / "cable.yaml").write_text(override, encoding="utf-8")
+    (tmp_path / "lower.yaml").write_text(text(60), encoding="utf-8")
+    words = ["backtest", str(tmp_path / "lower.yaml"), "--since", "1d", "--rules", str(tmp_path / "rules")]
+    result = CliRunner().invoke(rules_app, [*words, "--data", str(site / "data")])
+    assert "the override at cable makes no sense for this version and is passed over" in result.output
+
+
 def test_json_has_every_alert(site: Path) -> None:
     """With times in UTC, and the difference."""
     told = json.loads(said(site, str(site / "lower.yaml"), "--since", "1d", "--community", "c1", "--json"))
