@@ -172,6 +172,8 @@ def stretch_outside(interval: Interval, value: float) -> Interval:
 class Compiled:
     """One clause of a rule. `gated`: its hours and modes begin and end it, and do not just say which events count.
 
+    `awaits`: it, or a member of it, begins by something that does not come. `on_both_lanes`: what it looks at comes on both of a
+    gateway's lanes (readings and absence on one, events on the other), and it waits for the one behind.
     `plain`: of readings, a number that is one reading of one device, decided on arrival. `attentive`: a reading that goes on
     beyond its limit must be seen too, each one.
     """
@@ -191,20 +193,11 @@ class Compiled:
     limit: Limit = field(default_factory=lambda: Limit(EVERYTHING, EVERYTHING))
     quantities: tuple[str, ...] = ()
     of: tuple["Compiled", ...] = ()
+    awaits: bool = False
+    on_both_lanes: bool = False
     gated: bool = False
     plain: bool = False
     attentive: bool = True
-
-    @property
-    def on_both_lanes(self) -> bool:
-        """Whether what it looks at comes on both of a gateway's lanes: readings and absence on one, events on the other."""
-        bulk = [member.kind in (Kind.READING, Kind.MISSING) for member in self.of]
-        return any(bulk) and not all(bulk)
-
-    @property
-    def awaits(self) -> bool:
-        """Whether it, or a member of it, begins by something that does not come."""
-        return self.kind is Kind.MISSING or any(member.awaits for member in self.of)
 
     @property
     def anything(self) -> bool:
@@ -240,8 +233,11 @@ def _compiled(rule: Rule, clause: Clause, by: str) -> Compiled:
     if isinstance(part, ReadingClause):
         return Compiled(**common, **_of_reading(rule, part, by))
     if isinstance(part, MissingClause):
-        return Compiled(**common, types=frozenset(part.types))
+        return Compiled(**common, types=frozenset(part.types), awaits=True)
     members = tuple(_member(rule, member, by) for member in part.of)
+    bulk = {member.kind in (Kind.READING, Kind.MISSING) for member in members}
+    common["awaits"] = any(member.awaits for member in members)
+    common["on_both_lanes"] = len(bulk) > 1 and not rule.life_safety
     named = tuple(dict.fromkeys(name for member in members for name in member.quantities))
     return Compiled(**common, of=members, types=frozenset().union(*(m.types for m in members)), quantities=named)
 

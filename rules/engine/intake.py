@@ -3,6 +3,7 @@
 Nearly every reading changes nothing, and is only noted as the newest of its series (`Memories.band`).
 """
 
+from math import isfinite
 from operator import itemgetter
 from typing import Any
 
@@ -81,7 +82,7 @@ class Intake:
                     heard, Moment(time, base, heard.device.id, message.gateway, message.lane), value, unit
                 )
                 continue
-            evidence = Evidence(time, heard.device.id, heard.quantity, value, unit)
+            evidence = Evidence(time, heard.device.id, heard.quantity, value if isfinite(value) else None, unit)
             seen = _seen(message, time, base, evidence)
             seen.number, seen.quantity, seen.value, seen.unit = number, heard.quantity, value, unit
             observations.append((heard.device, seen))

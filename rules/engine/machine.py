@@ -172,7 +172,7 @@ class Engine:
         if broken_off:
             for name in (lane[1], BOTH):
                 for settle in (0, *self.scope.settles):
-                    self.memories.shift((lane[0], name, True, settle), broken_off)
+                    self.memories.shift((lane[0], name, True, settle), lane[1], broken_off)
         return clock
 
     def _observe(self, device: Device, seen: Seen) -> Iterator[Output]:

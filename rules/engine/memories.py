@@ -21,8 +21,6 @@ BOTH = "both"
 ClockName = tuple[str, str, bool, int]
 """A gateway, its lane, whether by what was delivered alone, and how long (microseconds) after the lane."""
 
-_TIMERS = tuple(Timer)
-
 
 class Told(NamedTuple):
     """A signal, and of which clause in which memory."""
@@ -103,6 +101,7 @@ class Memories:
         group = plan.groups.get(settle)
         if settle == 0 and group is not None and group.anything and not seen.historic:
             self.reports[device.id] = Report(seen.time, seen.base, seen.lane)
+        around = self.scope.around(device, self.arming)
         for ref in group.refs(seen.kind, seen.quantity) if group is not None else ():
             if seen.historic and ref not in plan.life_safety:
                 continue
@@ -112,7 +111,6 @@ class Memories:
             if memory is None:
                 continue
             watch = self.watches.get(memory, {}).get(ref) or _new_watch(clause, seen.moment)
-            around = self.scope.around(device, self.arming)
             if clause.kind is Kind.ALL:
                 signals = self._see_all(clause, watch, seen, (*ref, memory), plan.out.get(ref, frozenset()), around)
             else:
@@ -186,11 +184,14 @@ class Memories:
     def _go_off(self, key: Key, seen: Seen | None) -> Iterator[Told]:
         """`seen`: the observation by whose time it is due; None: by its clock."""
         ref = (key.rule, key.clause)
-        watch = self.watches[key.memory][ref]
+        watch = self.watches.get(key.memory, {}).get(ref)
+        if watch is None:
+            return
         clause = self._clause(ref, watch)
         part, of = _part(watch, clause, key.part)
-        wait = part.waits.get(key.timer)
-        if wait is None or (seen is None and self.timers.popped < self._deadline(part, of, Timer(key.timer))):
+        if key.timer not in part.waits:
+            return
+        if seen is None and self.timers.popped < self._deadline(part, of, Timer(key.timer)):
             self.follow(key.memory, ref, watch, clause)
             return
         around = self.scope.around(self.scope.registry.devices[watch.device], self.arming)
@@ -233,36 +234,38 @@ class Memories:
                 for timer in part.waits:
                     yield Key(device, *ref, number, timer), watch
         for key in self.timers.elsewhere(device):
-            yield key, self.watches[key.memory][key.rule, key.clause]
+            known = self.watches.get(key.memory, {}).get((key.rule, key.clause))
+            if known is not None and key.timer in (known, *known.parts)[key.part].waits:
+                yield key, known
 
-    def shift(self, clock: ClockName, by: int) -> None:
-        """The lane was broken off for so long: what waits for a report on it waits on."""
+    def shift(self, clock: ClockName, lane: Lane, by: int) -> None:
+        """The lane was broken off for so long: what waits on that clock for a report on the lane waits on."""
         for key in self.timers.on(clock):
             ref = (key.rule, key.clause)
-            watch = self.watches[key.memory][ref]
+            watch = self.watches.get(key.memory, {}).get(ref)
+            if watch is None:
+                continue
             clause = self._clause(ref, watch)
             part, of = _part(watch, clause, key.part)
             self._catch_up(part, of)
-            wait = part.waits[key.timer]
+            wait = part.waits.get(key.timer)
+            if wait is None or wait.lane is not lane:
+                continue
             wait.at += by
             wait.deadline += by
             part.began += by
             self.follow(key.memory, ref, watch, clause)
 
     def follow(self, memory: str, ref: Ref, watch: Watch, clause: Compiled) -> None:
-        """Make the timers agree with what the watch waits for, and forget what was known of its device's readings."""
+        """Have the timers come due when the watch waits for that, and forget what was known of its device's readings. What it waits
+        for no more comes due too, and is passed over then."""
         self._bands.pop(watch.device, None)
         for number, part in enumerate((watch, *watch.parts)):
-            for timer in _TIMERS:
-                key = Key(memory, *ref, number, timer)
-                wait = part.waits.get(timer)
-                if wait is None:
-                    self.timers.cancel(key)
-                else:
-                    self._bands.pop(wait.device, None)
-                    lane = BOTH if clause.on_both_lanes and not clause.life_safety else wait.lane
-                    clock = (wait.gateway, lane, timer is Timer.WAIT, clause.settle)
-                    self.timers.set(clock, wait.deadline, key, wait.device)
+            for timer, wait in part.waits.items():
+                self._bands.pop(wait.device, None)
+                lane = BOTH if clause.on_both_lanes else wait.lane
+                clock = (wait.gateway, lane, timer == Timer.WAIT, clause.settle)
+                self.timers.set(clock, wait.deadline, Key(memory, *ref, number, timer), wait.device)
 
     def follow_all(self) -> None:
         """Make the timers anew from the watches."""

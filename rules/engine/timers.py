@@ -40,7 +40,7 @@ class Timers(Generic[C]):
         self._put(key, (clock, deadline, device))
         heappush(self._heaps.setdefault(clock, []), (deadline, key))
 
-    def cancel(self, key: Key) -> None:
+    def _drop(self, key: Key) -> None:
         """Forget the key's deadline, if it has one."""
         known = self._set.pop(key, None)
         if known is not None:
@@ -66,11 +66,11 @@ class Timers(Generic[C]):
         if first is None:
             return None
         self.popped = first[0]
-        self.cancel(first[1])
+        self._drop(first[1])
         return first[1]
 
     def _put(self, key: Key, entry: tuple[C, int, str]) -> None:
-        self.cancel(key)
+        self._drop(key)
         self._set[key] = entry
         if key.memory != entry[2]:
             self._elsewhere.setdefault(entry[2], set()).add(key)

@@ -143,9 +143,10 @@ class Watch:
 
     def judge(self, clause: Compiled, seen: Seen, value: float, right: Interval, around: Around) -> list[Signal]:
         """The number of a reading clause is `value`, and `right` are the values on the right side of its limit."""
+        moment = seen.moment
         fresh = not (self.true or self.going_on)
         if fresh:
-            self._turn_to(seen.moment)
+            self._turn_to(moment)
         if not within(value, right):
             if fresh:
                 self.evidence = []
@@ -153,7 +154,7 @@ class Watch:
                 self._note(seen.evidence)
                 self.value = value
                 self.count += 1
-            return self._comes_true(clause, seen.moment, seen.key, around, again=False)
+            return self._comes_true(clause, moment, seen.key, around, again=False)
         if clause.fades is not None:
             return []
         reset = right if clause.limit.reset == clause.limit.right else clause.limit.reset
@@ -162,7 +163,7 @@ class Watch:
         if self.state is Condition.FIRING and Timer.LINGER not in self.waits:
             self._note(seen.evidence)
             self.value = value
-        return self._comes_false(clause, seen.moment)
+        return self._comes_false(clause, moment)
 
     def expire(self, clause: Compiled, timer: Timer, around: Around) -> list[Signal]:
         """That timer is due."""

@@ -7,13 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linli.db.registry import RegistrySnapshot
-from linli.i18n import Text
-from linli.model import READINGS_TYPE, ActionKind, Device, JsonValue, Lane, Reading
+from linli.model import ActionKind, JsonValue, Lane
 from rules.durable.state import dump, restore
 from rules.engine.book import Transition
 from rules.engine.inputs import Input, RegistryIn, RulesIn, decode_input, encode_input
 from rules.engine.machine import Engine, Output, outputs_of
-from rules.engine.scope import Heard
 from rules.language.model import Rule
 from tests.unit.rules.world import NIGHT, SITE_RULES, Feed, registry
 
@@ -119,48 +117,6 @@ def test_one_open_alert_for_each_rule_and_subject_at_any_moment(seed: int) -> No
         assert standing[key] == alert.id
         if output.kind == "closed":
             del standing[key]
-
-
-class Thorough(Engine):
-    """An engine that looks at every reading, whether anything can come of it or not."""
-
-    def _matters(self, _heard: Heard, _value: float) -> bool:
-        return True
-
-
-@settings(max_examples=60, deadline=None)
-@given(seed=st.integers(0, 10**6))
-def test_leaving_out_readings_that_nothing_comes_of_changes_nothing(seed: int) -> None:
-    """Packets of several devices and quantities, out of order, with units and without: the same transitions."""
-    rng = random.Random(seed)
-    feed = Feed(NIGHT)
-    more = Device("cable-2", "c1", "gw", "cable_sensor", Text("缆", "Cable 2"), "b2")
-    entries: list[Input] = [RulesIn(SITE_RULES), RegistryIn(registry(1, more))]
-    at = 0.0
-    for _ in range(80):
-        at += rng.choice([0.0, 1.0, 14.0, 31.0, 70.0])
-        readings = tuple(
-            Reading(
-                rng.choice(["cable", "cable", "cable-2", "door", "cam", "nobody", "gw"]),
-                rng.choice(["temperature", "temperature", "humidity"]),
-                feed.us(at - rng.choice([0, 0, 1, 12, 33, 90_000])),
-                rng.choice([60.0, 68.0, 72.0, 90.0]),
-                rng.choice(["Cel", "Cel", None, "K"]),
-            )
-            for _ in range(rng.randrange(1, 6))
-        )
-        historic = rng.random() < 0.05
-        entries.append(
-            feed.event(at, "gw", READINGS_TYPE, lane=Lane.BULK, readings=readings, historic=historic)
-            if rng.random() < 0.7
-            else feed.tick(at)
-        )
-        if rng.random() < 0.1:
-            entries.append(feed.alive(at))
-    quick, thorough = Engine(), Thorough()
-    assert outputs_of(quick, entries) == outputs_of(thorough, entries)
-    assert quick.counters == thorough.counters
-    assert sorted(quick.book.open) == sorted(thorough.book.open)
 
 
 def test_state_is_small_and_does_not_grow_with_the_stream() -> None:

@@ -138,7 +138,7 @@ def settled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Rule, ...]:
     return rule_of(tmp_path_factory.mktemp("rules"), WHEN, more=f"settle: {SETTLE:g}s\n")
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 10**6))
 def test_any_order_within_settle_is_the_same(settled: tuple[Rule, ...], seed: int) -> None:
     """Every part, timers included: each observation up to 2 s late, against all in order."""
