@@ -31,6 +31,8 @@ class Told:
     first: int | None = None
     last: int | None = None
     """The server's clock at the first and the last input that says it."""
+    communities: frozenset[str] = frozenset()
+    """Whose inputs these are."""
     then: list[Entry] = field(default_factory=list)
     now: list[Entry] = field(default_factory=list)
 
@@ -57,6 +59,7 @@ def replay(then: Engine, now: Engine, rules: RulesIn, runs: Iterable[Run]) -> To
         told.then += _entries(_applied(then, run.entries, failed=run.failed))
         kept = [entry for entry in run.entries if not isinstance(entry, RulesIn)]
         told.now += _entries(_applied(now, kept, failed=run.failed))
+    told.communities = frozenset(then.scope.registry.communities)
     return told
 
 

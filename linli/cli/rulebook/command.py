@@ -1,4 +1,4 @@
-"""`linli rules`: check rule files before Linli reads them; bring the rules' state to another number of shards."""
+"""`linli rules`: check and try rule files before Linli reads them; bring the rules' state to another number of shards."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +10,10 @@ from linli.i18n import Text
 from linli.shards import MOST
 
 rules_app = typer.Typer(
-    no_args_is_help=True, help=str(Text("规则：检查文件，改变分片数。", "Rules: check the files, change the shards."))
+    no_args_is_help=True,
+    help=str(
+        Text("规则：检查、查看、试运行；改变分片数。", "Rules: check them, look at them, try them; change the shards.")
+    ),
 )
 
 

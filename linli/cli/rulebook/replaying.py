@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from rules.trial.log import Entry
     from rules.trial.replay import Run, Told
 
+    Written = tuple[list[Entry], list[Entry]]
+
 
 def _t(zh: str, en: str) -> str:
     return str(Text(zh, en))
@@ -30,6 +33,7 @@ HELP = _t(
     "while Linli runs; exit status 1 if anything differs.",
 )
 _SHOWN = 50
+_SIDES = ("written_and_not_told_again", "told_again_and_not_written")
 _TRIES = 3
 """Linli may put a new snapshot in the place of what is being read; then it is read anew."""
 
@@ -59,14 +63,30 @@ def replay(rules: Folder = None, data: Data = None, every: Every = False, as_jso
             )
         )
     told = {folder: _told(folder, given) for folder in folders}
+    written = {folder: _unlike(settings, each) for folder, each in told.items()}
     if as_json:
-        documents = [_document(folder, each) for folder, each in told.items()]
+        documents = [_document(folder, each, written[folder]) for folder, each in told.items()]
         typer.echo(json.dumps(documents, ensure_ascii=False, indent=2))
     else:
         for folder, each in told.items():
             _show(settings, folder, each, every=every)
-    if any(each.gone or each.new for each in told.values()):
+            _show_written(settings, written[folder])
+    if any(each.gone or each.new or any(written[folder] or ()) for folder, each in told.items()):
         raise typer.Exit(1)
+
+
+def _unlike(settings: "Settings", told: "Told") -> "Written | None":
+    """What the database has otherwise than this Linli tells it again; None if the database cannot be asked."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from linli.cli.existing import open_existing
+    from linli.cli.rulebook.written import unlike
+
+    try:
+        with closing(open_existing(settings)) as database:
+            return unlike(database, told)
+    except (DataFolderError, SQLAlchemyError):
+        return None
 
 
 def _given(settings: "Settings", rules: Path | None) -> "RulesIn":
@@ -124,8 +144,16 @@ def _show(settings: "Settings", folder: Path, told: "Told", *, every: bool) -> N
         )
     )
     gone, new = told.gone, told.new
-    if not gone and not new:
+    if not told.inputs:
+        typer.echo(
+            _t(
+                "快照之后没有收到过任何输入（正常停止时会留下快照）",
+                "nothing has come in since the snapshot (one is taken when the rules process is stopped)",
+            )
+        )
+    elif not gone and not new:
         typer.echo(_t("没有不同", "nothing differs"))
+    if not gone and not new:
         return
     lines = sorted([(entry.at, "-", entry) for entry in gone] + [(entry.at, "+", entry) for entry in new], key=_order)
     for _, sign, entry in lines if every else lines[:_SHOWN]:
@@ -138,6 +166,30 @@ def _show(settings: "Settings", folder: Path, told: "Told", *, every: bool) -> N
             f"{len(gone)} would not have been (-), {len(new)} would have been (+), {len(told.then) - len(gone)} are the same",
         )
     )
+
+
+def _show_written(settings: "Settings", written: "Written | None") -> None:
+    zone = ZoneInfo(settings.timezone)
+    if written is None:
+        typer.echo(
+            _t(
+                "数据库读不了，没有与其中的记录核对",
+                "the database cannot be read: not compared with what is written there",
+            )
+        )
+        return
+    for sign, entries in zip(("w", "a"), written, strict=True):
+        for entry in entries[:_SHOWN]:
+            typer.echo(f"{sign} {_line(entry, zone)}")
+    missing, more = map(len, written)
+    if missing or more:
+        typer.echo(
+            _t(
+                f"用当时的规则，数据库里有 {missing} 次变化这一版不再得出（w），这一版另得出 {more} 次（a）：程序变了",
+                f"with the rules as they were, {missing} changes are in the database that this version does not tell again (w), and "
+                f"it tells {more} that are not there (a): the program has changed",
+            )
+        )
 
 
 def _order(line: "tuple[int, str, Entry]") -> tuple[int, bool]:
@@ -157,7 +209,12 @@ def _when(time: int | None, zone: ZoneInfo) -> str:
 # --- for programs ---------------------------------------------------------------------------------------------------
 
 
-def _document(folder: Path, told: "Told") -> dict[str, Any]:
+def _document(folder: Path, told: "Told", written: "Written | None") -> dict[str, Any]:
+    unlike = (
+        None
+        if written is None
+        else {key: [_entry(each) for each in side] for key, side in zip(_SIDES, written, strict=True)}
+    )
     return {
         "journal": str(folder),
         "inputs": told.inputs,
@@ -167,6 +224,7 @@ def _document(folder: Path, told: "Told") -> dict[str, Any]:
         "changes_now": len(told.now),
         "gone": [_entry(entry) for entry in told.gone],
         "new": [_entry(entry) for entry in told.new],
+        "database": unlike,
     }
 
 

@@ -25,6 +25,18 @@ CABLE_TEXT = rule_text(
     rule="cable",
     severity="high",
 )
+DOOR_TEXT = rule_text(
+    """\
+  - state:
+      begins:
+        types: [access.door.opened]
+        unless: {types: [access.granted], within: 10s}
+      ends: [{types: [access.door.closed]}]
+""",
+    rule="forced",
+    severity="high",
+    more="latched: true\n",
+)
 LOWER = "- {rule: cable, where: {place: b1}, change: {when: {1: {reading: {above: 66}}}}, reason: old cables}\n"
 
 
@@ -149,6 +161,23 @@ def test_replay_lists_what_would_differ_and_changes_nothing(
     assert "1 would not have been (-), 0 would have been (+), 1 are the same" in result.output
     assert sorted((file.name, file.read_bytes()) for file in DataFolder(data).rules.iterdir()) == before
     journal.append([feed.tick(20)])
+
+
+def test_replay_compares_with_what_is_written(
+    data: Path, rules: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the database has and this version does not tell again, and the other way: the program has changed since."""
+    monkeypatch.setenv("LINLI_LANGUAGE", "en")
+    (rules / "forced.yaml").write_text(DOOR_TEXT, encoding="utf-8")
+    (rules / "overrides" / "here.yaml").unlink()
+    feed = Feed(origin=Feed().us(20))
+    journal.append([feed.event(at, "door", "access.door.opened") for at in (100, 110)])
+    journal.append([feed.event(120, "door", "access.door.closed"), feed.tick(200)])
+    result = CliRunner().invoke(rules_app, ["replay", "--rules", str(rules), "--data", str(data)])
+    assert "nothing differs" in result.output
+    assert "a 11-15 06:15:20  opened forced: door" in result.output
+    assert "0 changes are in the database that this version does not tell again (w), and it tells" in result.output
+    assert result.exit_code == 1
 
 
 def test_replay_without_a_journal_says_so(data: Path, rules: Path) -> None:
