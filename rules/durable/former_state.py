@@ -17,7 +17,8 @@ from rules.engine.inputs import LaneName, alert_from, evidence_from
 from rules.engine.lanes import LaneClock, Listening
 from rules.engine.machine import Engine
 from rules.engine.scope import Scope
-from rules.engine.watches import Timer, Wait, Watch
+from rules.engine.timers import Timer, Wait
+from rules.engine.watches import Watch
 from rules.language.model import Rule
 
 VERSIONS = (1, 2)

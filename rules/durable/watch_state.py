@@ -8,7 +8,8 @@ from linli.model import Condition, Lane
 from rules.engine.history import History
 from rules.engine.inputs import evidence_from
 from rules.engine.seen import Seen
-from rules.engine.watches import Wait, Watch
+from rules.engine.timers import Wait
+from rules.engine.watches import Watch
 
 
 class WatchState(msgspec.Struct, array_like=True):

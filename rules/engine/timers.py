@@ -1,10 +1,43 @@
-"""Deadlines on many clocks: what is due when a clock has come to a time, in a fixed order. No I/O."""
+"""What a watch waits for, and deadlines on many clocks: what is due when a clock has come to a time, in a fixed order. No I/O."""
 
 from collections.abc import Container, Hashable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
 from heapq import heappop, heappush
 from typing import Generic, NamedTuple, TypeVar
 
+from linli.model import Lane
+from rules.engine.seen import Moment
+
 C = TypeVar("C", bound=Hashable)
+
+
+class Timer(IntEnum):
+    """What a watch may wait for. Of one watch those that are due together go off in this order."""
+
+    HOLD = 0
+    LINGER = 1
+    WAIT = 2
+    FADE = 3
+    TURN = 4
+    FORGET = 5
+
+
+@dataclass(slots=True)
+class Wait:
+    """A running timer: what it brings about happens at event time `at`; it is due when the lane's clock comes to `deadline`.
+    The device is the one whose observation set it."""
+
+    at: int
+    deadline: int
+    device: str
+    gateway: str
+    lane: Lane
+
+    @property
+    def moment(self) -> Moment:
+        """When it goes off."""
+        return Moment(self.at, self.deadline, self.device, self.gateway, self.lane)
 
 
 class Key(NamedTuple):

@@ -13,16 +13,16 @@ begin + `for` is preceded by firing; a reading at that very instant decides itse
 further event of the device. A device whose clock is off against its agent's is so still given its full `for`.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 
-from linli.model import Condition, Evidence, Lane
+from linli.model import READINGS_TYPE, Condition, Evidence, Lane
 from rules.engine.compiled import Compiled, Counting, Interval, Kind, is_by_data, stretch_outside, within
 from rules.engine.gates import Around
 from rules.engine.history import History
 from rules.engine.lifecycle import ConditionEvent, next_condition
 from rules.engine.seen import Moment, Seen
+from rules.engine.timers import Timer, Wait
 
 KEPT = 5
 """Observations that a watch keeps as evidence until it fires: the first one and the newest."""
@@ -50,34 +50,6 @@ class Signal:
     device: str = ""
     value: float | None = None
     moment: Moment | None = None
-
-
-class Timer(IntEnum):
-    """What a watch may wait for. Of one watch those that are due together go off in this order."""
-
-    HOLD = 0
-    LINGER = 1
-    WAIT = 2
-    FADE = 3
-    TURN = 4
-    FORGET = 5
-
-
-@dataclass(slots=True)
-class Wait:
-    """A running timer: what it brings about happens at event time `at`; it is due when the lane's clock comes to `deadline`.
-    The device is the one whose observation set it."""
-
-    at: int
-    deadline: int
-    device: str
-    gateway: str
-    lane: Lane
-
-    @property
-    def moment(self) -> Moment:
-        """When it goes off."""
-        return Moment(self.at, self.deadline, self.device, self.gateway, self.lane)
 
 
 @dataclass(slots=True)
@@ -224,11 +196,12 @@ class Watch:
         self._set(Timer.WAIT, moment, clause.hold)
 
     def put_off(self, clause: Compiled, moment: Moment) -> bool:
-        """The device was heard meanwhile: wait from then on. Whether that makes any difference."""
+        """A reading of the device came of which nothing was told: wait from then on. Whether that makes any difference."""
         wait = self.waits.get(Timer.WAIT)
         if wait is None or moment.base + clause.hold < wait.deadline:
             return False
         self._wait_for_report(clause, moment)
+        self.evidence = [Evidence(moment.time, moment.device, READINGS_TYPE)]
         return True
 
     def reset(self) -> None:
@@ -255,14 +228,6 @@ class Watch:
         if clause.fades is not None or not (fires or self.true):
             return clause.limit.right
         return None if clause.attentive or within(newest, inside) else stretch_outside(inside, newest)
-
-    def due(self, clause: Compiled) -> Iterator[int]:
-        """The event times (of `missing`: what the lane has to have delivered) from which an observation of a device brings its
-        timers about."""
-        for timer, wait in self.waits.items():
-            yield wait.deadline if timer == Timer.WAIT else wait.at
-        for part, of in zip(self.parts, clause.of, strict=True):
-            yield from part.due(of)
 
     def is_due(self, clause: Compiled, timer: Timer, seen: Seen) -> bool:
         """Whether an observation of the device that set the timer has come to its time."""
