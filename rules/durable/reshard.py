@@ -76,8 +76,7 @@ def _take_memories(made: Memories, theirs: Memories) -> None:
         for ref, watch in watches.items():
             if stayed(watch.device):
                 made.watches.setdefault(memory, {})[ref] = watch
-    made.newest |= {name: newest for name, newest in theirs.newest.items() if stayed(name.partition("/")[0])}
-    made.reports |= {device: report for device, report in theirs.reports.items() if stayed(device)}
+    made.screening.columns.take(theirs.screening.columns, lambda _gateway, series: stayed(series.partition("/")[0]))
     made.numbers.restore([*made.numbers.dump(), *_of_devices(theirs.numbers.dump(), stayed)])
     made.usuals.restore([*made.usuals.dump(), *_of_devices(theirs.usuals.dump(), stayed)])
 

@@ -14,11 +14,11 @@ from rules.durable import former_state
 from rules.durable.snapshots import Image
 from rules.durable.watch_state import SeenState, WatchState
 from rules.engine.book import Record
+from rules.engine.columns import Columns, Dumped
 from rules.engine.gates import Arming
 from rules.engine.inputs import LaneName, RulesIn, alert_from
 from rules.engine.lanes import LaneClock, Listening
 from rules.engine.machine import Engine
-from rules.engine.memories import Newest, Report
 from rules.engine.numbers import Kept as NumbersKept
 from rules.engine.scope import Scope
 from rules.engine.usual import Kept as UsualsKept
@@ -91,8 +91,6 @@ class _State(msgspec.Struct):
     arming: Arming
     numbers: NumbersKept
     usuals: UsualsKept
-    newest: dict[str, Newest]
-    reports: dict[str, Report]
 
 
 class _Whole(msgspec.Struct, array_like=True):
@@ -129,11 +127,11 @@ def image(engine: Engine) -> Image:
         arming=engine.memories.arming,
         numbers=engine.memories.numbers.dump(),
         usuals=engine.memories.usuals.dump(),
-        newest=dict(sorted(engine.memories.newest.items())),
-        reports=dict(sorted(engine.memories.reports.items())),
     )
     rules = RulesIn(tuple(engine.scope.rules.values()), engine.scope.overrides)
-    return Image(msgspec.msgpack.encode(state), (), engine.scope.registry, rules)
+    dumped = engine.memories.screening.columns.dump()
+    columns = (msgspec.msgpack.encode((dumped.series, dumped.units)), dumped.rows)
+    return Image(msgspec.msgpack.encode(state), columns, engine.scope.registry, rules)
 
 
 def dump(engine: Engine) -> bytes:
@@ -155,14 +153,14 @@ def restore(state: bytes | Image) -> Engine:
         if read.version != VERSION:
             raise BadState(f"state of version {read.version}, this is {VERSION}")
         return _engine(read, state)
-    except (msgspec.MsgspecError, KeyError, TypeError) as error:
+    except (msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
         raise BadState(str(error)) from error
 
 
 def _engine(read: _State, state: Image) -> Engine:
     engine = Engine()
     memories = engine.memories
-    memories.scope = Scope(state.rules.rules, state.registry, state.rules.overrides)
+    memories.screening.scope = Scope(state.rules.rules, state.registry, state.rules.overrides)
     engine.listening = read.listening
     engine.lanes = {(item.gateway, item.lane): item.clock for item in read.lanes}
     engine.offline = set(read.offline)
@@ -171,7 +169,7 @@ def _engine(read: _State, state: Image) -> Engine:
         memories.watches.setdefault(item.memory, {})[item.rule, item.clause] = item.watch.watch
     for held in read.settling:
         engine.settling.buffers[held.gateway, held.lane, held.settle] = [state.seen for state in held.seen]
-    memories.arming, memories.newest, memories.reports = read.arming, read.newest, read.reports
+    memories.arming = read.arming
     memories.numbers.restore(read.numbers)
     memories.usuals.restore(read.usuals)
     for record in read.open:
@@ -186,6 +184,9 @@ def _engine(read: _State, state: Image) -> Engine:
     }
     engine.tallies.touch()
     memories.follow_all()
+    names, rows = state.columns
+    series, units = msgspec.msgpack.decode(names, type=tuple[dict[str, list[str]], list[str | None]])
+    memories.screening.columns = Columns.restore(Dumped(series, rows, units))
     return engine
 
 

@@ -8,6 +8,7 @@ machine by itself.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import TypeGuard
 
 import numpy as np
 
@@ -45,7 +46,7 @@ class Batch:
     places: Numbers
 
 
-def ordinary(entry: Input, historic_after: int) -> bool:
+def ordinary(entry: Input, historic_after: int) -> TypeGuard[MessageIn]:
     """Whether it is a packet whose readings all count just as they are."""
     if not isinstance(entry, MessageIn):
         return False

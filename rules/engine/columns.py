@@ -18,7 +18,7 @@ one, which then says what the band is now. Times are microseconds since 1970 UTC
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -55,10 +55,7 @@ ANY_UNIT, OTHER_UNIT = 255, 254
 """In place of a unit's code: whichever it is; and one of those beyond the first 254."""
 
 UNWATCHED = 0
-"""The row that all series share which no clause looks at: whatever comes is quiet, and what is noted in it means nothing."""
-
-MOST_UNWATCHED = 100_000
-"""Names of a gateway remembered that no clause looks at; more are forgotten all at once, and asked for again."""
+"""The row that all series of unwatched devices share: whatever comes is quiet, and what is noted in it means nothing."""
 
 LANES = tuple(Lane)
 
@@ -100,11 +97,11 @@ class Columns:
         """How many readings have been noted."""
         self.names: list[str] = [""]
         """The series of each number."""
-        self.changed: list[int] = []
-        """Rows whose band was set since the list was last emptied: who is in the middle of a batch looks at them again."""
+        self.changed: list[int] | None = None
+        """Rows whose band was moved, while somebody in the middle of a run wants to know."""
         self._screening = screening
         self._of_gateway: dict[str, dict[str, int]] = {}
-        self._unwatched: dict[str, int] = {}
+        self._of_device: dict[str, dict[str, list[int]]] = {}
         self._free: list[int] = []
         self._units: dict[str | None, int] = {None: 0}
         self._unit_names: list[str | None] = [None]
@@ -127,28 +124,36 @@ class Columns:
             self.rows[number] = (math.nan, math.nan, NEVER, math.nan, 0, 0, 0, clauses, ENDLESS, ANY_UNIT, 0, 0, 0)
             self.names[number] = series
             self.of_gateway(gateway)[series] = number
+            devices = self._of_device.get(gateway)
+            if devices is not None:
+                devices.setdefault(series.partition("/")[0], []).append(number)
         else:
             self.rows["clauses"][number] = clauses
             self.close(number)
         return number
 
     def ignore(self, gateway: str, series: str) -> int:
-        """Have a series pass that no clause looks at."""
-        numbers = self.of_gateway(gateway)
-        if self._unwatched.get(gateway, 0) >= MOST_UNWATCHED:
-            for name in [name for name, number in numbers.items() if number == UNWATCHED]:
-                del numbers[name]
-            self._unwatched[gateway] = 0
-        numbers[series] = UNWATCHED
-        self._unwatched[gateway] = self._unwatched.get(gateway, 0) + 1
+        """Have a series pass, of a device that no clause watches."""
+        self.of_gateway(gateway)[series] = UNWATCHED
         return UNWATCHED
 
     def forget(self, gateway: str, series: str) -> None:
-        """The series is gone; its row may become another's."""
+        """The series is not to be known any more; its row may become another's."""
         number = self._of_gateway.get(gateway, {}).pop(series, UNWATCHED)
         if number != UNWATCHED:
+            self._of_device.pop(gateway, None)
             self.names[number] = ""
             self._free.append(number)
+
+    def of_device(self, gateway: str, device: str) -> Sequence[int]:
+        """The rows of its series, UNWATCHED left out."""
+        devices = self._of_device.get(gateway)
+        if devices is None:  # it is made when it is first asked for: most are not after a restart
+            devices = self._of_device[gateway] = {}
+            for series, number in self._of_gateway.get(gateway, {}).items():
+                if number != UNWATCHED:
+                    devices.setdefault(series.partition("/")[0], []).append(number)
+        return devices.get(device, ())
 
     def series(self) -> Iterator[tuple[str, str, int]]:
         """(gateway, series, number) of all that are known, UNWATCHED included."""
@@ -193,17 +198,23 @@ class Columns:
         row["due"] = NEVER if due >= NEVER else int(due)
         row["wanted"] = ANY_UNIT if unit is None else self.unit(unit)
         row["patience"] = ENDLESS if patience is None else min(patience // SECOND, ENDLESS - 1)
-        self.changed.append(number)
+        if self.changed is not None:
+            self.changed.append(number)
 
     def close(self, number: int) -> None:
         """The next reading is looked at, whatever it is."""
         if number != UNWATCHED:
             self.rows["low"][number] = math.nan
-            self.changed.append(number)
+            if self.changed is not None:
+                self.changed.append(number)
 
     def close_all(self) -> None:
         """So is the next one of every series: rules or registry have changed."""
         self.rows["low"][1:] = math.nan
+
+    def is_closed(self, number: int) -> bool:
+        """Whether the next reading is looked at in any case."""
+        return bool(np.isnan(self.rows["low"][number]))
 
     def is_quiet(self, number: int, value: float, time: int, unit: int, base: int) -> bool:
         """Whether a reading changes nothing. `base`: what its lane has delivered."""
@@ -235,6 +246,18 @@ class Columns:
         time, base, stamp = int(row["time"]), int(row["base"]), int(row["stamp"])
         return Newest(float(row["value"]), time, unit, base, LANES[row["lane"]], stamp)
 
+    def take(self, other: "Columns", wanted: Callable[[str, str], bool]) -> None:
+        """Take over another's rows of series that are `wanted` (gateway, series); no clause may have changed meanwhile."""
+        for gateway, series, number in list(other.series()):
+            if number != UNWATCHED and wanted(gateway, series):
+                mine = self.add(gateway, series, clauses=0)
+                self.rows[mine] = other.rows[number]
+                for name in ("wanted", "unit"):
+                    code = int(other.rows[name][number])
+                    if code < len(other._unit_names):
+                        self.rows[name][mine] = self.unit(other._unit_names[code])
+        self.stamp = max(self.stamp, other.stamp)
+
     # --- what a snapshot keeps --------------------------------------------------------------------------------------
 
     def dump(self) -> Dumped:
@@ -246,7 +269,8 @@ class Columns:
         order = [number for numbers in watched.values() for number in numbers.values()]
         rows = self.rows[np.array(order, dtype=np.int64)]
         series = {gateway: list(numbers) for gateway, numbers in watched.items() if numbers}
-        return Dumped(series, rows.tobytes(), list(self._unit_names))
+        units = self._in_order(rows)
+        return Dumped(series, rows.tobytes(), units)
 
     @classmethod
     def restore(cls, dumped: Dumped, *, screening: bool = True) -> "Columns":
@@ -267,6 +291,16 @@ class Columns:
         if not screening:
             columns.close_all()
         return columns
+
+    def _in_order(self, rows: Rows) -> list[str | None]:
+        """Have the rows name their units by codes in alphabetical order; the units of those codes."""
+        used = np.union1d(rows["unit"], rows["wanted"]).tolist()
+        names = sorted(name for code in used if code < len(self._unit_names) and (name := self._unit_names[code]))
+        fresh = np.arange(256, dtype=np.uint8)
+        for code, name in enumerate(names, 1):
+            fresh[self._units[name]] = code
+        rows["unit"], rows["wanted"] = fresh[rows["unit"]], fresh[rows["wanted"]]
+        return [None, *names]
 
     def _grow(self) -> int:
         number = len(self.names)

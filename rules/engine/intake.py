@@ -1,19 +1,16 @@
-"""From messages to observations: what a message says of registered devices, oldest first, as the rules take it. No I/O, no clock.
-
-Nearly every reading changes nothing, and is only noted as the newest of its series (`Memories.band`).
-"""
+"""From messages to observations: what a message says of registered devices, oldest first, as the rules take it. No I/O, no clock."""
 
 from math import isfinite
 from operator import itemgetter
 from typing import Any
 
 from linli.clock import DAY
-from linli.model import DROPPED_TYPE, HEARTBEAT_TYPE, READINGS_TYPE, Device, Evidence, Lane, Message, Readings
+from linli.model import DROPPED_TYPE, HEARTBEAT_TYPE, READINGS_TYPE, Device, Evidence, Message, Readings
 from rules.engine.evidence import evidence_data
 from rules.engine.lanes import sane
 from rules.engine.memories import Counters, Memories
 from rules.engine.scope import Heard, Plan
-from rules.engine.seen import Moment, Seen
+from rules.engine.seen import Seen
 
 HISTORIC_AFTER = DAY
 """What is older than this when it arrives is history: it alarms nobody, whatever its sender says. What is younger and called
@@ -48,16 +45,9 @@ class Intake:
         self.refusals += 1
         self._counters.refused[reason] = self._counters.refused.get(reason, 0) + 1
 
-    def matters(self, heard: Heard, value: float, unit: str | None, time: int) -> bool:
-        """Whether anything can come of the reading; `time`: its own or its lane's, whichever is later."""
-        return not self._memories.band(heard).is_quiet(value, unit, time)
-
     def _packet(self, message: Message, received_at: int, base: int) -> list[tuple[Device, Seen]]:
-        """What may come of one reading of a device concerns them all: they are taken together or not at all."""
         readings = Readings.of(message.readings)
         judged: list[tuple[int, int, Heard]] = []
-        stirred: set[str] = set()
-        seen_all = message.historic or message.lane is not Lane.BULK
         for number, name in enumerate(readings.names):
             heard = self._memories.scope.heard(name)
             if heard is None or heard.gateway != message.gateway or heard.community != message.community:
@@ -65,28 +55,11 @@ class Intake:
                     self.refuse("unregistered_device")
                 continue
             time = readings.times[number]
-            if self._is_history(message, heard.plan, time, received_at):
-                continue
-            time = sane(time, received_at)
-            judged.append((time, number, heard))
-            if seen_all or self.matters(heard, readings.values[number], readings.units[number], max(time, base)):
-                stirred.add(heard.device.id)
+            if not self._is_history(message, heard.plan, time, received_at):
+                judged.append((sane(time, received_at), number, heard))
         if len(judged) > 1:
             judged.sort(key=itemgetter(0))
-        observations = []
-        for time, number, heard in judged:
-            value, unit = readings.values[number], readings.units[number]
-            if heard.device.id not in stirred:
-                self._counters.evaluations += len(heard.readings)
-                self._memories.note(
-                    heard, Moment(time, base, heard.device.id, message.gateway, message.lane), value, unit
-                )
-                continue
-            evidence = Evidence(time, heard.device.id, heard.quantity, value if isfinite(value) else None, unit)
-            seen = _seen(message, time, base, evidence)
-            seen.number, seen.quantity, seen.value, seen.unit = number, heard.quantity, value, unit
-            observations.append((heard.device, seen))
-        return observations
+        return [(heard.device, seen_reading(message, number, heard, time, base)) for time, number, heard in judged]
 
     def _device(self, message: Message) -> Device | None:
         name = message.subject
@@ -102,6 +75,17 @@ class Intake:
             return False
         self.refuse("historic")
         return True
+
+
+def seen_reading(message: Message, number: int, heard: Heard, time: int, base: int) -> Seen:
+    """One reading of a packet, which stands at `number` in it, at its (sane) time."""
+    readings = Readings.of(message.readings)
+    value, unit = readings.values[number], readings.units[number]
+    seen = _seen(
+        message, time, base, Evidence(time, heard.device.id, heard.quantity, value if isfinite(value) else None, unit)
+    )
+    seen.number, seen.quantity, seen.value, seen.unit = number, heard.quantity, value, unit
+    return seen
 
 
 def _seen(message: Message, time: int, base: int, evidence: Evidence) -> Seen:

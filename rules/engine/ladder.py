@@ -10,7 +10,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from rules.engine.scope import Ref
+Ref = tuple[str, int]
+"""A rule's id and the number of one of its clauses."""
 
 Band = tuple[float, float]
 """An open interval of values."""

@@ -12,13 +12,15 @@ for rules that settle, whose observations wait (`rules.engine.settling`) until t
 
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, islice
 
 from linli.db.registry import RegistrySnapshot
 from linli.delivery import key_of
 from linli.model import ActionKind, Condition, Device, Lane, LaneKey, Message
 from linli.platform import PLATFORM
+from rules.engine.batch import MOST, Batch, Gathering, Packet, ordinary
 from rules.engine.book import About, ActionDone, AlertBook, Record, Transition
+from rules.engine.columns import UNWATCHED
 from rules.engine.gateways import GATEWAY, GATEWAY_OFFLINE, why_offline
 from rules.engine.inputs import (
     ActionIn,
@@ -34,18 +36,24 @@ from rules.engine.inputs import (
     SkippedIn,
     Tick,
 )
-from rules.engine.intake import Intake
-from rules.engine.lanes import SILENT, LaneClock, Listening, sane
+from rules.engine.intake import HISTORIC_AFTER, Intake, seen_reading
+from rules.engine.ladder import Ref
+from rules.engine.lanes import BREAK, SILENT, LaneClock, Listening, sane
 from rules.engine.memories import BOTH, ClockName, Counters, Memories, Told
-from rules.engine.scope import Ref, Scope
+from rules.engine.scope import Scope
+from rules.engine.screening import Screening
 from rules.engine.seen import Moment, Seen
 from rules.engine.settling import Settling
+from rules.engine.sweep import Sweep
 from rules.engine.tallies import Tallies
 from rules.engine.telling import told_about
 from rules.engine.watches import Sign, Signal, Watch
 from rules.engine.why import why
 from rules.language.amounts import spoken
 from rules.language.model import Override, Rule
+
+WORTH_A_SWEEP = 8
+"""Readings: fewer are quicker looked at one by one."""
 
 Output = Transition | ActionDone
 LaneName = tuple[str, Lane]
@@ -64,9 +72,9 @@ class NotApplied(Exception):
 class Engine:
     """All state of the rules; `rules.durable.state` writes it down and brings it back."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, screening: bool = True) -> None:
         self.counters = Counters()
-        self.memories = Memories(self.counters)
+        self.memories = Memories(self.counters, Screening(on=screening))
         self.intake = Intake(self.memories, self.counters)
         self.settling = Settling()
         self.lanes: dict[LaneName, LaneClock] = {}
@@ -116,12 +124,97 @@ class Engine:
         """What each of `entries` changes: the same as `apply` to one after the other, in less time. NotApplied names the one
         that raised."""
         outputs: list[list[Output]] = []
-        for number, entry in enumerate(entries):
-            try:
-                outputs.append(self.apply(entry))
-            except Exception as error:
-                raise NotApplied(number, outputs) from error
+        self.memories.screening.tidy()
+        try:
+            while len(outputs) < len(entries):
+                gathered = self._gathered(entries, len(outputs))
+                if len(gathered) >= WORTH_A_SWEEP:
+                    self._sweep(gathered.batch(), outputs)
+                else:
+                    for entry in entries[len(outputs) : len(outputs) + max(1, len(gathered.packets))]:
+                        outputs.append(self.apply(entry))
+        except Exception as error:
+            raise NotApplied(len(outputs), outputs) from error
         return outputs
+
+    # --- packets side by side ---------------------------------------------------------------------------------------
+
+    def _gathered(self, entries: Sequence[Input], start: int) -> Gathering:
+        """The ordinary packets that come next."""
+        screening = self.memories.screening
+        gathering = Gathering(screening.columns, screening.row, self._delivered)
+        for entry in islice(entries, start, None):
+            if len(gathering) >= MOST or not (ordinary(entry, HISTORIC_AFTER) and self._is_home(entry.message)):
+                break
+            if not gathering.take(entry):
+                break
+        return gathering
+
+    def _is_home(self, message: Message) -> bool:
+        gateway = self.scope.registry.gateways.get(message.gateway)
+        return gateway is not None and gateway.community == message.community
+
+    def _delivered(self, gateway: str) -> int:
+        clock = self.lanes.get((gateway, Lane.BULK))
+        return 0 if clock is None else clock.delivered
+
+    def _sweep(self, batch: Batch, outputs: list[list[Output]]) -> None:
+        """Let a run of packets pass: what is told of each."""
+        sweep = Sweep(self.memories.screening.columns, batch.run)
+        done = 0
+        try:
+            for packet in batch.packets:
+                told = list(self._pass(sweep, batch, packet))
+                done = packet.end
+                self.counters.transitions += sum(isinstance(output, Transition) for output in told)
+                outputs.append(told)
+        finally:
+            sweep.finish(done)
+            self.counters.evaluations += sweep.evaluations(done)
+
+    def _pass(self, sweep: Sweep, batch: Batch, packet: Packet) -> Iterator[Output]:
+        """As `_message`, for a packet of which most is only noted."""
+        message, received_at = packet.entry.message, packet.entry.received_at
+        lane = (message.gateway, message.lane)
+        self.counters.messages += 1
+        key = key_of(message)
+        self._take(key, message.sequence)
+        refused_before = self.intake.refusals
+        if packet.delivered - self._delivered(message.gateway) > BREAK:
+            sweep.note(packet.start)
+        clock = self._advance_lane(lane, message.agent_time, received_at)
+        self._arm(lane, clock)
+        yield from self._gateway_heard(message.gateway, received_at)
+        clocks = self._clocks(lane, clock)
+        if self._is_due(clocks):
+            sweep.note(packet.start)
+            yield from self._expire(clocks, besides={self._device_of(batch, at) for at in sweep.ahead(packet.end)})
+        for at in sweep.stirred(packet.end):
+            yield from self._look(batch, packet, at)
+        if self._is_due(clocks) or self.scope.settles:
+            sweep.note(packet.end)
+            yield from self._expire(clocks)
+            yield from self._release(lane, clock)
+        if message.community != PLATFORM:
+            refused = self.intake.refusals - refused_before
+            when = message.agent_time if packet.entry.taken_at is None else packet.entry.taken_at
+            self.tallies.count(key, when, packet.end - packet.start - refused, refused)
+
+    def _look(self, batch: Batch, packet: Packet, at: int) -> Iterator[Output]:
+        """Something may come of the reading that stands at `at` in the run."""
+        screening, run = self.memories.screening, batch.run
+        row, message = int(run.series[at]), packet.entry.message
+        if row == UNWATCHED:
+            return
+        heard = screening.heard(message.gateway, screening.columns.names[row])
+        if heard is None:
+            raise LookupError(f"{screening.columns.names[row]} has a row and is not registered")
+        seen = seen_reading(message, int(batch.places[at]), heard, int(run.times[at]), int(run.bases[at]))
+        self.counters.evaluations -= heard.evaluated  # which the sweep has counted for all
+        yield from self._see(heard.device, seen)
+
+    def _device_of(self, batch: Batch, at: int) -> str:
+        return self.memories.screening.columns.names[int(batch.run.series[at])].partition("/")[0]
 
     # --- messages ---------------------------------------------------------------------------------------------------
 
@@ -153,7 +246,7 @@ class Engine:
         if self._is_due(clocks):
             outputs += self._expire(clocks, besides={device.id for device, _ in observations})
         for device, seen in observations:
-            outputs += self._observe(device, seen)
+            outputs += self._see(device, seen)
         if self._is_due(clocks):
             outputs += self._expire(clocks)
         if self.scope.settles:
@@ -175,6 +268,20 @@ class Engine:
                     self.memories.shift((lane[0], name, True, settle), lane[1], broken_off)
         return clock
 
+    def _see(self, device: Device, seen: Seen) -> Iterator[Output]:
+        """Let the rules see it, unless it is a reading of which nothing can come: that is only noted."""
+        heard = self.scope.heard(f"{device.id}/{seen.quantity}") if seen.quantity else None
+        if heard is None:
+            yield from self._observe(device, seen)
+            return
+        self.counters.looked_at += 1
+        if self.memories.matters(heard, seen):
+            yield from self._observe(device, seen)
+            self.memories.open(heard)
+        else:
+            self.counters.evaluations += heard.evaluated
+            self.memories.note_newest(device, seen)
+
     def _observe(self, device: Device, seen: Seen) -> Iterator[Output]:
         """Let the rules see it; those that settle when its time has come."""
         groups = self.scope.plan(device).groups
@@ -183,7 +290,7 @@ class Engine:
                 base = max(seen.time, seen.base - settle)
                 self.settling.put((seen.gateway, seen.lane, settle), replace(seen, base=base))
         yield from self._tell_all(self.memories.own_time(device, seen))
-        before = self.memories.note_newest(seen) if seen.quantity and not seen.historic else None
+        before = self.memories.note_newest(device, seen) if not seen.historic else None
         yield from self._tell_all(self.memories.observe(device, seen, before=before))
 
     # --- timers -----------------------------------------------------------------------------------------------------

@@ -6,14 +6,17 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from linli.model import Condition, Device, Evidence, Lane
-from rules.engine.compiled import EVERYTHING, Compiled, Interval, Kind, closed, is_by_data
+from rules.engine.columns import Newest
+from rules.engine.compiled import Compiled, Interval, Kind, closed, is_by_data
 from rules.engine.gates import Arming, Around
+from rules.engine.ladder import Ref
 from rules.engine.numbers import Numbers
-from rules.engine.scope import Heard, Ref, Scope
+from rules.engine.scope import Heard, Scope
+from rules.engine.screening import Screening, only_waits
 from rules.engine.seen import Moment, Seen
-from rules.engine.timers import Key, Timers
+from rules.engine.timers import Key, Timer, Timers, Wait
 from rules.engine.usual import Usuals
-from rules.engine.watches import Sign, Signal, Timer, Watch
+from rules.engine.watches import Sign, Signal, Watch
 
 BOTH = "both"
 """In a clock's name: the lane of the gateway that is behind."""
@@ -38,60 +41,32 @@ class Counters:
 
     messages: int = 0
     evaluations: int = 0
+    looked_at: int = 0
+    """Readings of packets that were looked at one by one, something or nothing having come of them."""
     transitions: int = 0
     refused: dict[str, int] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Report:
-    """When a device was heard last: event time, what its lane had delivered, and which lane that was."""
-
-    time: int
-    base: int
-    lane: Lane
-
-
-@dataclass(slots=True)
-class Newest:
-    """The newest reading of a series."""
-
-    time: int
-    value: float
-    unit: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Band:
-    """Readings of one series that change nothing: those between two numbers (both exclusive), in that unit (None: in any),
-    before that time. `due` is compared with the event time and with what the lane has delivered."""
-
-    low: float
-    high: float
-    due: float
-    unit: str | None
-
-    def is_quiet(self, value: float, unit: str | None, time: int) -> bool:
-        """Whether that reading changes nothing."""
-        return self.low < value < self.high and time < self.due and (unit == self.unit or not (unit and self.unit))
-
-
-NOTHING = Band(math.inf, -math.inf, -math.inf, None)
 
 
 class Memories:
     """Watches by memory and clause; those in which nothing is remembered are not kept."""
 
-    def __init__(self, counters: Counters) -> None:
-        self.scope = Scope()
+    def __init__(self, counters: Counters, screening: Screening) -> None:
+        self.screening = screening
         self.watches: dict[str, dict[Ref, Watch]] = {}
         self.timers: Timers[ClockName] = Timers()
         self.arming = Arming()
         self.numbers = Numbers()
         self.usuals = Usuals()
-        self.newest: dict[str, Newest] = {}
-        self.reports: dict[str, Report] = {}
         self._counters = counters
-        self._bands: dict[str, dict[str, Band]] = {}
+
+    @property
+    def scope(self) -> Scope:
+        """Rules and registry in force."""
+        return self.screening.scope
+
+    @scope.setter
+    def scope(self, scope: Scope) -> None:
+        self.screening.scope = scope
 
     # --- observations -----------------------------------------------------------------------------------------------
 
@@ -99,8 +74,6 @@ class Memories:
         """An observation, for the clauses of rules that settle for so long. `before`: the reading before it of its series."""
         plan = self.scope.plan(device)
         group = plan.groups.get(settle)
-        if settle == 0 and group is not None and group.anything and not seen.historic:
-            self.reports[device.id] = Report(seen.time, seen.base, seen.lane)
         around = self.scope.around(device, self.arming)
         for ref in group.refs(seen.kind, seen.quantity) if group is not None else ():
             if seen.historic and ref not in plan.life_safety:
@@ -128,19 +101,15 @@ class Memories:
         """A timer that has come due on its clock."""
         yield from self._go_off(key, None)
 
-    def note(self, heard: Heard, moment: Moment, value: float, unit: str | None) -> None:
-        """A reading of which nothing comes."""
-        if heard.readings:
-            self.newest[f"{heard.device.id}/{heard.quantity}"] = Newest(moment.time, value, unit)
-        if heard.plan.anything:
-            self.reports[heard.device.id] = Report(moment.time, moment.base, moment.lane)
-
-    def note_newest(self, seen: Seen) -> Newest | None:
-        """The newest reading of a series, unless it is no data; what was the newest before it."""
-        series = f"{seen.device}/{seen.quantity}"
-        before = self.newest.get(series)
+    def note_newest(self, device: Device, seen: Seen) -> Newest | None:
+        """The newest reading of a series, unless it is no data; what was the newest before it. An event is a report as well."""
+        if not seen.quantity:
+            if self.scope.plan(device).anything:
+                self.screening.note(device, "", 0.0, None, seen.time, seen.base, seen.lane)
+            return None
+        before = self.screening.newest(device, seen.quantity)
         if seen.value is not None and math.isfinite(seen.value):
-            self.newest[series] = Newest(seen.time, seen.value, seen.unit)
+            self.screening.note(device, seen.quantity, seen.value, seen.unit, seen.time, seen.base, seen.lane)
         return before
 
     def _see(
@@ -208,8 +177,10 @@ class Memories:
 
     def _catch_up(self, part: Watch, of: Compiled) -> None:
         """Reports of which nothing came have not been told to the watch."""
-        lazy = of.anything and of.by == "device" and of.settle == 0
-        report = self.reports.get(part.device) if lazy else None
+        if not only_waits(of):
+            return
+        device = self.scope.registry.devices[part.device]
+        report = self.screening.last_reading(device)
         if report is not None:
             part.put_off(of, Moment(report.time, report.base, part.device, part.gateway, report.lane))
 
@@ -257,12 +228,17 @@ class Memories:
             self.follow(key.memory, ref, watch, clause)
 
     def follow(self, memory: str, ref: Ref, watch: Watch, clause: Compiled) -> None:
-        """Have the timers come due when the watch waits for that, and forget what was known of its device's readings. What it waits
-        for no more comes due too, and is passed over then."""
-        self._bands.pop(watch.device, None)
+        """Have the timers come due when the watch waits for that, and close the bands of its devices' readings. What it waits for no
+        more comes due too, and is passed over then."""
+        self.screening.stir(watch.gateway, watch.device)
+        for part in (watch, *watch.parts):
+            for wait in part.waits.values():
+                self.screening.stir(wait.gateway, wait.device)
+        self._set_timers(memory, ref, watch, clause)
+
+    def _set_timers(self, memory: str, ref: Ref, watch: Watch, clause: Compiled) -> None:
         for number, part in enumerate((watch, *watch.parts)):
             for timer, wait in part.waits.items():
-                self._bands.pop(wait.device, None)
                 lane = BOTH if clause.on_both_lanes else wait.lane
                 clock = (wait.gateway, lane, timer == Timer.WAIT, clause.settle)
                 self.timers.set(clock, wait.deadline, Key(memory, *ref, number, timer), wait.device)
@@ -270,10 +246,9 @@ class Memories:
     def follow_all(self) -> None:
         """Make the timers anew from the watches."""
         self.timers = Timers()
-        self._bands.clear()
         for memory, watches in self.watches.items():
             for ref, watch in watches.items():
-                self.follow(memory, ref, watch, self._clause(ref, watch))
+                self._set_timers(memory, ref, watch, self._clause(ref, watch))
 
     def arm(self, device: Device, moment: Moment) -> None:
         """Begin to expect a device, wherever it was never heard."""
@@ -327,7 +302,8 @@ class Memories:
     def change(self, scope: Scope) -> None:
         """Take on new rules or a new registry. What is the same for a device keeps everything; what is pending under a clause
         that changed begins anew, what fires goes on; what is gone is forgotten."""
-        before, self.scope = self.scope, scope
+        before = self.scope
+        self.screening.change(scope)
         kept: dict[str, dict[Ref, Watch]] = {}
         for memory, watches in self.watches.items():
             for ref, watch in watches.items():
@@ -336,54 +312,36 @@ class Memories:
         self.watches = kept
         for numbers in (self.numbers, self.usuals):
             numbers.retain(lambda memory, device: _keeps_numbers(before, scope, memory, device))
-        known = scope.registry.devices
-        self.reports = {device: report for device, report in self.reports.items() if device in known}
-        self.newest = {series: newest for series, newest in self.newest.items() if series.partition("/")[0] in known}
         for numbers in (self.numbers, self.usuals):
             numbers.retain(lambda name, device: _is_read(before, scope, name, device))
         self.follow_all()
 
     # --- what changes nothing ---------------------------------------------------------------------------------------
 
-    def band(self, heard: Heard) -> Band:
-        """Within what the series' next reading changes nothing."""
-        bands = self._bands.setdefault(heard.device.id, {})
-        band = bands.get(heard.quantity)
-        if band is None:
-            band = bands[heard.quantity] = self._band(heard)
-        return band
+    def matters(self, heard: Heard, seen: Seen) -> bool:
+        """Whether anything can come of a reading."""
+        if seen.value is None or seen.historic or seen.lane is not Lane.BULK:
+            return True
+        number = self.screening.row_of(heard)
+        if self.screening.columns.is_closed(number):
+            self._open(number, heard)
+        unit = self.screening.columns.unit(seen.unit)
+        return not self.screening.columns.is_quiet(number, seen.value, seen.time, unit, seen.base)
 
-    def _band(self, heard: Heard) -> Band:
-        watches = self.watches.get(heard.device.id, {})
-        if not heard.plain or not all(self._only_waits(ref, watches.get(ref), heard) for ref in heard.plan.anything):
-            return NOTHING
-        newest = self.newest.get(f"{heard.device.id}/{heard.quantity}")
-        low, high = EVERYTHING
-        units: set[str] = set()
-        for ref, clause in heard.readings:
-            watch = watches.get(ref)
-            quiet = clause.limit.right
-            if watch is not None:
-                quiet = watch.quiet(clause, newest.value if newest else math.nan) or (math.inf, -math.inf)
-            low, high = max(low, quiet[0]), min(high, quiet[1])
-            if clause.reading is not None and clause.reading.unit is not None:
-                units.add(clause.reading.unit)
-        if len(units) > 1:
-            return NOTHING
-        waits = [
-            _part(watch, self._clause((key.rule, key.clause), watch), key.part)[0].waits[key.timer]
-            for key, watch in self._waiting_for(heard.device.id)
-        ]
-        due = min((min(wait.at, wait.deadline) for wait in waits), default=math.inf)
-        return Band(low, high, due, next(iter(units), None))
+    def open(self, heard: Heard) -> None:
+        """Work out anew within what the next reading of the series changes nothing."""
+        self._open(self.screening.row_of(heard), heard)
 
-    def _only_waits(self, ref: Ref, watch: Watch | None, heard: Heard) -> bool:
-        """Whether another report makes no difference to a clause that waits for any."""
-        clause = heard.plan.clauses[ref]
-        if clause.kind is not Kind.MISSING or clause.by != "device" or clause.settle > 0:
-            return False
-        wait = watch.waits.get(Timer.WAIT) if watch is not None else None
-        return wait is not None and wait.lane is Lane.BULK
+    def _open(self, number: int, heard: Heard) -> None:
+        watches, waits = self.watches.get(heard.device.id, {}), self._waits_of(heard.device.id)
+        self.screening.open(number, heard, watches, waits)
+
+    def _waits_of(self, device: str) -> Iterator[Wait]:
+        """The device's timers, but those that any report of it puts off."""
+        for key, watch in self._waiting_for(device):
+            part, of = _part(watch, self._clause((key.rule, key.clause), watch), key.part)
+            if not (key.timer == Timer.WAIT and key.part == 0 and only_waits(of)):
+                yield part.waits[key.timer]
 
     # --- within -----------------------------------------------------------------------------------------------------
 
@@ -392,7 +350,8 @@ class Memories:
         self._keep(memory, ref, watch, clause)
         for signal in signals:
             if signal.sign is Sign.FIRED and not clause.attentive:
-                newest = self.newest.get(f"{signal.device}/{clause.quantities[0]}")
+                device = self.scope.registry.devices[signal.device]
+                newest = self.screening.newest(device, clause.quantities[0])
                 yield Told(memory, ref, watch, clause, _with_newest(clause, signal, newest))
             else:
                 yield Told(memory, ref, watch, clause, signal)

@@ -4,7 +4,7 @@ No I/O.
 Thousands of devices are watched alike: of one kind, in such a facility and place, under the same overrides. They share one `Plan`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,16 +13,14 @@ from linli.model import Device
 from linli.strictjson import dumps
 from rules.engine.compiled import Compiled, compile_rule
 from rules.engine.gates import Arming, Around
+from rules.engine.ladder import Ladder, Ref, ladder
 from rules.engine.sentences import zone_of
 from rules.language.model import BY_DATA, Only, Override, Rule, duration
 from rules.language.overrides import Overrides, effective
 
-Ref = tuple[str, int]
-"""A rule's id and the number of one of its clauses."""
-
 BUILDING = "building"
 
-MOST_SERIES = 1_000_000
+MOST_SERIES = 100_000
 """Series remembered; more are forgotten all at once, and asked for again. What an agent names is not bounded otherwise."""
 
 
@@ -56,22 +54,56 @@ class Plan:
     by: tuple[str, ...] = ()
     out: dict[Ref, frozenset[int]] = field(default_factory=dict)
 
-    @property
-    def anything(self) -> list[Ref]:
-        """Clauses that any report of the device matters to."""
-        return [ref for group in self.groups.values() for ref in group.anything]
+    anything: list[Ref] = field(default_factory=list)
+    """Clauses that any report of the device matters to."""
+    _looks: dict[str, "Looks"] = field(default_factory=dict)
+
+    def looks(self, quantity: str) -> "Looks":
+        """The clauses that look at a quantity."""
+        known = self._looks.get(quantity)
+        if known is None:
+            refs = sorted(ref for group in self.groups.values() for ref in group.readings.get(quantity, ()))
+            known = self._looks[quantity] = Looks.at([(ref, self.clauses[ref]) for ref in refs])
+        return known
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """The clauses that look at a quantity, and their limits sorted. `plain`: each of them looks at single readings alone, so
+    that most can be passed over; then `unit` is the one that they want (None: any), and they agree on it."""
+
+    clauses: dict[Ref, Compiled]
+    ladder: Ladder
+    plain: bool
+    unit: str | None
+
+    @classmethod
+    def at(cls, clauses: Sequence[tuple[Ref, Compiled]]) -> "Looks":
+        """Of these."""
+        units = {clause.reading.unit for _, clause in clauses if clause.reading is not None} - {None}
+        plain = len(units) < 2 and all(clause.plain for _, clause in clauses)
+        rungs = ladder((ref, clause.limit.right if clause.plain else None) for ref, clause in clauses)
+        return cls(dict(clauses), rungs, plain, next(iter(units), None))
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What one series, named 'device/quantity', is to the rules: its device, and the clauses that look at it. `plain`: each of
-    them looks at single readings alone, so that most can be passed over."""
+    """What one series, named 'device/quantity', is to the rules: its device, and what looks at it."""
 
     device: Device
     quantity: str
     plan: Plan
-    readings: tuple[tuple[Ref, Compiled], ...]
-    plain: bool
+    looks: Looks
+
+    @property
+    def watched(self) -> bool:
+        """Whether a reading of it can matter: if only because it tells the time of a device that has timers."""
+        return bool(self.plan.clauses)
+
+    @property
+    def evaluated(self) -> int:
+        """How many clauses see each of its readings."""
+        return len(self.looks.clauses.keys() | self.plan.anything)
 
     @property
     def gateway(self) -> str:
@@ -142,12 +174,9 @@ class Scope:
             if device is None:
                 return None
             plan = self.plan(device)
-            refs = sorted(ref for group in plan.groups.values() for ref in group.readings.get(quantity, ()))
-            clauses = tuple((ref, plan.clauses[ref]) for ref in refs)
             if len(self._heard) >= MOST_SERIES:
                 self._heard.clear()
-            plain = all(clause.plain for _, clause in clauses)
-            known = self._heard[series] = Heard(device, quantity, plan, clauses, plain)
+            known = self._heard[series] = Heard(device, quantity, plan, plan.looks(quantity))
         return known
 
     def watches(self, rule: Rule, device: Device) -> bool:
@@ -242,6 +271,7 @@ class Scope:
             plan.out[ref] = frozenset(members)
         if clause.anything or any(member.anything for member in clause.of):
             group.anything.append(ref)
+            plan.anything.append(ref)
         for quantity in clause.quantities:
             group.readings.setdefault(quantity, []).append(ref)
         for kind in sorted(clause.types):

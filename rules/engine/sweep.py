@@ -51,10 +51,9 @@ class Sweep:
         self.run = run
         self._columns = columns
         self._noted = 0
-        columns.changed.clear()
+        columns.changed = []
         rows = columns.rows[run.series]
-        self.evaluations = int(rows["clauses"].sum(dtype=np.int64))
-        """Readings by clauses that look at them."""
+        self._clauses = rows["clauses"]
         self._patient = bool((rows["patience"] == ENDLESS).all())
         self._stirred: list[int] = np.flatnonzero(self._beyond(rows, slice(None))).tolist()
 
@@ -72,6 +71,20 @@ class Sweep:
             self.note(number)
             self._noted = number + 1
             yield number
+
+    def ahead(self, end: int) -> list[int]:
+        """Readings before `end` that are still to be looked at, and maybe some of which nothing comes; in no order."""
+        self._look_again()
+        return [number for number in self._stirred if number < end]
+
+    def evaluations(self, end: int) -> int:
+        """Readings before `end` by clauses that look at them."""
+        return int(self._clauses[:end].sum(dtype=np.int64))
+
+    def finish(self, end: int) -> None:
+        """Note the readings before `end` that are not yet; what comes after them never was."""
+        self.note(end)
+        self._columns.changed = None
 
     def note(self, end: int) -> None:
         """Note the readings before `end`, of which none is stirred."""
@@ -117,7 +130,7 @@ class Sweep:
         if not changed:
             return
         ahead = self.run.series[self._noted :]
-        for series in dict.fromkeys(changed):
+        for series in set(changed):
             found = np.flatnonzero(ahead == series) + self._noted
             if len(found):
                 row = self._columns.rows[series]
