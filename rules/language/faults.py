@@ -7,6 +7,9 @@ from typing import NoReturn
 from linli.i18n import Text
 from rules.language.model import duration
 
+LONGEST = "400d"
+"""No duration of a rule is longer: what is remembered for so long is bounded."""
+
 Path = tuple[str | int, ...]
 """Keys and indexes from the top of a rule to one of its parts."""
 
@@ -68,8 +71,11 @@ def parsed(parse: Callable[[str], int], text: str, said: Text, path: Path) -> in
 
 
 def lasts(text: str, path: Path) -> int:
-    """Microseconds of a duration."""
-    return parsed(duration, text, Text("不是时长，例如 30s、5m、24h", "is no duration such as 30s, 5m or 24h"), path)
+    """Microseconds of a duration of LONGEST at most."""
+    us = parsed(duration, text, Text("不是时长，例如 30s、5m、24h", "is no duration such as 30s, 5m or 24h"), path)
+    if us > duration(LONGEST):
+        blame(f"最长 {LONGEST}", f"{LONGEST} at most", path)
+    return us
 
 
 def positive(text: str, path: Path) -> int:

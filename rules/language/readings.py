@@ -1,5 +1,7 @@
 """What types alone cannot say of a reading clause: its number, its one limit, and the reset that goes with it."""
 
+import math
+
 from linli.vocabulary import QUANTITIES
 from rules.language.expression import Expression, ExpressionError, Quantity, parse, places, quantities
 from rules.language.faults import Path, blame, known, lasts, one_of, positive
@@ -24,6 +26,7 @@ def check_reading(rule: Rule, part: ReadingClause, by: str, path: Path, *, alone
         blame(
             f"reading 需要且只能有 {'、'.join(LIMITS)} 之一", f"a reading has exactly one of {', '.join(LIMITS)}", path
         )
+    _finite(part, path)
     lasts(part.hold, (*path, "for"))
     lasts(part.keep, (*path, "keep"))
     positive(part.fresh, (*path, "fresh"))
@@ -76,6 +79,15 @@ def _parsed(text: str, path: Path) -> Expression:
         return parse(text)
     except ExpressionError as error:
         blame(f"第 {error.column} 个字符：{error.text.zh}", f"at character {error.column}: {error.text.en}", path)
+
+
+def _finite(part: ReadingClause, path: Path) -> None:
+    """A number such as 1e999 is none."""
+    for name in (*LIMITS, *RESETS):
+        value = part.normal.sigmas if name == "normal" and part.normal is not None else getattr(part, name)
+        numbers = value if isinstance(value, tuple) else (value,)
+        if not all(number is None or math.isfinite(number) for number in numbers):
+            blame(f"{name} 不是有限的数", f"{name} is not a finite number", (*path, name))
 
 
 def _range(part: ReadingClause, path: Path) -> None:

@@ -3,15 +3,19 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from linli.errors import ConfigError
 from linli.i18n import Text
 from linli.model import Device, Place, Severity
+from rules.language.check import check
 from rules.language.load import RuleBook, load_book, load_rules
 from rules.language.model import Override, Rule, Where
 from rules.language.overrides import Overrides, chain, clashes, effective
-from tests.unit.rules.world import registry, rule_of
+from tests.unit.rules.world import registry, rule_of, rule_text
 
 HOT = "  - reading: {quantity: temperature, above: 70, reset_below: 65, unit: Cel, for: 30s}\n"
 WET = "  - state:\n      begins: {types: [access.door.opened], where: {side: a}}\n      ends: [{types: [access.door.closed]}]\n"
@@ -27,9 +31,12 @@ def above(limit: float, **where: str) -> Override:
     return Override(rule="test-rule", where=Where(**where), change={"when": {"1": {"reading": {"above": limit}}}})
 
 
+RULE = msgspec.yaml.decode(rule_text(HOT + WET), type=Rule)
+
+
 @pytest.fixture
-def rule(tmp_path: Path) -> Rule:
-    return rule_of(tmp_path / "rules", HOT + WET)[0]
+def rule() -> Rule:
+    return RULE
 
 
 # --- who goes over whom ---------------------------------------------------------------------------------------------
@@ -124,6 +131,44 @@ def test_what_makes_no_sense_together_is_passed_over_and_named(rule: Rule) -> No
     assert blamed is inner
     assert "wrong side" in said.en
     assert clashes([rule], [outer], registry()) == []
+
+
+KEYS = (
+    "when",
+    "1",
+    "2",
+    "3",
+    "reading",
+    "state",
+    "begins",
+    "ends",
+    "above",
+    "reset_below",
+    "for",
+    "where",
+    "severity",
+    "title",
+    "zh",
+    "by",
+)
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 99)
+    | st.floats()
+    | st.sampled_from(("30s", "high", "0s", "access.door.opened", "")),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(changes=st.lists(st.dictionaries(st.sampled_from(KEYS), values, max_size=2), max_size=3))
+def test_whatever_is_written_leaves_a_rule_that_is_sound(changes: list[dict[str, Any]]) -> None:
+    """The engine asks whenever the registry changes: it never raises, and what it gives has been checked."""
+    result = effective(RULE, [override(change, community="c1") for change in changes])
+    assert result is not None
+    check(result)
 
 
 # --- files ----------------------------------------------------------------------------------------------------------
