@@ -7,7 +7,7 @@ heartbeats come before: the server knows its gateways when the story begins.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from heapq import merge
 from operator import itemgetter
 
@@ -21,6 +21,9 @@ from rules.trial.log import Entry
 from rules.trial.plan import COMMUNITY, Act, Arming, Case, Change, GatewayChange, Report, Step, Trial, comes
 
 HEARTBEAT = 10 * SECOND
+AT_ONCE = 500
+"""Inputs that are handed to the engine in one go."""
+
 LONG = 2 * HOUR
 """Tests that go on for longer have their clock ticked every 10 s."""
 
@@ -123,9 +126,7 @@ class _Run:
                 self._arrives(message, now)
 
     def _arrives(self, message: Message, now: int) -> None:
-        lane = (message.gateway, message.lane)
-        number = self._sequences[lane] = self._sequences.get(lane, 0) + 1
-        self._gathered.append(MessageIn(replace(message, sequence=number), self._time(now)))
+        self._gathered.append(MessageIn(message, self._time(now)))
 
     def _report(self, step: Report) -> Message:
         if step.event:
@@ -136,15 +137,13 @@ class _Run:
         self, gateway: str, lane: Lane, at: int, kind: str, subject: str, step: Report | None = None
     ) -> Message:
         time = self._time(at)
-        readings = (
-            [] if step is None else [(f"{step.device}/{name}", value, unit) for name, value, unit in step.readings]
-        )
+        number = self._sequences[gateway, lane] = self._sequences.get((gateway, lane), 0) + 1
         return Message(
             community=COMMUNITY,
             gateway=gateway,
             bootid="test",
             lane=lane,
-            sequence=0,
+            sequence=number,
             oldest=1,
             type=kind,
             subject=subject,
@@ -152,12 +151,7 @@ class _Run:
             agent_time=time,
             historic=step is not None and step.historic,
             data=dict(step.data) if step else {},
-            readings=Readings(
-                [name for name, _, _ in readings],
-                [time] * len(readings),
-                [value for _, value, _ in readings],
-                [unit for _, _, unit in readings],
-            ),
+            readings=_columns(step, time) if step and step.readings else (),
         )
 
     # --- people -----------------------------------------------------------------------------------------------------
@@ -182,8 +176,9 @@ class _Run:
 
     def _apply(self) -> None:
         gathered, self._gathered = self._gathered, []
-        for outputs in self._engine.apply_all(gathered):
-            self._log += filter(None, map(self._entry, outputs))
+        for start in range(0, len(gathered), AT_ONCE):
+            for outputs in self._engine.apply_all(gathered[start : start + AT_ONCE]):
+                self._log += filter(None, map(self._entry, outputs))
 
     def _entry(self, output: Output) -> Entry | None:
         if isinstance(output, Transition):
@@ -195,6 +190,15 @@ class _Run:
 
     def _time(self, since_start: int) -> int:
         return self._trial.start + since_start
+
+
+def _columns(step: Report, time: int) -> Readings:
+    return Readings(
+        [f"{step.device}/{quantity}" for quantity, _, _ in step.readings],
+        [time] * len(step.readings),
+        [value for _, value, _ in step.readings],
+        [unit for _, _, unit in step.readings],
+    )
 
 
 def _in_order(case: Case, gateways: list[str]) -> Iterator[tuple[int, Step | Heartbeat | None]]:
