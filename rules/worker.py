@@ -50,6 +50,9 @@ from rules.writing import Writing
 _log = logging.getLogger(__name__)
 
 POLL_S = 0.05
+SETTLE_TICK_S = 0.1
+"""Between two ticks while something waits to settle: a door forced is not to wait for the next full second."""
+
 RETRY_S = 0.5
 LOOK_S = 1.0
 SKIPPED_TOLD = 10 * MINUTE
@@ -115,6 +118,7 @@ class Worker:
             outside.client, outside.alerts, outside.letters, clock, outside.qos, self._troubles, waiting
         )
         self._poll, self._tick = Every(clock, POLL_S), Every(clock, outside.tick_s)
+        self._settle_tick = Every(clock, min(SETTLE_TICK_S, outside.tick_s))
         self._look, self._room = Every(clock, LOOK_S), Every(clock, RETRY_S)
         self._refused = self._gaps = self._repeats = 0
         self._skipped_at = 0
@@ -257,7 +261,7 @@ class Worker:
             return []
         now = self._outside.clock.now() - self._outside.tick_behind
         too_early = 0 < begun.now - now <= self._outside.tick_behind
-        if too_early or not self._tick.due():
+        if too_early or not (self._tick.due() or (self.engine.settling.buffers and self._settle_tick.due())):
             return []
         return [Tick(now)]
 

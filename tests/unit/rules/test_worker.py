@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+import msgspec
 import pytest
 from sqlalchemy import text
 
@@ -122,6 +123,20 @@ def test_a_tick_brings_what_is_due_and_none_comes_while_the_broker_is_away(site:
         site.clock.advance(1)
         site.worker.step(0)
     assert [alert.rule for alert in site.alerts.find()] == ["door-held-open"]
+
+
+def test_what_settles_does_not_wait_for_the_next_full_second(site: Site) -> None:
+    """A door forced is an alert half a second after it was, whenever the next tick would have been."""
+    scope = site.worker.engine.scope
+    forced = msgspec.structs.replace(scope.rules["door-forced"], settle="500ms")
+    site.worker.engine.enter((forced,), scope.registry, ())
+    site.send(site.feed.event(1, "door", "access.door.forced"))
+    steps = 0
+    while not site.alerts.find() and steps < 20:
+        site.clock.advance(0.05)
+        site.worker.step(0)
+        steps += 1
+    assert 8 <= steps <= 12
 
 
 def test_on_connecting_it_says_how_far_every_lane_is(site: Site) -> None:
