@@ -38,6 +38,7 @@ test: check
 # Faults by name, one after the other, and what became of every event; FAULTS="--fault overload --minutes 5", for one.
 soak: dev
 	$(BIN)/python -m tests.faults.soak $(FAULTS)
+	LINLI_KILLS=100 LINLI_KILL_SEEDS=3 LINLI_PROCESS_KILLS=100 $(BIN)/python -m pytest tests/faults/test_rules_kills.py --timeout 7200
 	FUZZ_INPUTS=100000 $(BIN)/python -m pytest --timeout 3600 tests/faults/test_fuzz.py
 
 bench: dev

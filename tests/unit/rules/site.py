@@ -61,6 +61,14 @@ class Site:
 
     def start_with(self, rules: RulesIn | None, *, full_disk: bool = False) -> None:
         """The same with other rules; None: with those that it had."""
+        self.bring_up(rules)
+        if full_disk:
+            self.worker.pause.set()
+            self.disk_is_full()
+        self.worker.step(0)
+
+    def bring_up(self, rules: RulesIn | None) -> None:
+        """A process that is connected and has done nothing yet."""
         self.journal = SmallDisk(self.folder / "rules")
         applier, waiting = bring_back(self.journal, self.alerts, rules)
         self.client: FakeClient = self.broker.client()
@@ -75,10 +83,6 @@ class Site:
         )
         self.worker = Worker(outside, applier, waiting)
         self.worker.connect()
-        if full_disk:
-            self.worker.pause.set()
-            self.disk_is_full()
-        self.worker.step(0)
 
     def disk_is_full(self) -> None:
         """The journal cannot be written from now on."""
