@@ -28,6 +28,8 @@ class Alert:
     reports: dict[str, int]
     latched: bool
     life_safety: bool
+    rule: Rule
+    """As it was when one of its clauses fired last."""
     handling: str = UNACKNOWLEDGED
     acknowledged: bool = False
     occurrences: int = 1
@@ -78,10 +80,12 @@ class Alerts:
             {device: signal.began},
             rule.latched,
             rule.life_safety,
+            rule,
         )
         return Line("opened", subject, signal.when.time, severity)
 
     def _fires_again(self, rule: Rule, alert: Alert, memory: Memory, signal: Signal) -> Iterator[Line]:
+        alert.rule = rule
         returned = not alert.behind
         alert.behind[memory.number, memory.key] = signal.when.device.id
         severity = _severity(rule, memory, alert.behind)
@@ -133,7 +137,7 @@ class Alerts:
                     alert.handling, alert.shelved_until = SHELVED, until
                     yield Line("shelved", alert.subject, action.at, alert.severity)
             case ActionKind.UNSHELVE if alert.handling == SHELVED:
-                yield from self._comes_back(rule, alert, action.at)
+                yield from self._comes_back(alert, action.at)
 
     def _acknowledges(self, rule: Rule, alert: Alert, action: Action) -> Iterator[Line]:
         if alert.acknowledged:
@@ -146,20 +150,20 @@ class Alerts:
             if returned and not alert.latched:
                 yield self._closes(alert, action.at)
 
-    def _comes_back(self, rule: Rule, alert: Alert, at: int) -> Iterator[Line]:
+    def _comes_back(self, alert: Alert, at: int) -> Iterator[Line]:
         alert.shelved_until, alert.acknowledged = None, False
         alert.handling = UNACKNOWLEDGED if alert.behind else RETURNED
         yield Line("unshelved", alert.subject, at, alert.severity)
         if not alert.behind and not alert.latched:
             yield self._closes(alert, at)
 
-    def tick(self, rule: Rule, now: int) -> Iterator[Line]:
+    def tick(self, now: int) -> Iterator[Line]:
         """What is due by the server's clock: what was shelved comes back, what still fires is told again."""
         for alert in list(self.open.values()):
             was_shelved = alert.handling == SHELVED
             if was_shelved and alert.shelved_until is not None and alert.shelved_until <= now:
-                yield from self._comes_back(rule, alert, now)
-            passed = [time for time in _reminders(rule, alert, now) if time > alert.reminded]
+                yield from self._comes_back(alert, now)
+            passed = [time for time in _reminders(alert, now) if time > alert.reminded]
             if passed:
                 alert.reminded = now
             if passed and alert.behind and not was_shelved:
@@ -174,10 +178,10 @@ def _severity(rule: Rule, memory: Memory, behind: dict[Member, str]) -> Severity
     return severity
 
 
-def _reminders(rule: Rule, alert: Alert, now: int) -> list[int]:
+def _reminders(alert: Alert, now: int) -> list[int]:
     """All times up to now at which it was to be told again."""
-    times = [alert.opened_at + duration(after) for after in rule.remind]
-    if rule.remind_every is not None:
-        every = duration(rule.remind_every)
+    times = [alert.opened_at + duration(after) for after in alert.rule.remind]
+    if alert.rule.remind_every is not None:
+        every = duration(alert.rule.remind_every)
         times += range(alert.opened_at + every, now + 1, every)
     return [time for time in times if time <= now]

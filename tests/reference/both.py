@@ -16,29 +16,38 @@ from tests.reference.evaluator import Evaluator
 from tests.reference.seen import Line
 from tests.reference.streams import T0, Act, Edit, Step, registry
 
-Log = list[tuple[str, Line]]
+Versions = Sequence[tuple[Rule, ...]]
+"""The rules as they are, and as an edit makes them."""
 
 
 @dataclass
 class Run:
     """The inputs as the engine got them, with its outputs, and what the evaluators said beside them."""
 
+    engine: Engine = field(default_factory=Engine)
     entries: list[Input] = field(default_factory=list)
     outputs: list[list[Output]] = field(default_factory=list)
     expected: list[dict[str, list[Line]]] = field(default_factory=list)
 
 
-def side_by_side(rules: Sequence[tuple[Rule, ...]], steps: Iterable[Step]) -> Run:
-    """Rules and registry, then the steps, in one engine and in an evaluator for each rule. `rules`: before and after edits."""
+def side_by_side(rules: Versions, steps: Iterable[Step]) -> Run:
+    """Rules and registry, then the steps, in one engine and in an evaluator for each rule."""
+    return _run(rules, steps, {rule.id: Evaluator(rule.id) for some in rules for rule in some})
+
+
+def alone(rules: Versions, steps: Iterable[Step]) -> Run:
+    """The same in the engine alone."""
+    return _run(rules, steps, {})
+
+
+def _run(rules: Versions, steps: Iterable[Step], evaluators: dict[str, Evaluator]) -> Run:
     run = Run()
-    engine = Engine()
-    evaluators = {rule.id: Evaluator(rule.id) for some in rules for rule in some}
     opened: list[tuple[str, str, int]] = []
     for step in (RulesIn(rules[0]), RegistryIn(registry()), *steps):
         entry, mine = _given(step, rules, opened)
         if entry is None:
             continue
-        outputs = engine.apply(entry)
+        outputs = run.engine.apply(entry)
         run.entries.append(entry)
         run.outputs.append(outputs)
         run.expected.append({name: each.apply(mine.get(name, entry)) for name, each in evaluators.items()})
@@ -49,9 +58,7 @@ def side_by_side(rules: Sequence[tuple[Rule, ...]], steps: Iterable[Step]) -> Ru
     return run
 
 
-def _given(
-    step: Step, rules: Sequence[tuple[Rule, ...]], opened: list[tuple[str, str, int]]
-) -> tuple[Input | None, dict[str, Input]]:
+def _given(step: Step, rules: Versions, opened: list[tuple[str, str, int]]) -> tuple[Input | None, dict[str, Input]]:
     """The step as the engine gets it, and where an evaluator gets another: its alerts are called by numbers."""
     if isinstance(step, Edit):
         return RulesIn(rules[step.which % len(rules)]), {}

@@ -20,7 +20,7 @@ from rules.engine.lanes import LaneClock, Listening, sane
 from rules.language.model import BY_DATA, AllClause, Clause, MissingClause, Override, ReadingClause, Rule, duration
 from rules.language.overrides import chain, effective
 from tests.reference.alerts import Alerts
-from tests.reference.memory import FIRED, TIMERS, Memory, Signal, Timer, When, is_no_report
+from tests.reference.memory import FIRED, TIMERS, Memory, Signal, Timer, When, looks_at
 from tests.reference.seen import LaneName, Line, Seen
 from tests.reference.sites import Key, Sites
 
@@ -102,8 +102,10 @@ class Evaluator:
         self._expect(lane, clock)
         observations = self._observations(message, received_at, clock.delivered)
         if self.settle > 0:
-            settled = [replace(seen, base=max(seen.time, seen.base - self.settle)) for seen in observations]
-            self.settling.setdefault(lane, []).extend(settled)
+            waiting = self.settling.setdefault(lane, [])
+            for seen in observations:
+                if any(looks_at(clause, seen) for _, clause in self._clauses(seen.device)):
+                    waiting.append(replace(seen, base=max(seen.time, seen.base - self.settle)))
             yield from self._release(lane)
             return
         clocks = self._clocks(lane)
@@ -132,9 +134,7 @@ class Evaluator:
             else [(message.subject, message.type, message.time, "", None, None)]
         )
         observations = []
-        for number, (subject, kind, when, quantity, value, unit) in sorted(
-            enumerate(said), key=lambda each: each[1][2]
-        ):
+        for number, (subject, kind, when, quantity, value, unit) in enumerate(said):
             device = self.sites.registry.devices.get(subject)
             if device is None or (device.gateway, device.community) != (message.gateway, message.community):
                 continue
@@ -148,7 +148,7 @@ class Evaluator:
             observations.append(
                 Seen(device, kind, time, lane, delivered, name, order, message.historic, data, quantity, value, unit)
             )
-        return observations
+        return sorted(observations, key=lambda seen: seen.time)
 
     def _is_history(self, message: Message, time: int, received_at: int) -> bool:
         takes_historic = self.rule is not None and self.rule.life_safety
@@ -158,21 +158,20 @@ class Evaluator:
         """Begin to wait for devices of this gateway that were never heard: reports travel on the bulk lane."""
         if lane[1] is not Lane.BULK:
             return
-        for device in sorted(self.sites.registry.devices.values(), key=lambda device: device.id):
+        devices = [each for each in self.sites.registry.devices.values() if each.gateway == lane[0]]
+        for device in sorted(devices, key=lambda each: each.id):
+            when = When(clock.delivered, clock.delivered, device, lane)
             for number, clause in self._clauses(device):
-                key = self.sites.key_of_device(clause.by, device)
-                waits = device.gateway == lane[0] and isinstance(clause.part, MissingClause)
-                if waits and (number, key) not in self.memories:
-                    when = When(clock.delivered, clock.delivered, device, lane)
-                    self._memory(number, key, clause, when).arm(when)
+                if not clause.by.startswith(BY_DATA) and _waits_for_reports(clause):
+                    self._memory(number, self.sites.key_of_device(clause.by, device), clause, when).expect(when)
 
     def _release(self, lane: LaneName) -> Iterator[Line]:
         """What a rule that settles sees by now: timers and observations in order of time."""
         clocks = self._clocks(lane)
         while settled := [seen for seen in self.settling.get(lane, []) if seen.time <= clocks[lane][0]]:
             seen = min(settled, key=lambda each: (each.time, each.order))
-            upto = {name: (min(time, seen.time), min(by, seen.time)) for name, (time, by) in clocks.items()}
-            yield from self._expire(upto, besides={seen.device.id})
+            yield from self._expire(_upto(clocks, seen.time - 1), besides=set())
+            yield from self._expire(_upto(clocks, seen.time), besides={seen.device.id})
             self.settling[lane].remove(seen)
             device = self.sites.registry.devices.get(seen.device.id)
             if device is not None and device.gateway == lane[0]:
@@ -207,7 +206,7 @@ class Evaluator:
         when = When(seen.time, seen.base, seen.device, seen.lane)
         for number, clause in self._clauses(seen.device):
             key = self.sites.key(clause.by, seen)
-            if key is not None and not is_no_report(clause, seen):
+            if key is not None and looks_at(clause, seen):
                 memory = self._memory(number, key, clause, when)
                 yield from self._tell(memory, memory.observe(seen))
 
@@ -225,18 +224,17 @@ class Evaluator:
         }
 
     def _expire(self, clocks: Clocks, besides: set[str]) -> Iterator[Line]:
-        everybody = set(self.sites.registry.devices)
-        while due := self._due(clocks, everybody - besides, None):
+        while due := self._due(clocks, besides, None):
             yield from self._go_off(due)
 
     def _due(self, clocks: Clocks, devices: set[str], own: Seen | None) -> Due | None:
-        """The first timer of one of `devices` that is due, by clocks or (`own`) by the device's own time."""
+        """The first timer that is due by clocks, leaving out those of `devices`; or (`own`) by their own time, those of `devices`."""
         found = [
             Due(name, timer, memory, number)
             for memory in self.memories.values()
             for number, part in enumerate((memory, *memory.members))
             for name, timer in part.timers.items()
-            if timer.device.id in devices
+            if (own is None) != (timer.device.id in devices)
             and (
                 _by_clock(name, timer, memory, clocks, self.rule) if own is None else _by_device(name, timer, part, own)
             )
@@ -265,8 +263,7 @@ class Evaluator:
         for lane, clock in sorted(self.lanes.items()):
             if clock.stand_in(now, self.listening.since):
                 yield from self._release(lane)
-        if self.rule is not None:
-            yield from self.alerts.tick(self.rule, now)
+        yield from self.alerts.tick(now)
 
     def _armed(self, now: int, modes: dict[str, str]) -> Iterator[Line]:
         self.sites.arming.append((now, modes))
@@ -304,8 +301,7 @@ class Evaluator:
             clause = self._clause_now(memory, gateways)
             same_part = clause is not None and type(clause.part) is type(memory.clause.part)
             if clause is not None and (clause == memory.clause or (same_part and memory.state == "firing")):
-                memory.clause = clause
-                memory.device = self.sites.registry.devices[memory.device.id]
+                memory.enter(clause)
             else:
                 del self.memories[name]
 
@@ -326,6 +322,10 @@ BEHIND = "behind"
 """In place of a lane: the gateway's lane that is behind."""
 
 
+def _upto(clocks: Clocks, time: int) -> Clocks:
+    return {name: (min(now, time), min(delivered, time)) for name, (now, delivered) in clocks.items()}
+
+
 def _by_clock(name: str, timer: Timer, memory: Memory, clocks: Clocks, rule: Rule | None) -> bool:
     slow = rule is not None and not rule.life_safety and _on_both_lanes(memory.clause)
     lane = (timer.lane[0], BEHIND) if slow else timer.lane
@@ -341,6 +341,11 @@ def _by_device(name: str, timer: Timer, part: Memory, own: Seen) -> bool:
     if name == "for" and isinstance(part.clause.part, ReadingClause):
         return own.time > timer.at  # at that very instant the reading itself decides
     return own.time >= timer.at
+
+
+def _waits_for_reports(clause: Clause) -> bool:
+    members = clause.part.of if isinstance(clause.part, AllClause) else (clause,)
+    return any(isinstance(member.part, MissingClause) for member in members)
 
 
 def _on_both_lanes(clause: Clause) -> bool:

@@ -4,7 +4,7 @@ What the part says of an observation is true, false or nothing. Truth has to pas
 for all parts.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ from rules.language.model import (
 )
 from tests.reference.happenings import conditions_hold, matches, often_enough
 from tests.reference.limits import is_beyond, is_reset
-from tests.reference.numbers import number_of
+from tests.reference.numbers import number_of, quantities
 from tests.reference.seen import LaneName, Seen
 from tests.reference.sites import Key, Sites
 
@@ -163,10 +163,13 @@ class Memory:
         self._set("wait", when, self.clause.hold)
         return over
 
-    def _members_observe(self, seen: Seen) -> Iterator[Signal]:
+    def _members_observe(self, seen: Seen) -> list[Signal]:
+        """All members see it before anything is made of what they say."""
+        told: list[Signal] = []
         for member in self.members:
-            if self.sites.within(member.clause, seen.device) and not is_no_report(member.clause, seen):
-                yield from member.observe(seen)
+            if self.sites.within(member.clause, seen.device) and looks_at(member.clause, seen):
+                told += member.observe(seen)
+        return told
 
     def combine(self, signals: Iterable[Signal]) -> list[Signal]:
         """What the members of `all` have told makes of the whole."""
@@ -277,10 +280,32 @@ class Memory:
             return self._comes_true(when, self.start)
         return self._comes_false(when) if name == "fades" else self.turn(when)
 
-    def arm(self, when: When) -> None:
-        """Wait for a report of a device that has not been heard yet."""
-        self.began, self.start = when.time, f"armed/{when.device.id}/{when.time}"
-        self._set("wait", when, self.clause.hold)
+    def expect(self, when: When) -> None:
+        """Wait for a report of a device, if none has been waited for yet."""
+        for part in (self, *self.members):
+            waits = isinstance(part.clause.part, MissingClause) and self.sites.within(part.clause, when.device)
+            if waits and part.began == 0:
+                part.began, part.start = when.time, f"armed/{when.device.id}/{when.time}"
+                part.device, part.lane = when.device, when.lane
+                part._set("wait", when, part.clause.hold)
+
+    def enter(self, clause: Clause) -> None:
+        """Rules or registry are new, and this goes on: of `all` what is not the same begins anew."""
+        devices = self.sites.registry.devices
+        self.clause, self.device = clause, devices[self.device.id]
+        self.timers = {
+            name: replace(timer, device=devices.get(timer.device.id, timer.device))
+            for name, timer in self.timers.items()
+        }
+        parts = clause.part.of if isinstance(clause.part, AllClause) else ()
+        fresh = [
+            Memory(self.sites, part, number, self.key, self.device, self.lane) for number, part in enumerate(parts)
+        ]
+        for number, member in enumerate(self.members[: len(fresh)]):
+            if member.clause == parts[number] and member.device.id in devices:
+                member.enter(parts[number])
+                fresh[number] = member
+        self.members = fresh
 
     def reset(self) -> None:
         """A person closed the alert: what comes next begins anew."""
@@ -307,7 +332,21 @@ class Memory:
             self._set(name, when, wait)
 
 
-def is_no_report(clause: Clause, seen: Seen) -> bool:
-    """Whether a clause that waits for reports waits for others than this."""
+def looks_at(clause: Clause, seen: Seen) -> bool:
+    """Whether the observation is of a kind that the clause has anything to do with."""
     part = clause.part
-    return isinstance(part, MissingClause) and bool(part.types) and seen.kind not in part.types
+    if isinstance(part, AllClause):
+        return any(looks_at(member, seen) for member in part.of)
+    if isinstance(part, ReadingClause):
+        return seen.quantity in quantities(part)
+    if isinstance(part, MissingClause):
+        return not part.types or seen.kind in part.types
+    happening = part if isinstance(part, EventClause) else part.begins
+    after = happening.after
+    others = (
+        happening.unless,
+        after,
+        after.without if after else None,
+        *(() if isinstance(part, EventClause) else part.ends),
+    )
+    return any(match is not None and seen.kind in match.types for match in (happening, *others))

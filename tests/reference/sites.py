@@ -1,6 +1,7 @@
 """Whom a rule watches, who shares a memory, what an alert is about, and what the wall clock and the arming of a place say."""
 
 import itertools
+import json
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -58,7 +59,7 @@ class Sites:
         value = seen.data.get(by.removeprefix(BY_DATA))
         if value is None:
             return None
-        return (device.community, type(value).__name__, str(value))
+        return (device.community, json.dumps(value))
 
     def key_of_device(self, by: str, device: Device) -> Key:
         """The memory of a clause that has nothing to do with what events say."""

@@ -41,7 +41,7 @@ DATA: tuple[dict[str, JsonValue], ...] = (
     {"credential": 1},
     {"credential": True},
 )
-VALUES = (0.0, 5.0, 10.0, 11.0, 20.0, 21.0, 30.0, float("nan"), float("inf"))
+VALUES = (0.0, 5.0, 7.0, 10.0, 11.0, 12.0, 20.0, 21.0, 30.0, 30.0, 4.0, 40.0, float("nan"), float("inf"))
 MODES: tuple[dict[str, str], ...] = (
     {},
     {"b1": "away"},
@@ -125,14 +125,14 @@ class Edit:
 
 Step = Input | Act | Edit
 
-waits = st.sampled_from((1, 0, 0, 2, 3, 5, 9, 10, 20, 31, 61, 130, 3600))
+waits = st.sampled_from((1, 1, 1, 1, 0, 0, 0, 2, 2, 2, 3, 3, 5, 5, 9, 9, 10, 10, 20, 20, 31, 31, 61, 130, 3600))
 """Seconds from one step to the next."""
-lags = st.sampled_from((0,) * 10 + (1, 4, 40, 4000))
+lags = st.sampled_from((0,) * 12 + (1, 4, 40, 4000))
 """Seconds from taking to receiving."""
-behind = st.sampled_from((0,) * 12 + (1, 1, 2, 2, 5, 30, -20, -70, 90_000))
+behind = st.sampled_from((0,) * 14 + (1, 1, 2, 2, 5, 30, -20, -70, 90_000))
 """Seconds by which an observation is older than its agent's taking it."""
 lanes = st.sampled_from(Lane)
-devices = st.sampled_from(("door",) * 4 + ("cable",) * 4 + ("door-2", "cam", "cable-2", "smoke", "far", "nobody"))
+devices = st.sampled_from(("door",) * 8 + ("cable",) * 8 + ("door-2", "cam", "cable-2", "smoke", "far", "nobody"))
 gateways = st.sampled_from(("gw", "gw", "gw", "gw-2", "gw-c2"))
 historic = st.sampled_from((False,) * 9 + (True,))
 
@@ -142,10 +142,10 @@ _event = st.tuples(
 )
 _reading = st.tuples(
     devices,
-    st.sampled_from(("temperature", *QUANTITIES)),
+    st.sampled_from(("temperature",) * 4 + QUANTITIES),
     behind,
     st.sampled_from(VALUES),
-    st.sampled_from(("Cel", "Cel", None, "K")),
+    st.sampled_from(("Cel",) * 6 + (None, "K")),
 )
 _packet = st.tuples(st.just("packet"), gateways, st.lists(_reading, min_size=1, max_size=4), lags, lanes)
 _beat = st.tuples(st.just("beat"), gateways, lags, lanes)
@@ -155,7 +155,7 @@ _act = st.tuples(st.just("act"), st.sampled_from(ActionKind), st.integers(0, 3),
 _registry = st.tuples(st.just("registry"), st.integers(0, 5))
 _edit = st.tuples(st.just("edit"), st.integers(0, 2))
 _arming = st.tuples(st.just("arming"), st.sampled_from(MODES))
-_often = (_event, _event, _event, _event, _packet, _packet, _packet, _beat, _tick, _tick)
+_often = (_event,) * 7 + (_packet,) * 6 + (_beat, _beat, _tick, _tick, _tick)
 _seldom = st.one_of(_listen, _act, _act, _registry, _edit, _arming)
 
 Drawn = tuple[int, tuple[Any, ...]]
