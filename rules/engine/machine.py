@@ -43,7 +43,7 @@ from rules.engine.memories import BOTH, ClockName, Counters, Memories, Told
 from rules.engine.scope import Scope
 from rules.engine.screening import Screening
 from rules.engine.seen import Moment, Seen
-from rules.engine.settling import Settling
+from rules.engine.settling import BufferName, Settling
 from rules.engine.sweep import Sweep
 from rules.engine.tallies import Tallies
 from rules.engine.telling import told_about
@@ -182,18 +182,19 @@ class Engine:
         refused_before = self.intake.refusals
         if packet.delivered - self._delivered(message.gateway) > BREAK:
             sweep.note(packet.start)
+        yield from self._settle_what_was_before(lane, message.agent_time)
         clock = self._advance_lane(lane, message.agent_time, received_at)
         self._arm(lane, clock)
         yield from self._gateway_heard(message.gateway, received_at)
-        clocks = self._clocks(lane, clock)
-        if self._is_due(clocks):
+        if self.memories.timers.may_be_due(message.gateway, clock.time):
             sweep.note(packet.start)
-            yield from self._expire(clocks, besides={self._device_of(batch, at) for at in sweep.ahead(packet.end)})
+            besides = {self._device_of(batch, at) for at in sweep.ahead(packet.end)}
+            yield from self._expire(self._clocks(lane, clock), besides)
         for at in sweep.stirred(packet.end):
             yield from self._look(batch, packet, at)
-        if self._is_due(clocks) or self.scope.settles:
+        if self.memories.timers.may_be_due(message.gateway, clock.time) or self.settling.holds(lane):
             sweep.note(packet.end)
-            yield from self._expire(clocks)
+            yield from self._expire(self._clocks(lane, clock))
             yield from self._release(lane, clock)
         if message.community != PLATFORM:
             refused = self.intake.refusals - refused_before
@@ -238,10 +239,12 @@ class Engine:
             self.intake.refuse("unregistered_gateway")
             return None
         lane = (message.gateway, message.lane)
-        clock = self._advance_lane(lane, sane(message.agent_time, received_at), received_at)
+        agent_time = sane(message.agent_time, received_at)
+        outputs: list[Output] = list(self._settle_what_was_before(lane, agent_time))
+        clock = self._advance_lane(lane, agent_time, received_at)
         self._arm(lane, clock)
         observations = self.intake.observations(message, received_at, clock.delivered)
-        outputs: list[Output] = list(self._gateway_heard(message.gateway, received_at))
+        outputs += self._gateway_heard(message.gateway, received_at)
         clocks = self._clocks(lane, clock)
         if self._is_due(clocks):
             outputs += self._expire(clocks, besides={device.id for device, _ in observations})
@@ -316,19 +319,32 @@ class Engine:
             yield from self._tell_all(self.memories.go_off(key))
 
     def _release(self, lane: LaneName, clock: LaneClock) -> Iterator[Output]:
-        """What rules that settle see by now: timers and observations in order of time."""
+        """What rules that settle see by now."""
         for settle in self.scope.settles:
-            clocks = self._clocks(lane, clock, settle)
-            buffer = (*lane, settle)
-            while (seen := self.settling.first(buffer, clock.time - settle)) is not None:
-                yield from self._expire([(name, min(at, seen.time - 1)) for name, at in clocks])
-                yield from self._expire([(name, min(at, seen.time)) for name, at in clocks], besides={seen.device})
-                self.settling.drop_first(buffer)
-                device = self.scope.registry.devices.get(seen.device)
-                if device is not None and device.gateway == seen.gateway:
-                    yield from self._tell_all(self.memories.own_time(device, seen, settle))
-                    yield from self._tell_all(self.memories.observe(device, seen, settle))
-            yield from self._expire(clocks)
+            yield from self._see_settled((*lane, settle), clock.time - settle, self._clocks(lane, clock, settle))
+
+    def _settle_what_was_before(self, lane: LaneName, agent_time: int) -> Iterator[Output]:
+        """A message comes after the lane was broken off: what rules that settle have still to see of the time before goes
+        before it, and before what waits for a report waits on."""
+        clock = self.lanes.get(lane)
+        if clock is None or agent_time - clock.delivered <= BREAK:
+            return
+        for settle in self.scope.settles:
+            upto = min(clock.delivered, agent_time - settle)
+            clocks = [(name, upto) for name, _ in self._clocks(lane, clock, settle)[:2]]
+            yield from self._see_settled((*lane, settle), upto, clocks)
+
+    def _see_settled(self, buffer: BufferName, upto: int, clocks: Sequence[tuple[ClockName, int]]) -> Iterator[Output]:
+        """Timers and observations up to a time, in order."""
+        while (seen := self.settling.first(buffer, upto)) is not None:
+            yield from self._expire([(name, min(at, seen.time - 1)) for name, at in clocks])
+            yield from self._expire([(name, min(at, seen.time)) for name, at in clocks], besides={seen.device})
+            self.settling.drop_first(buffer)
+            device = self.scope.registry.devices.get(seen.device)
+            if device is not None and device.gateway == seen.gateway:
+                yield from self._tell_all(self.memories.own_time(device, seen, buffer[2]))
+                yield from self._tell_all(self.memories.observe(device, seen, buffer[2]))
+        yield from self._expire(clocks)
 
     def _arm(self, lane: LaneName, clock: LaneClock) -> None:
         """Begin to expect the devices of this gateway that we have never heard: reports travel on the bulk lane."""

@@ -11,7 +11,7 @@ from rules.engine.compiled import Compiled, Interval, Kind, closed, is_by_data
 from rules.engine.gates import Arming, Around
 from rules.engine.ladder import Ref
 from rules.engine.numbers import Numbers
-from rules.engine.scope import Heard, Scope
+from rules.engine.scope import Heard, Plan, Scope
 from rules.engine.screening import Screening, only_waits
 from rules.engine.seen import Moment, Seen
 from rules.engine.timers import Key, Timer, Timers, Wait
@@ -74,11 +74,14 @@ class Memories:
         """An observation, for the clauses of rules that settle for so long. `before`: the reading before it of its series."""
         plan = self.scope.plan(device)
         group = plan.groups.get(settle)
+        if group is None:
+            return
+        refs = group.refs(seen.kind, seen.quantity)
+        if seen.historic:
+            refs = [ref for ref in refs if ref in plan.life_safety]
+        self._counters.evaluations += len(refs)
         around = self.scope.around(device, self.arming)
-        for ref in group.refs(seen.kind, seen.quantity) if group is not None else ():
-            if seen.historic and ref not in plan.life_safety:
-                continue
-            self._counters.evaluations += 1
+        for ref in self._concerned(plan, refs, seen):
             clause = plan.clauses[ref]
             memory = self.scope.memory(clause.by, device, seen.data)
             if memory is None:
@@ -91,6 +94,19 @@ class Memories:
             if not clause.attentive:
                 signals = [_with_newest(clause, each, before) if each.sign is Sign.OVER else each for each in signals]
             yield from self._told(memory, ref, watch, clause, signals)
+
+    def _concerned(self, plan: Plan, refs: list[Ref], seen: Seen) -> list[Ref]:
+        """Those of `refs` that an observation may change: of a reading not those that look at it alone, remember nothing, and
+        have it on the right side of their limit."""
+        if not seen.quantity or seen.value is None or not math.isfinite(seen.value):
+            return refs
+        looks, watches = plan.looks(seen.quantity), self.watches.get(seen.device)
+        concerned = looks.ladder.beyond(seen.value)
+        if watches:
+            concerned |= watches.keys()
+        if len(refs) == len(looks.clauses):  # they are the same
+            return sorted(concerned & looks.clauses.keys())
+        return [ref for ref in refs if ref in concerned or ref not in looks.clauses]
 
     def own_time(self, device: Device, seen: Seen, settle: int = 0) -> Iterator[Told]:
         """The device itself has come to the time of an observation: what was due of it by then comes first."""
@@ -186,6 +202,8 @@ class Memories:
 
     def _due_of(self, device: Device, seen: Seen, settle: int) -> Key | None:
         """The first of the device's timers that is due by an observation of its own."""
+        if not any(wait.at <= seen.time or wait.deadline <= seen.base for wait, _, _ in self._waits_of(device.id)):
+            return None  # a wait may still be put off, but never be brought forward
         found: tuple[int, Key] | None = None
         for key, watch in self._waiting_for(device.id):
             clause = self._clause((key.rule, key.clause), watch)
@@ -333,15 +351,27 @@ class Memories:
         self._open(self.screening.row_of(heard), heard)
 
     def _open(self, number: int, heard: Heard) -> None:
-        watches, waits = self.watches.get(heard.device.id, {}), self._waits_of(heard.device.id)
-        self.screening.open(number, heard, watches, waits)
+        clauses = heard.plan.clauses
+        waits = (
+            wait
+            for wait, timer, ref in self._waits_of(heard.device.id)
+            if timer != Timer.WAIT or ref not in clauses or not only_waits(clauses[ref])
+        )
+        self.screening.open(number, heard, self.watches.get(heard.device.id, {}), waits)
 
-    def _waits_of(self, device: str) -> Iterator[Wait]:
-        """The device's timers, but those that any report of it puts off."""
-        for key, watch in self._waiting_for(device):
-            part, of = _part(watch, self._clause((key.rule, key.clause), watch), key.part)
-            if not (key.timer == Timer.WAIT and key.part == 0 and only_waits(of)):
-                yield part.waits[key.timer]
+    def _waits_of(self, device: str) -> Iterator[tuple[Wait, int, Ref]]:
+        """The running timers that may be the device's: each with what it is and of which clause."""
+        for ref, watch in self.watches.get(device, {}).items():
+            for timer, wait in watch.waits.items():
+                yield wait, timer, ref
+            for part in watch.parts:
+                for timer, wait in part.waits.items():
+                    yield wait, timer, ref
+        for key in self.timers.elsewhere(device):
+            known = self.watches.get(key.memory, {}).get((key.rule, key.clause))
+            running = (known, *known.parts)[key.part].waits if known is not None else {}
+            if key.timer in running:
+                yield running[key.timer], key.timer, (key.rule, key.clause)
 
     # --- within -----------------------------------------------------------------------------------------------------
 

@@ -28,6 +28,8 @@ class Screening:
         self.columns = Columns(screening=on)
         self.scope = Scope()
         self._idle: dict[str, int] = {}
+        self._stirred: set[str] = set()
+        """Devices whose bands are closed, all of them, for sure."""
 
     # --- rows -------------------------------------------------------------------------------------------------------
 
@@ -69,6 +71,7 @@ class Screening:
         """Rules or registry have changed. What was noted of a series stays while its gateway may speak of it."""
         self.scope = scope
         self._idle.clear()
+        self._stirred.clear()
         for gateway, series, number in list(self.columns.series()):
             heard = self.heard(gateway, series)
             if heard is None or number == UNWATCHED or not heard.evaluated:
@@ -102,6 +105,9 @@ class Screening:
 
     def stir(self, gateway: str, device: str) -> None:
         """Something about the device has changed: the next reading of each of its series is to be looked at."""
+        if device in self._stirred:
+            return
+        self._stirred.add(device)
         for number in self.columns.of_device(gateway, device):
             self.columns.close(number)
 
@@ -124,6 +130,7 @@ class Screening:
             if quiet is None:
                 return
             low, high = max(low, quiet[0]), min(high, quiet[1])
+        self._stirred.discard(heard.device.id)
         due = min((min(wait.at, wait.deadline) for wait in waits), default=NEVER)
         self.columns.set_band(number, (low, high), due=due, unit=heard.looks.unit, patience=patience or None)
 

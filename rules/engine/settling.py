@@ -19,6 +19,10 @@ class Settling:
 
     buffers: dict[BufferName, list[Seen]] = field(default_factory=dict)
 
+    def holds(self, lane: tuple[str, Lane]) -> bool:
+        """Whether anything of that lane waits."""
+        return bool(self.buffers) and any(name[:2] == lane for name in self.buffers)
+
     def put(self, name: BufferName, seen: Seen) -> None:
         """Hold an observation back."""
         insort(self.buffers.setdefault(name, []), seen, key=_order)

@@ -1,6 +1,7 @@
 """What a watch waits for, and deadlines on many clocks: what is due when a clock has come to a time, in a fixed order. No I/O."""
 
-from collections.abc import Container, Hashable, Sequence
+import math
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from heapq import heappop, heappush
@@ -9,7 +10,8 @@ from typing import Generic, NamedTuple, TypeVar
 from linli.model import Lane
 from rules.engine.seen import Moment
 
-C = TypeVar("C", bound=Hashable)
+C = TypeVar("C", bound=Sequence[object])
+"""The name of a clock; what it begins with names the group that it is of."""
 
 
 class Timer(IntEnum):
@@ -58,6 +60,8 @@ class Timers(Generic[C]):
 
     def __init__(self) -> None:
         self._heaps: dict[C, list[tuple[int, Key]]] = {}
+        self._groups: dict[object, list[C]] = {}
+        self._soonest: dict[object, float] = {}
         self._set: dict[Key, tuple[C, int, str]] = {}
         self._elsewhere: dict[str, set[Key]] = {}
         self.popped = 0
@@ -71,7 +75,12 @@ class Timers(Generic[C]):
                 self._put(key, (clock, known[1], device))
             return
         self._put(key, (clock, deadline, device))
-        heappush(self._heaps.setdefault(clock, []), (deadline, key))
+        heap = self._heaps.get(clock)
+        if heap is None:
+            heap = self._heaps[clock] = []
+            self._groups.setdefault(clock[0], []).append(clock)
+        heappush(heap, (deadline, key))
+        self._soonest[clock[0]] = min(deadline, self._soonest.get(clock[0], deadline))
 
     def _drop(self, key: Key) -> None:
         """Forget the key's deadline, if it has one."""
@@ -82,6 +91,14 @@ class Timers(Generic[C]):
     def elsewhere(self, device: str) -> list[Key]:
         """The keys that the device set in memories which are not its own, in order."""
         return sorted(self._elsewhere.get(device, ()))
+
+    def may_be_due(self, group: object, upto: int) -> bool:
+        """Whether anything may be due at `upto` on any clock of a group: False is certain, and quickly said."""
+        if upto < self._soonest.get(group, math.inf):
+            return False
+        heaps = (self._heaps[clock] for clock in self._groups.get(group, ()))
+        soonest = self._soonest[group] = min((heap[0][0] for heap in heaps if heap), default=math.inf)
+        return upto >= soonest
 
     def is_due(self, clock: C, upto: int) -> bool:
         """Whether anything may be due on `clock` at `upto`: False is certain."""
