@@ -1,7 +1,8 @@
 """From device to page: how long after a device's event its alert is in front of somebody, under the demo load.
 
 All of Linli runs with the simulated compound. A second gateway with doors of its own sends, through the real agent, one
-forced opening after another, each at another door, so that each raises a fresh alert; every alert is awaited on the page.
+duress code after another, each at another door, so that each raises a fresh alert (of a rule that waits for no straggler); every
+alert is awaited on the page.
 """
 
 import random
@@ -137,7 +138,7 @@ def _send(agent: Agent, linli: PrivateLinli, doors: Sequence[str]) -> list[_Sent
     rng, pause, sent = random.Random(linli.settings.seed), threading.Event(), []
     for door in doors:
         at = linli.clock.now()
-        agent.take_event(door, "access.door.opened", {}, time=at)
+        agent.take_event(door, "access.duress.used", {}, time=at)
         sent.append(_Sent(door, at))
         pause.wait(rng.uniform(*_PAUSE_S))
         agent.take_event(door, "access.door.closed", {}, time=linli.clock.now())
