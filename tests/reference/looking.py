@@ -1,6 +1,6 @@
 """How far the property tests look: seconds as they are committed, the same each time; by hand as far as one likes.
 
-    REFERENCE_EXAMPLES=5000 python -m pytest tests/unit/rules/engine/test_reference.py --timeout 3600
+REFERENCE_EXAMPLES=5000 python -m pytest tests/unit/rules/engine/test_reference.py --timeout 3600
 """
 
 import os
