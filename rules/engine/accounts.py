@@ -27,7 +27,8 @@ def observed(alert: Alert, at: int, evidence: tuple[Evidence, ...]) -> Alert:
     """The alert with what it did not know yet, last seen at `at` or later."""
     known = alert.evidence
     fresh = tuple(each for each in evidence if each not in known)
-    return dataclasses.replace(alert, last_seen=max(alert.last_seen, at), evidence=bounded(known + fresh))
+    seen = max((at, alert.last_seen, *(each.time for each in evidence)))
+    return dataclasses.replace(alert, last_seen=seen, evidence=bounded(known + fresh))
 
 
 def unacknowledged(alert: Alert) -> Alert:

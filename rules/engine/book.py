@@ -174,7 +174,7 @@ class AlertBook:
             advice=rule.advice.text,
             opened_at=signal.at,
             first_seen=signal.began,
-            last_seen=max(signal.at, signal.began),
+            last_seen=max((signal.at, signal.began, *(each.time for each in signal.evidence))),
             occurrences=1,
             evidence=bounded(signal.evidence),
             updated_at=signal.at,

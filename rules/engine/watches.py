@@ -15,6 +15,7 @@ further event of the device. A device whose clock is off against its agent's is 
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from math import isnan
 
 from linli.model import READINGS_TYPE, Condition, Evidence, Lane
 from rules.engine.compiled import Compiled, Counting, Interval, Kind, is_by_data, stretch_outside, within
@@ -103,8 +104,7 @@ class Watch:
             return self._report(clause, seen) if clause.anything or seen.kind in clause.types else []
         if seen.quantity or clause.counting is None:
             return []
-        happens = self._happens(clause, clause.counting, seen, around)
-        if happens:
+        if self._happens(clause, clause.counting, seen, around):
             self._note(seen.evidence)
             return self._comes_true(clause, seen.moment, seen.key, around, again=True)
         if any(end.matches(seen.kind, seen.data) for end in clause.ends):
@@ -172,13 +172,13 @@ class Watch:
         told: list[Signal] = []
         for signal in signals:
             moment = signal.moment
-            if moment is None:
+            if moment is None:  # again: it has counted before
                 continue
             if signal.sign is Sign.OVER:
                 if self.going_on:
                     self._note_all(signal.evidence)
                 told += self._comes_false(clause, moment)
-            elif signal.sign is Sign.FIRED and all(part.state is Condition.FIRING for part in self.parts):
+            elif all(part.state is Condition.FIRING for part in self.parts):
                 if not self.going_on:
                     self._turn_to(moment)
                     self.evidence = []
@@ -220,14 +220,16 @@ class Watch:
 
     def quiet(self, clause: Compiled, newest: float) -> Interval | None:
         """Of a reading clause: the open interval of numbers that change nothing before its next timer, None if it has to see
-        each. `newest` is the number that it was told last."""
+        each. `newest` is the number that it was told last, NaN if that is not known."""
         fires = self.state is Condition.FIRING and Timer.LINGER not in self.waits
         inside = clause.limit.reset if fires else clause.limit.right
         if not clause.plain:
             return None
         if clause.fades is not None or not (fires or self.true):
             return clause.limit.right
-        return None if clause.attentive or within(newest, inside) else stretch_outside(inside, newest)
+        if clause.attentive or isnan(newest) or within(newest, inside):
+            return None
+        return stretch_outside(inside, newest)
 
     def is_due(self, clause: Compiled, timer: Timer, seen: Seen) -> bool:
         """Whether an observation of the device that set the timer has come to its time."""

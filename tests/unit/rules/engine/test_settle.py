@@ -78,6 +78,18 @@ def test_timers_wait_too(tmp_path: Path) -> None:
     assert happened(bench) == [("opened", 30)]
 
 
+def test_what_was_due_before_a_gap_is_due_before_it(tmp_path: Path) -> None:
+    """No word of some devices for 5 s while their gateway was heard; then it was away for long, and the others wait on."""
+    bench = Bench(rule_of(tmp_path, f"  - missing: {{types: [{OPENED}], for: 5s}}\n", more="settle: 3s\n"))
+    feed = bench.feed
+    names = ("door", "door-2", "cam", "cam-2", "cable", "smoke", "smoke-b2")
+    bench.put(*(feed.event(number / 2, name, OPENED, lane=Lane.BULK) for number, name in enumerate(names)))
+    bench.put(feed.beat(7, Lane.BULK), feed.beat(1000, Lane.BULK))
+    assert happened(bench) == [("opened", 5 + number / 2) for number in range(5)]
+    bench.put(feed.beat(1010, Lane.BULK))
+    assert happened(bench)[5:] == [("opened", 1000.5), ("opened", 1001)]
+
+
 def test_when_the_rule_is_gone_nothing_is_left_of_it(forced: Bench) -> None:
     """What waited for it is let go."""
     feed = forced.feed
