@@ -14,8 +14,8 @@ import numpy as np
 
 from linli.model import READINGS_TYPE, Lane, Readings
 from rules.engine.columns import LANES, Columns, Numbers
-from rules.engine.inputs import Input, MessageIn
-from rules.engine.lanes import FUTURE
+from rules.engine.inputs import Input, MessageIn, RegistryChangeIn, RegistryIn, RulesIn
+from rules.engine.lanes import FUTURE, sane
 from rules.engine.sweep import Run
 
 MOST = 20_000
@@ -38,11 +38,19 @@ class Packet:
 
 
 @dataclass(frozen=True, slots=True)
+class Aside:
+    """Something else that came in between, when `start` readings of the run were past."""
+
+    entry: Input
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
-    """A run, and the packets that it is made of. `places`: of each reading, where it stood in its packet."""
+    """A run, and what it is made of, in order. `places`: of each reading, where it stood in its packet."""
 
     run: Run
-    packets: Sequence[Packet]
+    parts: Sequence[Packet | Aside]
     places: Numbers
 
 
@@ -64,8 +72,14 @@ def ordinary(entry: Input, historic_after: int) -> TypeGuard[MessageIn]:
     )
 
 
+def interrupts(entry: Input) -> bool:
+    """Whether rows of series may be others' after it."""
+    return isinstance(entry, RegistryIn | RegistryChangeIn | RulesIn)
+
+
 class Gathering:
-    """Ordinary packets as they are put side by side. `delivered`: what each gateway's bulk lane has delivered so far."""
+    """Ordinary packets as they are put side by side, and what came between them. `delivered`: what each gateway's bulk lane has
+    delivered so far."""
 
     def __init__(self, columns: Columns, find: Find, delivered: Callable[[str], int]) -> None:
         self._columns = columns
@@ -73,11 +87,19 @@ class Gathering:
         self._delivered = delivered
         self._lanes: dict[str, int] = {}
         self._numbers: list[int] = []
+        self._packets: list[Packet] = []
         self._readings: list[Readings] = []
-        self.packets: list[Packet] = []
+        self.parts: list[Packet | Aside] = []
 
     def __len__(self) -> int:
+        """How many readings there are."""
         return len(self._numbers)
+
+    def pass_by(self, entry: Input, *, home: bool) -> None:
+        """Something that goes through the machine by itself, in its turn. `home`: a message of a registered gateway."""
+        if home and isinstance(entry, MessageIn) and entry.message.lane is Lane.BULK:
+            self._deliver(entry.message.gateway, sane(entry.message.agent_time, entry.received_at))
+        self.parts.append(Aside(entry, len(self._numbers)))
 
     def take(self, entry: MessageIn) -> bool:
         """One more packet; False if a series of it is not its gateway's to speak of."""
@@ -92,17 +114,16 @@ class Gathering:
         if len(known) < len(numbers):
             return False
         self._numbers += known
-        before = self._lanes.get(gateway)
-        if before is None:
-            before = self._delivered(gateway)
-        delivered = self._lanes[gateway] = max(before, message.agent_time)
+        delivered = self._deliver(gateway, message.agent_time)
+        packet = Packet(entry, start, len(self._numbers), delivered)
         self._readings.append(readings)
-        self.packets.append(Packet(entry, start, len(self._numbers), delivered))
+        self._packets.append(packet)
+        self.parts.append(packet)
         return True
 
     def batch(self) -> Batch:
         """All of it as columns: each packet in order of event time, what is of one time in the order of the packet."""
-        parts, packets = self._readings, self.packets
+        parts, packets = self._readings, self._packets
         sizes = np.array([packet.end - packet.start for packet in packets])
         count = len(self._numbers)
         times = np.fromiter(chain.from_iterable(part.times for part in parts), np.int64, count)
@@ -119,8 +140,15 @@ class Gathering:
         places = np.arange(count) - np.repeat(starts, sizes)
         if not _ascends(times, starts):
             order = np.lexsort((times, np.repeat(np.arange(len(packets)), sizes)))
-            return Batch(run.ordered(order), packets, places[order])
-        return Batch(run, packets, places)
+            return Batch(run.ordered(order), self.parts, places[order])
+        return Batch(run, self.parts, places)
+
+    def _deliver(self, gateway: str, agent_time: int) -> int:
+        before = self._lanes.get(gateway)
+        if before is None:
+            before = self._delivered(gateway)
+        delivered = self._lanes[gateway] = max(before, agent_time)
+        return delivered
 
 
 def _ascends(times: Numbers, starts: Numbers) -> bool:

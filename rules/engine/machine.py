@@ -18,7 +18,7 @@ from linli.db.registry import RegistrySnapshot
 from linli.delivery import key_of
 from linli.model import ActionKind, Condition, Device, Lane, LaneKey, Message
 from linli.platform import PLATFORM
-from rules.engine.batch import MOST, Batch, Gathering, Packet, ordinary
+from rules.engine.batch import MOST, Aside, Batch, Gathering, Packet, interrupts, ordinary
 from rules.engine.book import About, ActionDone, AlertBook, Record, Transition
 from rules.engine.columns import UNWATCHED
 from rules.engine.gateways import GATEWAY, GATEWAY_OFFLINE, why_offline
@@ -131,7 +131,7 @@ class Engine:
                 if len(gathered) >= WORTH_A_SWEEP:
                     self._sweep(gathered.batch(), outputs)
                 else:
-                    for entry in entries[len(outputs) : len(outputs) + max(1, len(gathered.packets))]:
+                    for entry in entries[len(outputs) : len(outputs) + max(1, len(gathered.parts))]:
                         outputs.append(self.apply(entry))
         except Exception as error:
             raise NotApplied(len(outputs), outputs) from error
@@ -140,14 +140,15 @@ class Engine:
     # --- packets side by side ---------------------------------------------------------------------------------------
 
     def _gathered(self, entries: Sequence[Input], start: int) -> Gathering:
-        """The ordinary packets that come next."""
+        """The ordinary packets that come next, and what comes between them."""
         screening = self.memories.screening
         gathering = Gathering(screening.columns, screening.row, self._delivered)
         for entry in islice(entries, start, None):
-            if len(gathering) >= MOST or not (ordinary(entry, HISTORIC_AFTER) and self._is_home(entry.message)):
+            if len(gathering) >= MOST or interrupts(entry):
                 break
-            if not gathering.take(entry):
-                break
+            home = isinstance(entry, MessageIn) and self._is_home(entry.message)
+            if not (home and ordinary(entry, HISTORIC_AFTER) and gathering.take(entry)):
+                gathering.pass_by(entry, home=home)
         return gathering
 
     def _is_home(self, message: Message) -> bool:
@@ -163,9 +164,13 @@ class Engine:
         sweep = Sweep(self.memories.screening.columns, batch.run)
         done = 0
         try:
-            for packet in batch.packets:
-                told = list(self._pass(sweep, batch, packet))
-                done = packet.end
+            for part in batch.parts:
+                if isinstance(part, Aside):
+                    sweep.note(part.start)
+                    outputs.append(self.apply(part.entry))
+                    continue
+                told = list(self._pass(sweep, batch, part))
+                done = part.end
                 self.counters.transitions += sum(isinstance(output, Transition) for output in told)
                 outputs.append(told)
         finally:

@@ -83,7 +83,7 @@ class Memories:
         around = self.scope.around(device, self.arming)
         for ref in self._concerned(plan, refs, seen):
             clause = plan.clauses[ref]
-            memory = self.scope.memory(clause.by, device, seen.data)
+            memory = device.id if clause.by == "device" else self.scope.memory(clause.by, device, seen.data)
             if memory is None:
                 continue
             watch = self.watches.get(memory, {}).get(ref) or _new_watch(clause, seen.moment)
@@ -118,14 +118,12 @@ class Memories:
         yield from self._go_off(key, None)
 
     def note_newest(self, device: Device, seen: Seen) -> Newest | None:
-        """The newest reading of a series, unless it is no data; what was the newest before it. An event is a report as well."""
-        if not seen.quantity:
-            if self.scope.plan(device).anything:
-                self.screening.note(device, "", 0.0, None, seen.time, seen.base, seen.lane)
-            return None
-        before = self.screening.newest(device, seen.quantity)
-        if seen.value is not None and math.isfinite(seen.value):
+        """The newest reading of a series; what was the newest before it. An event, or what is no data, is a report as well."""
+        before = self.screening.newest(device, seen.quantity) if seen.quantity else None
+        if seen.quantity and seen.value is not None and math.isfinite(seen.value):
             self.screening.note(device, seen.quantity, seen.value, seen.unit, seen.time, seen.base, seen.lane)
+        elif self.scope.plan(device).anything:
+            self.screening.note(device, "", 0.0, None, seen.time, seen.base, seen.lane)
         return before
 
     def _see(
@@ -249,13 +247,13 @@ class Memories:
         """Have the timers come due when the watch waits for that, and close the bands of its devices' readings. What it waits for no
         more comes due too, and is passed over then."""
         self.screening.stir(watch.gateway, watch.device)
-        for part in (watch, *watch.parts):
+        for part in (watch, *watch.parts) if watch.parts else (watch,):
             for wait in part.waits.values():
                 self.screening.stir(wait.gateway, wait.device)
         self._set_timers(memory, ref, watch, clause)
 
     def _set_timers(self, memory: str, ref: Ref, watch: Watch, clause: Compiled) -> None:
-        for number, part in enumerate((watch, *watch.parts)):
+        for number, part in enumerate((watch, *watch.parts)) if watch.parts else ((0, watch),):
             for timer, wait in part.waits.items():
                 lane = BOTH if clause.on_both_lanes else wait.lane
                 clock = (wait.gateway, lane, timer == Timer.WAIT, clause.settle)

@@ -1,12 +1,13 @@
 """Packets side by side: each reading keeps its packet, its place in it, and the order of event time within it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
 from linli.clock import DAY, SECOND
 from linli.model import READINGS_TYPE, Lane, Message, Reading, Readings
-from rules.engine.batch import Gathering, ordinary
+from rules.engine.batch import Aside, Gathering, Packet, ordinary
 from rules.engine.columns import Columns
 from rules.engine.inputs import MessageIn, Tick
 
@@ -17,6 +18,10 @@ def packet(gateway: str, *readings: tuple[str, int, float], sent: int = NOW) -> 
     columns = Readings.of([Reading(device, "t", NOW + time, value, "Cel") for device, time, value in readings])
     message = Message("c", gateway, "boot", Lane.BULK, 1, 1, READINGS_TYPE, gateway, sent, sent, readings=columns)
     return MessageIn(message, NOW)
+
+
+def packets_of(parts: Sequence[Packet | Aside]) -> list[Packet]:
+    return [part for part in parts if isinstance(part, Packet)]
 
 
 def gathering(columns: Columns, delivered: int = 0) -> Gathering:
@@ -35,7 +40,7 @@ def test_packets_stand_one_after_the_other_each_in_order_of_time() -> None:
     assert [columns.names[number] for number in batch.run.series] == ["b/t", "a/t", "a/t", "c/t"]
     assert batch.run.values.tolist() == [2.0, 3.0, 1.0, 4.0]
     assert batch.places.tolist() == [1, 2, 0, 0]
-    assert [(one.start, one.end) for one in batch.packets] == [(0, 3), (3, 4)]
+    assert [(one.start, one.end) for one in packets_of(batch.parts)] == [(0, 3), (3, 4)]
     assert len(gathered) == 4
 
 
@@ -51,8 +56,19 @@ def test_what_a_lane_has_delivered_never_goes_back() -> None:
     for sent in (NOW - 9, NOW - 2, NOW - 4):
         gathered.take(packet("gw-1", ("a", 0, 1.0), sent=sent))
     gathered.take(packet("gw-2", ("b", 0, 1.0), sent=NOW - 1))
-    assert [one.delivered for one in gathered.packets] == [NOW - 5, NOW - 2, NOW - 2, NOW - 1]
+    assert [one.delivered for one in packets_of(gathered.parts)] == [NOW - 5, NOW - 2, NOW - 2, NOW - 1]
     assert gathered.batch().run.bases.tolist() == [NOW - 5, NOW - 2, NOW - 2, NOW - 1]
+
+
+def test_what_comes_in_between_has_its_place_and_takes_its_lane_along() -> None:
+    gathered = gathering(Columns())
+    gathered.take(packet("gw-1", ("a", 0, 1.0), ("b", 0, 1.0), sent=NOW - 9))
+    event = MessageIn(replace(LIVE.message, type="device.heartbeat", subject="a", readings=(), agent_time=NOW - 2), NOW)
+    gathered.pass_by(event, home=True)
+    gathered.pass_by(event, home=False)
+    gathered.take(packet("gw-1", ("a", 0, 1.0), sent=NOW - 4))
+    assert [part.start for part in gathered.parts] == [0, 2, 2, 2]
+    assert [one.delivered for one in packets_of(gathered.parts)] == [NOW - 9, NOW - 2]
 
 
 def test_a_packet_with_a_stranger_in_it_is_not_taken() -> None:
