@@ -106,14 +106,14 @@ class Gathering:
         message = entry.message
         gateway = message.gateway
         readings = Readings.of(message.readings)
-        numbers: list[int | None] = list(map(self._columns.of_gateway(gateway).get, readings.names))
-        if None in numbers:
-            numbers = [self._find(gateway, name) for name in readings.names]
         start = len(self._numbers)
-        known = [number for number in numbers if number is not None]
-        if len(known) < len(numbers):
-            return False
-        self._numbers += known
+        try:
+            self._numbers += list(map(self._columns.of_gateway(gateway).__getitem__, readings.names))
+        except KeyError:
+            numbers = [number for name in readings.names if (number := self._find(gateway, name)) is not None]
+            if len(numbers) < len(readings.names):
+                return False
+            self._numbers += numbers
         delivered = self._deliver(gateway, message.agent_time)
         packet = Packet(entry, start, len(self._numbers), delivered)
         self._readings.append(readings)
