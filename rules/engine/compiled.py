@@ -8,7 +8,6 @@ from typing import Any
 
 from rules.language.expression import parse, quantities
 from rules.language.model import (
-    BY_DATA,
     AllClause,
     Clause,
     During,
@@ -19,6 +18,7 @@ from rules.language.model import (
     ReadingClause,
     Rule,
     StateClause,
+    data_field,
     duration,
 )
 
@@ -268,4 +268,4 @@ def _fades(part: StateClause | ReadingClause) -> int | None:
 
 def is_by_data(by: str) -> bool:
     """Whether memories are told apart by what events say."""
-    return by.startswith(BY_DATA)
+    return data_field(by) is not None

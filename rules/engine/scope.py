@@ -15,7 +15,7 @@ from rules.engine.compiled import Compiled, compile_rule
 from rules.engine.gates import Arming, Around
 from rules.engine.ladder import Ladder, Ref, ladder
 from rules.engine.sentences import zone_of
-from rules.language.model import BY_DATA, Only, Override, Rule, duration
+from rules.language.model import BY_DEVICE, Only, Override, Rule, data_field, duration
 from rules.language.overrides import Overrides, effective
 
 BUILDING = "building"
@@ -206,8 +206,10 @@ class Scope:
             return f"building={self.building(device.place)}"
         if by == "community":
             return f"community={device.community}"
-        name = by.removeprefix(BY_DATA)
+        name = data_field(by) or ""
         value = data.get(name)
+        if by.startswith(BY_DEVICE):
+            return f"device={device.id}/{name}={dumps(value).decode()}"
         return None if value is None else f"{device.community}/{name}={dumps(value).decode()}"
 
     def places(self, place: str) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from functools import lru_cache
 
 from linli.clock import DAY, HOUR, MINUTE, SECOND
 from linli.i18n import Text
+from linli.units import number_with_unit
 from linli.vocabulary import quantity_of
 from rules.language.expression import (
     Calculation,
@@ -41,6 +42,9 @@ _CALCULATED = {
     "min": Text("{of}中的最小值", "the least of {of}"),
     "max": Text("{of}中的最大值", "the greatest of {of}"),
 }
+EXACT = 10
+"""Digits of a number that somebody wrote."""
+
 _SIGNS = {"+": "+", "-": "−", "*": "×", "/": "÷"}
 
 
@@ -58,8 +62,8 @@ def spoken_text(written: str) -> Text:
 
 
 def with_unit(value: float, symbol: str) -> str:
-    """'70 °C'; without a symbol the number alone."""
-    return f"{value:g} {symbol}".strip()
+    """'70 °C', '70 kPa'; without a symbol the number alone. As it is: none of the digits of a limit is left out."""
+    return number_with_unit("", symbol, value, EXACT)
 
 
 def in_sentence(name: Text) -> Text:

@@ -9,6 +9,7 @@ from rules.language.faults import Path, blame, known, lasts, not_empty, one_of, 
 from rules.language.model import (
     BY,
     BY_DATA,
+    BY_DEVICE,
     DAYS,
     AllClause,
     Clause,
@@ -21,6 +22,7 @@ from rules.language.model import (
     Rule,
     StateClause,
     clock_time,
+    data_field,
     duration,
 )
 from rules.language.readings import check_reading
@@ -65,17 +67,19 @@ def _only_part(clause: Clause, path: Path) -> str:
 
 def _by(clause: Clause, name: str, path: Path) -> None:
     path = (*path, "by")
-    if clause.by.startswith(BY_DATA):
-        if not clause.by.removeprefix(BY_DATA):
-            blame("data. 后面要写字段名，例如 data.credential", "name the field, as in data.credential", path)
-        if name not in ("event", "state", "all"):
-            blame(
-                f"{name} 没有数据字段，by 只能是 {'、'.join(BY)}",
-                f"a {name} has no data; by is one of {', '.join(BY)}",
-                path,
-            )
+    field = data_field(clause.by)
+    if field is None:
+        one_of(clause.by, (*BY, BY_DEVICE + "<field>", BY_DATA + "<field>"), path)
         return
-    one_of(clause.by, (*BY, BY_DATA + "..."), path)
+    if not field:
+        example = "device.point" if clause.by.startswith(BY_DEVICE) else "data.credential"
+        blame(f"{clause.by} 后面要写字段名，例如 {example}", f"name the field, as in {example}", path)
+    if name not in ("event", "state") and (name != "all" or clause.by.startswith(BY_DEVICE)):
+        blame(
+            f"{name} 没有数据字段，by 只能是 {'、'.join(BY)}",
+            f"a {name} has no data; by is one of {', '.join(BY)}",
+            path,
+        )
 
 
 def _only(rule: Rule, clause: Clause, path: Path) -> None:

@@ -32,6 +32,9 @@ _CLOCK_TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
 BY_DATA = "data."
 """`by: data.credential`: a memory of its own for each value of that field, in each community."""
 
+BY_DEVICE = "device."
+"""`by: device.point`: a memory of its own for each device and value of that field, no value being one too: the points of a panel."""
+
 BY = ("device", "place", "building", "community")
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun", "workday", "holiday")
@@ -58,6 +61,11 @@ def clock_time(text: str) -> int:
     if match is None:
         raise ValueError(f"{text!r} is not a time of day such as 23:00")
     return int(match.group(1)) * 60 + int(match.group(2))
+
+
+def data_field(by: str) -> str | None:
+    """The field of the data by which memories are told apart; None where what events say does not matter."""
+    return by.partition(".")[2] if by.startswith((BY_DATA, BY_DEVICE)) else None
 
 
 class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -233,8 +241,9 @@ class AllClause(_Part, rename={"hold": "for"}, frozen=True):
 class Clause(_Part, frozen=True):
     """One way in which the rule comes true: exactly one of the five parts. `severity` overrides the rule's.
 
-    `by`: whose events and readings are taken together: one 'device' (default), 'place', 'building', 'community', or all of a
-    community that have the same value in a field of their data ('data.credential'). It counts only `during` its hours and
+    `by`: whose events and readings are taken together: one 'device' (default), 'place', 'building', 'community', those of one
+    device that have the same value in a field of their data, or none ('device.point'), or all of a community that have the
+    same value there ('data.credential'). It counts only `during` its hours and
     while its place is in one of the modes of `armed`.
     """
 

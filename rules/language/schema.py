@@ -46,7 +46,7 @@ _WORDS: dict[str, Schema] = {
 _LIMITED: dict[str, Schema] = {
     "id": {"pattern": f"^{ID_PATTERN}$"},
     "subject": {"enum": list(SUBJECTS)},
-    "by": {"anyOf": [{"enum": list(BY)}, {"pattern": r"^data\..+$"}]},
+    "by": {"anyOf": [{"enum": list(BY)}, {"pattern": r"^(data|device)\..+$"}]},
     "Normal.by": {"enum": ["hour", "always"]},
     "armed": {"enum": list(MODES)},
     "days": {"enum": list(DAYS)},

@@ -52,8 +52,8 @@ SAYS: dict[str, Text] = {
     "all": Text("几个条件同时成立", "several of these hold at once"),
     "Clause.severity": Text("此条件成立时的级别", "how bad it is when this clause is what came true"),
     "by": Text(
-        "谁的数据算在一起：device、place、building、community，或 data.字段",
-        "whose data are taken together: device, place, building, community, or data.<field>",
+        "谁的数据算在一起：device、place、building、community、device.字段，或 data.字段",
+        "whose data are taken together: device, place, building, community, device.<field>, or data.<field>",
     ),
     "during": Text("只在这些时段算数", "it counts only in these hours"),
     "armed": Text("所在地点处于这些模式之一时才算数", "it counts only while its place is in one of these modes"),

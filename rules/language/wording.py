@@ -14,7 +14,7 @@ from linli.model import JsonValue
 from linli.vocabulary import DEVICE_KINDS, FACILITY_KINDS, PLACE_KINDS, event_name, kind_name
 from rules.language.amounts import in_sentence, number_name, spoken_text, symbol_of, with_unit
 from rules.language.model import (
-    BY_DATA,
+    BY_DEVICE,
     AllClause,
     Clause,
     During,
@@ -25,6 +25,7 @@ from rules.language.model import (
     Only,
     ReadingClause,
     StateClause,
+    data_field,
     duration,
 )
 
@@ -58,6 +59,8 @@ _USUAL_HOURLY = Text(
     "最近 {time}同一时段的平均值超过 {sigmas} 个标准差",
     "its average of the last {time} at that hour by more than {sigmas} standard deviations",
 )
+_EACH = Text("按每个 {field} 分别计", "for each {field} by itself")
+_EACH_OF_DEVICE = Text("按每台设备的每个 {field} 分别计", "for each {field} of a device by itself")
 _YES_NO = {True: Text("是", "true"), False: Text("否", "false")}
 
 
@@ -211,9 +214,10 @@ def _limits(clause: Clause) -> list[Text]:
     if clause.armed:
         modes = _either([in_sentence(mode_name(mode)) for mode in clause.armed])
         said.append(Text("仅当该处为{modes}", "while the place is {modes}").format(modes=modes))
-    if clause.by.startswith(BY_DATA):
-        each = Text("按每个 {field} 分别计", "for each {field} by itself")
-        said.append(each.format(field=clause.by.removeprefix(BY_DATA)))
+    field = data_field(clause.by)
+    if field is not None:
+        each = _EACH_OF_DEVICE if clause.by.startswith(BY_DEVICE) else _EACH
+        said.append(each.format(field=field))
     elif clause.by in _BY:
         said.append(_BY[clause.by])
     if clause.only is not None:

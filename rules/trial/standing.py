@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from linli.model import Condition, Device
 from rules.engine.machine import Engine
 from rules.engine.watches import Watch
-from rules.language.model import BY_DATA
+from rules.language.model import data_field
 
 _WORST = (Condition.FIRING, Condition.PENDING, Condition.RESOLVED)
 
@@ -41,7 +41,7 @@ class Standings:
             return None
         found = list(self._by_data.get(device.id, ()))
         for ref, clause in engine.scope.plan(device).clauses.items():
-            if ref[0] != self._rule or clause.by.startswith(BY_DATA):
+            if ref[0] != self._rule or data_field(clause.by) is not None:
                 continue
             memory = engine.scope.memory(clause.by, device, {})
             watch = engine.watches.get(memory or "", {}).get(ref)
@@ -51,7 +51,7 @@ class Standings:
 
     def _is_by_data(self, clause: int, device: str) -> bool:
         known = self._engine.scope.clause((self._rule, clause), device)
-        return known is not None and known.by.startswith(BY_DATA)
+        return known is not None and data_field(known.by) is not None
 
 
 def worst(found: tuple[Standing, ...]) -> Standing | None:

@@ -176,7 +176,9 @@ by_more = st.tuples(
     st.one_of(any_event, any_state, shared_reading, any_all, missing),
     st.sampled_from(("place", "building", "building", "community")),
 ).map(lambda pair: pair[0] | {"by": pair[1]})
-by_data = st.one_of(any_event, any_state).map(lambda clause: clause | {"by": "data.credential"})
+by_data = st.one_of(any_event, any_state).flatmap(
+    lambda clause: st.sampled_from(("data.credential", "device.credential")).map(lambda by: clause | {"by": by})
+)
 any_clause = _with(
     _with(st.one_of(by_device, by_device, by_more, by_data), gates), _with(only, _some(severity=severities))
 )

@@ -16,8 +16,17 @@ from rules.engine.inputs import (
     RulesIn,
     Tick,
 )
-from rules.engine.lanes import LaneClock, Listening, sane
-from rules.language.model import BY_DATA, AllClause, Clause, MissingClause, Override, ReadingClause, Rule, duration
+from rules.engine.lanes import BREAK, LaneClock, Listening, sane
+from rules.language.model import (
+    AllClause,
+    Clause,
+    MissingClause,
+    Override,
+    ReadingClause,
+    Rule,
+    data_field,
+    duration,
+)
 from rules.language.overrides import chain, effective
 from tests.reference.alerts import Alerts
 from tests.reference.memory import FIRED, TIMERS, Memory, Signal, Timer, When, looks_at
@@ -98,7 +107,9 @@ class Evaluator:
         if gateway is None or gateway.community != message.community:
             return
         lane = (message.gateway, message.lane)
-        clock = self._advance(lane, sane(message.agent_time, received_at), received_at)
+        agent_time = sane(message.agent_time, received_at)
+        yield from self._settle_what_was_before(lane, agent_time)
+        clock = self._advance(lane, agent_time, received_at)
         self._expect(lane, clock)
         observations = self._observations(message, received_at, clock.delivered)
         if self.settle > 0:
@@ -106,7 +117,7 @@ class Evaluator:
             for seen in observations:
                 if any(looks_at(clause, seen) for _, clause in self._clauses(seen.device)):
                     waiting.append(replace(seen, base=max(seen.time, seen.base - self.settle)))
-            yield from self._release(lane)
+            yield from self._see_settled(lane, self._clocks(lane))
             return
         clocks = self._clocks(lane)
         yield from self._expire(clocks, besides={seen.device.id for seen in observations})
@@ -162,12 +173,18 @@ class Evaluator:
         for device in sorted(devices, key=lambda each: each.id):
             when = When(clock.delivered, clock.delivered, device, lane)
             for number, clause in self._clauses(device):
-                if not clause.by.startswith(BY_DATA) and _waits_for_reports(clause):
+                if data_field(clause.by) is None and _waits_for_reports(clause):
                     self._memory(number, self.sites.key_of_device(clause.by, device), clause, when).expect(when)
 
-    def _release(self, lane: LaneName) -> Iterator[Line]:
+    def _settle_what_was_before(self, lane: LaneName, agent_time: int) -> Iterator[Line]:
+        """A lane that was broken off goes on: what waits from before is seen first, before what waits for a report waits on."""
+        clock = self.lanes.get(lane)
+        if self.settle > 0 and clock is not None and agent_time - clock.delivered > BREAK:
+            upto = min(clock.delivered, agent_time - self.settle)
+            yield from self._see_settled(lane, {lane: (upto, upto)})
+
+    def _see_settled(self, lane: LaneName, clocks: Clocks) -> Iterator[Line]:
         """What a rule that settles sees by now: timers and observations in order of time."""
-        clocks = self._clocks(lane)
         while settled := [seen for seen in self.settling.get(lane, []) if seen.time <= clocks[lane][0]]:
             seen = min(settled, key=lambda each: (each.time, each.order))
             yield from self._expire(_upto(clocks, seen.time - 1), besides=set())
@@ -262,7 +279,7 @@ class Evaluator:
         self.listening.tick(now)
         for lane, clock in sorted(self.lanes.items()):
             if clock.stand_in(now, self.listening.since):
-                yield from self._release(lane)
+                yield from self._see_settled(lane, self._clocks(lane))
         yield from self.alerts.tick(now)
 
     def _armed(self, now: int, modes: dict[str, str]) -> Iterator[Line]:
@@ -314,7 +331,7 @@ class Evaluator:
         clause = dict(self._clauses(device)).get(memory.number)
         if clause is None or clause.by != memory.clause.by:
             return None
-        moved = not clause.by.startswith(BY_DATA) and self.sites.key_of_device(clause.by, device) != memory.key
+        moved = data_field(clause.by) is None and self.sites.key_of_device(clause.by, device) != memory.key
         return None if moved else clause
 
 

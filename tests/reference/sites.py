@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from linli.clock import MINUTE
 from linli.db.registry import RegistrySnapshot
 from linli.model import Device
-from rules.language.model import BY_DATA, Clause, During, Rule, clock_time
+from rules.language.model import BY_DEVICE, Clause, During, Rule, clock_time, data_field
 from tests.reference.seen import Seen
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -54,9 +54,12 @@ class Sites:
     def key(self, by: str, seen: Seen) -> Key | None:
         """The memory that an observation goes to; None if it goes to none."""
         device = seen.device
-        if not by.startswith(BY_DATA):
+        if data_field(by) is None:
             return self.key_of_device(by, device)
-        value = seen.data.get(by.removeprefix(BY_DATA))
+        field = data_field(by)
+        value = seen.data.get(field or "")
+        if by.startswith(BY_DEVICE):
+            return (device.id, json.dumps(value))
         if value is None:
             return None
         return (device.community, json.dumps(value))

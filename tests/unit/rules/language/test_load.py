@@ -123,7 +123,7 @@ FAULTS += [
         "no memory",
         rule_text(CAMERAS % ("", "    by: room\n")),
         11,
-        "one of device, place, building, community, data....",
+        "one of device, place, building, community, device.<field>, data.<field>",
     ),
     ("no field", rule_text(CAMERAS % ("", "    by: data.\n")), 11, "as in data.credential"),
     ("data of a reading", rule_text(READING % "above: 1" + "    by: data.card\n"), 11, "a reading has no data"),
