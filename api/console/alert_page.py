@@ -17,7 +17,6 @@ from api.console.dialogs import ActDialog, acknowledging, closing, shelving, uns
 from api.console.layout import MAX_KNOWN, Node, back_link, frame, grade, known_alerts
 from api.console.rows import full_moment, handled_by, moment, to_do, where
 from api.console.steps import steps
-from api.console.units import number_with_unit
 from api.console.visit import Visit, enter, person_now
 from api.services import Services
 from api.views import AlertChange, AlertDetail, ChangeView, EvidenceView
@@ -26,6 +25,7 @@ from linli.clock import Clock
 from linli.errors import LinliError, NotFound
 from linli.i18n import Text
 from linli.model import Handling, JsonValue
+from linli.units import number_with_unit
 from rules.language.amounts import spoken
 from rules.language.model import Rule
 

@@ -15,7 +15,7 @@ from api.console.consoles import Console, Consoles
 from api.console.facilities_page import reason_lines, state_line
 from api.console.layout import MAX_KNOWN, Node, back_link, frame, known_alerts
 from api.console.rows import ago
-from api.console.units import number_with_unit, scaled
+from api.console.units import scaled
 from api.console.visit import Visit, enter, person_now
 from api.facility_state import NO_STORE
 from api.services import Services
@@ -23,6 +23,7 @@ from api.views import AlertChange, FacilityDetail, ValueView
 from linli.clock import DAY, SECOND
 from linli.errors import LinliError, NotFound
 from linli.ports import Bucket
+from linli.units import number_with_unit
 
 LOOK_EVERY_S = 5.0
 CHART_EVERY_S = 60.0

@@ -3,10 +3,11 @@
 import pytest
 
 from api.console.facility_page import shown_value
-from api.console.units import number_with_unit, scaled
+from api.console.units import scaled
 from api.views import ValueView
 from linli.i18n import Text
 from linli.ports import Bucket
+from linli.units import number_with_unit
 
 
 def value_of(quantity: str, symbol: str, value: float) -> ValueView:
@@ -22,7 +23,9 @@ def value_of(quantity: str, symbol: str, value: float) -> ValueView:
         ("power", "W", -58_000, "-58 kW"),
         ("residual_current", "A", 0.042, "42 mA"),
         ("residual_current", "A", 0, "0 mA"),
-        ("current", "A", 0.042, "0.042 A"),
+        ("current", "A", 0.42, "420 mA"),
+        ("current", "A", 0, "0 A"),
+        ("current", "A", 11.5, "11.5 A"),
         ("water_pressure", "Pa", 50, "50 Pa"),
         ("water_pressure", "Pa", 420_000, "420 kPa"),
         ("water_pressure", "Pa", 1_250_000, "1.25 MPa"),
