@@ -23,6 +23,7 @@ from linli.model import Consumer
 from linli.runtime import Reporter, begin, only_one, shard_option
 from linli.settings import Settings, load_settings
 from rules.durable.journal import Journal, JournalUnavailable, is_kept_in
+from rules.forking import CAN_FORK
 from rules.platform import dressed
 from rules.rulesfolder import RulesFolder
 from rules.start import bring_back
@@ -84,6 +85,7 @@ def _run(name: str, settings: Settings, stop: threading.Event) -> None:
         arming=SqlArming(database),
         folder=folder,
         executor=ThreadPoolExecutor(2, "aside"),
+        forks=CAN_FORK,
     )
     worker = Worker(outside, applier, waiting)
     reporter = Reporter(name, database, clock, worker.health)

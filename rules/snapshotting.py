@@ -1,16 +1,17 @@
-"""When a snapshot is taken, and that the loop goes on while it is written."""
+"""When a snapshot is taken, and that the loop goes on while it is written: by a copy of the process, where there can be one."""
 
 import logging
-from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from linli import failpoints
 from linli.clock import Clock
+from linli.db.registry import RegistrySnapshot
 from linli.i18n import Text
-from rules.aside import Aside
 from rules.durable.journal import Journal, JournalUnavailable, Snapshot
-from rules.durable.state import image
+from rules.durable.state import image, rules_of
+from rules.engine.inputs import RulesIn
 from rules.engine.machine import Engine
+from rules.forking import Child, ChildFailed
 
 _log = logging.getLogger(__name__)
 
@@ -29,13 +30,14 @@ class Often:
 
 
 class Snapshotting:
-    """Counts the inputs since the last snapshot. One is written at a time."""
+    """Counts the inputs since the last snapshot. One is written at a time; with `forks` by a child process."""
 
-    def __init__(self, journal: Journal, clock: Clock, executor: Executor, often: Often) -> None:
+    def __init__(self, journal: Journal, clock: Clock, often: Often, *, forks: bool) -> None:
         self._journal = journal
         self._clock = clock
         self._often = often
-        self._writing = Aside[float](executor)
+        self._child = Child() if forks else None
+        self._begun: tuple[int, RegistrySnapshot, RulesIn] | None = None
         self._inputs = 0
         self._begun_at = self._not_before = float("-inf")
         self.trouble: Text | None = None
@@ -47,7 +49,7 @@ class Snapshotting:
     def is_due(self) -> bool:
         """Whether it is time for one, and none is being written."""
         now = self._clock.monotonic()
-        if not self._writing.idle or (self.trouble is not None and now < self._not_before):
+        if self._begun is not None or (self.trouble is not None and now < self._not_before):
             return False
         if self.trouble is not None or self._journal.grown >= self._often.size:
             return True
@@ -57,37 +59,49 @@ class Snapshotting:
 
     def begin(self, engine: Engine, told: int) -> None:
         """Take the state as it is, after the journal's last input, and have it written. `told`: see Snapshot."""
-        if not self._writing.idle or (self._inputs == 0 and self.trouble is None):
+        if self._begun is not None or (self._inputs == 0 and self.trouble is None):
             return
         self._begun_at = self._clock.monotonic()
+        position = self._journal.position
+
+        def write() -> None:
+            self._journal.put(Snapshot(position, told, image(engine)))
+
         try:
             self._journal.turn()
-        except JournalUnavailable as error:
-            self._failed(error)
-            return
-        snapshot = Snapshot(self._journal.position, told, image(engine))
-        self._inputs = 0
-        self._writing.begin(lambda: self._write(snapshot))
-
-    def look(self, *, wait: bool = False) -> None:
-        """See what has become of the one that is being written. What cannot be written is tried again, and told."""
-        try:
-            ended = self._writing.fetch(wait=wait)
+            if self._child is not None:
+                self._child.begin(write)
+            else:
+                write()
         except (JournalUnavailable, OSError) as error:
             self._failed(error)
             return
-        if ended is not None:
-            self.trouble = None
-            self._not_before = ended[0] + (ended[0] - self._begun_at) / SHARE
+        self._inputs = 0
+        self._begun = (position, engine.scope.registry, rules_of(engine))
+        if self._child is None:
+            self.look()
 
-    def _write(self, snapshot: Snapshot) -> float:
-        self._journal.put(snapshot)
+    def look(self, *, wait: bool = False) -> None:
+        """See what has become of the one that is being written. What cannot be written is tried again, and told."""
+        if self._begun is None:
+            return
+        try:
+            if self._child is not None and not self._child.fetch(wait=wait):
+                return
+        except (ChildFailed, OSError) as error:
+            self._failed(error)
+            return
         failpoints.reach("rules.snapshot")
-        self._journal.let_go(snapshot.position)
-        return self._clock.monotonic()
+        position, registry, rules = self._begun
+        self._begun = None
+        self._journal.written(position, registry, rules)
+        self.trouble = None
+        ended = self._clock.monotonic()
+        self._not_before = ended + (ended - self._begun_at) / SHARE
 
     def _failed(self, error: Exception) -> None:
         _log.warning("no snapshot: %s", error)
+        self._begun = None
         self._not_before = self._clock.monotonic() + RETRY_S
         self.trouble = Text(
             f"规则的快照写不了，日志会越来越大：{error}", f"no snapshot can be written, and the journal grows: {error}"

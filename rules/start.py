@@ -7,7 +7,7 @@ from linli.model import Alert
 from rules.applying import Applier
 from rules.durable.journal import Journal, Snapshot
 from rules.durable.replay import restored
-from rules.durable.state import image
+from rules.durable.state import image, rules_of
 from rules.effects import Waiting
 from rules.engine.inputs import AdoptIn, Input, RulesIn
 from rules.engine.machine import Engine
@@ -36,8 +36,7 @@ def bring_back(journal: Journal, alerts: SqlAlerts, rules: RulesIn | None) -> tu
         _catch_up(journal, alerts, applier.engine, waiting, written)
     ours = [alert for alert in alerts.open_alerts() if alerts.shard.covers(alert.community)]
     stray = [alert for alert in ours if not _knows(applier.engine, alert)]
-    scope = applier.engine.scope
-    if rules is not None and rules != RulesIn(tuple(scope.rules.values()), scope.overrides):
+    if rules is not None and rules != rules_of(applier.engine):
         _enter(journal, applier, rules)
     if stray:
         _log.warning("taking over %d open alerts that are not in the journal", len(stray))

@@ -70,7 +70,7 @@ class Platform:
 @dataclass(frozen=True, slots=True)
 class Outside:
     """What the worker works with. `tick_s`: real seconds between two ticks. `tick_behind`: see the function. `executor`: does
-    what would hold up the loop."""
+    what would hold up the loop. `forks`: snapshots are written by a copy of the process."""
 
     client: MqttClient
     alerts: SqlAlerts
@@ -87,6 +87,7 @@ class Outside:
     arming: SqlArming | None = None
     folder: RulesFolder | None = None
     executor: Executor = field(default_factory=AtOnce)
+    forks: bool = False
 
 
 class Worker:
@@ -113,7 +114,7 @@ class Worker:
         timezone = None if self._platform is None else self._platform.timezone
         registry = RegistryWatch(outside.registry, outside.shard, timezone, executor, clock)
         self._surroundings = Surroundings(registry, outside.arming, outside.folder, executor, clock)
-        self._snapshots = Snapshotting(outside.journal, clock, executor, outside.snapshots)
+        self._snapshots = Snapshotting(outside.journal, clock, outside.snapshots, forks=outside.forks)
         self._writing = Writing(
             outside.client, outside.alerts, outside.letters, clock, outside.qos, self._troubles, waiting
         )

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from linli.db.registry import RegistrySnapshot
 from linli.errors import DataFolderError
 from linli.i18n import Text
 from rules import wire
@@ -30,7 +31,7 @@ from rules.durable.segments import (
     segments_in,
 )
 from rules.durable.snapshots import Image, Snapshot, SnapshotFiles
-from rules.engine.inputs import Input, SkippedIn, decode_input, encode_input, wire_of
+from rules.engine.inputs import Input, RulesIn, SkippedIn, decode_input, encode_input, wire_of
 
 __all__ = ["Image", "Journal", "JournalUnavailable", "Snapshot", "is_kept_in"]
 
@@ -177,16 +178,17 @@ class Journal:
         self.grown = 0
 
     def put(self, snapshot: Snapshot) -> None:
-        """Make a snapshot durable. May run on another thread, one at a time. JournalUnavailable if it cannot be done now: then
-        all is as it was."""
+        """Make a snapshot durable. JournalUnavailable if it cannot be done now: then all is as it was."""
         try:
             self._snapshots.write(snapshot)
         except OSError as error:
             raise JournalUnavailable(str(error)) from error
 
-    def let_go(self, position: int) -> None:
-        """Let go of what the durable snapshot at `position` stands for. May run on another thread."""
+    def written(self, position: int, registry: RegistrySnapshot, rules: RulesIn) -> None:
+        """The snapshot at `position`, of this registry and these rules, is durable, whoever wrote it: let go of what it stands
+        for."""
         try:
+            self._snapshots.believe(registry, rules)
             self._tidy(position)
         except OSError as error:
             _log.warning("what snapshot %d stands for is not let go of yet: %s", position, error)
@@ -212,7 +214,7 @@ class Journal:
         else:
             self.turn()
             self.put(snapshot)
-        self.let_go(snapshot.position)
+        self.written(snapshot.position, snapshot.state.registry, snapshot.state.rules)
 
     def close(self) -> None:
         """Close the files."""

@@ -63,7 +63,7 @@ class _Head(msgspec.Struct):
 
 
 class SnapshotFiles:
-    """The snapshots of one folder. One thread at a time may write."""
+    """The snapshots of one folder. One at a time may write."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -92,6 +92,13 @@ class SnapshotFiles:
         line = msgspec.json.encode(head)
         first = b"%b%08x %b\n" % (_MAGIC, zlib.crc32(line), line)
         self._put(f"snapshot-{snapshot.position:020d}.state", (first, *blocks))
+
+    def believe(self, registry: RegistrySnapshot, rules: RulesIn) -> None:
+        """The newest snapshot is of these: they need not be written again. OSError if it cannot be read."""
+        newest = max(self._files(), default=None)
+        if newest is not None:
+            head, _ = self._head(newest)
+            self._registry, self._rules = (registry, head.registry), (rules, head.rules)
 
     def tidy(self) -> None:
         """Let go of what no later start needs: older snapshots, what only they name, and what was begun and not ended."""

@@ -128,10 +128,14 @@ def image(engine: Engine) -> Image:
         numbers=engine.memories.numbers.dump(),
         usuals=engine.memories.usuals.dump(),
     )
-    rules = RulesIn(tuple(engine.scope.rules.values()), engine.scope.overrides)
     dumped = engine.memories.screening.columns.dump()
     columns = (msgspec.msgpack.encode((dumped.series, dumped.units)), dumped.rows)
-    return Image(msgspec.msgpack.encode(state), columns, engine.scope.registry, rules)
+    return Image(msgspec.msgpack.encode(state), columns, engine.scope.registry, rules_of(engine))
+
+
+def rules_of(engine: Engine) -> RulesIn:
+    """The rules in force, as the input that they came by."""
+    return RulesIn(tuple(engine.scope.rules.values()), engine.scope.overrides)
 
 
 def dump(engine: Engine) -> bytes:
