@@ -7,7 +7,7 @@ language and written out once: what a console costs is one small message, so a h
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -15,7 +15,7 @@ from nicegui import Client, background_tasks
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.console import texts
-from api.console.rows import Row, push_code, row
+from api.console.rows import Row, calls, push_code, row
 from api.console.visit import Visit
 from api.live import Resync, Subscription
 from api.scope import Operation, may
@@ -127,12 +127,19 @@ class Consoles:
         if any(isinstance(change, Resync) for change in taken):
             console.client.run_javascript(_RELOAD)
         elif changes:
-            newest = {change.view.alert.id: change for change in changes}
-            console.client.run_javascript(push_code(self._row(change, console.visit) for change in newest.values()))
+            console.client.run_javascript(push_code(self._rows_of(changes, console.visit)))
             if console.on_change is not None:
                 background_tasks.create(console.notice(changes), name="console-notice")
         if console.subscription.ended:
             background_tasks.create(self._end_if_signed_out(console), name="console-ended")
+
+    def _rows_of(self, changes: Sequence[AlertChange], visit: Visit) -> Iterator[Row]:
+        """Each alert once, as it is now, with what of all that changed asks for somebody."""
+        by_alert: dict[str, list[AlertChange]] = {}
+        for change in changes:
+            by_alert.setdefault(change.view.alert.id, []).append(change)
+        for own in by_alert.values():
+            yield self._row(own[-1], visit) | {"calls": calls(own).of(visit.language)}
 
     def _row(self, change: AlertChange, visit: Visit) -> Row:
         key = (change.id, visit.language, visit.several)

@@ -58,9 +58,14 @@ def grade(kind: str, word: str) -> Node:
     return made
 
 
-def known_alerts(views: Iterable[AlertView]) -> dict[str, str]:
-    """Severity by id of those that are open: what `live.js` counts, and needs to tell a new alert from an old one."""
-    return {view.alert.id: view.alert.severity.value for view in views if view.alert.open}
+Known = Mapping[str, Mapping[str, str]]
+"""Open alerts by id, each with its 'severity' and 'handling'."""
+
+
+def known_alerts(views: Iterable[AlertView]) -> Known:
+    """Those that are open: what `live.js` counts, and needs to tell what is new, or asks for somebody again."""
+    opened = (view.alert for view in views if view.alert.open)
+    return {one.id: {"severity": one.severity.value, "handling": one.handling.value} for one in opened}
 
 
 @contextmanager
@@ -69,7 +74,7 @@ def frame(
     console: Console,
     *,
     title: Text,
-    known: dict[str, str],
+    known: Known,
     active: str,
     toasting: bool = True,
 ) -> Iterator[None]:
@@ -146,7 +151,7 @@ def _navigation(language: str, active: str) -> None:
                 Node("span", text.of(language))
 
 
-def _live(services: Services, visit: Visit, known: dict[str, str], toasting: bool) -> None:
+def _live(services: Services, visit: Visit, known: Known, toasting: bool) -> None:
     live = Live()
     live.props["words"] = texts.words(
         visit.language,

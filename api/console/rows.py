@@ -1,18 +1,21 @@
 """Alerts as the list in the browser draws them: plain values in one language, ready to show. Decides only."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from zoneinfo import ZoneInfo
 
 import orjson
 
 from api import words
 from api.console import texts
-from api.views import AlertView
+from api.views import AlertChange, AlertView
 from linli.clock import DAY, HOUR, MINUTE, SECOND, local_time
 from linli.i18n import Text
 from linli.model import Handling
 
 Row = dict[str, str | int | bool | list[str]]
+
+_CALLING = ("escalated", "confirmed", "unshelved")
+"""Changes that ask for somebody who has seen the alert already."""
 
 _UNHANDLED = (Handling.UNACKNOWLEDGED, Handling.RETURNED_UNACKNOWLEDGED)
 
@@ -47,6 +50,23 @@ def row(view: AlertView, language: str, zone: ZoneInfo, now: int, several: bool 
         "shelved": alert.handling is Handling.SHELVED,
         "tags": _tags(view, language, zone, now),
     }
+
+
+def calls(changes: Sequence[AlertChange]) -> Text:
+    """What of the changes to one alert, oldest first, asks for somebody, although the alert was there before; empty if nothing
+    does. Whoever acknowledged or shelved it since has heard; a reminder is for them too."""
+    view = changes[-1].view
+    if view.alert.handling is Handling.SHELVED or not view.alert.open:
+        return Text("", "")
+    kinds = [change.kind for change in changes]
+    if "reminded" in kinds:
+        return words.change_name("reminded")
+    if not to_do(view):
+        return Text("", "")
+    found = next((kind for kind in reversed(kinds) if kind in _CALLING), None)
+    if found is None and "acknowledged" in kinds:  # and it is to be acknowledged all the same: it happened again since
+        found = "occurred"
+    return Text("", "") if found is None else words.change_name(found)
 
 
 def where(view: AlertView, language: str, several: bool) -> str:

@@ -1,6 +1,7 @@
 """What people do at the console, in a real browser."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -10,9 +11,9 @@ from playwright.sync_api import BrowserContext, expect
 from sqlalchemy import text
 
 from api.console.chart import LINE
-from linli.clock import local_time
+from linli.clock import HOUR, local_time
 from linli.db.throttle import ADDRESS_BURST
-from linli.model import Alert
+from linli.model import Alert, Handling
 from tests.browser import world
 from tests.browser.conftest import ConsoleProcess, SignIn
 
@@ -151,6 +152,51 @@ def test_a_list_that_cannot_be_read_says_so(console: ConsoleProcess, context: Br
             connection.execute(text("ALTER TABLE alerts_away RENAME TO alerts"))
     everything.click()
     expect(everything).to_have_attribute("aria-pressed", "true")
+
+
+REMEMBER_WHAT_CAME = """
+  window.seen = {};
+  window.addEventListener("linli-alerts", (event) => event.detail.forEach((row) => (window.seen[row.id] = row.rev)));
+"""
+
+
+def test_what_comes_back_sounds_and_shows_again(
+    console: ConsoleProcess, context: BrowserContext, sign_in: SignIn
+) -> None:
+    """An alert that somebody has taken up calls again when it is told again, confirmed, worse, back from the shelf, or to be
+    acknowledged once more; what only goes on, is taken up or is shelved calls nobody."""
+    page = sign_in(context)
+    page.goto(f"{console.url}/rules")
+    page.wait_for_function("window.socket?.connected")
+    page.evaluate(REMEMBER_WHAT_CAME)
+    alert = world.forced_door(console.now, "c001-door-05")
+    toast = page.locator(f".toast[href='/alerts/{alert.id}']")
+    taken = replace(alert, handling=Handling.ACKNOWLEDGED, acknowledged_at=console.now, acknowledged_by="li")
+    resting = replace(taken, handling=Handling.SHELVED, shelved_until=console.now + HOUR)
+    sounds, known = 0, alert
+    for kind, after, calls in (
+        ("opened", alert, True),
+        ("acknowledged", taken, False),
+        ("occurred", taken, False),
+        ("reminded", taken, True),
+        ("occurred", alert, True),
+        ("acknowledged", taken, False),
+        ("confirmed", alert, True),
+        ("acknowledged", taken, False),
+        ("escalated", alert, True),
+        ("shelved", resting, False),
+        ("occurred", resting, False),
+        ("unshelved", alert, True),
+    ):
+        known = replace(after, updated_at=known.updated_at + 1, occurrences=known.occurrences + 1)
+        console.hand.put(known, kind)
+        sounds += calls
+        page.wait_for_function("([id, rev]) => window.seen[id] === rev", arg=[alert.id, known.updated_at])
+        assert page.evaluate("window.linli.played.length") == sounds, kind
+        if calls:
+            expect(toast).to_have_count(1)
+        if kind == "reminded":
+            expect(toast).to_contain_text("再次提醒")
 
 
 def test_another_console_sees_the_acknowledgement(

@@ -1,4 +1,5 @@
-// The live feed of one page: says when it stops, sounds for new alerts, keeps the title's count and the health line.
+// The live feed of one page: says when it stops, sounds for alerts that ask for somebody (new, worse, told again, or to be
+// acknowledged once more), keeps the title's count and the health line.
 //
 // The server calls window.linli.push(rows) for alerts that changed and window.linli.beat({now, feed, health}) every few
 // seconds. Both are the same code for every console of a language, so that a change is written out once.
@@ -26,7 +27,7 @@ export default {
       <div class="toasts" aria-live="assertive">
         <a v-for="row in toasts" :key="row.id" class="toast" :class="'s-' + row.severity" :href="'/alerts/' + row.id">
           <span class="sign"></span>
-          <span><b>{{ row.severity_word }} · {{ row.title }}</b><small>{{ row.where }}</small></span>
+          <span><b>{{ row.severity_word }} · {{ row.title }}</b><small><template v-if="row.calls">{{ row.calls }} · </template>{{ row.where }}</small></span>
         </a>
       </div>
     </div>`,
@@ -90,9 +91,8 @@ export default {
           this.open.delete(row.id);
           continue;
         }
-        const worse = before !== undefined && RANK[row.severity] < RANK[before];
-        if (row.live && (before === undefined || worse)) fresh.push(row);
-        this.open.set(row.id, row.severity);
+        if (row.live && !row.shelved && this.asks(row, before)) fresh.push(row);
+        this.open.set(row.id, { severity: row.severity, handling: row.handling });
       }
       this.showCount();
       for (const row of fresh) row.fresh = true;
@@ -100,13 +100,20 @@ export default {
       this.toasts = this.toasts.filter((toast) => this.open.has(toast.id));
       if (fresh.length) this.announce(fresh);
     },
+    asks(row, before) {
+      if (before === undefined || row.calls) return true;
+      const again = row.handling === "unacknowledged" && before.handling !== row.handling;
+      return again || RANK[row.severity] < RANK[before.severity];
+    },
     announce(fresh) {
       fresh.sort((a, b) => RANK[a.severity] - RANK[b.severity]);
       this.play(fresh[0].severity, false);
       if (!this.toasting) return;
-      this.toasts = [...fresh, ...this.toasts].slice(0, 4);
+      const until = Date.now() + TOAST_MS;
       const ids = new Set(fresh.map((row) => row.id));
-      setTimeout(() => (this.toasts = this.toasts.filter((toast) => !ids.has(toast.id))), TOAST_MS);
+      const others = this.toasts.filter((toast) => !ids.has(toast.id));
+      this.toasts = [...fresh.map((row) => ({ ...row, until })), ...others].slice(0, 4);
+      setTimeout(() => (this.toasts = this.toasts.filter((toast) => toast.until > Date.now())), TOAST_MS);
     },
     showCount() {
       const count = this.open.size;

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from api.console import rows
 from api.console.steps import steps
-from api.views import AlertView
+from api.views import AlertChange, AlertView
+from api.words import change_name
 from linli.clock import DAY, HOUR, MINUTE, SECOND, parse_time
 from linli.i18n import Text
 from linli.model import Alert, Handling
@@ -79,6 +80,32 @@ def test_what_is_shelved_says_until_when() -> None:
     made = rows.row(view(alert), "en", SHANGHAI, NOW)
     assert (made["state_word"], made["who"]) == ("Shelved", "until 01:30:00")
     assert (made["shelved"], made["todo"], made["open"]) == (True, False, True)
+
+
+U, A, S = Handling.UNACKNOWLEDGED, Handling.ACKNOWLEDGED, Handling.SHELVED
+
+
+@pytest.mark.parametrize(
+    ("kinds", "after", "said"),
+    [
+        (["opened"], U, ""),
+        (["occurred"], U, ""),
+        (["escalated"], U, "Escalated"),
+        (["occurred", "confirmed"], U, "Confirmed"),
+        (["unshelved"], U, "No longer shelved"),
+        (["reminded"], U, "Reminded"),
+        (["reminded", "acknowledged"], A, "Reminded"),
+        (["escalated", "acknowledged"], A, ""),
+        (["acknowledged", "occurred"], U, "Occurred again"),
+        (["escalated", "shelved"], S, ""),
+        (["reminded", "closed"], Handling.CLOSED, ""),
+    ],
+)
+def test_what_of_the_changes_calls_somebody(kinds: list[str], after: Handling, said: str) -> None:
+    """Several changes come to a page as one row: what called is not lost in what came after it, unless somebody has heard."""
+    seen = view(replace(world.forced_door(NOW), handling=after))
+    changes = [AlertChange(n, seen, kind, change_name(kind), None, None, None, NOW) for n, kind in enumerate(kinds)]
+    assert rows.calls(changes).en == said
 
 
 @pytest.mark.parametrize(
