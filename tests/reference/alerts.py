@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from linli.model import Action, ActionKind, Severity
-from rules.language.model import Rule, duration
+from rules.language.model import BY_DEVICE, Rule, duration
 from tests.reference.memory import AGAIN, FIRED, OVER, Memory, Signal
 from tests.reference.seen import Line
 
@@ -16,7 +16,7 @@ Member = tuple[int, tuple[str, ...]]
 
 @dataclass
 class Alert:
-    """An open alert. `behind`: the memories that fire, each with its device; `reports`: when each device last said so;
+    """An open alert. `behind`: the memories that fire, each with who said so; `reports`: when each of those last did;
     `opened_at` by event time, what is due goes by the server's clock."""
 
     name: str
@@ -59,16 +59,12 @@ class Alerts:
         elif signal.sign == FIRED and alert is not None:
             yield from self._fires_again(rule, alert, memory, signal)
         elif signal.sign == AGAIN and alert is not None:
-            alert.occurrences += 1
-            alert.start = signal.start
-            if alert.occurrences <= 20 or alert.occurrences % 10 == 0:
-                yield Line("occurred", subject, signal.when.time, alert.severity)
-            yield from self._confirms(rule, alert, signal.when.device.id, signal.when.time)
+            yield from self._happens_again(rule, alert, memory, signal)
 
     def _opens(self, rule: Rule, memory: Memory, subject: str, signal: Signal) -> Line:
         self.opened += 1
-        device = signal.when.device.id
-        behind = {(memory.number, memory.key): device}
+        source = _source(rule, memory, signal)
+        behind = {(memory.number, memory.key): source}
         severity = _severity(rule, memory, behind)
         self.open[subject] = Alert(
             str(self.opened),
@@ -77,7 +73,7 @@ class Alerts:
             signal.start,
             signal.when.time,
             behind,
-            {device: signal.began},
+            {source: signal.began},
             rule.latched,
             rule.life_safety,
             rule,
@@ -86,27 +82,43 @@ class Alerts:
 
     def _fires_again(self, rule: Rule, alert: Alert, memory: Memory, signal: Signal) -> Iterator[Line]:
         alert.rule = rule
-        returned = not alert.behind
-        alert.behind[memory.number, memory.key] = signal.when.device.id
+        source = _source(rule, memory, signal)
+        returned, fresh, anew = not alert.behind, source not in alert.reports, signal.start != alert.start
+        alert.behind[memory.number, memory.key] = source
         severity = _severity(rule, memory, alert.behind)
         worse = severity.rank < alert.severity.rank
-        if (worse or returned) and alert.handling != SHELVED:
-            alert.handling, alert.acknowledged = UNACKNOWLEDGED, False
         if worse:
             alert.severity = severity
-        if signal.start != alert.start:
+        if worse or returned or fresh or (anew and alert.life_safety):
+            _ask_again(alert)
+        if anew:
             alert.occurrences += 1
             alert.start = signal.start
-        yield Line("escalated" if worse else "occurred", alert.subject, signal.when.time, alert.severity)
-        yield from self._confirms(rule, alert, signal.when.device.id, signal.began)
+        if worse or returned or fresh or anew:
+            yield Line("escalated" if worse else "occurred", alert.subject, signal.when.time, alert.severity)
+        yield from self._confirms(rule, alert, source, signal.began)
 
-    def _confirms(self, rule: Rule, alert: Alert, device: str, at: int) -> Iterator[Line]:
-        others = [time for other, time in alert.reports.items() if other != device]
-        alert.reports[device] = max(at, alert.reports.get(device, at))
+    def _happens_again(self, rule: Rule, alert: Alert, memory: Memory, signal: Signal) -> Iterator[Line]:
+        source = _source(rule, memory, signal)
+        fresh, anew, before = source not in alert.reports, signal.start != alert.start, alert.handling
+        if anew:
+            alert.occurrences += 1
+            alert.start = signal.start
+        if fresh or (anew and alert.life_safety and rule.when[memory.number].event is not None):
+            _ask_again(alert)
+        often = alert.occurrences <= 20 or alert.occurrences % 10 == 0
+        if fresh or alert.handling != before or (anew and often):
+            yield Line("occurred", alert.subject, signal.when.time, alert.severity)
+        yield from self._confirms(rule, alert, source, signal.when.time)
+
+    def _confirms(self, rule: Rule, alert: Alert, source: str, at: int) -> Iterator[Line]:
+        others = [time for other, time in alert.reports.items() if other != source]
+        alert.reports[source] = max(at, alert.reports.get(source, at))
         if rule.confirm is None or alert.confirmed:
             return
         if any(abs(at - time) <= duration(rule.confirm.within) for time in others):
             alert.confirmed = True
+            _ask_again(alert)
             yield Line("confirmed", alert.subject, at, alert.severity)
 
     def _returns(self, rule: Rule, alert: Alert, at: int) -> Iterator[Line]:
@@ -168,6 +180,17 @@ class Alerts:
                 alert.reminded = now
             if passed and alert.behind and not was_shelved:
                 yield Line("reminded", alert.subject, now, alert.severity)
+
+
+def _source(rule: Rule, memory: Memory, signal: Signal) -> str:
+    """Who says so: a device, or what the memory is of where a device has several."""
+    return "/".join(memory.key) if rule.when[memory.number].by.startswith(BY_DEVICE) else signal.when.device.id
+
+
+def _ask_again(alert: Alert) -> None:
+    """It has to be acknowledged once more."""
+    if alert.behind and alert.handling != SHELVED:
+        alert.handling, alert.acknowledged = UNACKNOWLEDGED, False
 
 
 def _severity(rule: Rule, memory: Memory, behind: dict[Member, str]) -> Severity:

@@ -90,8 +90,9 @@ four_parts = _with(
 days = st.sampled_from(([], ["wed"], ["tue", "sat"], ["workday"], ["holiday"]))
 any_hours = st.tuples(hours, days).map(lambda pair: pair[0] | {"days": pair[1]})
 after = _with(within, _seldom(without=match))
+any_repeated = _with(repeated, _seldom(more_than=within))
 any_happening = _with(
-    match, _seldom(unless=within, repeated=repeated, during=any_hours) | _some(after=after, repeated=repeated)
+    match, _seldom(unless=within, repeated=any_repeated, during=any_hours) | _some(after=after, repeated=any_repeated)
 )
 expressions = st.sampled_from(
     (
@@ -171,11 +172,22 @@ only = st.sampled_from(
 )
 member = _with(_with(st.one_of(any_event, any_state, any_state, any_reading, missing), gates), only)
 any_all = _clause("all", st.fixed_dictionaries({"of": st.lists(member, min_size=2, max_size=2)}), lasting)
+
+
+def _of_several(clause: dict[str, Any]) -> dict[str, Any]:
+    """What is to be repeated within a width of an even second comes of two devices at least."""
+    happening = clause.get("event", {})
+    often = happening.get("repeated")
+    if often is None or often["within"][:-1] not in ("2", "4", "10"):
+        return clause
+    return clause | {"event": happening | {"repeated": often | {"devices": 2}}}
+
+
 by_device = st.one_of(any_event, any_state, any_reading, missing, any_all)
 by_more = st.tuples(
     st.one_of(any_event, any_state, shared_reading, any_all, missing),
     st.sampled_from(("place", "building", "building", "community")),
-).map(lambda pair: pair[0] | {"by": pair[1]})
+).map(lambda pair: _of_several(pair[0]) | {"by": pair[1]})
 by_data = st.one_of(any_event, any_state).flatmap(
     lambda clause: st.sampled_from(("data.credential", "device.credential")).map(lambda by: clause | {"by": by})
 )

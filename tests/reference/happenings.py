@@ -17,6 +17,11 @@ def _says(seen: Seen, name: str, wanted: object) -> bool:
     return any(given == value and isinstance(given, bool) == isinstance(value, bool) for value in values)
 
 
+def is_excused(part: Happening, before: Sequence[Seen], seen: Seen) -> bool:
+    """Whether it is one of the events that count, but for something that excuses it."""
+    return part.unless is not None and matches(part, seen) and _excused(part.unless, before, seen)
+
+
 def conditions_hold(part: Happening, before: Sequence[Seen], seen: Seen) -> bool:
     """Whether the event counts, `repeated` and gates apart. `before`: all that the memory had seen when it came."""
     if not matches(part, seen):
@@ -49,8 +54,16 @@ def often_enough(
 ) -> bool:
     """Whether with `seen` there are enough. `counted`: those that counted before it, towards this beginning."""
     width = duration(repeated.within)
-    times = [other.time for other in counted if abs(seen.time - other.time) <= width]
+    near = [other for other in counted if abs(seen.time - other.time) <= width]
     if part.after is not None:
         newest = newest_after(part.after, before, seen)
-        times = [time for time in times if newest is not None and time >= newest]
-    return len(times) + 1 >= repeated.times
+        near = [other for other in near if newest is not None and other.time >= newest]
+    more = repeated.more_than
+    others = [
+        other
+        for other in before
+        if more is not None and matches(more, other) and abs(seen.time - other.time) <= duration(more.within)
+    ]
+    together = [*near, seen]
+    devices = {other.device.id for other in together}
+    return len(together) >= repeated.times and len(together) > len(others) and len(devices) >= repeated.devices

@@ -19,7 +19,7 @@ from rules.language.model import (
     StateClause,
     duration,
 )
-from tests.reference.happenings import conditions_hold, matches, often_enough
+from tests.reference.happenings import conditions_hold, is_excused, matches, often_enough
 from tests.reference.limits import is_beyond, is_reset
 from tests.reference.numbers import number_of, quantities
 from tests.reference.seen import LaneName, Seen
@@ -80,6 +80,8 @@ class Memory:
     subject: str = ""
     """The alert it stands behind, while it fires."""
     seen: list[Seen] = field(default_factory=list)
+    on: bool = False
+    """A state has begun, excused, and has not ended."""
     counted: list[Seen] = field(default_factory=list)
     """Events that count towards `repeated`."""
     samples: int = 0
@@ -127,10 +129,17 @@ class Memory:
         if self._happens(happening, before, seen):
             return self._comes_true(when, seen.name)
         ends = part.ends if isinstance(part, StateClause) else ()
-        return self._comes_false(when) if any(matches(end, seen) for end in ends) else []
+        if not any(matches(end, seen) for end in ends):
+            return []
+        self.on = False
+        return self._comes_false(when)
 
     def _happens(self, part: Happening, before: list[Seen], seen: Seen) -> bool:
-        if not conditions_hold(part, before, seen):
+        state = self.clause.part
+        lasts = isinstance(state, StateClause) and state.ends and state.fades is None
+        if lasts and is_excused(part, before, seen) and not self.going_on:
+            self.on = True
+        if self.on or not conditions_hold(part, before, seen):
             return False
         if part.during is not None and not self.sites.within_hours(part.during, seen.device, seen.time):
             return False
@@ -347,6 +356,7 @@ def looks_at(clause: Clause, seen: Seen) -> bool:
         happening.unless,
         after,
         after.without if after else None,
+        happening.repeated.more_than if happening.repeated else None,
         *(() if isinstance(part, EventClause) else part.ends),
     )
     return any(match is not None and seen.kind in match.types for match in (happening, *others))

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from linli.clock import MINUTE
 from linli.db.registry import RegistrySnapshot
 from linli.model import Device
-from rules.language.model import BY_DEVICE, Clause, During, Rule, clock_time, data_field
+from rules.language.model import BY_DEVICE, UNSET, Clause, During, Rule, clock_time, data_field
 from tests.reference.seen import Seen
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -92,7 +92,7 @@ class Sites:
         """Whether the gates of the clause are open for the device at `time`."""
         if clause.during is not None and not self.within_hours(clause.during, device, time):
             return False
-        return not clause.armed or self.mode(device.place, time) in clause.armed
+        return not clause.armed or (self.mode(device.place, time) or UNSET) in clause.armed
 
     def mode(self, place: str, time: int) -> str | None:
         """The mode of the place, else of the nearest around it, at `time`."""
@@ -129,7 +129,7 @@ class Sites:
 
     def next_turn(self, during: During, device: Device, after: int) -> int:
         """The next minute after a time at which the clock on the wall shows the beginning or the end of the hours."""
-        borders = (clock_time(during.start), clock_time(during.end))
+        borders = (clock_time(during.start), clock_time(during.end) % (24 * 60))
         minutes = itertools.count(after - after % MINUTE + MINUTE, MINUTE)
         walls = ((time, self.wall(device, time)) for time in minutes)
         return next(time for time, wall in walls if wall.hour * 60 + wall.minute in borders)

@@ -154,9 +154,18 @@ class Feed:
         """The server's clock."""
         return Tick(self.us(at))
 
-    def act(self, at: float, kind: ActionKind, alert: str, comment: str = "seen", actor: str = "li") -> ActionIn:
+    def act(
+        self,
+        at: float,
+        kind: ActionKind,
+        alert: str,
+        comment: str = "seen",
+        actor: str = "li",
+        until: float | None = None,
+    ) -> ActionIn:
         """A person's act."""
-        return ActionIn(Action(f"act-{at}-{kind}", alert, kind, actor, comment, self.us(at)))
+        end = None if until is None else self.us(until)
+        return ActionIn(Action(f"act-{at}-{kind}", alert, kind, actor, comment, self.us(at), end))
 
 
 class Bench:
@@ -186,6 +195,11 @@ class Bench:
             for output in self.outputs
             if isinstance(output, Transition)
         ]
+
+    @property
+    def transitions(self) -> list[Transition]:
+        """The same with all that it changed."""
+        return [output for output in self.outputs if isinstance(output, Transition)]
 
     def alert(self, rule: str) -> Alert:
         """The newest state of the newest alert of that rule."""
