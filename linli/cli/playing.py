@@ -275,7 +275,7 @@ class _Eye:
             self._last = change.id
             alert = self._alerts.get(change.alert)
             if alert is not None:
-                notice = replace(notice_of(alert, change.kind), severity=change.severity.value)
+                notice = replace(notice_of(alert, change.kind), severity=change.severity.value, updated_at=change.at)
                 self.seen.append(Heard(notice, now))
 
 
@@ -310,7 +310,7 @@ def play_live(settings: Settings, run: Run, progress: Callable[[int, int], None]
         requests.withdraw(name)
         database.close()
     concerned = scenario.devices | {wanted.subject for wanted in scenario.expect}
-    seen = [one for one in eye.seen if one.notice.subject in concerned and one.at >= start]
+    seen = [one for one in eye.seen if one.notice.subject in concerned and one.notice.updated_at >= start]
     return Result(run, True, start, judge(scenario.expect, _as_new(seen), start), faults=faults)
 
 
