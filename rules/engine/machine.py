@@ -441,7 +441,12 @@ class Engine:
             case RegistryIn(fresh):
                 self.enter(rules, fresh, self.scope.overrides)
             case RegistryChangeIn(version, changes):
-                self.enter(rules, registry.changed(version, changes), self.scope.overrides)
+                fresh, devices = registry.changed(version, changes), {change.id for change in changes}
+                if all(change.kind == "device" for change in changes):
+                    self.memories.change(self.scope.with_devices(fresh, devices), devices)
+                    self._armed.clear()
+                else:
+                    self.enter(rules, fresh, self.scope.overrides)
             case RulesIn(changed, overrides):
                 self.enter(changed, registry, overrides)
             case AdoptIn(alerts):

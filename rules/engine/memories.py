@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -315,22 +316,27 @@ class Memories:
                 told += watch.turn(clause, moment, around)
             yield from self._told(memory, ref, watch, clause, told)
 
-    def change(self, scope: Scope) -> None:
+    def change(self, scope: Scope, only: AbstractSet[str] | None = None) -> None:
         """Take on new rules or a new registry. What is the same for a device keeps everything; what is pending under a clause
-        that changed begins anew, what fires goes on; what is gone is forgotten."""
+        that changed begins anew, what fires goes on; what is gone is forgotten. `only`: nothing else than these devices has
+        changed."""
         before = self.scope
-        self.screening.change(scope)
+        self.screening.change(scope, only)
+        gone = False
         kept: dict[str, dict[Ref, Watch]] = {}
         for memory, watches in self.watches.items():
             for ref, watch in watches.items():
-                if _goes_on(before, scope, memory, ref, watch):
+                if (only is not None and _is_of_others(watch, only)) or _goes_on(before, scope, memory, ref, watch):
                     kept.setdefault(memory, {})[ref] = watch
+                else:
+                    gone = True
         self.watches = kept
         for numbers in (self.numbers, self.usuals):
-            numbers.retain(lambda memory, device: _keeps_numbers(before, scope, memory, device))
+            numbers.retain(lambda memory, device: _keeps_numbers(before, scope, memory, device), only)
         for numbers in (self.numbers, self.usuals):
-            numbers.retain(lambda name, device: _is_read(before, scope, name, device))
-        self.follow_all()
+            numbers.retain(lambda name, device: _is_read(before, scope, name, device), only)
+        if only is None or gone:
+            self.follow_all()
 
     # --- what changes nothing ---------------------------------------------------------------------------------------
 
@@ -447,6 +453,10 @@ def _keeps_numbers(before: Scope, now: Scope, memory: tuple[str | int, ...], dev
     if known is None or clause is None or old is None or old.gateway != known.gateway:
         return False
     return is_by_data(clause.by) or now.memory(clause.by, known, {}) == name
+
+
+def _is_of_others(watch: Watch, devices: AbstractSet[str]) -> bool:
+    return watch.device not in devices and not any(part.device in devices for part in watch.parts)
 
 
 def _goes_on(before: Scope, now: Scope, memory: str, ref: Ref, watch: Watch) -> bool:

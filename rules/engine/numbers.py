@@ -8,7 +8,7 @@ sums are rounded once, so that their order does not either.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from functools import lru_cache
 from itertools import chain
 from operator import add, mul, sub
@@ -154,9 +154,10 @@ class Numbers:
         result = ready.compute(_Asked(told, now, self._told.all(memory), duration(part.fresh)))
         return result if math.isfinite(result) else NO_DATA
 
-    def retain(self, wanted: Callable[[Memory, str], bool]) -> None:
-        """Forget what is of a memory and device that are not `wanted`: they are gone, or begin anew."""
-        self._told.retain(wanted)
+    def retain(self, wanted: Callable[[Memory, str], bool], only: Container[str] | None = None) -> None:
+        """Forget what is of a memory and device that are not `wanted`: they are gone, or begin anew. `only`: no other devices
+        have to be asked about."""
+        self._told.retain(wanted, only)
 
     def dump(self) -> Kept:
         """All of it for a snapshot; the same state always gives the same."""

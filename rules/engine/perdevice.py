@@ -1,7 +1,7 @@
 """What is remembered of each device in each memory of a clause: small, and in order of the devices' ids. No I/O, no clock."""
 
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Container, Sequence
 from operator import attrgetter
 from typing import Generic, Protocol, TypeVar
 
@@ -45,8 +45,16 @@ class PerDevice(Generic[T]):
         same = place < len(known) and known[place].device == item.device
         known[place : place + same] = [item]
 
-    def retain(self, wanted: Callable[[Memory, str], bool]) -> None:
-        """Forget what is of a memory and device that are not `wanted`."""
+    def retain(self, wanted: Callable[[Memory, str], bool], only: Container[str] | None = None) -> None:
+        """Forget what is of a memory and device that are not `wanted`. `only`: no other devices have to be asked about."""
+        if only is not None:
+            for memory in [memory for memory, items in self._lists.items() if _any_of(items, only)]:
+                items = [item for item in self._lists[memory] if item.device not in only or wanted(memory, item.device)]
+                if items:
+                    self._lists[memory] = items
+                else:
+                    del self._lists[memory]
+            return
         kept = (
             (memory, [item for item in items if wanted(memory, item.device)]) for memory, items in self._lists.items()
         )
@@ -62,6 +70,12 @@ class PerDevice(Generic[T]):
 
     def __len__(self) -> int:
         return sum(map(len, self._lists.values()))
+
+
+def _any_of(items: Sequence[OfDevice], devices: Container[str]) -> bool:
+    if len(items) == 1:
+        return items[0].device in devices
+    return any(item.device in devices for item in items)
 
 
 def _named(item: tuple[Memory, object]) -> list[str]:

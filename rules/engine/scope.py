@@ -5,6 +5,8 @@ Thousands of devices are watched alike: of one kind, in such a facility and plac
 """
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -142,6 +144,22 @@ class Scope:
         self._of_gateway: dict[str, list[Device]] = {}
         for device in sorted(self.registry.devices.values(), key=lambda device: device.id):
             self._of_gateway.setdefault(device.gateway, []).append(device)
+
+    def with_devices(self, registry: RegistrySnapshot, changed: AbstractSet[str]) -> "Scope":
+        """The same rules over a registry in which only the devices of these ids are others: what was worked out for all others
+        is taken over."""
+        made = copy(self)
+        made.registry = registry
+        made._plans = {device: plan for device, plan in self._plans.items() if device not in changed}
+        made._heard = {series: heard for series, heard in self._heard.items() if heard.device.id not in changed}
+        made._of_gateway = dict(self._of_gateway)
+        for name in sorted(changed):
+            before, now = self.registry.devices.get(name), registry.devices.get(name)
+            for gateway in {device.gateway for device in (before, now) if device is not None}:
+                others = [device for device in made._of_gateway.get(gateway, ()) if device.id != name]
+                here = [now] if now is not None and now.gateway == gateway else []
+                made._of_gateway[gateway] = sorted([*others, *here], key=lambda device: device.id)
+        return made
 
     # --- whom ------------------------------------------------------------------------------------------------------
 

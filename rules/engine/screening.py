@@ -6,6 +6,7 @@ the next reading of it is looked at.
 
 import math
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 
 from linli.model import Device, Lane
 from rules.engine.columns import LANES, NEVER, UNWATCHED, Columns, Newest
@@ -67,17 +68,33 @@ class Screening:
             return None
         return heard
 
-    def change(self, scope: Scope) -> None:
-        """Rules or registry have changed. What was noted of a series stays while its gateway may speak of it."""
-        self.scope = scope
-        self._idle.clear()
-        self._stirred.clear()
-        for gateway, series, number in list(self.columns.series()):
+    def change(self, scope: Scope, only: AbstractSet[str] | None = None) -> None:
+        """Rules or registry have changed, or `only` these devices. What was noted of a series stays while its gateway may speak
+        of it."""
+        before, self.scope = self.scope, scope
+        if only is None:
+            self._idle.clear()
+            self._stirred.clear()
+            concerned = list(self.columns.series())
+        else:
+            self._stirred -= only
+            concerned = self._series_of(only, before)
+        for gateway, series, number in concerned:
             heard = self.heard(gateway, series)
             if heard is None or number == UNWATCHED or not heard.evaluated:
                 self.columns.forget(gateway, series)
             else:
                 self.columns.add(gateway, series, heard.evaluated)
+
+    def _series_of(self, devices: AbstractSet[str], before: Scope) -> list[tuple[str, str, int]]:
+        """What is known of the series of these devices, wherever they were and are."""
+        known = (scope.registry.devices.get(device) for scope in (before, self.scope) for device in devices)
+        return [
+            (gateway, series, number)
+            for gateway in sorted({device.gateway for device in known if device is not None})
+            for series, number in self.columns.of_gateway(gateway).items()
+            if series.partition("/")[0] in devices
+        ]
 
     # --- readings ---------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ Of one memory and device that is 24 bytes, or 24 for each hour of the day.
 
 import math
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from sys import intern
 from zoneinfo import ZoneInfo
 
@@ -105,9 +105,10 @@ class Usuals:
         known.first = min(known.first, time)
         return known
 
-    def retain(self, wanted: Callable[[Memory, str], bool]) -> None:
-        """Forget what is of a memory and device that are not `wanted`: they are gone, or begin anew."""
-        self._learned.retain(wanted)
+    def retain(self, wanted: Callable[[Memory, str], bool], only: Container[str] | None = None) -> None:
+        """Forget what is of a memory and device that are not `wanted`: they are gone, or begin anew. `only`: no other devices
+        have to be asked about."""
+        self._learned.retain(wanted, only)
 
     def dump(self) -> Kept:
         """All of it for a snapshot; the same state always gives the same."""
