@@ -1,8 +1,8 @@
 """The district of the rules bench: what the shipped catalogue watches, and a load in which little alarms.
 
-Everything is derived from the catalogue: each quantity that one of its rules looks at is measured by devices of the kinds that
-the rule is for, with a value well inside its limits. So that each reading is matched by 20 or 300 rules, the rules of a
-quantity are repeated with limits further and further out.
+Each quantity that a rule of the catalogue looks at is measured by devices of the kinds that the rule is for, with a value well
+inside its limits. So that each reading is matched by 20 or 300 rules, limits of a site's own are added to the catalogue's:
+further and further out, with and without `for`, reset and `keep`.
 """
 
 import itertools
@@ -40,6 +40,17 @@ USUAL = {"water_volume": 812.4, "flow": 0.0001, "co": 1.2}
 SELDOM = {"water_meter": 90}
 """Kinds that report once while others report so many times: a meter each quarter of an hour, the others each 10 s."""
 
+SHARES = {
+    "electricity_meter": 30,
+    "water_meter": 20,
+    "home_gas_detector": 15,
+    "door": 8,
+    "camera": 8,
+    "cable_sensor": 4,
+    "lift": 2,
+}
+"""How many devices of a kind there are; of every other kind there is one."""
+
 EVENTS: Mapping[str, Sequence[tuple[str, Mapping[str, JsonValue]]]] = {
     "camera": [("device.heartbeat", {})],
     "door": [("access.granted", {}), ("access.door.opened", {}), ("access.door.closed", {})],
@@ -47,8 +58,11 @@ EVENTS: Mapping[str, Sequence[tuple[str, Mapping[str, JsonValue]]]] = {
 }
 """What devices report that measure nothing, over and over: nothing that alarms."""
 
-FARTHEST = 0.3
-"""How far the limits of repeated rules spread: the last one lies so much further out than the catalogue's."""
+FARTHEST = 0.5
+"""How far out the last of a site's own limits lies: by this part of the way from the usual value to the catalogue's limit."""
+
+LASTING = ({"hold": "30s"}, {"hold": "1m", "keep": "10s"}, {"hold": "10s"}, {"hold": "2m"})
+"""How a site's own rules last, in turn; those without `keep` have a reset of their own."""
 
 _COMMUNITIES = 4
 _IN_A_PLACE = 12
@@ -59,13 +73,13 @@ _VALUES = 16
 
 @dataclass(frozen=True, slots=True)
 class Measures:
-    """One quantity of a kind of device: a usual value, how far it strays, and, where a limit says so, where alarm begins."""
+    """One quantity of a kind of device: a usual value, how far it strays, and where alarm begins."""
 
     kind: str
     quantity: str
     middle: float
     spread: float
-    beyond: float | None
+    beyond: float
 
 
 @dataclass(frozen=True)
@@ -86,14 +100,21 @@ class District:
 
     @cached_property
     def rules(self) -> tuple[Rule, ...]:
-        """For each quantity of each kind, and for each kind that only reports events, `matching` rules."""
-        made: list[Rule] = []
-        for kind, quantity in [*self.series_kinds, *((kind, "") for kind in self.event_kinds)]:
-            bases = self._rules_on(kind, quantity)
+        """The catalogue, as far as it watches this district, and for each quantity so many more that there are `matching`. Of what
+        reports events there are as many by repeating the catalogue's."""
+        made: dict[str, Rule] = {}
+        for measured in self.measures:
+            bases = self._rules_on(measured.kind, measured.quantity)[: self.matching]
+            made |= {rule.id: rule for rule in bases}
+            for number in range(self.matching - len(bases)):
+                own = _own(measured, bases[0], number, number / self.matching)
+                made[own.id] = own
+        for kind in self.event_kinds:
+            bases = self._rules_on(kind, "")
             for number in range(self.matching):
-                base = bases[number % len(bases)]
-                made.append(_further(base, kind, quantity, number, FARTHEST * number / self.matching))
-        return tuple(made)
+                again = _again(bases[number % len(bases)], kind, number)
+                made[again.id] = again
+        return tuple(made.values())
 
     @property
     def all_rules(self) -> tuple[Rule, ...]:
@@ -171,8 +192,11 @@ class District:
 
     @cached_property
     def kinds_of_device(self) -> list[str]:
-        """Every kind of device that there is, as often as another."""
-        return [*dict.fromkeys(kind for kind, _ in self.series_kinds), *self.event_kinds]
+        """Every kind of device that there is, as often as it is to be found."""
+        kinds = [*dict.fromkeys(kind for kind, _ in self.series_kinds), *self.event_kinds]
+        found = [kind for kind in kinds for _ in range(SHARES.get(kind, 1))]
+        random.Random(self.seed).shuffle(found)
+        return found
 
     def _kind(self, number: int) -> str:
         return self.kinds_of_device[number // self.gateways % len(self.kinds_of_device)]
@@ -229,24 +253,30 @@ class District:
             readings=readings,
         )
 
-    def _readings(self, gateway: int, start: int, step: float, rng: random.Random) -> Iterator[Reading]:
+    def series(self, gateway: int) -> list[tuple[str, Measures]]:
+        """What the devices of a gateway measure, each with the id of its device."""
         by_kind: dict[str, list[Measures]] = {}
         for measured in self.measures:
             by_kind.setdefault(measured.kind, []).append(measured)
-        series = [
-            (device_name(number), measured, quantity_of(measured.quantity).unit)
+        return [
+            (device_name(number), measured)
             for number in range(gateway, self.devices, self.gateways)
             for measured in by_kind.get(self._kind(number), ())
         ]
+
+    def _readings(self, gateway: int, start: int, step: float, rng: random.Random) -> Iterator[Reading]:
+        series = [(device, one, quantity_of(one.quantity).unit) for device, one in self.series(gateway)]
         strays = [rng.gauss(0, 1 / 3) for _ in range(997)]
         number = 0
         for turn in count():
             for place, (device, measured, unit) in enumerate(series):
-                if (turn + place) % SELDOM.get(measured.kind, 1):
+                if turn and (turn + place) % SELDOM.get(measured.kind, 1):
                     continue
                 value = measured.middle + measured.spread * strays[number % 997]
-                if measured.beyond is not None and rng.random() < self.beyond:
-                    value = measured.beyond + (measured.beyond - measured.middle) * (0.01 + rng.random() * FARTHEST)
+                if turn and rng.random() < self.beyond:
+                    value = measured.beyond + (measured.beyond - measured.middle) * (
+                        0.01 + rng.random() ** 2 * FARTHEST
+                    )
                 yield Reading(device, measured.quantity, start + round(number * step), round(value, 6), unit)
                 number += 1
 
@@ -274,8 +304,8 @@ def _quantities(clause: Clause) -> tuple[str, ...]:
 
 def _measures(kind: str, quantity: str, rules: Sequence[Rule]) -> Measures:
     """A value from which it is far to every limit."""
-    parts = [clause.part for rule in rules for clause in rule.when]
-    plain = [part for part in parts if isinstance(part, ReadingClause) and part.quantity == quantity and not part.value]
+    parts = [clause.reading for rule in rules for clause in rule.when if quantity in _quantities(clause)]
+    plain = [part for part in parts if part is not None and part.quantity == quantity and part.value is None]
     lows = [limit for part in plain for limit in _limits(part)[0]]
     highs = [limit for part in plain for limit in _limits(part)[1]]
     if lows and highs and max(lows) < min(highs):
@@ -285,7 +315,8 @@ def _measures(kind: str, quantity: str, rules: Sequence[Rule]) -> Measures:
         return Measures(kind, quantity, min(highs) * 0.6, min(highs) / 20, min(highs))
     if lows:
         return Measures(kind, quantity, max(lows) * 1.6, max(lows) / 20, max(lows))
-    return Measures(kind, quantity, USUAL.get(quantity, 1.0), USUAL.get(quantity, 1.0) / 1000, None)
+    usual = USUAL.get(quantity, 1.0)
+    return Measures(kind, quantity, usual, usual / 1000, usual * 2)
 
 
 def _limits(part: ReadingClause) -> tuple[list[float], list[float]]:
@@ -297,30 +328,33 @@ def _limits(part: ReadingClause) -> tuple[list[float], list[float]]:
     return lows, highs
 
 
-def _further(rule: Rule, kind: str, quantity: str, number: int, by: float) -> Rule:
-    """The rule for this kind of device alone and everywhere, with its limits further out by this part of themselves."""
+def _own(measured: Measures, base: Rule, number: int, part: float) -> Rule:
+    """A site's own rule on what is measured, its limit so far out (0 to 1) between the catalogue's and the farthest."""
+    way = measured.beyond - measured.middle
+    limit, reset = measured.beyond + part * FARTHEST * way, measured.beyond - way / 4
+    lasting = LASTING[number % len(LASTING)]
+    sides = {"above": limit} if way > 0 else {"below": limit}
+    if "keep" not in lasting:
+        sides |= {"reset_below": reset} if way > 0 else {"reset_above": reset}
+    reading = ReadingClause(
+        quantity=measured.quantity,
+        unit=quantity_of(measured.quantity).unit,
+        **(sides | lasting),  # type: ignore[arg-type]
+    )
     return msgspec.structs.replace(
-        rule,
-        id=f"{rule.id}-{kind}-{quantity or 'events'}-{number:03}".replace("_", "-")[:64],
-        applies_to=AppliesTo(device_kinds=(kind,)),
-        when=tuple(_shifted(clause, by) for clause in rule.when),
+        base,
+        id=f"own-{measured.kind}-{measured.quantity}-{number:03}".replace("_", "-")[:64],
+        applies_to=AppliesTo(device_kinds=(measured.kind,)),
+        when=(Clause(reading=reading),),
+        subject="device",
+        confirm=None,
+        many=None,
     )
 
 
-def _shifted(clause: Clause, by: float) -> Clause:
-    part = clause.reading
-    if part is None:
-        return msgspec.structs.replace(clause, only=None)
-    up, down = ("above", "at_least", "reset_below"), ("below", "at_most", "reset_above")
-    moved: dict[str, object] = {
-        name: limit * (1 + by if name in up else 1 - by)
-        for name in (*up, *down)
-        if (limit := getattr(part, name)) is not None
-    }
-    for name in ("outside", "reset_inside"):
-        if (pair := getattr(part, name)) is not None:
-            moved[name] = (pair[0] * (1 - by), pair[1] * (1 + by))
-    return msgspec.structs.replace(clause, only=None, reading=msgspec.structs.replace(part, **moved))
+def _again(rule: Rule, kind: str, number: int) -> Rule:
+    """The rule under another name."""
+    return msgspec.structs.replace(rule, id=f"{rule.id}-{kind}-{number:03}".replace("_", "-")[:64])
 
 
 def write_rules(rules: Sequence[Rule], folder: Path) -> Path:
