@@ -87,13 +87,17 @@ class Counting:
     after_within: int = 0
     times: int = 1
     times_within: int = 0
+    devices: int = 1
+    outnumbers: Pattern | None = None
+    outnumbers_within: int = 0
     remembered: int = 0
 
     @classmethod
     def of(cls, part: Happening) -> "Counting":
         """As the rule has it."""
         unless, after, repeated = part.unless, part.after, part.repeated
-        spans = [duration(other.within) for other in (unless, after, repeated) if other is not None]
+        more = repeated.more_than if repeated else None
+        spans = [duration(other.within) for other in (unless, after, repeated, more) if other is not None]
         return cls(
             Pattern.of(part),
             part.during,
@@ -104,13 +108,16 @@ class Counting:
             duration(after.within) if after else 0,
             repeated.times if repeated else 1,
             duration(repeated.within) if repeated else 0,
+            repeated.devices if repeated else 1,
+            Pattern.of(more) if more else None,
+            duration(more.within) if more else 0,
             max(spans, default=0),
         )
 
     @property
     def types(self) -> frozenset[str]:
         """Every type that it looks at."""
-        others = (self.unless, self.after, self.without)
+        others = (self.unless, self.after, self.without, self.outnumbers)
         return self.pattern.types.union(*(other.types for other in others if other is not None))
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from linli.clock import local_time
-from rules.language.model import Clause, During, clock_time
+from rules.language.model import UNSET, Clause, During, clock_time
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -15,6 +15,7 @@ KEPT_CHANGES = 64
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = timedelta(days=1)
+_MINUTES = 24 * 60
 
 Calendars = tuple[Mapping[str, bool], ...]
 """By day ('2026-10-01') whether it is a holiday; the first calendar that knows a day decides."""
@@ -56,7 +57,7 @@ class Around:
         """Whether the clause's own gates are open."""
         if clause.during is not None and not self.within(clause.during, at):
             return False
-        return not clause.armed or self.arming.mode(self.places, at) in clause.armed
+        return not clause.armed or (self.arming.mode(self.places, at) or UNSET) in clause.armed
 
     def within(self, during: During, at: int) -> bool:
         """Whether the time lies in the hours."""
@@ -80,7 +81,7 @@ def within_hours(during: During, at: int, zone: ZoneInfo, calendars: Calendars =
 def next_turn(during: During, at: int, zone: ZoneInfo) -> int:
     """The next time after `at` at which the wall clock of `zone` shows the beginning or the end of the hours."""
     today = local_time(at, zone).date()
-    minutes = (clock_time(during.start), clock_time(during.end))
+    minutes = (clock_time(during.start), clock_time(during.end) % _MINUTES)
     turns = (_at(day, minute, zone) for day in (today, today + _DAY, today + 2 * _DAY) for minute in minutes)
     return min(turn for turn in turns if turn > at)
 

@@ -12,12 +12,16 @@ KEPT_TIMES = 16
 @dataclass(slots=True)
 class History:
     """Event times in ascending order. `excused`: the newest that excuses; `before`: of `after`; `breaks`: of its `without`;
-    `matches`: those that counted, up to the beginning that they brought about."""
+    `matches`: those that counted, up to the beginning that they brought about, `sources` whose each of them was (where that
+    matters); `outnumbered`: those that they have to outnumber. `on`: a state has begun, excused, and has not ended."""
 
     excused: int | None = None
     before: list[int] = field(default_factory=list)
     breaks: list[int] = field(default_factory=list)
     matches: list[int] = field(default_factory=list)
+    sources: list[str] = field(default_factory=list)
+    outnumbered: list[int] = field(default_factory=list)
+    on: bool = False
 
     def excuses(self, counting: Counting, time: int) -> bool:
         """Whether the newest excusing event is near enough."""
@@ -32,19 +36,32 @@ class History:
         since = bisect_right(self.breaks, lead)
         return None if since < len(self.breaks) and self.breaks[since] <= time else lead
 
-    def often_enough(self, counting: Counting, time: int, since: int | None) -> bool:
-        """Whether a match at `time` is one of enough, those before `since` left out. If not, it is remembered."""
+    def often_enough(self, counting: Counting, time: int, device: str, since: int | None) -> bool:
+        """Whether a match of the device at `time` is one of enough, those before `since` left out. If not, it is remembered."""
         near = [
-            other
-            for other in self.matches
+            number
+            for number, other in enumerate(self.matches)
             if abs(time - other) <= counting.times_within and (since is None or other >= since)
         ]
-        if len(near) + 1 >= counting.times:
-            self.matches = []
+        others = [other for other in self.outnumbered if abs(time - other) <= counting.outnumbers_within]
+        if (
+            len(near) + 1 >= max(counting.times, len(others) + 1)
+            and len({device, *(self.sources[number] for number in near if self.sources)}) >= counting.devices
+        ):
+            self.forget_matches()
             return True
-        insort(self.matches, time)
-        del self.matches[: -max(KEPT_TIMES, 2 * counting.times)]
+        at = bisect_right(self.matches, time)
+        self.matches.insert(at, time)
+        excess = max(0, len(self.matches) - max(KEPT_TIMES, 2 * counting.times))
+        del self.matches[:excess]
+        if counting.devices > 1:
+            self.sources.insert(at, device)
+            del self.sources[:excess]
         return False
+
+    def forget_matches(self) -> None:
+        """The next beginning counts anew."""
+        self.matches, self.sources = [], []
 
     def note(self, counting: Counting, kind: str, data: dict[str, object], time: int) -> None:
         """Remember the event for those that come after it."""
@@ -56,3 +73,6 @@ class History:
         if counting.without is not None and counting.without.matches(kind, data):
             insort(self.breaks, time)
             del self.breaks[:-KEPT_TIMES]
+        if counting.outnumbers is not None and counting.outnumbers.matches(kind, data):
+            insort(self.outnumbered, time)
+            del self.outnumbered[: -max(KEPT_TIMES, 2 * counting.times)]

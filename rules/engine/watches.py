@@ -108,6 +108,9 @@ class Watch:
             self._note(seen.evidence)
             return self._comes_true(clause, seen.moment, seen.key, around, again=True)
         if any(end.matches(seen.kind, seen.data) for end in clause.ends):
+            if self.history is not None:
+                self.history.on = False
+                self.history = self.history if self.history != History() else None
             if self.state is Condition.FIRING and Timer.LINGER not in self.waits:
                 self._note(seen.evidence)
             return self._comes_false(clause, seen.moment)
@@ -150,7 +153,7 @@ class Watch:
             return self._comes_false(clause, wait.moment)
         if timer is Timer.TURN:
             return self.turn(clause, wait.moment, around)
-        self.history = None
+        self.history = History(on=True) if self.history is not None and self.history.on else None
         if not self.going_on:
             self.evidence = []
         return []
@@ -212,7 +215,7 @@ class Watch:
         self.true = False
         self.count = 0
         if self.history is not None:
-            self.history.matches = []
+            self.history.forget_matches()
         for part in self.parts:
             part.reset()
 
@@ -244,11 +247,15 @@ class Watch:
 
     def _happens(self, clause: Compiled, counting: Counting, seen: Seen, around: Around) -> bool:
         history = self.history or History()
+        matches = counting.pattern.matches(seen.kind, seen.data)
+        excused = matches and history.excuses(counting, seen.time)
+        if excused and clause.ends and clause.fades is None and not self.going_on:
+            history.on = True
         counts = (
-            counting.pattern.matches(seen.kind, seen.data)
+            matches
+            and not (excused or history.on)
             and (counting.during is None or around.within(counting.during, seen.time))
             and (clause.gated or around.open(clause.clause, seen.time))
-            and not history.excuses(counting, seen.time)
         )
         lead: int | None = None
         if counts and counting.after is not None:
@@ -268,7 +275,7 @@ class Watch:
             for each in self.evidence
             if abs(seen.time - each.time) <= counting.times_within or (lead is not None and each.time == lead)
         ]
-        if history.often_enough(counting, seen.time, lead):
+        if history.often_enough(counting, seen.time, seen.device, lead):
             return True
         self._note(seen.evidence)
         return False

@@ -11,6 +11,8 @@ from rules.language.model import (
     BY_DATA,
     BY_DEVICE,
     DAYS,
+    MIDNIGHT,
+    UNSET,
     AllClause,
     Clause,
     During,
@@ -19,6 +21,7 @@ from rules.language.model import (
     Match,
     MissingClause,
     ReadingClause,
+    Repeated,
     Rule,
     StateClause,
     clock_time,
@@ -38,7 +41,7 @@ def check_clause(rule: Rule, clause: Clause, path: Path, *, whole: bool = True) 
     if clause.during is not None:
         _during(clause.during, (*path, "during"))
     for number, mode in enumerate(clause.armed):
-        one_of(mode, MODES, (*path, "armed", number))
+        one_of(mode, (*MODES, UNSET), (*path, "armed", number))
     _only(rule, clause, path)
     part = clause.part
     if isinstance(part, AllClause):
@@ -46,9 +49,9 @@ def check_clause(rule: Rule, clause: Clause, path: Path, *, whole: bool = True) 
     elif isinstance(part, ReadingClause):
         check_reading(rule, part, clause.by, (*path, name), alone=whole)
     elif isinstance(part, EventClause):
-        _event(rule, part, (*path, name))
+        _event(rule, part, clause.by, (*path, name))
     elif isinstance(part, StateClause):
-        _state(rule, part, (*path, name))
+        _state(rule, part, clause.by, (*path, name))
     else:
         _missing(rule, part, (*path, name))
 
@@ -123,8 +126,8 @@ def _as_by(member: Clause, by: str) -> Clause:
     return Clause(**fields | {"by": by})
 
 
-def _state(rule: Rule, part: StateClause, path: Path) -> None:
-    _happening(rule, part.begins, (*path, "begins"))
+def _state(rule: Rule, part: StateClause, by: str, path: Path) -> None:
+    _happening(rule, part.begins, by, (*path, "begins"))
     if part.fades is not None:
         positive(part.fades, (*path, "fades"))
     elif not part.ends:
@@ -147,8 +150,8 @@ def _state(rule: Rule, part: StateClause, path: Path) -> None:
     lasts(part.keep, (*path, "keep"))
 
 
-def _event(rule: Rule, part: EventClause, path: Path) -> None:
-    _happening(rule, part, path)
+def _event(rule: Rule, part: EventClause, by: str, path: Path) -> None:
+    _happening(rule, part, by, path)
     positive(part.quiet, (*path, "quiet"))
 
 
@@ -157,7 +160,7 @@ def _missing(rule: Rule, part: MissingClause, path: Path) -> None:
     positive(part.hold, (*path, "for"))
 
 
-def _happening(rule: Rule, part: Happening, path: Path) -> None:
+def _happening(rule: Rule, part: Happening, by: str, path: Path) -> None:
     _match(rule, part, path)
     if part.unless is not None:
         _match(rule, part.unless, (*path, "unless"))
@@ -169,25 +172,38 @@ def _happening(rule: Rule, part: Happening, path: Path) -> None:
             _match(rule, part.after.without, (*path, "after", "without"))
     _excuses(part, path)
     if part.repeated is not None:
-        positive(part.repeated.within, (*path, "repeated", "within"))
-        if not 2 <= part.repeated.times <= MAX_REPEATED:
-            blame(
-                f"times 应在 2 到 {MAX_REPEATED} 之间",
-                f"times lies between 2 and {MAX_REPEATED}",
-                (*path, "repeated", "times"),
-            )
+        _repeated(rule, part, part.repeated, by, (*path, "repeated"))
     if part.during is not None:
         _during(part.during, (*path, "during"))
 
 
+def _repeated(rule: Rule, part: Happening, often: Repeated, by: str, path: Path) -> None:
+    positive(often.within, (*path, "within"))
+    if not 2 <= often.times <= MAX_REPEATED:
+        blame(f"times 应在 2 到 {MAX_REPEATED} 之间", f"times lies between 2 and {MAX_REPEATED}", (*path, "times"))
+    if not 1 <= often.devices <= often.times:
+        blame("devices 应在 1 到 times 之间", "devices lies between 1 and times", (*path, "devices"))
+    if often.devices > 1 and (by == "device" or by.startswith(BY_DEVICE)):
+        blame(
+            f"by: {by} 时只有一台设备：在条件里加上 by: place（或 building、community）",
+            f"with by: {by} there is one device only: put by: place (or building, community) beside it",
+            (*path, "devices"),
+        )
+    if often.more_than is not None:
+        _match(rule, often.more_than, (*path, "more_than"))
+        positive(often.more_than.within, (*path, "more_than", "within"))
+        for kind in set() if often.more_than.where else set(often.more_than.types) & set(part.types):
+            blame(
+                f"{kind} 不会比自己还多，条件永远不成立",
+                f"there are never more {kind} than of itself, so that it never counts",
+                (*path, "more_than", "types"),
+            )
+
+
 def _excuses(part: Happening, path: Path) -> None:
-    """What can never count: an event that excuses itself, or one whose condition is its excuse."""
+    """What can never count: an event whose condition is its excuse. (None is its own excuse: one may excuse the next.)"""
     unless, after, path = part.unless, part.after, (*path, "unless", "types")
-    if unless is None or unless.where:
-        return
-    for kind in set(unless.types) & set(part.types):
-        blame(f"{kind} 会为自己开脱，条件永远不成立", f"{kind} excuses itself, so that it never counts", path)
-    if after is None or duration(unless.within) < duration(after.within):
+    if unless is None or unless.where or after is None or duration(unless.within) < duration(after.within):
         return
     for kind in set(unless.types) & set(after.types):
         blame(
@@ -199,9 +215,17 @@ def _excuses(part: Happening, path: Path) -> None:
 
 def _during(part: During, path: Path) -> None:
     said = Text("不是时刻，例如 23:00", "is no time of day such as 23:00")
-    if parsed(clock_time, part.start, said, (*path, "from")) == parsed(clock_time, part.end, said, (*path, "to")):
+    start, end = (
+        parsed(clock_time, text, said, (*path, key)) for key, text in (("from", part.start), ("to", part.end))
+    )
+    if part.start == MIDNIGHT:
+        blame("时段从 00:00 开始，24:00 只能写在 to", "hours begin at 00:00; 24:00 is an end, for to", (*path, "from"))
+    whole_day = (start, end) == (0, clock_time(MIDNIGHT))
+    if start == end or (whole_day and not part.days):
         blame(
-            "from 与 to 相同；全天就不写 during", "from and to are the same; for the whole day leave out during", path
+            "这就是全天：不写 during，或写明 days",
+            "this is the whole day: leave out during, or say which days",
+            path,
         )
     for number, day in enumerate(part.days):
         one_of(day, DAYS, (*path, "days", number))

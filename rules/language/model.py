@@ -54,9 +54,18 @@ def duration(text: str) -> int:
     return int(match.group(1)) * _UNITS[match.group(2)]
 
 
+UNSET = "unset"
+"""In `armed`: no mode has been set for the place, nor for any around it."""
+
+MIDNIGHT = "24:00"
+"""The end of the day, where hours end."""
+
+
 @lru_cache(maxsize=4096)
 def clock_time(text: str) -> int:
-    """Minutes since midnight of '23:00'; ValueError for anything else."""
+    """Minutes since midnight of '23:00', 1440 of '24:00'; ValueError for anything else."""
+    if text == MIDNIGHT:
+        return DAY // MINUTE
     match = _CLOCK_TIME.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is not a time of day such as 23:00")
@@ -104,22 +113,33 @@ class After(Match, kw_only=True, frozen=True):
     without: Match | None = None
 
 
-class Repeated(_Part, frozen=True):
-    """At least `times` matching events within `within`; with `after` beside it, only those since the newest of that count."""
+class MoreThan(Match, kw_only=True, frozen=True):
+    """Events of the same memory that what is counted has to outnumber, those `within` that time."""
 
-    times: int
     within: str
 
 
+class Repeated(_Part, frozen=True):
+    """At least `times` matching events within `within`; with `after` beside it, only those since the newest of that count.
+
+    `devices`: of at least so many different devices. `more_than`: and more of them than of these.
+    """
+
+    times: int
+    within: str
+    devices: int = 1
+    more_than: MoreThan | None = None
+
+
 class During(_Part, rename={"start": "from", "end": "to"}, frozen=True):
-    """Local time of day of the community, from (inclusive) to (exclusive); may cross midnight.
+    """Local time of day of the community, from (inclusive) to (exclusive); may cross midnight. Unless said, the whole day.
 
     `days`: those on which the window begins; none named is all. A holiday is a day that the calendar says, else Saturday and
     Sunday; every other day is a workday.
     """
 
-    start: str
-    end: str
+    start: str = "00:00"
+    end: str = MIDNIGHT
     days: tuple[str, ...] = ()
 
 

@@ -16,7 +16,7 @@ from linli.ids import ID_PATTERN
 from linli.vocabulary import DEVICE_KINDS, EVENT_TYPES, FACILITY_KINDS, PLACE_KINDS, QUANTITIES
 from rules.language.check import SUBJECTS
 from rules.language.clauses import PARTS
-from rules.language.model import BY, DAYS, Override, Rule
+from rules.language.model import BY, DAYS, UNSET, Override, Rule
 from rules.language.overrides import FIXED
 from rules.language.readings import LIMITS
 from rules.language.schemawords import SAYS
@@ -48,7 +48,7 @@ _LIMITED: dict[str, Schema] = {
     "subject": {"enum": list(SUBJECTS)},
     "by": {"anyOf": [{"enum": list(BY)}, {"pattern": r"^(data|device)\..+$"}]},
     "Normal.by": {"enum": ["hour", "always"]},
-    "armed": {"enum": list(MODES)},
+    "armed": {"enum": [*MODES, UNSET]},
     "days": {"enum": list(DAYS)},
     "types": {"$ref": "#/$defs/EventType"},
     "quantity": {"$ref": "#/$defs/Quantity"},
@@ -58,7 +58,8 @@ _LIMITED: dict[str, Schema] = {
     **dict.fromkeys(
         ("for", "keep", "within", "fades", "quiet", "learn", "fresh", "settle", "remind", "remind_every"), _DURATION
     ),
-    **dict.fromkeys(("from", "to"), _CLOCK_TIME),
+    "from": _CLOCK_TIME,
+    "to": {"pattern": r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$", "examples": ["05:00", "24:00"]},
 }
 """What a key's texts may be, beyond their type; by 'Struct.key' where a key means different things, else by key."""
 

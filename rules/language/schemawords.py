@@ -69,6 +69,8 @@ SAYS: dict[str, Text] = {
     "without": Text("其间没有这些事件", "and nothing of this came in between"),
     "within": Text("多长时间之内", "within this time"),
     "repeated": Text("这段时间内至少这么多次", "at least so many times within so long"),
+    "more_than": Text("并且比这些事件还多", "and more often than these"),
+    "Repeated.devices": Text("至少来自这么多台不同的设备", "of at least so many different devices"),
     "times": Text("次数", "how many times"),
     "quiet": Text("这么久没有再发生即结束", "over once it has not happened again for so long"),
     "from": Text("当地时间，含", "local time, inclusive"),

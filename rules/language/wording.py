@@ -6,7 +6,7 @@
 How bad it is, what it is called and what to do about it are the rule's, and said beside it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from linli.arming import mode_name
 from linli.i18n import Text
@@ -15,6 +15,8 @@ from linli.vocabulary import DEVICE_KINDS, FACILITY_KINDS, PLACE_KINDS, event_na
 from rules.language.amounts import in_sentence, number_name, spoken_text, symbol_of, with_unit
 from rules.language.model import (
     BY_DEVICE,
+    MIDNIGHT,
+    UNSET,
     AllClause,
     Clause,
     During,
@@ -24,6 +26,7 @@ from rules.language.model import (
     MissingClause,
     Only,
     ReadingClause,
+    Repeated,
     StateClause,
     data_field,
     duration,
@@ -61,6 +64,7 @@ _USUAL_HOURLY = Text(
 )
 _EACH = Text("按每个 {field} 分别计", "for each {field} by itself")
 _EACH_OF_DEVICE = Text("按每台设备的每个 {field} 分别计", "for each {field} of a device by itself")
+_UNSET = Text("未设模式", "in no mode that was set")
 _YES_NO = {True: Text("是", "true"), False: Text("否", "false")}
 
 
@@ -95,7 +99,7 @@ def _happening(part: Happening) -> list[Text]:
     if part.repeated is not None:
         often = Text("{time}内{said} {times} 次", "{said} {times} times within {time}")
         said = often.format(said=said, times=part.repeated.times, time=spoken_text(part.repeated.within))
-    clauses = [said]
+    clauses = [said, *(_compared(part.repeated) if part.repeated is not None else ())]
     if part.after is not None:
         since = Text("在{what}之后 {time}内", "within {time} after {what}")
         clauses.append(since.format(what=_match(part.after), time=spoken_text(part.after.within)))
@@ -107,6 +111,14 @@ def _happening(part: Happening) -> list[Text]:
     if part.during is not None:
         clauses.append(_hours(part.during))
     return clauses
+
+
+def _compared(often: Repeated) -> Iterator[Text]:
+    if often.devices > 1:
+        yield Text("至少来自 {n} 台设备", "from {n} devices or more").format(n=often.devices)
+    if often.more_than is not None:
+        more = Text("且多于 {time}内的{what}", "and more often than {what} within {time}")
+        yield more.format(what=_match(often.more_than), time=spoken_text(often.more_than.within))
 
 
 def _match(match: Match) -> Text:
@@ -212,7 +224,7 @@ def _limits(clause: Clause) -> list[Text]:
     if clause.during is not None:
         said.append(_hours(clause.during))
     if clause.armed:
-        modes = _either([in_sentence(mode_name(mode)) for mode in clause.armed])
+        modes = _either([_UNSET if mode == UNSET else in_sentence(mode_name(mode)) for mode in clause.armed])
         said.append(Text("仅当该处为{modes}", "while the place is {modes}").format(modes=modes))
     field = data_field(clause.by)
     if field is not None:
@@ -230,6 +242,8 @@ def _hours(during: During) -> Text:
     if not during.days:
         return said
     days = [_DAYS.get(day, Text(day, day)) for day in during.days]
+    if (during.start, during.end) == ("00:00", MIDNIGHT):
+        return Text("、".join(day.zh for day in days), f"on {', '.join(day.en for day in days)}")
     return Text(f"{'、'.join(day.zh for day in days)} {said.zh}", f"{said.en} on {', '.join(day.en for day in days)}")
 
 

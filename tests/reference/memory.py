@@ -120,7 +120,7 @@ class Memory:
         if not (self.going_on or self.true):
             self.device, self.lane = seen.device, seen.lane
         if isinstance(part, MissingClause):
-            return self._report(when, seen)
+            return self._report(when)
         if isinstance(part, ReadingClause):
             return self._reading(part, seen, when)
         if isinstance(part, AllClause):
@@ -164,11 +164,12 @@ class Memory:
         holds_on = self.state == "firing" and not is_reset(part, value)
         return [] if part.fades is not None or holds_on else self._comes_false(when)
 
-    def _report(self, when: When, seen: Seen) -> list[Signal]:
+    def _report(self, when: When) -> list[Signal]:
         over = [self._over(when)] if self.state == "firing" else []
         self.timers.clear()
         self.true = False
-        self.began, self.start, self.device, self.lane = when.time, seen.name, when.device, when.lane
+        self.began, self.start = when.time, f"{when.device.id}/{when.time}"
+        self.device, self.lane = when.device, when.lane
         self._set("wait", when, self.clause.hold)
         return over
 
@@ -222,7 +223,7 @@ class Memory:
         if self.going_on and "keep" not in self.timers:
             return []
         self.samples = 0
-        return self._begin(when, f"{self.start}@{when.time}")
+        return self._begin(when, f"{self.start.partition('@')[0]}@{when.time}")
 
     def _wait_for_turn(self, when: When) -> None:
         if self.clause.during is not None:
@@ -294,7 +295,7 @@ class Memory:
         for part in (self, *self.members):
             waits = isinstance(part.clause.part, MissingClause) and self.sites.within(part.clause, when.device)
             if waits and part.began == 0:
-                part.began, part.start = when.time, f"armed/{when.device.id}/{when.time}"
+                part.began, part.start = when.time, f"{when.device.id}/armed/{when.time}"
                 part.device, part.lane = when.device, when.lane
                 part._set("wait", when, part.clause.hold)
 

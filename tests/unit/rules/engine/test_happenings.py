@@ -151,3 +151,72 @@ def test_a_state_that_fades_while_pending_is_nothing(tmp_path: Path) -> None:
     bench = Bench(rule_of(tmp_path, when))
     bench.put(bench.feed.event(0, "cam", PERSON), bench.feed.event(120, "cam", PERSON), bench.feed.beat(400))
     assert bench.happened == []
+
+
+TWO_DEVICES = f"""
+  - event:
+      types: [{PERSON}, {OPENED}]
+      repeated: {{times: 2, within: 5s, devices: 2}}
+      quiet: 1s
+    by: community
+"""
+
+
+@pytest.mark.parametrize(
+    ("story", "expected"),
+    [
+        ([(0, "cam"), (1, "cam"), (2, "cam")], []),
+        ([(0, "cam"), (1, "door")], [1]),
+        ([(0, "cam"), (1, "cam"), (3, "door")], [3]),
+        ([(0, "cam"), (6, "door")], []),
+    ],
+)
+def test_of_two_different_devices(tmp_path: Path, story: Sequence[tuple[float, str]], expected: list[float]) -> None:
+    """What one device says again and again is not what two of them say."""
+    bench = Bench(rule_of(tmp_path, TWO_DEVICES))
+    bench.put(*(bench.feed.event(at, device, PERSON, taken=10, received=10) for at, device in story))
+    assert [at for kind, _, at in bench.happened if kind == "opened"] == expected
+
+
+MORE_THAN = f"""
+  - event:
+      types: [{PERSON}]
+      repeated: {{times: 2, within: 5s, more_than: {{types: [{GRANTED}], within: 10s}}}}
+      quiet: 1s
+"""
+
+
+@pytest.mark.parametrize(
+    ("story", "expected"),
+    [
+        ([(0, PERSON), (1, PERSON)], [1]),
+        ([(0, GRANTED), (1, GRANTED), (2, PERSON), (3, PERSON)], []),
+        ([(0, GRANTED), (1, GRANTED), (2, PERSON), (3, PERSON), (4, PERSON)], [4]),
+        ([(0, GRANTED), (1, GRANTED), (9, PERSON), (11, PERSON)], [11]),
+        ([(2, PERSON), (0, GRANTED), (1, GRANTED), (3, PERSON)], []),
+    ],
+)
+def test_more_than_of_another_kind(tmp_path: Path, story: Story, expected: list[float]) -> None:
+    """Those of its own width, inclusive; in whatever order they came."""
+    assert fires(tmp_path, MORE_THAN, story) == expected
+
+
+EXCUSED = f"""
+  - state:
+      begins: {{types: [{OPENED}], unless: {{types: [{GRANTED}], within: 5s}}}}
+      ends: [{{types: [access.door.closed]}}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("story", "expected"),
+    [
+        ([(0, GRANTED), (1, OPENED), (60, OPENED)], []),
+        ([(0, GRANTED), (1, OPENED), (60, "access.door.closed"), (70, OPENED)], [70]),
+        ([(0, OPENED), (1, OPENED)], [0, 1]),
+        ([(0, OPENED), (1, GRANTED), (2, OPENED), (3, "access.door.closed"), (9, OPENED)], [0, 9]),
+    ],
+)
+def test_what_began_excused_is_on(tmp_path: Path, story: Story, expected: list[float]) -> None:
+    """Until it has ended, nothing begins it again; what fires already goes on as ever."""
+    assert fires(tmp_path, EXCUSED, story) == expected

@@ -91,7 +91,8 @@ FAULTS = [
     ),
     ("once repeated", rule_text(STATE % (", repeated: {times: 1, within: 3s}", "")), 11, "between 2 and 1000"),
     ("no time of day", rule_text(STATE % (', during: {from: "25:00", to: "05:00"}', "")), 11, "no time of day"),
-    ("an empty schedule", rule_text(STATE % (', during: {from: "05:00", to: "05:00"}', "")), 11, "the same"),
+    ("an empty schedule", rule_text(STATE % (', during: {from: "05:00", to: "05:00"}', "")), 11, "the whole day"),
+    ("hours that begin at their end", rule_text(STATE % (', during: {from: "24:00", to: "05:00"}', "")), 11, "an end"),
     ("a list of lists in where", rule_text(STATE % (", where: {floor: [[1]]}", "")), 11, "a list of such"),
     (
         "a declared type that is none",
@@ -151,10 +152,19 @@ FAULTS += [
         "'access.denied'",
     ),
     (
-        "an event that excuses itself",
-        rule_text(CAMERAS % (", unless: {types: [camera.person.detected], within: 5s}", "")),
+        "more of itself than of itself",
+        rule_text(
+            CAMERAS
+            % (", repeated: {times: 2, within: 5s, more_than: {types: [camera.person.detected], within: 5s}}", "")
+        ),
         10,
-        "excuses itself",
+        "never counts",
+    ),
+    (
+        "two devices in the memory of one",
+        rule_text(CAMERAS % (", repeated: {times: 2, within: 5s, devices: 2}", "")),
+        10,
+        "one device only",
     ),
     (
         "an excuse that is wanted",
