@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, and_, bindparam, func, insert, or_, select, update
 
 from linli.db import schema
 from linli.db.database import Database
@@ -357,11 +357,14 @@ def _write_outcome(connection: Connection, outcome: Outcome) -> None:
     )
 
 
+_CHANGE = update(schema.alerts).where(schema.alerts.c.id == bindparam("which"))
+"""Made once and given values as it is executed: SQLAlchemy takes a millisecond to take in so many with a statement."""
+
+
 def _upsert(connection: Connection, alert: Alert) -> None:
-    table = schema.alerts
     values = _values(alert)
-    if connection.execute(update(table).where(table.c.id == alert.id).values(values)).rowcount == 0:
-        connection.execute(insert(table).values(id=alert.id, **values))
+    if connection.execute(_CHANGE, {"which": alert.id} | values).rowcount == 0:
+        connection.execute(insert(schema.alerts), {"id": alert.id} | values)
 
 
 _SAME_NAME = (
