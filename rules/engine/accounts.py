@@ -1,6 +1,8 @@
 """What an alert says of what happened: its evidence, how bad it is, and words about counts and lateness. No I/O."""
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 from linli.clock import MINUTE
 from linli.i18n import Text
@@ -42,6 +44,14 @@ def severity_with(rule: Rule, clause: int, devices: int) -> Severity:
     if rule.many is None or devices < rule.many.devices:
         return severity
     return min(severity, rule.many.severity, key=lambda one: one.rank)
+
+
+def renewed(alert: Alert, severity: Severity, devices: int, sentence: Text, why: Mapping[str, Any]) -> Alert:
+    """The alert with the sentence and the reason of what is new and so bad by itself, `devices` being behind it; as it was if
+    that is milder than what is told already, or if there is no sentence of it."""
+    if severity.rank > alert.severity.rank or not sentence.en:
+        return alert
+    return dataclasses.replace(alert, sentence=sentence if devices < 2 else with_count(sentence, devices), why=why)
 
 
 def with_count(sentence: Text, devices: int) -> Text:

@@ -2,7 +2,8 @@
 
 One open alert for each rule and subject. Several memories and clauses may stand behind it (`Record.firing`): it returns to
 normal when the last of them is over. Its severity is that of the worst that fired, and of `many` once there are so many
-devices; it never becomes milder.
+devices; it never becomes milder. What is new to those who acknowledged it asks for them again: a device (or part of one)
+that had not said so yet, a severity that is worse, a confirmation, and whatever happens anew to what is life safety.
 
 What a person shelved comes back, and what goes on firing is told again, at its deadline by the server's clock. Deadlines
 that passed while nobody looked count once, with word of how late that is.
@@ -17,10 +18,10 @@ from typing import Any
 from linli.i18n import Text
 from linli.ids import alert_id
 from linli.model import Action, ActionKind, Alert, Condition, Handling
-from rules.engine.accounts import bounded, late_words, observed, severity_with, unacknowledged, with_count
+from rules.engine.accounts import bounded, late_words, observed, renewed, severity_with, unacknowledged
 from rules.engine.lifecycle import HandlingEvent, IllegalTransition, next_handling
 from rules.engine.watches import Sign, Signal
-from rules.language.model import Rule, duration
+from rules.language.model import BY_DEVICE, Rule, duration
 
 TELL_ALL = 20
 TELL_EACH = 10
@@ -66,8 +67,8 @@ class About:
 
 @dataclass(slots=True)
 class Record:
-    """An open alert, and who stands behind it: for each (memory, clause) that fires the device that brought it about; when
-    each device last said so. `remind` (after it opened) and `remind_every` in microseconds; up to `reminded` all is told."""
+    """An open alert, and who stands behind it: for each (memory, clause) that fires the source that brought it about, a device
+    or with `by: device.…` a part of one; when each source last said so. `remind` (after it opened) and `remind_every` in microseconds; up to `reminded` all is told."""
 
     alert: Alert
     firing: dict[tuple[str, int], str] = field(default_factory=dict)
@@ -83,9 +84,13 @@ class Record:
         self.remind = tuple(map(duration, rule.remind))
         self.remind_every = duration(rule.remind_every) if rule.remind_every is not None else 0
 
+    def knows(self, source: str) -> bool:
+        """Whether it has said so before; of an alert taken over from the database, whether its evidence is from there."""
+        return source in self.reports if self.reports else any(seen.device == source for seen in self.alert.evidence)
+
     @property
     def devices(self) -> int:
-        """How many devices stand behind it."""
+        """How many devices, or parts of them, stand behind it."""
         return len(set(self.firing.values()))
 
     @property
@@ -103,6 +108,11 @@ class Record:
         """When something is due by the server's clock: its return from the shelf, or a reminder."""
         coming = [time for time in (self.alert.shelved_until, self.next_reminder) if time is not None]
         return min(coming, default=None)
+
+
+def source_of(rule: Rule, clause: int, memory: str, device: str) -> str:
+    """Who says so: the device; with `by: device.…` that part of it, which its memory is of. Without a device the memory."""
+    return memory if rule.when[clause].by.startswith(BY_DEVICE) else device or memory
 
 
 class AlertBook:
@@ -149,10 +159,10 @@ class AlertBook:
         elif signal.sign is Sign.FIRED:
             yield from self._fired(record, rule, clause, memory, about, signal)
         else:
-            yield from self._again(record, rule, about.device or memory, signal)
+            yield from self._again(record, rule, clause, memory, about, signal)
 
     def _opened(self, rule: Rule, clause: int, memory: str, about: About, signal: Signal) -> Transition:
-        device = about.device or memory
+        source = source_of(rule, clause, memory, about.device)
         name = alert_id(rule.id, about.subject, signal.start)
         if name in self.closed:  # by another clause that the same observation had begun
             name = alert_id(rule.id, about.subject, f"{signal.start}#{clause + 1}")
@@ -181,7 +191,7 @@ class AlertBook:
             steps=tuple(step.text for step in rule.steps),
             why=about.why,
         )
-        record = Record(alert, {(memory, clause): device}, {device: signal.began}, signal.start, rule.life_safety)
+        record = Record(alert, {(memory, clause): source}, {source: signal.began}, signal.start, rule.life_safety)
         record.take_reminders(rule)
         self.put(record)
         return Transition(alert, "opened", signal.at)
@@ -189,47 +199,66 @@ class AlertBook:
     def _fired(
         self, record: Record, rule: Rule, clause: int, memory: str, about: About, signal: Signal
     ) -> Iterator[Transition]:
-        device = about.device or memory
+        source = source_of(rule, clause, memory, about.device)
         returned = record.alert.condition is not Condition.FIRING
-        record.firing[memory, clause] = device
+        record.firing[memory, clause] = source
         alert = observed(record.alert, signal.at, signal.evidence)
-        if signal.start != record.start:
-            record.start = signal.start
-            alert = dataclasses.replace(alert, occurrences=alert.occurrences + 1)
         if returned:
             alert = dataclasses.replace(alert, condition=Condition.FIRING, resolved_at=None)
             alert = self._handled(record, alert, HandlingEvent.ALARM, signal.at)
         severity = severity_with(rule, clause, record.devices)
         worse = severity.rank < alert.severity.rank
         if worse:
-            said = (
-                about.sentence if severity is rule.severity_of(clause) else with_count(about.sentence, record.devices)
-            )
-            alert = dataclasses.replace(alert, severity=severity, sentence=said, why=about.why)
-            alert = self._handled(record, alert, HandlingEvent.WORSEN, signal.at)
-        record.alert = alert
+            alert = dataclasses.replace(alert, severity=severity)
+        fresh, begun = not record.knows(source), signal.start != record.start
+        record.alert = self._counted(record, alert, signal.start)
+        if worse or fresh or (begun and record.life_safety):
+            self._ask_again(record, rule, clause, about, signal.at)
         record.take_reminders(rule)
         self._wait(record)
-        yield self._told(record, "escalated" if worse else "occurred", signal.at)
-        yield from self._confirmed(record, rule, device, signal.began)
+        if worse or fresh or begun or returned:
+            yield self._told(record, "escalated" if worse else "occurred", signal.at)
+        yield from self._confirmed(record, rule, clause, source, about, signal.began)
 
-    def _again(self, record: Record, rule: Rule, device: str, signal: Signal) -> Iterator[Transition]:
-        alert = observed(record.alert, signal.at, signal.evidence)
-        record.alert = dataclasses.replace(alert, occurrences=alert.occurrences + 1)
-        record.start = signal.start
-        count = record.alert.occurrences
-        if count <= TELL_ALL or count % TELL_EACH == 0:
+    def _again(
+        self, record: Record, rule: Rule, clause: int, memory: str, about: About, signal: Signal
+    ) -> Iterator[Transition]:
+        source = source_of(rule, clause, memory, about.device)
+        fresh, begun = not record.knows(source), signal.start != record.start
+        record.alert = self._counted(record, observed(record.alert, signal.at, signal.evidence), signal.start)
+        before, count = record.alert.handling, record.alert.occurrences
+        if fresh or (begun and record.life_safety and rule.when[clause].event is not None):
+            self._ask_again(record, rule, clause, about, signal.at)
+        asks = record.alert.handling is not before
+        if fresh or asks or (begun and (count <= TELL_ALL or count % TELL_EACH == 0)):
             yield self._told(record, "occurred", signal.at)
-        yield from self._confirmed(record, rule, device, signal.at)
+        yield from self._confirmed(record, rule, clause, source, about, signal.at)
 
-    def _confirmed(self, record: Record, rule: Rule, device: str, at: int) -> Iterator[Transition]:
-        others = [time for other, time in record.reports.items() if other != device]
-        record.reports[device] = max(at, record.reports.get(device, at))
+    def _counted(self, record: Record, alert: Alert, start: str) -> Alert:
+        """With one more occurrence, unless it is of what began the last one: clauses may come true of one beginning together."""
+        if start == record.start:
+            return alert
+        record.start = start
+        return dataclasses.replace(alert, occurrences=alert.occurrences + 1)
+
+    def _ask_again(self, record: Record, rule: Rule, clause: int, about: About, at: int) -> None:
+        """Somebody has to look again: it says why anew, and is to be acknowledged once more."""
+        severity = severity_with(rule, clause, record.devices)
+        record.alert = renewed(record.alert, severity, record.devices, about.sentence, about.why)
+        if record.alert.condition is Condition.FIRING:
+            record.alert = self._handled(record, record.alert, HandlingEvent.WORSEN, at)
+
+    def _confirmed(
+        self, record: Record, rule: Rule, clause: int, source: str, about: About, at: int
+    ) -> Iterator[Transition]:
+        others = [time for other, time in record.reports.items() if other != source]
+        record.reports[source] = max(at, record.reports.get(source, at))
         if rule.confirm is None or record.alert.confirmed:
             return
         within = duration(rule.confirm.within)
         if any(abs(at - time) <= within for time in others):
             record.alert = dataclasses.replace(record.alert, confirmed=True)
+            self._ask_again(record, rule, clause, about, at)
             yield self._told(record, "confirmed", at)
 
     def _over(self, record: Record, clause: int, memory: str, signal: Signal) -> Iterator[Transition]:

@@ -35,7 +35,7 @@ class HandlingEvent(StrEnum):
     ALARM = "alarm"
     """The condition fires (again)."""
     WORSEN = "worsen"
-    """It fires on, with a worse severity."""
+    """It fires on, and is worse or wider than those know who acknowledged it."""
     RETURN = "return"
     """The condition is back to normal."""
     ACKNOWLEDGE = "acknowledge"

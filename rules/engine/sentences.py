@@ -7,10 +7,14 @@ from linli.clock import HOUR, MINUTE, local_time
 from linli.db.registry import RegistrySnapshot
 from linli.i18n import Text
 from linli.model import Community, Device, Evidence, Place
+from linli.units import number_with_unit
 from linli.vocabulary import QUANTITIES, event_name, quantity_of
-from rules.language.amounts import number_name, spoken, symbol_of, with_unit
-from rules.language.model import ReadingClause, Rule
-from rules.language.wording import limit_name
+from rules.language.amounts import number_name, spoken, symbol_of
+from rules.language.model import Clause, ReadingClause, Rule
+from rules.language.wording import describe, limit_name
+
+DIGITS = 5
+"""Of a number that was measured; so many that one just beyond its limit does not read like the limit."""
 
 
 @lru_cache(maxsize=512)
@@ -33,21 +37,23 @@ def sentence(
     subject: Text | None = None,
 ) -> Text:
     """Why this alert is there. `time` is when it fired; `value` the number that a reading clause looked at, else that of the
-    newest evidence is told; `subject` what the alert is about, where that is not the device."""
+    newest evidence is told; `subject` what the alert is about, where that is not the device. One sentence serves all clauses of a
+    rule: where one of them has no number, no limit or no quantity, that says what happened, and no field is ever empty."""
     part = rule.when[clause].part
     reading = part if isinstance(part, ReadingClause) else None
     place = registry.places.get(device.place)
     last = evidence[-1] if evidence else None
+    event = _event(rule.when[clause], last) if reading is None else _quantity(reading)
     community = registry.communities.get(device.community)
     facts: dict[str, object] = {
         "device": device.name,
         "subject": subject or device.name,
         "place": place.name if place else Text(device.place, device.place),
         "community": community.name if community else Text(device.community, device.community),
-        "event": _event(last) if reading is None else Text("", ""),
-        "quantity": _quantity(reading) if reading is not None else Text("", ""),
-        "value": _value(reading, last, value),
-        "threshold": limit_name(reading) if reading is not None else Text("", ""),
+        "event": event,
+        "quantity": event,
+        "value": _value(reading, last, value) or event,
+        "threshold": limit_name(reading) if reading is not None else event,
         "for": spoken(rule.when[clause].hold),
         "time": _shown(time, device, registry),
     }
@@ -81,9 +87,10 @@ def _shown(time: int, device: Device, registry: RegistrySnapshot) -> str:
     return local_time(time, zone_of(community.timezone if community else "UTC")).strftime("%m-%d %H:%M:%S")
 
 
-def _event(last: Evidence | None) -> Text:
+def _event(clause: Clause, last: Evidence | None) -> Text:
+    """What happened, or of what has never been heard what was waited for."""
     if last is None:
-        return Text("", "")
+        return describe(clause)
     return event_name(last.what) if last.what not in QUANTITIES else QUANTITIES[last.what].name
 
 
@@ -91,11 +98,15 @@ def _quantity(part: ReadingClause) -> Text:
     return quantity_of(part.quantity).name if part.value is None else number_name(part)
 
 
-def _value(part: ReadingClause | None, last: Evidence | None, value: float | None) -> str:
+def _value(part: ReadingClause | None, last: Evidence | None, value: float | None) -> str | Text | None:
+    """The number in the unit that people know, or a flag's word; None where there is none."""
     if part is not None and value is not None:
-        return with_unit(value, symbol_of(part))
+        return number_with_unit(part.quantity, symbol_of(part), value, DIGITS)
     if last is None or last.value is None:
-        return ""
+        return None
     if isinstance(last.value, bool) or not isinstance(last.value, int | float):
         return str(last.value)
-    return with_unit(last.value, quantity_of(last.what).symbol)
+    seen = quantity_of(last.what)
+    if seen.flag and last.value in (0, 1):
+        return seen.words[int(last.value)]
+    return number_with_unit(last.what, seen.symbol, last.value, DIGITS)

@@ -2,6 +2,7 @@
 
 from linli.clock import MINUTE
 from linli.db.registry import RegistrySnapshot
+from linli.i18n import Text
 from linli.model import Device
 from rules.engine.book import About
 from rules.engine.sentences import sentence, subject_name, with_age
@@ -23,14 +24,23 @@ def told_about(
     late: int,
 ) -> About:
     """`rule` as it holds for the `device` whose observation it was; `subject` with its kind; the signal came `late` microseconds
-    after what it tells of. Only for what fired there is more than names."""
+    after what it tells of. Where nothing is said anew there is no more than names."""
     name, kind = subject
     place = {"place": name, "device": device.place}.get(kind)
-    if signal.sign is not Sign.FIRED:
-        return About(name, kind, device.community, place, rule.sentence.text, device=device.id)
+    if signal.sign is Sign.AGAIN:
+        device = registry.devices.get(signal.device, device)
+    if not _says_anew(rule, clause, signal):
+        return About(name, kind, device.community, place, Text("", ""), device=device.id)
     whose = subject_name(registry, name, kind)
     text = sentence(rule, clause, device, registry, signal.at, signal.evidence, signal.value, whose)
     if late > TOLD_LATE:
         text = with_age(text, device, registry, signal.at, late)
     reason = why(rule, clause, signal.began, signal.at, signal.value)
     return About(name, kind, device.community, place, text, reason, device.id)
+
+
+def _says_anew(rule: Rule, clause: int, signal: Signal) -> bool:
+    """Whether the book may take the sentence. Of what happens again to the same device nobody is asked anew."""
+    if signal.sign is Sign.AGAIN:
+        return rule.life_safety or rule.confirm is not None or rule.when[clause].by != "device"
+    return signal.sign is Sign.FIRED

@@ -1,91 +1,20 @@
 """The book of alerts by itself: what signals, people and deadlines make of an alert."""
 
 import copy
-from typing import Any
 
 import msgspec
 import pytest
 
 from linli.clock import DAY, HOUR, MINUTE, SECOND
 from linli.i18n import Text
-from linli.model import Action, ActionKind, Alert, Condition, Evidence, Handling, Severity
-from rules.engine.book import About, ActionDone, AlertBook, Transition
+from linli.model import Action, ActionKind, Condition, Handling, Severity
+from rules.engine.book import About, AlertBook
 from rules.engine.inputs import ActionIn, AdoptIn, decode_input, encode_input
 from rules.engine.lifecycle import HandlingEvent
 from rules.engine.watches import Sign, Signal
 from rules.engine.why import fingerprint, why
-from rules.language.model import Rule
+from tests.unit.rules.engine.book_bench import HOT, Bench, rule
 from tests.unit.rules.world import T0
-
-HOT = {"reading": {"quantity": "temperature", "above": 70, "reset_below": 65, "for": "30s"}}
-HOTTER = {"reading": {"quantity": "temperature", "above": 90}, "severity": "critical"}
-
-
-def rule(*when: dict[str, Any], **more: Any) -> Rule:
-    """A rule of medium severity."""
-    words = {"zh": "字", "en": "words"}
-    document = {
-        "id": "hot",
-        "title": words,
-        "sentence": words,
-        "advice": words,
-        "severity": "medium",
-        "route": ["guard"],
-        "source": "[P]",
-        "applies_to": {"device_kinds": ["camera"]},
-        "when": list(when or (HOT, HOTTER)),
-    }
-    return msgspec.convert(document | more, Rule)
-
-
-class Bench:
-    """A book with one rule; times in seconds from T0. Each call says which changes it made, by kind."""
-
-    def __init__(self, **more: Any) -> None:
-        self.rule = rule(**more)
-        self.book = AlertBook()
-        self.changes: list[Transition] = []
-        self.outcomes: list[str] = []
-
-    def signal(self, sign: Sign, at: float, device: str = "d1", clause: int = 0, start: str = "") -> list[str]:
-        """About place p1, of the memory of that device."""
-        time = T0 + round(at * SECOND)
-        said = Text(f"{device} 热", f"{device} is hot")
-        about = About("p1", "place", "c1", "p1", said, why(self.rule, clause, time - 30 * SECOND, time, 71.0), device)
-        evidence = (Evidence(time, device, "temperature", 71.0, "Cel"),)
-        signal = Signal(sign, time, start or f"{device}/{at}", time - 30 * SECOND, evidence)
-        return self._took(self.book.signal(self.rule, clause, f"memory-of-{device}", about, signal))
-
-    def fired(self, at: float, device: str = "d1", clause: int = 0) -> list[str]:
-        """The clause has come true of that device."""
-        return self.signal(Sign.FIRED, at, device, clause)
-
-    def over(self, at: float, device: str = "d1", clause: int = 0) -> list[str]:
-        """And is over."""
-        return self.signal(Sign.OVER, at, device, clause)
-
-    def act(self, at: float, kind: ActionKind, comment: str = "why not", until: float | None = None) -> list[str]:
-        """A person's act on the newest alert."""
-        when = None if until is None else T0 + round(until * SECOND)
-        action = Action(f"{kind}-{at}", self.changes[-1].alert.id, kind, "li", comment, T0 + round(at * SECOND), when)
-        return self._took(self.book.act(action))
-
-    def tick(self, at: float) -> list[str]:
-        """The server's clock."""
-        return self._took(self.book.tick(T0 + round(at * SECOND)))
-
-    def _took(self, outputs: Any) -> list[str]:
-        listed = list(outputs)
-        self.outcomes += [output.outcome for output in listed if isinstance(output, ActionDone)]
-        fresh = [output for output in listed if isinstance(output, Transition)]
-        self.changes += fresh
-        return [change.kind for change in fresh]
-
-    @property
-    def alert(self) -> Alert:
-        """As the last change left it."""
-        return self.changes[-1].alert
-
 
 # --- what it says -----------------------------------------------------------------------------------------------------
 
@@ -434,14 +363,6 @@ def test_two_memories_of_one_device_stand_behind_it_apart() -> None:
         bench._took(bench.book.signal(bench.rule, 0, memory, about, Signal(sign, T0 + at, memory, T0, ())))
         found.append(bench.alert.condition)
     assert found == [Condition.FIRING] * 3 + [Condition.RESOLVED]
-
-
-def test_a_second_device_confirms() -> None:
-    """Within the time, and another one: a second memory of the same device does not."""
-    bench = Bench(confirm={"within": "3m"})
-    bench.fired(0, "d1")
-    assert bench.fired(1, "d1", clause=0) == ["occurred"]
-    assert bench.fired(100, "d2") == ["occurred", "confirmed"]
 
 
 def test_a_later_clause_of_the_same_beginning_makes_an_alert_of_its_own() -> None:

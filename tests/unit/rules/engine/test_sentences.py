@@ -7,11 +7,12 @@ import pytest
 
 from linli.clock import HOUR
 from linli.i18n import Text
-from linli.model import Lane
+from linli.model import Evidence, Lane
 from rules.engine.book import Transition
 from rules.engine.inputs import RegistryIn, RulesIn
-from rules.engine.sentences import subject_name
+from rules.engine.sentences import sentence, subject_name
 from rules.engine.why import fingerprint
+from rules.language.load import load_rules
 from rules.language.model import Words
 from tests.unit.rules.world import Bench, registry, rule_of
 
@@ -37,15 +38,15 @@ CABLE = "Main cable|Main cable|Building 1|Compound"
 @pytest.mark.parametrize(
     ("reading", "expected"),
     [
-        ("quantity: temperature, above: 70, for: 1s", f"{CABLE}||Temperature|75 °C|70 °C|1 s"),
-        ("quantity: temperature, outside: [10, 30]", f"{CABLE}||Temperature|71 °C|10 to 30 °C|0 s"),
+        ("quantity: temperature, above: 70, for: 1s", f"{CABLE}|Temperature|Temperature|75 °C|70 °C|1 s"),
+        ("quantity: temperature, outside: [10, 30]", f"{CABLE}|Temperature|Temperature|71 °C|10 to 30 °C|0 s"),
         (
             'value: "highest(temperature, 5s) * 2", above: 145',
-            f"{CABLE}||the highest temperature of 5 s × 2|150|145|0 s",
+            f"{CABLE}|the highest temperature of 5 s × 2|the highest temperature of 5 s × 2|150|145|0 s",
         ),
         (
             'value: "change(temperature, 1s)", at_least: 4',
-            f"{CABLE}||the change of temperature in 1 s|4 °C|4 °C|0 s",
+            f"{CABLE}|the change of temperature in 1 s|the change of temperature in 1 s|4 °C|4 °C|0 s",
         ),
     ],
 )
@@ -59,13 +60,53 @@ def test_an_event_a_state_and_a_silence(tmp_path: Path) -> None:
     """The event that began it; of a silence the last that was heard."""
     event = bench_of(tmp_path, "  - event: {types: [access.denied]}\n")
     event.put(event.feed.event(1, "door", "access.denied"))
+    happened = "|".join(["拒绝通行"] * 4)
     assert (
-        event.alert("test-rule").sentence.zh == "Front door 中|Front door 中|Building 1 中|Compound 中|拒绝通行||||0 秒"
+        event.alert("test-rule").sentence.zh == f"Front door 中|Front door 中|Building 1 中|Compound 中|{happened}|0 秒"
     )
     missing = bench_of(tmp_path, "  - missing: {types: [device.heartbeat], for: 60s}\n")
     missing.put(missing.feed.alive(0), *(missing.feed.beat(second, Lane.BULK) for second in range(0, 70, 10)))
     told = {change.alert.subject: change.alert for change in missing.outputs if isinstance(change, Transition)}
-    assert told["cam"].sentence.en == "Lobby camera|Lobby camera|Building 1|Compound|Device heartbeat||||1 min"
+    heard = "|".join(["Device heartbeat"] * 4)
+    assert told["cam"].sentence.en == f"Lobby camera|Lobby camera|Building 1|Compound|{heard}|1 min"
+
+
+def test_of_what_was_never_heard_it_says_what_was_waited_for() -> None:
+    """There is nothing else to say: no evidence, no number, no limit."""
+    (rule,) = (each for each in load_rules() if each.id == "camera-offline")
+    rule = msgspec.structs.replace(
+        rule, sentence=Words(zh="{event}|{value}|{threshold}", en="{event}|{value}|{threshold}")
+    )
+    known = registry()
+    text = sentence(rule, 0, known.devices["cam"], known, 0, ())
+    assert text.en == "|".join(["no device heartbeat for 3 min"] * 3)
+    assert text.zh == "|".join(["3 分钟没有设备心跳"] * 3)
+
+
+def test_one_sentence_serves_numbers_and_events() -> None:
+    """The catalogue's rule of the supply: a voltage that is off, and a supply that is lost."""
+    (rule,) = (each for each in load_rules() if each.id == "voltage")
+    known = registry()
+    device = known.devices["cable"]
+    low = Evidence(0, device.id, "voltage", 190.5, "V")
+    lost = Evidence(0, device.id, "facility.power.lost")
+    assert sentence(rule, 0, device, known, 0, (low,), 190.5).en.endswith(": 190.5 V, for 1 min.")
+    assert sentence(rule, 2, device, known, 0, (lost,)).en.endswith(": Supply lost, for 10 s.")
+    assert sentence(rule, 2, device, known, 0, (lost,)).zh.endswith("：供电中断，已 10 秒。")
+
+
+@pytest.mark.parametrize(
+    ("name", "quantity", "value", "said"),
+    [
+        ("fire-water-pressure", "water_pressure", 65_000, "为 65 kPa，低于 70 kPa 已"),
+        ("residual-current", "residual_current", 0.42, "为 420 mA，超过 300 mA 已"),
+    ],
+)
+def test_numbers_are_in_the_units_that_people_know(name: str, quantity: str, value: float, said: str) -> None:
+    """Rules are written in SI; nobody reads 70000 Pa."""
+    (rule,) = (each for each in load_rules() if each.id == name)
+    known = registry()
+    assert said in sentence(rule, 0, known.devices["cable"], known, 0, (), value).zh
 
 
 def test_the_subject_is_called_by_its_name(tmp_path: Path) -> None:
