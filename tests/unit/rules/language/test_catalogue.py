@@ -58,6 +58,7 @@ ROWS = {
     "ebike-in-lift": {HIGH},
     "gas-home": {HIGH, CRITICAL},
     "gas-room": {HIGH, CRITICAL},
+    "carbon-monoxide": {CRITICAL},
     "residual-current": {HIGH},
     "cable-temperature": {HIGH},
     "voltage": {MEDIUM, HIGH},
@@ -99,6 +100,7 @@ def test_what_nobody_may_silence() -> None:
         "fire-alarm",
         "gas-home",
         "gas-room",
+        "carbon-monoxide",
         "lift-entrapment",
     }
 
