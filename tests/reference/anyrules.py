@@ -160,7 +160,7 @@ gates: Drawing = st.one_of(
     st.just({}),
     st.just({}),
     st.fixed_dictionaries({"during": any_hours}),
-    st.fixed_dictionaries({"armed": st.sampled_from((["away"], ["home", "away"]))}),
+    st.fixed_dictionaries({"armed": st.sampled_from((["away"], ["home", "away"], ["unset", "home"]))}),
 )
 only = st.sampled_from(
     ({},) * 5

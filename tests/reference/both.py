@@ -61,7 +61,7 @@ def _run(rules: Versions, steps: Iterable[Step], evaluators: dict[str, Evaluator
 def _given(step: Step, rules: Versions, opened: list[tuple[str, str, int]]) -> tuple[Input | None, dict[str, Input]]:
     """The step as the engine gets it, and where an evaluator gets another: its alerts are called by numbers."""
     if isinstance(step, Edit):
-        return RulesIn(rules[step.which % len(rules)]), {}
+        return RulesIn(rules[step.which % len(rules)], step.overrides), {}
     if not isinstance(step, Act):
         return step, {}
     if not opened:
@@ -119,8 +119,9 @@ def _told(entry: Input, rule: str) -> str:
             historic = " historic" if message.historic else ""
             times = f"taken {_second(message.agent_time)}, received {_second(received_at)}"
             return f"{message.gateway} {message.lane}: {what}{historic}, {times}"
-        case RulesIn(rules):
-            return next((str(_plain(each)) for each in rules if each.id == rule), "no such rule")
+        case RulesIn(rules, overrides):
+            mine = next((str(_plain(each)) for each in rules if each.id == rule), "no such rule")
+            return "\n  ".join((mine, *map(str, overrides)))
         case RegistryIn(known):
             return f"registry variant {known.version - 1}"
         case Tick(now):

@@ -225,6 +225,7 @@ class Evaluator:
             key = self.sites.key(clause.by, seen)
             if key is not None and looks_at(clause, seen):
                 memory = self._memory(number, key, clause, when)
+                memory.is_now(clause)
                 yield from self._tell(memory, memory.observe(seen))
 
     # --- timers -----------------------------------------------------------------------------------------------------
@@ -260,6 +261,7 @@ class Evaluator:
 
     def _go_off(self, due: Due) -> Iterator[Line]:
         memory = due.memory
+        memory.is_now(dict(self._clauses(memory.device))[memory.number])
         if due.part == 0:
             yield from self._tell(memory, memory.go_off(due.name))
         else:

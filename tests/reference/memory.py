@@ -299,6 +299,13 @@ class Memory:
                 part.device, part.lane = when.device, when.lane
                 part._set("wait", when, part.clause.hold)
 
+    def is_now(self, clause: Clause) -> None:
+        """The clause as it holds for the device that counts."""
+        self.clause = clause
+        if isinstance(clause.part, AllClause):
+            for member, part in zip(self.members, clause.part.of, strict=True):
+                member.is_now(part)
+
     def enter(self, clause: Clause) -> None:
         """Rules or registry are new, and this goes on: of `all` what is not the same begins anew."""
         devices = self.sites.registry.devices

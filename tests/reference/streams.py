@@ -27,6 +27,7 @@ from linli.model import (
     Reading,
 )
 from rules.engine.inputs import ArmingIn, Input, ListenIn, MessageIn, RegistryIn, Tick
+from rules.language.model import Override, Where
 
 T0 = 1_699_999_000_000_000
 """2023-11-15 05:56:40 in Asia/Shanghai, 2023-11-14 21:56:40 in London: both within four minutes of a full hour."""
@@ -118,9 +119,25 @@ class Act:
 
 @dataclass(frozen=True)
 class Edit:
-    """The rules are replaced by set number `which`."""
+    """The rules are replaced by set number `which`, with these overrides."""
 
     which: int
+    overrides: tuple[Override, ...]
+
+
+OVERRIDES: tuple[tuple[Override, ...], ...] = (
+    (),
+    (Override("r1", Where(device="door"), off=True),),
+    (Override("r1", Where(community="c1"), {"severity": "critical", "latched": True}),),
+    (Override("r1", Where(place="b1"), {"when": {"1": {"reading": {"for": "2s"}}}}),),
+    (Override("r1", Where(place="b1"), {"when": {"1": {"state": {"for": "3s", "keep": "1s"}}}}),),
+    (
+        Override("r1", Where(community="c1"), off=True),
+        Override("r1", Where(place="b1-f3"), {"when": {"1": {"event": {"quiet": "3s"}}}}),
+        Override("r1", Where(device="door"), {"when": {"1": {"severity": "low"}}}),
+    ),
+)
+"""Of the first rule; each makes sense of some rules only."""
 
 
 Step = Input | Act | Edit
@@ -153,7 +170,7 @@ _tick = st.tuples(st.just("tick"))
 _listen = st.tuples(st.just("listen"))
 _act = st.tuples(st.just("act"), st.sampled_from(ActionKind), st.integers(0, 3), st.sampled_from(("seen", "")))
 _registry = st.tuples(st.just("registry"), st.integers(0, 5))
-_edit = st.tuples(st.just("edit"), st.integers(0, 2))
+_edit = st.tuples(st.just("edit"), st.integers(0, 2), st.sampled_from(OVERRIDES))
 _arming = st.tuples(st.just("arming"), st.sampled_from(MODES))
 _often = (_event,) * 7 + (_packet,) * 6 + (_beat, _beat, _tick, _tick, _tick)
 _seldom = st.one_of(_listen, _act, _act, _registry, _edit, _arming)
@@ -209,8 +226,8 @@ def _built(kind: str, rest: list[Any], now: int, sequences: dict[tuple[str, Lane
             yield Act(now, what, which, comment)
         case "registry", [int(variant)]:
             yield RegistryIn(registry(variant))
-        case "edit", [int(which)]:
-            yield Edit(which)
+        case "edit", [int(which), overrides]:
+            yield Edit(which, overrides)
         case "arming", [dict(modes)]:
             yield ArmingIn(now, modes)
 
