@@ -23,7 +23,6 @@ from linli.i18n import Text
 from linli.model import Community, Consumer, Device, Gateway, Lane, Message, Place
 from tests.support import eventually, free_port, need
 
-
 SITE_RULES = Path(__file__).parents[1] / "unit" / "rules" / "site_rules"
 
 
