@@ -182,7 +182,7 @@ class Prober:
         )
 
     def _hear(self, heard: dict[str, float], until: float, enough: dict[str, float] | None = None) -> None:
-        while (left := until - monotonic()) > 0 and (enough is None or len(heard) < len(enough)):
+        while (left := until - monotonic()) > 0 and (enough is None or not enough.keys() <= heard.keys()):
             readable = select.select([self._ear, self._out], [], [], left)[0]
             if self._out in readable:
                 self._out.receive()
