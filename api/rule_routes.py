@@ -24,7 +24,8 @@ class ClauseBody(_Out):
 
 
 class RuleBody(_Out):
-    """A rule. `device_kinds` and `facility_kinds` are what it watches, `subject` what an alert of it is about, `steps` what to
+    """A rule. `device_kinds` and `facility_kinds` are what it watches, `subject` what an alert of it is about, `route` whom it is for,
+    `also` what else becomes of its alerts (worse with many devices, confirmed, told again), `steps` what to
     do, one after the other; `open_alerts` counts those that you see."""
 
     id: str
@@ -34,9 +35,11 @@ class RuleBody(_Out):
     latched: bool
     subject: str
     source: str
+    route: list[TextBody]
     device_kinds: list[TextBody]
     facility_kinds: list[TextBody]
     clauses: list[ClauseBody]
+    also: list[TextBody]
     advice: TextBody
     steps: list[TextBody]
     open_alerts: int

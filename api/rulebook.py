@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from api.directory import Directory, Names
+from api.rule_words import also_words
 from api.scope import Operation, demand, may
 from linli.clock import Clock
 from linli.db.alerts import SqlAlerts
@@ -20,10 +21,10 @@ from linli.db.registry import RegistrySnapshot
 from linli.errors import ConfigError, NotFound
 from linli.i18n import Text
 from linli.model import Device, Severity
-from linli.vocabulary import DEVICE_KINDS, FACILITY_KINDS, kind_name
+from linli.vocabulary import DEVICE_KINDS, FACILITY_KINDS, kind_name, route_name
 from rules.language.load import CATALOGUE, OVERRIDES, RuleBook, load_book
 from rules.language.model import Clause, Override, Rule
-from rules.language.overrides import Overrides, effective
+from rules.language.overrides import Overrides, effective, places_around
 from rules.language.wording import describe
 
 LOOK_EVERY_S = 1.0
@@ -41,7 +42,8 @@ class ClauseView:
 
 @dataclass(frozen=True, slots=True)
 class RuleView:
-    """A rule in words. `open_alerts`: how many of it stand within the reader's scope."""
+    """A rule in words. `route`: whom it is for; `also`: what else becomes of its alerts (worse with many devices, confirmed, told
+    again, how long it waits for stragglers). `open_alerts`: how many of it stand within the reader's scope."""
 
     id: str
     title: Text
@@ -50,9 +52,11 @@ class RuleView:
     latched: bool
     subject: str
     source: str
+    route: tuple[Text, ...]
     device_kinds: tuple[Text, ...]
     facility_kinds: tuple[Text, ...]
     clauses: tuple[ClauseView, ...]
+    also: tuple[Text, ...]
     advice: Text
     steps: tuple[Text, ...]
     open_alerts: int
@@ -181,9 +185,11 @@ def view_of(rule: Rule, open_alerts: int) -> RuleView:
         latched=rule.latched,
         subject=rule.subject,
         source=rule.source,
+        route=tuple(map(route_name, rule.route)),
         device_kinds=tuple(kind_name(DEVICE_KINDS, kind) for kind in wanted.device_kinds),
         facility_kinds=tuple(kind_name(FACILITY_KINDS, kind) for kind in wanted.facility_kinds),
         clauses=_clauses(rule),
+        also=tuple(also_words(rule)),
         advice=rule.advice.text,
         steps=tuple(step.text for step in rule.steps),
         open_alerts=open_alerts,
@@ -213,12 +219,17 @@ def _meant(clause: Clause, device: Device, registry: RegistrySnapshot) -> bool:
     only = clause.only
     if only is None:
         return True
-    place = registry.places.get(device.place)
     return (
         (not only.device_kinds or device.kind in only.device_kinds)
         and (not only.facility_kinds or _facility_kind(device, registry) in only.facility_kinds)
-        and (not only.place_kinds or (place is not None and place.kind in only.place_kinds))
+        and (not only.place_kinds or not _place_kinds(device, registry).isdisjoint(only.place_kinds))
     )
+
+
+def _place_kinds(device: Device, registry: RegistrySnapshot) -> set[str]:
+    """Of its place and of those around it, as the engine has it."""
+    places = (registry.places.get(name) for name in places_around(device.place, registry))
+    return {place.kind for place in places if place is not None}
 
 
 def _facility_kind(device: Device, registry: RegistrySnapshot) -> str | None:

@@ -240,6 +240,67 @@ def event_name(kind: str) -> Text:
     return EVENT_TYPES.get(kind, Text(kind, kind))
 
 
+DATA_NAMES: dict[str, Text] = {
+    "floor": Text("楼层", "floor"),
+    "door_zone": Text("在平层区", "at a landing"),
+    "occupied": Text("有人", "occupied"),
+    "pressed": Text("按下", "pressed"),
+    "credential": Text("凭证", "credential"),
+    "direction": Text("方向", "direction"),
+    "reason": Text("原因", "reason"),
+    "id": Text("目标", "person or object"),
+    "point": Text("点位", "point"),
+    "zone": Text("区域", "zone"),
+    "confidence": Text("置信度", "confidence"),
+    "contact": Text("门磁", "contact"),
+    "command": Text("命令", "command"),
+    "seconds": Text("秒数", "seconds"),
+}
+"""What the fields of events' data are called."""
+
+DATA_VALUES: dict[str, Text] = {
+    "in": Text("进", "in"),
+    "out": Text("出", "out"),
+    "revoked": Text("已注销", "revoked"),
+    "lost": Text("已挂失", "lost"),
+}
+"""What some words in events' data are called."""
+
+ROUTES: dict[str, Text] = {
+    "guard": Text("保安", "guards"),
+    "duty_lead": Text("值班负责人", "the lead on duty"),
+    "control_room": Text("消控室", "the control room"),
+    "fire_officer": Text("消防负责人", "the fire officer"),
+    "property": Text("物业", "property management"),
+    "committee": Text("业委会", "the owners' committee"),
+    "electrician": Text("电工", "the electrician"),
+    "maintainer": Text("维保单位", "the maintenance company"),
+    "gas_company": Text("燃气公司", "the gas company"),
+    "water_company": Text("供水公司", "the water company"),
+    "family": Text("家属", "the family"),
+    "volunteer": Text("志愿者", "volunteers"),
+}
+"""Whom rules' alerts are for."""
+
+
+def data_name(field: str) -> Text:
+    """What a field of events' data is called, or the field itself."""
+    return DATA_NAMES.get(field, Text(field, field))
+
+
+def data_value(value: object) -> Text:
+    """What a word or a flag in events' data is called; anything else as it is."""
+    if isinstance(value, bool):
+        return Text("是", "yes") if value else Text("否", "no")
+    word = str(value)
+    return DATA_VALUES.get(word, Text(word, word))
+
+
+def route_name(route: str) -> Text:
+    """Whom it is for, in people's words, or the word itself."""
+    return ROUTES.get(route, Text(route, route))
+
+
 def quantity_of(name: str) -> Quantity:
     """The quantity, or a plain number under its own name."""
     return QUANTITIES.get(name, Quantity(Text(name, name)))

@@ -26,6 +26,7 @@ from linli.errors import LinliError, NotFound
 from linli.i18n import Text
 from linli.model import Handling, JsonValue
 from linli.units import number_with_unit
+from linli.vocabulary import data_name, data_value
 from rules.language.amounts import spoken
 from rules.language.model import Rule
 
@@ -229,9 +230,7 @@ def _value(seen: EvidenceView, language: str) -> str:
 
 def _fact(name: str, fact: JsonValue, language: str) -> str:
     """One of an event's own facts, such as 'floor: 7'. A word that no text is known for is shown as it came."""
-    shown = texts.DATA_NAMES.get(name, Text(name, name)).of(language)
-    value = (texts.YES if fact else texts.NO).of(language) if isinstance(fact, bool) else str(fact)
-    return f"{shown}{texts.COLON.of(language)}{value}"
+    return f"{data_name(name).of(language)}{texts.COLON.of(language)}{data_value(fact).of(language)}"
 
 
 def _facts(detail: AlertDetail, visit: Visit, clock: Clock) -> None:

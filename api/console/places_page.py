@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from fastapi import Request
 from fastapi.responses import RedirectResponse
@@ -20,6 +20,7 @@ from api.scope import Operation, may
 from api.services import Services
 from linli.arming import MODES
 from linli.errors import LinliError, NotSignedIn
+from linli.i18n import Text
 
 LOOK_EVERY_S = 5.0
 MOST_PLACES = 150
@@ -98,7 +99,7 @@ class _PlaceBoard:
                 Node("small", self._said(view, names), "muted")
             if self._may:
                 button = Node("button", texts.SET_MODE.of(language), "btn", type="button", data_test="set-mode")
-                button.on("click", lambda: self._dialog.ask(view))
+                button.on("click", lambda: self._dialog.ask(view, {one.id: one.name for one in names.values()}))
 
     def _said(self, view: PlaceView, names: dict[str, PlaceView]) -> str:
         """Who set it and when, or from which place it is."""
@@ -119,11 +120,13 @@ class _ModeDialog:
         self._visit = visit
         self._done = done
         self._place = self._mode = self._reason = ""
+        self._names: Mapping[str, Text] = {}
         with ui.dialog() as self._dialog:
             self._box = Node("div", classes="dialog", data_test="mode-dialog")
 
-    def ask(self, place: PlaceView) -> None:
-        """Open for one place."""
+    def ask(self, place: PlaceView, names: Mapping[str, Text]) -> None:
+        """Open for one place; `names` are those of all places that are shown, by id."""
+        self._names = names
         self._place, self._mode, self._reason = place.id, place.own_mode or INHERIT, ""
         self._box.clear()
         with self._box:
@@ -136,8 +139,10 @@ class _ModeDialog:
         Node("h2", texts.ARMING.of(language))
         Node("p", place.name.of(language), "subject")
         Node("p", texts.MODE_HELP.of(language), "muted")
-        modes = {mode: name.of(language) for mode, name in (MODES | {INHERIT: texts.INHERIT}).items()}
+        modes = {mode: name.of(language) for mode, name in (MODES | {INHERIT: self._unset(place)}).items()}
         choice(texts.MODE.of(language), modes, self._mode, self._chosen, "mode")
+        self._means = Node("p", classes="muted", data_test="means", aria_live="polite")
+        self._explain()
         with Node("label", classes="field"):
             Node("span", texts.MODE_REASON.of(language))
             field = Node("textarea", maxlength=2000, rows=2, data_test="reason")
@@ -149,8 +154,19 @@ class _ModeDialog:
         cancel.on("click", self._dialog.close)
         self._button.on("click", self._confirm)
 
+    def _unset(self, place: PlaceView) -> Text:
+        """What it is called to have no mode of its own: it goes by the place around it, if there is one."""
+        if place.parent is None:
+            return texts.NO_MODE
+        around = self._names.get(place.parent)
+        return texts.INHERIT if around is None else texts.INHERIT_OF.format(place=around)
+
+    def _explain(self) -> None:
+        self._means.set_text(texts.MODE_MEANS.get(self._mode, texts.UNSET_MEANS).of(self._visit.language))
+
     def _chosen(self, mode: str) -> None:
         self._mode = mode
+        self._explain()
 
     def _typed(self, event: GenericEventArguments) -> None:
         self._reason = str(event.args)

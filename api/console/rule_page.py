@@ -75,6 +75,14 @@ def _clauses(view: RuleView, language: str) -> None:
     with Node("section", classes=f"panel s-{view.severity.value}", data_test="clauses"):
         Node("h2", texts.CLAUSES.of(language))
         _listed(view.clauses, view.severity, language)
+        if view.also:
+            with Node("ul", classes="also muted", data_test="also"):
+                for said in view.also:
+                    Node("li", _capital(said.of(language)))
+
+
+def _capital(said: str) -> str:
+    return said[:1].upper() + said[1:]
 
 
 def _listed(clauses: Sequence[ClauseView], usual: Severity, language: str) -> None:
@@ -122,7 +130,13 @@ def _facts(view: RuleView, language: str) -> None:
     facilities = pause.join(kind.of(language) for kind in view.facility_kinds)
     watches = texts.WATCHED_IN.format(devices=devices, facilities=facilities).of(language) if facilities else devices
     about = texts.ABOUT_WHAT.get(view.subject, Text(view.subject, view.subject))
-    facts = [(texts.WATCHES, watches), (texts.ABOUT, about.of(language)), (texts.SOURCE, view.source)]
+    route = pause.join(whom.of(language) for whom in view.route)
+    facts = [
+        (texts.WATCHES, watches),
+        (texts.ABOUT, about.of(language)),
+        (texts.FOR_WHOM, route),
+        (texts.SOURCE, view.source),
+    ]
     with Node("section", classes="panel"), Node("dl", classes="facts"):
         for name, value in facts:
             Node("dt", name.of(language))

@@ -70,19 +70,6 @@ LIST_SEMICOLON = Text("；", "; ")
 COLON = Text("：", ": ")
 YES = Text("是", "yes")
 NO = Text("否", "no")
-DATA_NAMES = {
-    "floor": Text("楼层", "floor"),
-    "door_zone": Text("在平层区", "at a landing"),
-    "occupied": Text("有人", "occupied"),
-    "pressed": Text("按下", "pressed"),
-    "credential": Text("凭证", "credential"),
-    "zone": Text("区域", "zone"),
-    "confidence": Text("置信度", "confidence"),
-    "contact": Text("门磁", "contact"),
-    "command": Text("命令", "command"),
-    "seconds": Text("秒数", "seconds"),
-}
-"""What the data of discrete events is called."""
 CLOSE = Text("关闭告警", "Close alert")
 CLOSE_HELP = Text("说明怎么处理的、结果如何；这条记录会保留。", "Say what was done and how it ended; this is kept.")
 REASON = Text("关闭原因（必填）", "Reason (required)")
@@ -146,6 +133,7 @@ LIFE_SAFETY = Text("生命安全", "Life safety")
 WATCHES = Text("监视", "Watches")
 WATCHED_IN = Text("{devices}（位于 {facilities}）", "{devices} (in {facilities})")
 ABOUT = Text("告警对象", "Alerts are about")
+FOR_WHOM = Text("通知", "For")
 ABOUT_WHAT = {
     "device": Text("设备", "the device"),
     "place": Text("楼栋", "the building"),
@@ -173,6 +161,27 @@ AS_AROUND = Text("随 {place}", "as {place}")
 SET_MODE = Text("设置", "Set mode")
 MODE = Text("模式", "Mode")
 INHERIT = Text("随上级地点", "As the place around it")
+INHERIT_OF = Text("随 {place}", "As {place}")
+MODE_MEANS = {
+    "disarmed": Text("有人出入是正常的，有人活动不告警。", "People come and go: that somebody moves raises no alert."),
+    "home": Text("有人在家，有人活动不告警。", "Somebody is at home: that somebody moves raises no alert."),
+    "away": Text("没有人在，任何时候有人活动都告警。", "Nobody is there: at any hour, whoever moves raises an alert."),
+    "night": Text(
+        "收工、关门以后，任何时候有人活动都告警。", "Closed for the night: at any hour, whoever moves raises an alert."
+    ),
+    "care": Text(
+        "已征得同意：长时间既没有用水也没有开门就告警。",
+        "As was agreed: no water and no door for long raises an alert.",
+    ),
+    "leave": Text(
+        "住户长期不在，没有动静不告警。", "The residents are away for long: that nothing moves raises no alert."
+    ),
+}
+"""What each mode is for, in one line, by the rules that come with Linli."""
+UNSET_MEANS = Text(
+    "不单独设置；上级也没有设置时，只在夜里有人活动才告警。",
+    "No mode of its own; where there is none around it either, whoever moves raises an alert by night alone.",
+)
 MODE_HELP = Text("操作人、时间和原因都会留下记录。", "Who did it, when and why is kept.")
 MODE_REASON = Text("原因（必填）", "Reason (required)")
 MODE_REASON_MISSING = Text("请填写原因", "Please give a reason")

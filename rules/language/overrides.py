@@ -59,12 +59,12 @@ class Overrides:
         """Those that hold for the device: its community's, its places' from the outermost to its own, its own."""
         if not self._at:
             return ()
-        places = [Where(place=place) for place in reversed(_around(device.place, registry))]
+        places = [Where(place=place) for place in reversed(places_around(device.place, registry))]
         wheres = (Where(community=device.community), *places, Where(device=device.id))
         return tuple(override for where in wheres for override in self._at.get(where, ()))
 
 
-def _around(place: str | None, registry: RegistrySnapshot) -> list[str]:
+def places_around(place: str | None, registry: RegistrySnapshot) -> list[str]:
     """The place and those that it lies in, from the inside out; a ring of places is gone round once."""
     found: list[str] = []
     while place is not None and place not in found:

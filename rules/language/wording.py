@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 from linli.arming import mode_name
 from linli.i18n import Text
 from linli.model import JsonValue
-from linli.vocabulary import DEVICE_KINDS, FACILITY_KINDS, PLACE_KINDS, event_name, kind_name
-from rules.language.amounts import in_sentence, number_name, spoken_text, symbol_of, with_unit
+from linli.units import plain_number, scale_of
+from linli.vocabulary import DEVICE_KINDS, FACILITY_KINDS, PLACE_KINDS, data_name, data_value, event_name, kind_name
+from rules.language.amounts import EXACT, in_sentence, number_name, spoken_text, symbol_of, with_unit
 from rules.language.model import (
     BY_DEVICE,
     MIDNIGHT,
@@ -62,10 +63,9 @@ _USUAL_HOURLY = Text(
     "最近 {time}同一时段的平均值超过 {sigmas} 个标准差",
     "its average of the last {time} at that hour by more than {sigmas} standard deviations",
 )
-_EACH = Text("按每个 {field} 分别计", "for each {field} by itself")
-_EACH_OF_DEVICE = Text("按每台设备的每个 {field} 分别计", "for each {field} of a device by itself")
-_UNSET = Text("未设模式", "in no mode that was set")
-_YES_NO = {True: Text("是", "true"), False: Text("否", "false")}
+_EACH = Text("按每个{field}分别计", "for each {field} by itself")
+_EACH_OF_DEVICE = Text("按每台设备的每个{field}分别计", "for each {field} of a device by itself")
+_UNSET = Text("未设置", "unset")
 
 
 def describe(clause: Clause) -> Text:
@@ -125,18 +125,18 @@ def _match(match: Match) -> Text:
     names = _either([in_sentence(event_name(kind)) for kind in match.types])
     if not match.where:
         return names
-    facts = [Text(f"{key} = {_value(value).zh}", f"{key} = {_value(value).en}") for key, value in match.where.items()]
+    facts = [
+        Text("{name}：{value}", "{name}: {value}").format(name=data_name(key), value=_value(value))
+        for key, value in match.where.items()
+    ]
     listed = Text("，".join(fact.zh for fact in facts), ", ".join(fact.en for fact in facts))
     return Text("{names}（{facts}）", "{names} ({facts})").format(names=names, facts=listed)
 
 
 def _value(value: JsonValue) -> Text:
-    if isinstance(value, bool):
-        return _YES_NO[value]
     if isinstance(value, list):
-        several = [_value(item) for item in value]
-        return Text(" / ".join(one.zh for one in several), " / ".join(one.en for one in several))
-    return Text(str(value), str(value))
+        return _either([data_value(item) for item in value])
+    return data_value(value)
 
 
 def _state_end(part: StateClause) -> list[Text]:
@@ -192,7 +192,11 @@ def _reading_end(part: ReadingClause) -> list[Text]:
 
 
 def _range(pair: tuple[float, float], symbol: str) -> Text:
-    low, high = f"{pair[0]:g}", with_unit(pair[1], symbol)
+    scale = scale_of("", symbol, max(map(abs, pair)))
+    low, high = (
+        plain_number(scale.of(pair[0]), EXACT),
+        f"{plain_number(scale.of(pair[1]), EXACT)} {scale.symbol}".strip(),
+    )
     return Text(f"{low}–{high}", f"{low} to {high}")
 
 
@@ -225,11 +229,12 @@ def _limits(clause: Clause) -> list[Text]:
         said.append(_hours(clause.during))
     if clause.armed:
         modes = _either([_UNSET if mode == UNSET else in_sentence(mode_name(mode)) for mode in clause.armed])
-        said.append(Text("仅当该处为{modes}", "while the place is {modes}").format(modes=modes))
+        said.append(Text("当该处模式为{modes}", "while the place's mode is {modes}").format(modes=modes))
     field = data_field(clause.by)
     if field is not None:
         each = _EACH_OF_DEVICE if clause.by.startswith(BY_DEVICE) else _EACH
-        said.append(each.format(field=field))
+        name = data_name(field)
+        said.append(each.format(field=Text(f" {name.zh} " if name.zh.isascii() else name.zh, name.en)))
     elif clause.by in _BY:
         said.append(_BY[clause.by])
     if clause.only is not None:

@@ -85,6 +85,10 @@ def test_the_rules_are_read_in_words(console: ConsoleProcess, context: BrowserCo
     first = page.locator("[data-rule]").first
     expect(first.locator(".grade")).to_have_text("紧急")
     expect(page.locator("[data-rule=door-forced] .r-clause").first).to_be_visible()
+    page.goto(f"{console.url}/rules/fire-alarm")
+    expect(page.locator("[data-test=also]")).to_contain_text("第二个点位")
+    expect(page.locator(".facts")).to_contain_text("消控室、物业、业委会")
+    page.goto(f"{console.url}/rules")
     page.click("[data-rule=door-forced] a")
     expect(page.locator("[data-test=watched]")).to_contain_text("c001-door-0")
     page.goto(f"{console.url}/rules/no-such-rule")
@@ -100,7 +104,9 @@ def test_a_place_is_armed_by_who_may(console: ConsoleProcess, context: BrowserCo
     dialog = page.get_by_role("dialog")
     dialog.locator("[data-test=set]").click()
     expect(dialog.get_by_role("alert")).to_contain_text("请填写原因")
+    expect(dialog.locator("[data-test=mode] option:checked")).to_have_text("未设置")
     dialog.locator("[data-test=mode]").select_option("night")
+    expect(dialog.locator("[data-test=means]")).to_contain_text("有人活动都告警")
     dialog.locator("[data-test=reason]").fill("夜班开始")
     dialog.locator("[data-test=set]").click()
     expect(building.locator("[data-mode=night]")).to_contain_text("夜间布防")
@@ -128,5 +134,6 @@ def test_nothing_is_wider_than_a_phone(
     page.goto(f"{console.url}{path}")
     for _ in range(2):
         expect(page.locator(".main")).to_be_visible()
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         in_the_other_language(page)

@@ -8,7 +8,7 @@ const FRESH_MS = 15000;
 export default {
   template: `
     <div>
-      <div class="board-head">
+      <div class="board-head counting">
         <h1>{{ words.alerts }}</h1>
         <div class="chips" role="group" :aria-label="words.filter_severity">
           <button v-for="s in severities" :key="s" type="button" class="chip" :class="['s-' + s, { none: !counts[s] }]"

@@ -27,7 +27,13 @@ sentence: {zh: "{device} 过热", en: "{device} is hot"}
 advice: {zh: 去看, en: Go}
 steps: [{zh: 看, en: Look}, {zh: 关, en: Switch it off}]
 severity: medium
-route: [security]
+route: [guard, a neighbour]
+subject: place
+many: {devices: 3, severity: critical}
+confirm: {within: 3m}
+remind: [10m, 20m]
+remind_every: 8h
+settle: 500ms
 source: test
 applies_to: {device_kinds: [door, sensor]}
 when:
@@ -95,6 +101,34 @@ def test_a_rule_in_words(service: RuleService, database: Database) -> None:
     assert [step.en for step in view.steps] == ["Look", "Switch it off"]
     assert [kind.en for kind in view.device_kinds] == ["Door", "Sensor"]
     assert (view.open_alerts, service.all(ALL)[0].open_alerts) == (1, 2)
+
+
+def test_what_becomes_of_its_alerts_is_said_too(service: RuleService) -> None:
+    """Whom they are for, when they are worse, confirmed and told again; the name of somebody whom Linli does not know stays."""
+    view = service.get(ALL, "hot").view
+    assert [whom.zh for whom in view.route] == ["保安", "a neighbour"]
+    assert [said.en for said in view.also] == [
+        "3 devices at once make it “Critical”",
+        "a second device or point within 3 min confirms it, and it is to be acknowledged again",
+        "while it goes on it is told again 10 min and 20 min after it opened",
+        "while it goes on it is told again every 8 h",
+        "it waits 0.5 s for what comes late, so that the order does not matter",
+    ]
+    assert view.also[2].zh == "仍在持续时，产生后 10 分钟、20 分钟再次提醒"
+
+
+def test_a_clause_is_meant_for_all_that_lies_in_a_place_of_its_kind(folder: Path, database: Database) -> None:
+    """As the engine has it: a room of a building is in a building."""
+    clause = "  - reading: {quantity: temperature, unit: Cel, above: 70, for: 30s}\n"
+    (folder / "hot.yaml").write_text(RULE.replace(clause, ""), "utf-8")
+    (folder / "overrides" / "site.yaml").unlink()
+    with database.write() as connection:
+        room = Place("c1-room", "c1", "room", NAME, "c1-b1")
+        save(connection, [room, Device("c1-lone", "c1", "gw-c1", "door", NAME, room.id)])
+    clock = SystemClock()
+    directory = Directory(database, People(database, clock), clock)
+    service = RuleService(RuleFiles(folder, None, clock), directory, SqlAlerts(database))
+    assert devices(service.get(FIRST, "hot")) == ["c1-door", "c1-lone", "c1-sensor"]
 
 
 def test_devices_and_overrides_are_those_in_scope(service: RuleService) -> None:

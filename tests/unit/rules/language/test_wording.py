@@ -71,18 +71,18 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
             "by": "place",
         },
         (
-            "person detected (direction = in / out, sure = true) 2 times within 5 s, within 5 s after access granted, "
+            "person detected (direction: in or out, sure: yes) 2 times within 5 s, within 5 s after access granted, "
             "with no door closed since, until not again for 10 min, the devices of one place together"
         ),
         (
-            "5 秒内发现人员（direction = in / out，sure = 是） 2 次，在准许通行之后 5 秒内，其间没有门关闭，"
+            "5 秒内发现人员（方向：进或出，sure：是） 2 次，在准许通行之后 5 秒内，其间没有门关闭，"
             "直到 10 分钟内没有再发生，同一处的设备合在一起"
         ),
     ),
     (
         {"event": {"types": ["access.denied"], "quiet": "5m"}, "by": "data.credential", "armed": ["away", "night"]},
-        "access denied, until not again for 5 min, while the place is away or night, for each credential by itself",
-        "拒绝通行，直到 5 分钟内没有再发生，仅当该处为外出布防或夜间布防，按每个 credential 分别计",
+        "access denied, until not again for 5 min, while the place's mode is away or night, for each credential by itself",
+        "拒绝通行，直到 5 分钟内没有再发生，当该处模式为外出布防或夜间布防，按每个凭证分别计",
     ),
     (
         {"missing": {"types": ["device.heartbeat"], "for": "180s"}, "only": {"device_kinds": ["camera"]}},
@@ -109,6 +109,15 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
         "同时满足：（1）1 天没有门打开；（2）1 小时没有任何上报，全部持续 1 分钟，同一楼栋的设备合在一起",
     ),
 ]
+
+
+def test_limits_are_in_the_units_that_people_know() -> None:
+    """Both ends of a range in one unit, and none of the digits that somebody wrote left out."""
+    ranged = {"quantity": "water_pressure", "outside": [70_000, 1_250_000], "reset_inside": [75_000, 1_234_567]}
+    pressure = describe(msgspec.convert({"reading": ranged}, Clause))
+    assert pressure.en == "water pressure outside 0.07 to 1.25 MPa, until back within 0.075 to 1.234567 MPa"
+    current = describe(msgspec.convert({"reading": {"quantity": "residual_current", "above": 0.3}}, Clause))
+    assert current.zh == "剩余电流高于 300 mA"
 
 
 @pytest.mark.parametrize(("document", "en", "zh"), CASES)
