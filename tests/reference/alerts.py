@@ -10,7 +10,7 @@ from tests.reference.seen import Line
 
 UNACKNOWLEDGED, ACKNOWLEDGED, RETURNED, SHELVED = "unacknowledged", "acknowledged", "returned", "shelved"
 
-Member = tuple[int, tuple[str, ...]]
+Member = tuple[int, str]
 """A clause's number and its memory's key."""
 
 
@@ -184,7 +184,7 @@ class Alerts:
 
 def _source(rule: Rule, memory: Memory, signal: Signal) -> str:
     """Who says so: a device, or what the memory is of where a device has several."""
-    return "/".join(memory.key) if rule.when[memory.number].by.startswith(BY_DEVICE) else signal.when.device.id
+    return memory.key if rule.when[memory.number].by.startswith(BY_DEVICE) else signal.when.device.id
 
 
 def _ask_again(alert: Alert) -> None:

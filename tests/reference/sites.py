@@ -13,7 +13,7 @@ from tests.reference.seen import Seen
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
-Key = tuple[str, ...]
+Key = str
 """Names one memory of a clause."""
 
 
@@ -53,21 +53,18 @@ class Sites:
 
     def key(self, by: str, seen: Seen) -> Key | None:
         """The memory that an observation goes to; None if it goes to none."""
-        device = seen.device
-        if data_field(by) is None:
+        device, field = seen.device, data_field(by)
+        if field is None:
             return self.key_of_device(by, device)
-        field = data_field(by)
-        value = seen.data.get(field or "")
+        value = seen.data.get(field)
         if by.startswith(BY_DEVICE):
-            return (device.id, json.dumps(value))
-        if value is None:
-            return None
-        return (device.community, json.dumps(value))
+            return f"device={device.id}/{field}={json.dumps(value)}"
+        return None if value is None else f"{device.community}/{field}={json.dumps(value)}"
 
     def key_of_device(self, by: str, device: Device) -> Key:
         """The memory of a clause that has nothing to do with what events say."""
-        place = device.place
-        return ({"device": device.id, "place": place, "building": self.building(place)}.get(by, device.community),)
+        shared = {"place": device.place, "building": self.building(device.place), "community": device.community}
+        return device.id if by == "device" else f"{by}={shared.get(by, '')}"
 
     def around(self, place: str) -> list[str]:
         """The place and all that it lies in, from within."""
