@@ -253,7 +253,7 @@ class Journal:
         return DataFolderError(
             Text(
                 f"规则日志 {self.folder} 已损坏（{what}）。把其中的文件（journal*、snapshot*、registry*、rules*）移到别处后"
-                "重新启动：未关闭的报警从数据库读回，但计时中的条件会从头开始",
+                "重新启动：未关闭的告警从数据库读回，但计时中的条件会从头开始",
                 f"the rules journal {self.folder} is damaged ({what}). Move its files (journal*, snapshot*, registry*, rules*) "
                 "away and start again: open alerts come back from the database, conditions that were being timed begin anew",
             )

@@ -68,7 +68,7 @@ def _one_device(part: ReadingClause, by: str, path: Path) -> None:
         return
     name = quantities(tree)[0]
     blame(
-        f"by: {by} 时一台设备的正常读数会结束另一台的报警：用 place.max({name}) 之类，或 fades",
+        f"by: {by} 时一台设备的正常读数会结束另一台的告警：用 place.max({name}) 之类，或 fades",
         f"with by: {by} one device's good reading would end another's alert: use place.max({name}) or the like, or fades",
         (*path, "quantity" if part.value is None else "value"),
     )
@@ -99,7 +99,7 @@ def _range(part: ReadingClause, path: Path) -> None:
         return
     if part.reset_inside[0] < part.outside[0] or part.reset_inside[1] > part.outside[1]:
         blame(
-            "reset_inside 超出了 outside 的范围，报警会立刻解除",
+            "reset_inside 超出了 outside 的范围，告警会立刻解除",
             "reset_inside goes beyond outside: the alert would be over at once",
             (*path, "reset_inside"),
         )
@@ -131,7 +131,7 @@ def _reset(part: ReadingClause, limit: str, path: Path) -> None:
         return
     if reset > part.threshold if limit in UPWARDS else reset < part.threshold:
         blame(
-            f"{name} {reset:g} 在阈值 {part.threshold:g} 的另一侧，报警会立刻解除",
+            f"{name} {reset:g} 在阈值 {part.threshold:g} 的另一侧，告警会立刻解除",
             f"{name} {reset:g} is on the wrong side of the limit {part.threshold:g}: the alert would be over at once",
             (*path, name),
         )
@@ -144,7 +144,7 @@ def _fades(part: ReadingClause, path: Path) -> None:
     for name in (*RESETS, "keep"):
         if getattr(part, name) not in (None, "0s"):
             blame(
-                f"有 fades 时正常读数不结束报警，{name} 不起作用，二者留一",
+                f"有 fades 时正常读数不结束告警，{name} 不起作用，二者留一",
                 f"with fades no reading ends it, so {name} says nothing: keep one of them",
                 (*path, name),
             )

@@ -5,7 +5,7 @@ from linli.i18n import Text
 SAYS: dict[str, Text] = {
     # the whole rule
     "id": Text(
-        "规则的名字，报警上会写；改规则时不要改它",
+        "规则的名字，告警上会写；改规则时不要改它",
         "the rule's name, which its alerts carry; keep it when you edit the rule",
     ),
     "title": Text("叫什么", "what it is called"),
@@ -20,7 +20,7 @@ SAYS: dict[str, Text] = {
     "applies_to": Text("管哪些设备", "which devices it watches"),
     "when": Text("条件，任一成立即可", "its clauses: any one of them is enough"),
     "subject": Text(
-        "报警针对什么：设备、楼栋或小区", "what an alert is about: the device, its building, its community"
+        "告警针对什么：设备、楼栋或小区", "what an alert is about: the device, its building, its community"
     ),
     "latched": Text("只有人才能关闭", "only a person closes it"),
     "life_safety": Text(
@@ -35,7 +35,7 @@ SAYS: dict[str, Text] = {
         "等待迟到数据的时间，其间先后不影响结果", "how long it waits for stragglers; within that, order does not matter"
     ),
     "many": Text("这么多台设备同时如此时的级别", "how bad it is when so many devices stand behind one alert"),
-    "remind": Text("报警后多久再提醒", "told again so long after it opened"),
+    "remind": Text("告警后多久再提醒", "told again so long after it opened"),
     "remind_every": Text("每隔多久再提醒", "told again so often"),
     "zh": Text("中文", "in Chinese"),
     "en": Text("英文", "in English"),
