@@ -88,13 +88,13 @@ def _capital(said: str) -> str:
 def _listed(clauses: Sequence[ClauseView], usual: Severity, language: str) -> None:
     """The clauses; with a severity beside each that is not as bad as usual, or worse."""
     if len(clauses) == 1:
-        Node("p", clauses[0].words.of(language), "why")
+        Node("p", _capital(clauses[0].words.of(language)), "why")
         return
     Node("p", texts.ANY_OF.of(language), "muted")
     with Node("ul", classes="clauses"):
         for clause in clauses:
             with Node("li"):
-                Node("span", clause.words.of(language))
+                Node("span", _capital(clause.words.of(language)))
                 if clause.severity is not usual:
                     grade(clause.severity.value, SEVERITIES[clause.severity].of(language))
 

@@ -169,7 +169,7 @@ def test_what_comes_back_sounds_and_shows_again(
     page.goto(f"{console.url}/rules")
     page.wait_for_function("window.socket?.connected")
     page.evaluate(REMEMBER_WHAT_CAME)
-    alert = world.forced_door(console.now, "c001-door-05")
+    alert = world.forced_door(console.now, "c001-door-08")
     toast = page.locator(f".toast[href='/alerts/{alert.id}']")
     taken = replace(alert, handling=Handling.ACKNOWLEDGED, acknowledged_at=console.now, acknowledged_by="li")
     resting = replace(taken, handling=Handling.SHELVED, shelved_until=console.now + HOUR)
