@@ -37,6 +37,10 @@ Clocks = dict[LaneName, tuple[int, int]]
 """How far each lane has come, and how far by what was delivered alone."""
 
 
+Readings = dict[tuple[int, Key, int], list[Seen]]
+"""What the parts of each memory have read: it outlives what they made of it."""
+
+
 @dataclass(frozen=True)
 class Due:
     """A timer that is due, and whose it is. `part`: 0 for the clause itself, from 1 on for the members of `all`."""
@@ -63,6 +67,7 @@ class Evaluator:
         self.lanes: dict[LaneName, LaneClock] = {}
         self.listening = Listening()
         self.memories: dict[tuple[int, Key], Memory] = {}
+        self.readings: Readings = {}
         self.settling: dict[LaneName, list[Seen]] = {}
         self.alerts = Alerts()
 
@@ -79,18 +84,11 @@ class Evaluator:
                 return list(self._act(action))
             case ArmingIn(now, modes):
                 return list(self._armed(now, modes))
-            case RegistryIn(registry):
-                gateways = self._gateways()
-                self.sites.registry = registry
-                self._changed(gateways)
-            case RegistryChangeIn(version, changes):
-                gateways = self._gateways()
-                self.sites.registry = self.sites.registry.changed(version, changes)
-                self._changed(gateways)
-            case RulesIn(rules, overrides):
-                self.rule = next((rule for rule in rules if rule.id == self.id), None)
-                self.overrides = overrides
-                self._changed(self._gateways())
+            case RegistryIn() | RegistryChangeIn() | RulesIn():
+                before = dict(self.sites.registry.devices)
+                clauses = {device.id: dict(self._clauses(device)) for device in before.values()}
+                self._take_on(entry)
+                self._changed(before, clauses)
             case _:
                 pass
         return []
@@ -99,6 +97,16 @@ class Evaluator:
     def settle(self) -> int:
         """How long the rule waits for stragglers."""
         return duration(self.rule.settle) if self.rule is not None else 0
+
+    def _take_on(self, entry: RegistryIn | RegistryChangeIn | RulesIn) -> None:
+        match entry:
+            case RegistryIn(registry):
+                self.sites.registry = registry
+            case RegistryChangeIn(version, changes):
+                self.sites.registry = self.sites.registry.changed(version, changes)
+            case RulesIn(rules, overrides):
+                self.rule = next((rule for rule in rules if rule.id == self.id), None)
+                self.overrides = overrides
 
     # --- messages ---------------------------------------------------------------------------------------------------
 
@@ -214,7 +222,14 @@ class Evaluator:
         known = self.memories.get((number, key))
         if known is None:
             known = self.memories[number, key] = Memory(self.sites, clause, number, key, when.device, when.lane)
+            self._remember(known)
         return known
+
+    def _remember(self, memory: Memory) -> None:
+        """Have the parts that read numbers go on with what was read before."""
+        for number, part in enumerate((memory, *memory.members)):
+            if isinstance(part.clause.part, ReadingClause):
+                part.seen = self.readings.setdefault((memory.number, memory.key, number), part.seen)
 
     def _see(self, seen: Seen) -> Iterator[Line]:
         """The device has come to a time of its own: what was due of it by then comes first."""
@@ -311,24 +326,42 @@ class Evaluator:
         assert self.rule is not None
         return memory.subject if memory.state == "firing" else self.sites.subject(self.rule, memory.device)
 
-    def _gateways(self) -> dict[str, str]:
-        return {device.id: device.gateway for device in self.sites.registry.devices.values()}
-
-    def _changed(self, gateways: dict[str, str]) -> None:
-        """Rules or registry are new. `gateways`: behind which gateway each device was before."""
+    def _changed(self, before: dict[str, Device], clauses: dict[str, dict[int, Clause]]) -> None:
+        """Rules or registry are new. `before`: the devices as they were, with the `clauses` that watched them."""
+        for (number, key, part), seen in self.readings.items():
+            seen[:] = [each for each in seen if self._still_reads(number, key, part, before, clauses, each.device.id)]
         for name, memory in list(self.memories.items()):
-            clause = self._clause_now(memory, gateways)
+            clause = self._clause_now(memory, before)
             same_part = clause is not None and type(clause.part) is type(memory.clause.part)
             if clause is not None and (clause == memory.clause or (same_part and memory.state == "firing")):
                 memory.enter(clause)
+                self._remember(memory)
             else:
                 del self.memories[name]
 
-    def _clause_now(self, memory: Memory, gateways: dict[str, str]) -> Clause | None:
+    def _still_reads(
+        self,
+        number: int,
+        key: Key,
+        part: int,
+        before: dict[str, Device],
+        clauses: dict[str, dict[int, Clause]],
+        name: str,
+    ) -> bool:
+        """Whether what was read of a device still goes into that memory: by a clause that reads the same number."""
+        device = self.sites.registry.devices.get(name)
+        if device is None or name not in before or device.gateway != before[name].gateway:
+            return False
+        old, new = clauses[name].get(number), dict(self._clauses(device)).get(number)
+        if old is None or new is None or self.sites.key_of_device(new.by, device) != key:
+            return False
+        return number_read(old, part) == number_read(new, part) is not None
+
+    def _clause_now(self, memory: Memory, before: dict[str, Device]) -> Clause | None:
         """The clause of that number, if it still watches the device that the memory is about, in that memory."""
         name = memory.device.id
         device = self.sites.registry.devices.get(name)
-        if device is None or device.gateway != gateways.get(name):
+        if device is None or name not in before or device.gateway != before[name].gateway:
             return None
         clause = dict(self._clauses(device)).get(memory.number)
         if clause is None or clause.by != memory.clause.by:
@@ -372,3 +405,12 @@ def _on_both_lanes(clause: Clause) -> bool:
     members = clause.part.of if isinstance(clause.part, AllClause) else ()
     bulk = [isinstance(member.part, ReadingClause | MissingClause) for member in members]
     return any(bulk) and not all(bulk)
+
+
+def number_read(clause: Clause, part: int) -> tuple[str, str | None] | None:
+    """What a reading clause, or the member of `all` of that number (from 1 on), reads; None if it is none."""
+    members = clause.part.of if isinstance(clause.part, AllClause) else ()
+    each = clause if part == 0 else members[part - 1] if part <= len(members) else None
+    if each is None or not isinstance(each.part, ReadingClause):
+        return None
+    return each.part.quantity, each.part.value

@@ -62,8 +62,10 @@ class Sites:
         return None if value is None else f"{device.community}/{field}={json.dumps(value)}"
 
     def key_of_device(self, by: str, device: Device) -> Key:
-        """The memory of a clause that has nothing to do with what events say."""
+        """The memory that what says nothing by itself, like a reading, goes to."""
         shared = {"place": device.place, "building": self.building(device.place), "community": device.community}
+        if by.startswith(BY_DEVICE):
+            return f"device={device.id}/{data_field(by)}=null"
         return device.id if by == "device" else f"{by}={shared.get(by, '')}"
 
     def around(self, place: str) -> list[str]:
