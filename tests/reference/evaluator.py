@@ -301,7 +301,7 @@ class Evaluator:
 
     def _armed(self, now: int, modes: dict[str, str]) -> Iterator[Line]:
         self.sites.arming.append((now, modes))
-        for _, memory in sorted(self.memories.items()):
+        for memory in sorted(self.memories.values(), key=lambda each: (each.key, each.number)):
             signals = []
             for part in memory.members:
                 if part.clause.armed:

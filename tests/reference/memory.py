@@ -14,6 +14,7 @@ from rules.language.model import (
     Clause,
     EventClause,
     Happening,
+    Match,
     MissingClause,
     ReadingClause,
     StateClause,
@@ -56,9 +57,9 @@ class Timer:
     lane: LaneName
 
 
-TIMERS = ("for", "keep", "wait", "fades", "turn")
+TIMERS = ("for", "keep", "wait", "fades", "turn", "forget")
 """In the order in which those of one memory go off that are due together: `for`; `keep` (of an event: `quiet`); the wait of
-`missing`; `fades`; hours that begin or end."""
+`missing`; `fades`; hours that begin or end; what is remembered of a data value lies too far back."""
 
 
 @dataclass
@@ -126,7 +127,9 @@ class Memory:
         if isinstance(part, AllClause):
             return self.combine(self._members_observe(seen))
         happening = part if isinstance(part, EventClause) else part.begins
-        if self._happens(happening, before, seen):
+        happens = self._happens(happening, before, seen)
+        self._will_forget(happening, when)
+        if happens:
             return self._comes_true(when, seen.name)
         ends = part.ends if isinstance(part, StateClause) else ()
         if not any(matches(end, seen) for end in ends):
@@ -150,6 +153,18 @@ class Memory:
         enough = often_enough(part, part.repeated, self.counted, before, seen)
         self.counted = [] if enough else [*self.counted, seen]
         return enough
+
+    def _will_forget(self, part: Happening, when: When) -> None:
+        """A memory of a data value goes when all that it holds lies further back than anything looks."""
+        more_than = part.repeated.more_than if part.repeated is not None else None
+        widths = [
+            duration(each.within) for each in (part.unless, part.after, part.repeated, more_than) if each is not None
+        ]
+        holds = (
+            self.on or self.counted or any(matches(each, seen) for each in conditions_of(part) for seen in self.seen)
+        )
+        if "/" in self.key and widths and holds:
+            self._set("forget", when, max(widths) + 1)
 
     def _reading(self, part: ReadingClause, seen: Seen, when: When) -> list[Signal]:
         value = number_of(part, self.seen, seen)
@@ -288,6 +303,9 @@ class Memory:
             return [self._over(when)]
         if name == "wait":
             return self._comes_true(when, self.start)
+        if name == "forget":
+            self.seen, self.counted = [], []
+            return []
         return self._comes_false(when) if name == "fades" else self.turn(when)
 
     def expect(self, when: When) -> None:
@@ -359,12 +377,12 @@ def looks_at(clause: Clause, seen: Seen) -> bool:
     if isinstance(part, MissingClause):
         return not part.types or seen.kind in part.types
     happening = part if isinstance(part, EventClause) else part.begins
-    after = happening.after
-    others = (
-        happening.unless,
-        after,
-        after.without if after else None,
-        happening.repeated.more_than if happening.repeated else None,
-        *(() if isinstance(part, EventClause) else part.ends),
-    )
-    return any(match is not None and seen.kind in match.types for match in (happening, *others))
+    ends = part.ends if isinstance(part, StateClause) else ()
+    return any(seen.kind in match.types for match in (happening, *conditions_of(happening), *ends))
+
+
+def conditions_of(part: Happening) -> list[Match]:
+    """Other events that the counting of an event depends on."""
+    without = part.after.without if part.after is not None else None
+    more_than = part.repeated.more_than if part.repeated is not None else None
+    return [match for match in (part.unless, part.after, without, more_than) if match is not None]
