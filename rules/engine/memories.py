@@ -105,7 +105,7 @@ class Memories:
         concerned = looks.ladder.beyond(seen.value)
         if watches:
             concerned |= watches.keys()
-        if len(refs) == len(looks.clauses):  # they are the same
+        if len(plan.groups) == 1 and not plan.anything:  # then they are all that look at it
             return sorted(concerned & looks.clauses.keys())
         return [ref for ref in refs if ref in concerned or ref not in looks.clauses]
 
@@ -328,6 +328,7 @@ class Memories:
             for ref, watch in watches.items():
                 if (only is not None and _is_of_others(watch, only)) or _goes_on(before, scope, memory, ref, watch):
                     kept.setdefault(memory, {})[ref] = watch
+                    gone |= memory != watch.device and _hands_over(scope, ref, watch)
                 else:
                     gone = True
         self.watches = kept
@@ -457,6 +458,21 @@ def _keeps_numbers(before: Scope, now: Scope, memory: tuple[str | int, ...], dev
 
 def _is_of_others(watch: Watch, devices: AbstractSet[str]) -> bool:
     return watch.device not in devices and not any(part.device in devices for part in watch.parts)
+
+
+def _hands_over(now: Scope, ref: Ref, watch: Watch) -> bool:
+    """What a device that the rule no longer watches began in a memory it shared goes on as that of the device which the memory
+    is about. Whether there was any."""
+    known = now.registry.devices
+    others = {part.device for part in watch.parts} | {
+        wait.device for part in (watch, *watch.parts) for wait in part.waits.values()
+    }
+    gone = {device for device in others - {watch.device} if device not in known or now.clause(ref, device) is None}
+    for part in (watch, *watch.parts) if gone else ():
+        part.device = watch.device if part.device in gone else part.device
+        for wait in part.waits.values():
+            wait.device = watch.device if wait.device in gone else wait.device
+    return bool(gone)
 
 
 def _goes_on(before: Scope, now: Scope, memory: str, ref: Ref, watch: Watch) -> bool:

@@ -184,7 +184,7 @@ class Alerts:
 
 def _source(rule: Rule, memory: Memory, signal: Signal) -> str:
     """Who says so: a device, or what the memory is of where a device has several."""
-    return memory.key if rule.when[memory.number].by.startswith(BY_DEVICE) else signal.when.device.id
+    return memory.key if rule.when[memory.number].by.startswith(BY_DEVICE) else signal.device.id
 
 
 def _ask_again(alert: Alert) -> None:

@@ -130,7 +130,7 @@ normal = st.fixed_dictionaries(
         "normal": st.fixed_dictionaries(
             {
                 "sigmas": st.sampled_from((0.7, 1.3)),
-                "learn": st.sampled_from(("2s", "30s", "2h")),
+                "learn": st.sampled_from(("10s", "30s", "2h")),
                 "by": st.sampled_from(("hour", "always")),
             }
         )

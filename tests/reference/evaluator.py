@@ -284,10 +284,10 @@ class Evaluator:
 
     def _tell(self, memory: Memory, signals: Iterable[Signal]) -> Iterator[Line]:
         for signal in signals:
-            rule = self._rule_of(signal.when.device)
+            rule = self._rule_of(signal.device)
             assert rule is not None
             if signal.sign == FIRED:
-                memory.subject = self.sites.subject(rule, signal.when.device)
+                memory.subject = self.sites.subject(rule, signal.device)
             yield from self.alerts.signal(rule, memory, memory.subject, signal)
 
     # --- time, people, changes --------------------------------------------------------------------------------------
@@ -331,10 +331,11 @@ class Evaluator:
         for (number, key, part), seen in self.readings.items():
             seen[:] = [each for each in seen if self._still_reads(number, key, part, before, clauses, each.device.id)]
         for name, memory in list(self.memories.items()):
-            clause = self._clause_now(memory, before)
-            same_part = clause is not None and type(clause.part) is type(memory.clause.part)
-            if clause is not None and (clause == memory.clause or (same_part and memory.state == "firing")):
-                memory.enter(clause)
+            clause, old = self._clause_now(memory, before), clauses.get(memory.device.id, {}).get(memory.number)
+            same_part = clause is not None and old is not None and type(clause.part) is type(old.part)
+            if clause is not None and (clause == old or (same_part and memory.state == "firing")):
+                devices = self.sites.registry.devices.values()
+                memory.enter(clause, {each.id: each for each in devices if memory.number in dict(self._clauses(each))})
                 self._remember(memory)
             else:
                 del self.memories[name]

@@ -39,10 +39,11 @@ class When(NamedTuple):
 
 
 class Signal(NamedTuple):
-    """What a memory tells the alert: `start` names what began it."""
+    """What a memory tells the alert: `start` names what began it, `device` whose doing it is."""
 
     sign: str
     when: When
+    device: Device
     start: str
     began: int
 
@@ -255,7 +256,7 @@ class Memory:
             self.timers.pop("keep", None)
         if self.state == "firing":
             happens = isinstance(part, EventClause | StateClause)
-            return [Signal(AGAIN, when, start, self.began)] if happens else []
+            return [Signal(AGAIN, when, when.device, start, self.began)] if happens else []
         wait = 0 if isinstance(part, MissingClause) else self.clause.hold
         samples = part.samples if isinstance(part, ReadingClause) else 1
         if self.state == "inactive":
@@ -284,12 +285,12 @@ class Memory:
     def _fire(self, when: When) -> Signal:
         self.state = "firing"
         self.timers.pop("for", None)
-        return Signal(FIRED, when._replace(device=self.device), self.start, self.began)
+        return Signal(FIRED, when, self.device, self.start, self.began)
 
     def _over(self, when: When) -> Signal:
         self.state = "inactive"
         self.timers.pop("keep", None)
-        return Signal(OVER, when._replace(device=self.device), self.start, self.began)
+        return Signal(OVER, when, self.device, self.start, self.began)
 
     # --- timers, people, outages ------------------------------------------------------------------------------------
 
@@ -324,12 +325,12 @@ class Memory:
             for member, part in zip(self.members, clause.part.of, strict=True):
                 member.is_now(part)
 
-    def enter(self, clause: Clause) -> None:
-        """Rules or registry are new, and this goes on: of `all` what is not the same begins anew."""
-        devices = self.sites.registry.devices
-        self.clause, self.device = clause, devices[self.device.id]
+    def enter(self, clause: Clause, watched: dict[str, Device]) -> None:
+        """Rules or registry are new, and this goes on: of `all` what is not the same begins anew. What a device that is no longer
+        `watched` began goes on as that of the device which the memory is about."""
+        self.clause, self.device = clause, watched[self.device.id]
         self.timers = {
-            name: replace(timer, device=devices.get(timer.device.id, timer.device))
+            name: replace(timer, device=watched.get(timer.device.id, self.device))
             for name, timer in self.timers.items()
         }
         parts = clause.part.of if isinstance(clause.part, AllClause) else ()
@@ -337,8 +338,9 @@ class Memory:
             Memory(self.sites, part, number, self.key, self.device, self.lane) for number, part in enumerate(parts)
         ]
         for number, member in enumerate(self.members[: len(fresh)]):
-            if member.clause == parts[number] and member.device.id in devices:
-                member.enter(parts[number])
+            if member.clause == parts[number]:
+                member.device = watched.get(member.device.id, self.device)
+                member.enter(parts[number], watched)
                 fresh[number] = member
         self.members = fresh
 

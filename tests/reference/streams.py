@@ -268,7 +268,7 @@ def _message(
     message = Message(
         community,
         gateway,
-        "boot",
+        f"boot-{gateway}",
         lane,
         sequence,
         1,

@@ -43,7 +43,7 @@ def test_a_grant_that_comes_after_its_opening_still_excuses(forced: Bench) -> No
     feed = forced.feed
     forced.put(feed.event(1, "door", OPENED), feed.event(0.9, "door", GRANTED, taken=1.2), feed.beat(30))
     assert happened(forced) == []
-    forced.put(feed.event(31, "door", OPENED), feed.beat(31.4))
+    forced.put(feed.event(30, "door", CLOSED), feed.event(31, "door", OPENED), feed.beat(31.4))
     assert happened(forced) == []
     forced.put(feed.beat(31.5))
     assert happened(forced) == [("opened", 31)]
