@@ -1,22 +1,18 @@
 """YAML files that people write (rules, mappings, scenarios): read into typed structures, faults told by file and line."""
 
-import difflib
-import itertools
 import re
 from pathlib import Path
 from typing import Any, TypeVar
 
-import msgspec
 import yaml
 
 from linli.errors import ConfigError
 from linli.i18n import Text
+from linli.misfits import Misfit, convert
 
 T = TypeVar("T")
 
-_PATH = re.compile(r" - at `\$?([^`]*)`")
-_UNKNOWN = re.compile(r"unknown field `([^`]*)`")
-_STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\[\.\.\.\]")
+_TAB = re.compile(r" *\t")
 _MAX_BYTES = 1024 * 1024
 _MAX_DEPTH = 50
 
@@ -34,14 +30,14 @@ class Source:
             self.value: Any = yaml.load(text, Loader=_Loader)  # noqa: S506  (a CSafeLoader underneath)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
-            said = error.problem or "not YAML"
             line = mark.line + 1 if mark else None
-            raise ConfigError(
-                Text(f"不是有效的 YAML：{said}", f"not valid YAML: {said}"), file=file, line=line
-            ) from None
+            raise ConfigError(_not_yaml(error.problem or "not YAML", text, line), file=file, line=line) from None
         except (yaml.YAMLError, ValueError, RecursionError) as error:
             said = str(error)[:200]
             raise ConfigError(Text(f"不是有效的 YAML：{said}", f"not valid YAML: {said}"), file=file) from None
+
+        if self._node is None:
+            raise ConfigError(Text("文件是空的", "the file is empty"), file=file, line=1)
 
     def line(self, *path: str | int) -> int:
         """The line, from 1, of what lies at `path` (keys and indexes), or of the nearest thing around it."""
@@ -65,39 +61,6 @@ class Source:
             raise self.fault(error.text, *error.path) from None
 
 
-class Misfit(ValueError):
-    """A value that is not of the kind it should be: what is wrong (`text`), and the `path` to it as far as it is known."""
-
-    def __init__(self, text: Text, path: list[str | int]) -> None:
-        super().__init__(text.en)
-        self.text = text
-        self.path = path
-
-
-def convert(value: Any, kind: type[T]) -> T:
-    """`value` (what JSON has) as a `kind`; Misfit says where it does not fit, and which key was probably meant."""
-    try:
-        return msgspec.convert(value, type=kind)
-    except msgspec.ValidationError as error:
-        raise _explain(str(error), value, kind) from None
-
-
-def _explain(said: str, value: Any, kind: type[Any]) -> Misfit:
-    match = _PATH.search(said)
-    path: list[str | int | None] = []
-    if match:
-        path = [int(index) if index else key or None for key, index in _STEP.findall(match.group(1))]
-        said = said[: match.start()]
-    unknown = _UNKNOWN.search(said)
-    if unknown is None:
-        return Misfit(Text(f"内容不符：{said}", said), _certain(path))
-    key = unknown.group(1)
-    near = difflib.get_close_matches(key, _fields(kind), 1)
-    zh = f"不认识的键“{key}”" + (f"，是否想写“{near[0]}”？" if near else "")
-    en = f"unknown key {key!r}" + (f"; did you mean {near[0]!r}?" if near else "")
-    return Misfit(Text(zh, en), _find(value, [*path, key]) or _certain(path))
-
-
 def load(file: Path, kind: type[T]) -> tuple[T, Source]:
     """Read `file` as a `kind`, with its Source for later faults. ConfigError if it cannot be read or does not fit."""
     source = open_source(file)
@@ -114,6 +77,13 @@ def open_source(file: Path) -> Source:
     except UnicodeDecodeError:
         raise ConfigError(Text("不是 UTF-8 文本", "is not UTF-8 text"), file=file) from None
     return Source(file, text)
+
+
+def _not_yaml(said: str, text: str, line: int | None) -> Text:
+    lines = text.split("\n")
+    if line is not None and line <= len(lines) and _TAB.match(lines[line - 1]):
+        return Text("缩进里有制表符，YAML 只能用空格缩进", "indented with a tab; YAML is indented with spaces only")
+    return Text(f"不是有效的 YAML：{said}", f"not valid YAML: {said}")
 
 
 class _Loader(yaml.CSafeLoader):
@@ -176,41 +146,3 @@ def _child(node: yaml.Node | None, step: str | int) -> tuple[yaml.Node, int] | N
         item = node.value[step]
         return item, item.start_mark.line + 1
     return None
-
-
-def _certain(path: list[str | int | None]) -> list[str | int]:
-    """The path as far as it is known: msgspec does not tell under which key of a mapping it was (None here)."""
-    return list(itertools.takewhile(lambda step: step is not None, path))  # type: ignore[arg-type]
-
-
-def _find(value: Any, path: list[str | int | None]) -> list[str | int] | None:
-    """The first path in `value` that fits, with any key for None; None if there is none."""
-    if not path:
-        return []
-    head, *rest = path
-    for step in list(value) if head is None and isinstance(value, dict) else [head]:
-        try:
-            found = _find(value[step], rest)
-        except (LookupError, TypeError):
-            continue
-        if found is not None and step is not None:
-            return [step, *found]
-    return None
-
-
-def _fields(kind: type[Any]) -> list[str]:
-    """Every field name in `kind` and the structs below it."""
-    names: set[str] = set()
-    queue: list[Any] = [kind]
-    seen: dict[int, Any] = {}  # the items too: the id of one that is gone may be another's
-    while queue:
-        item = queue.pop()
-        if id(item) in seen:
-            continue
-        seen[id(item)] = item
-        if isinstance(item, type) and issubclass(item, msgspec.Struct):
-            for field in msgspec.structs.fields(item):
-                names.add(field.encode_name)
-                queue.append(field.type)
-        queue.extend(getattr(item, "__args__", ()))
-    return sorted(names)

@@ -17,11 +17,15 @@ from linli.cli.screens import screen
 from linli.cli.stack import FirstRun, Stack, page_address, prepare
 from linli.clock import SystemClock
 from linli.datafolder import DataFolder
-from linli.db.database import open_database
+from linli.db.database import Database, open_database
 from linli.db.people import People, Person
+from linli.db.registry import SqlRegistry
+from linli.errors import ConfigError
 from linli.i18n import Text
 from linli.logs import set_up_logging
 from linli.settings import Settings
+from rules.language.load import load_book
+from rules.language.remarks import remarks
 
 _log = logging.getLogger(__name__)
 
@@ -58,6 +62,7 @@ def run_up(settings: Settings) -> int:
     interrupts.listen(stack)
     database = open_database(settings.app_database_url)
     _say_welcome(settings, first, People(database, settings.clock()).all())
+    _say_remarks(settings, database)
     overview = OverviewReader(database)
     try:
         stack.start()
@@ -105,6 +110,18 @@ def _say_welcome(settings: Settings, first: FirstRun, people: Sequence[Person]) 
         if warning is not None:
             say(warning.zh, warning.en)
     say("按 Ctrl-C 停止全部；数据保留。", "Ctrl-C stops all of it; the data stays.")
+
+
+def _say_remarks(settings: Settings, database: Database) -> None:
+    """Name the overrides of rules that do nothing here. Files that are wrong have been told of before (`Stack.check`)."""
+    registry = SqlRegistry(database)
+    registry.refresh()
+    try:
+        book = load_book(settings.rules, settings.rules_overrides)
+    except ConfigError:  # edited just now: the rules process says so
+        return
+    for remark in remarks(book, registry.snapshot):
+        print(remark.of(settings.language), flush=True)
 
 
 def _show(

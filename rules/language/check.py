@@ -7,10 +7,13 @@ from linli.model import Severity
 from linli.vocabulary import DEVICE_KINDS, FACILITY_KINDS
 from rules.language.clauses import check_clause
 from rules.language.faults import Path, blame, known, lasts, not_empty, one_of, positive
-from rules.language.model import SENTENCE_FIELDS, Many, Rule, Words, duration
+from rules.language.model import SENTENCE_FIELDS, AllClause, Clause, Many, ReadingClause, Rule, Words, duration
 
 SUBJECTS = ("device", "place", "community")
 MAX_SETTLE = "10m"
+
+_OF_READINGS = ("value", "threshold", "quantity")
+"""Fields of a sentence that only a reading has."""
 
 
 def check(rule: Rule) -> None:
@@ -36,7 +39,19 @@ def _texts(rule: Rule) -> None:
     for number, step in enumerate(rule.steps):
         _both(step, ("steps", number))
     for language in ("zh", "en"):
-        _template(getattr(rule.sentence, language), ("sentence", language))
+        path: Path = ("sentence", language)
+        for field in _template(getattr(rule.sentence, language), path):
+            if field in _OF_READINGS and not any(_reads(clause) for clause in rule.when):
+                blame(
+                    f"没有条件看读数，{{{field}}} 永远没有内容",
+                    f"no clause looks at a reading, so there is never a {{{field}}}",
+                    path,
+                )
+
+
+def _reads(clause: Clause) -> bool:
+    part = clause.part
+    return isinstance(part, ReadingClause) or (isinstance(part, AllClause) and any(map(_reads, part.of)))
 
 
 def _both(words: Words, path: Path) -> None:
@@ -46,7 +61,8 @@ def _both(words: Words, path: Path) -> None:
             blame(f"{name} 不能为空", f"{name} is empty", (*path, language))
 
 
-def _template(template: str, path: Path) -> None:
+def _template(template: str, path: Path) -> list[str]:
+    """The fields that it names."""
     try:
         parts = [part for part in string.Formatter().parse(template) if part[1] is not None]
     except ValueError as error:
@@ -55,6 +71,7 @@ def _template(template: str, path: Path) -> None:
         one_of(field or "{}", sorted(SENTENCE_FIELDS), path)
         if form or conversion:
             blame(f"{{{field}}} 里不能再写格式", f"{{{field}}} takes no format", path)
+    return [field for _, field, _, _ in parts if field]
 
 
 def _scope(rule: Rule) -> None:
@@ -84,7 +101,7 @@ def _handling(rule: Rule) -> None:
 def _many(rule: Rule, many: Many) -> None:
     if rule.subject == "device":
         blame(
-            "many 需要 subject: place 或 community（一条报警，多台设备）",
+            "many 需要 subject: place 或 community（一条告警，多台设备）",
             "many needs subject: place or community (one alert, several devices)",
             ("many",),
         )
@@ -101,7 +118,7 @@ def _many(rule: Rule, many: Many) -> None:
 def _times(rule: Rule) -> None:
     if lasts(rule.settle, ("settle",)) > duration(MAX_SETTLE):
         blame(
-            f"settle 最长 {MAX_SETTLE}，报警会晚这么久",
+            f"settle 最长 {MAX_SETTLE}，告警会晚这么久",
             f"settle is {MAX_SETTLE} at most: alerts wait for it",
             ("settle",),
         )

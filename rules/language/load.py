@@ -4,7 +4,9 @@ A folder holds one rule in each `*.yaml`, under any name, and in its folder `ove
 fault is a ConfigError with file, line, what is wrong and, where something known is near, what was probably meant.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from linli.errors import ConfigError
@@ -12,18 +14,19 @@ from linli.i18n import Text
 from linli.yamlfile import Source, load
 from rules.language.check import check
 from rules.language.faults import Fault
-from rules.language.model import Override, Rule
-from rules.language.overrides import load_overrides
+from rules.language.model import Override, Rule, Where
+from rules.language.overrides import Origin, Origins, load_overrides
 
 CATALOGUE = Path(__file__).parent.parent / "catalogue"
 OVERRIDES = "overrides"
 
 
 class RuleBook(NamedTuple):
-    """All that people have written: the rules in order of id, and what overrides them somewhere."""
+    """All that people have written: the rules in order of id, what overrides them somewhere, and where that is written."""
 
     rules: tuple[Rule, ...]
     overrides: tuple[Override, ...] = ()
+    origins: Mapping[tuple[str, Where], Origin] = MappingProxyType({})
 
 
 def load_book(folder: Path | None = None, overrides: Path | None = None) -> RuleBook:
@@ -36,7 +39,8 @@ def load_book(folder: Path | None = None, overrides: Path | None = None) -> Rule
     if overrides is not None and not overrides.is_dir():
         raise ConfigError(Text("覆盖目录不存在", "there is no such folder of overrides"), file=overrides)
     folders = [place for place in (own, overrides) if place is not None and place.is_dir()]
-    return RuleBook(rules, load_overrides(folders, rules))
+    origins: Origins = {}
+    return RuleBook(rules, load_overrides(folders, rules, origins), origins)
 
 
 def load_rules(folder: Path | None = None) -> tuple[Rule, ...]:

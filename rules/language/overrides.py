@@ -8,14 +8,15 @@ those that do not go together.
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from linli.db.registry import RegistrySnapshot
 from linli.i18n import Text
+from linli.misfits import Misfit, convert
 from linli.model import Device
-from linli.yamlfile import Misfit, Source, convert, open_source
+from linli.yamlfile import Source, open_source
 from rules.language.check import check
 from rules.language.faults import Fault, blame, near
 from rules.language.faults import Path as Steps
@@ -154,10 +155,27 @@ def _into(change: Any, path: Steps) -> Steps:
 # --- files ----------------------------------------------------------------------------------------------------------
 
 
-def load_overrides(folders: Iterable[Path], rules: Iterable[Rule]) -> tuple[Override, ...]:
-    """All overrides of the files in `folders`, each checked by itself. ConfigError (file, line, why) for the first fault."""
+class Origin(NamedTuple):
+    """Where an override is written."""
+
+    file: Path
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+Origins = dict[tuple[str, Where], Origin]
+"""By the rule and where it holds."""
+
+
+def load_overrides(
+    folders: Iterable[Path], rules: Iterable[Rule], origins: Origins | None = None
+) -> tuple[Override, ...]:
+    """All overrides of the files in `folders`, each checked by itself; `origins` is told where each is written. ConfigError (file,
+    line, why) for the first fault."""
     known = {rule.id: rule for rule in rules}
-    found: dict[tuple[str, Where], Path] = {}
+    found: Origins = {} if origins is None else origins
     overrides: list[Override] = []
     for file in (file for folder in folders for file in sorted((*folder.glob("*.yaml"), *folder.glob("*.yml")))):
         source = open_source(file)
@@ -169,11 +187,11 @@ def load_overrides(folders: Iterable[Path], rules: Iterable[Rule]) -> tuple[Over
             key = (override.rule, override.where)
             if key in found:
                 said = Text(
-                    f"{found[key].name} 里已有此处对 {override.rule} 的覆盖，请合成一条",
-                    f"{found[key].name} has an override of {override.rule} there already; make them one",
+                    f"{found[key].file.name} 里已有此处对 {override.rule} 的覆盖，请合成一条",
+                    f"{found[key].file.name} has an override of {override.rule} there already; make them one",
                 )
                 raise source.fault(said, number)
-            found[key] = file
+            found[key] = Origin(file, source.line(number))
             overrides.append(override)
     return tuple(sorted(overrides, key=lambda override: (override.rule, msgspec.json.encode(override.where))))
 

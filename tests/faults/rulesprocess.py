@@ -121,7 +121,7 @@ class Lived:
     def _has_rules(self, engine: Engine) -> bool:
         book = load_book(self._files)
         ours = [rule for rule in engine.scope.rules.values() if not rule.id.startswith("linli-")]
-        return (tuple(ours), engine.scope.overrides) == book
+        return (tuple(ours), engine.scope.overrides) == (book.rules, book.overrides)
 
     def _has_registry(self, engine: Engine) -> bool:
         wanted, known = SqlRegistry(self._database).whole(), engine.scope.registry

@@ -242,8 +242,8 @@ def _loads(settings: "Settings", database: "Database", past: "Past", episodes: "
 
 def _unfitting(rule: "Rule", overrides: "Sequence[Override]", registry: "RegistrySnapshot") -> Iterator[Text]:
     """Overrides in force that this version of the rule cannot take."""
-    from linli.cli.rulebook.remarks import where_of
     from rules.language.overrides import clashes
+    from rules.language.remarks import where_of
 
     for override, why in clashes([rule], [override for override in overrides if override.rule == rule.id], registry):
         name = where_of(override)

@@ -44,8 +44,8 @@ def check(
     from rich.cells import cell_len
 
     from api.words import SEVERITIES
-    from linli.cli.rulebook.remarks import remarks
     from rules.language.load import CATALOGUE
+    from rules.language.remarks import remarks
 
     settings, book, registry = listing.installation(folder, None)
     found = [] if registry is None else list(remarks(book, registry))

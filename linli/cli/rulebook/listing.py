@@ -48,6 +48,7 @@ def list_rules(rules: Folder = None, data: Data = None, as_json: AsJson = False)
         told = [summary(rule, parts(rule), counts[rule.id]) for rule in book.rules]
         typer.echo(json.dumps(told, ensure_ascii=False, indent=2))
         return
+    tell_remarks(book, registry)
     heads = (
         "ID",
         _t("级别", "SEVERITY"),
@@ -68,6 +69,14 @@ def list_rules(rules: Folder = None, data: Data = None, as_json: AsJson = False)
         for rule in book.rules
     ]
     print_columns(heads, rows)
+
+
+def tell_remarks(book: "RuleBook", registry: "RegistrySnapshot | None", rule: str | None = None) -> None:
+    """Name the overrides (of one rule, if it is named) that do nothing here, on standard error."""
+    from rules.language.remarks import remarks
+
+    for remark in () if registry is None else remarks(book, registry, rule):
+        typer.echo(str(remark), err=True)
 
 
 def summary(rule: "Rule", parts: tuple[str, ...], devices: int | None) -> dict[str, Any]:

@@ -9,8 +9,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from linli.cli.columns import print_columns
-from linli.cli.rulebook.listing import AsJson, Data, Folder, installation, summary
-from linli.cli.rulebook.remarks import where_of
+from linli.cli.rulebook.listing import AsJson, Data, Folder, installation, summary, tell_remarks
 from linli.clock import SECOND, format_time, local_time
 from linli.errors import NotFound
 from linli.i18n import Text
@@ -34,7 +33,7 @@ HELP = _t(
     "Show a rule: in words, where it is different, which devices it watches, and how it stands with each.",
 )
 _CONDITIONS = {
-    Condition.FIRING: Text("报警中", "firing"),
+    Condition.FIRING: Text("告警中", "firing"),
     Condition.PENDING: Text("计时中", "pending"),
 }
 _INACTIVE = Text("未触发", "inactive")
@@ -90,6 +89,7 @@ def show(
         typer.echo(json.dumps(_document(rule, overrides, reached, state), ensure_ascii=False, indent=2))
         return
     _print_rule(rule, overrides)
+    tell_remarks(book, registry, rule.id)
     if registry is None:
         typer.echo(
             _t(
@@ -148,6 +148,7 @@ def _newest(settings: "Settings", communities: set[str], quantities: frozenset[s
 def _print_rule(rule: "Rule", overrides: "list[Override]") -> None:
     from api.words import SEVERITIES
     from rules.language.overrides import effective
+    from rules.language.remarks import where_of
     from rules.language.wording import describe
 
     typer.echo(f"{rule.id}  {rule.title.text}")

@@ -90,7 +90,11 @@ def test_check_tells_of_overrides_that_do_nothing_here(
     monkeypatch.setenv("LINLI_LANGUAGE", "en")
     assert run("check", rules).splitlines()[1:] == [f"{rules}: 1 rules, 1 overrides, no fault"]
     (rules / "overrides" / "here.yaml").write_text(LOWER + LOWER.replace("b1", "b9"), encoding="utf-8")
-    assert "the override of cable at b9 does nothing: no b9 is registered" in run("check", rules)
+    told = f"{rules / 'overrides' / 'here.yaml'}:2: the override of cable at b9 does nothing: no place b9 is registered"
+    assert told in run("check", rules)
+    assert told in run("list", "--rules", rules)
+    assert told in run("show", "cable", "--rules", rules)
+    assert told not in run("list", "--rules", rules, "--json")
 
 
 def test_list_counts_the_devices(data: Path, rules: Path, monkeypatch: pytest.MonkeyPatch) -> None:

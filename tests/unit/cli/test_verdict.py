@@ -95,6 +95,36 @@ BROKEN: dict[str, tuple[Situation, Urgency, str]] = {
         Urgency.HELD_UP,
         "ingest is degraded: no store",
     ),
+    "wrong rules": (
+        situation(
+            reports=without(
+                "rules",
+                report(
+                    "rules",
+                    state="degraded",
+                    detail=Text(
+                        "规则有误，仍按原来的规则运行：a.yaml:3", "the rules are wrong, those before stay: a.yaml:3"
+                    ),
+                ),
+            )
+        ),
+        Urgency.BLIND,
+        "rules is degraded: the rules are wrong, those before stay: a.yaml:3",
+    ),
+    "no journal": (
+        situation(
+            reports=without(
+                "rules",
+                report(
+                    "rules",
+                    state="degraded",
+                    detail=Text("规则日志写不了：满", "the journal cannot be written: full"),
+                ),
+            )
+        ),
+        Urgency.BLIND,
+        "rules is degraded: the journal cannot be written: full",
+    ),
     "one shard dead": (
         situation(reports=[*without("rules"), report("rules-0-of-2"), report("rules-1-of-2", seen=NOW - HOUR)]),
         Urgency.BLIND,

@@ -92,7 +92,10 @@ def test_without_the_devices_broker_nothing_is_begun(tmp_path: Path, broker: Fak
         ("{id: d, kind: lift, commands: {unlock: {payload: x}}}", "needs its kind"),
         ("{id: d, kind: door, commands: {explode: {payload: x}}}", "no command explode; it has unlock, lock"),
         ("{id: d, kind: door, commands: {unlock: {payload: $minutes}}}", "unlock has no argument minutes"),
-        ("{id: d, kind: door, commands: {lock: {payload: [{a: $seconds}]}}}", "Expected"),
+        (
+            "{id: d, kind: door, commands: {lock: {payload: [{a: $seconds}]}}}",
+            "payload is to be a text or keys with values, not a list",
+        ),
         ("{id: d, kind: door, commands: {lock: {payload: {a: [$seconds]}}}}", "lock has no argument seconds"),
         ("{id: d, kind: door, commands: {lock: {payload: {a: {a: {a: {a: {a: {a: 1}}}}}}}}}", "no argument ..."),
         ("{id: d, kind: door, commands: {lock: {payload: x, topic: 'a/#'}}}", "no + or #"),

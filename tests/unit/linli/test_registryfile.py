@@ -81,7 +81,7 @@ def test_holidays_may_be_in_it(tmp_path: Path) -> None:
     [
         ("2026-10-10", "2026-10-32", "write it as"),
         ("community: c1", "community: c2", "no compound c2"),
-        ("holiday: false, community: c1", "holiday: nope", "bool"),
+        ("holiday: false, community: c1", "holiday: nope", "holiday is to be true or false, not a text"),
         ("2026-10-10, holiday: false, community: c1", "2026-10-01, holiday: false", "given twice"),
     ],
 )

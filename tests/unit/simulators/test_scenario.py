@@ -41,7 +41,7 @@ def test_good_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "line", "said"),
     [
-        ("lasts: 60s", "lasts: 60", 3, "int"),
+        ("lasts: 60s", "lasts: 60", 3, "write 60s"),
         ("lasts: 60s", "lasts: an hour", 3, "not a duration"),
         ("lasts: 60s", "lasts: 8s", 8, "after `lasts`"),
         ("at: 5s, device: c001-door-02", "at: soon, device: c001-door-02", 5, "not a duration"),
@@ -55,7 +55,7 @@ def test_good_file(tmp_path: Path) -> None:
         ("temperature: 78", "TEMP: 78", 6, "does not match"),
         ("rule: door-forced", "rules: door-forced", 8, "did you mean 'rule'"),
         ("severity: high", "severity: awful", 8, "awful"),
-        ("within: 5s", "within: 5", 8, "int"),
+        ("within: 5s", "within: 5", 8, "write 5s"),
         ("lasts: 60s", "lasts: 60s\nstarts_at: '25:00'", 4, "not a time of day"),
         ("lasts: 60s", "lasts: 60s\nonly_between: ['23:00', later]", 4, "not a time of day"),
     ],

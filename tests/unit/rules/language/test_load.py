@@ -24,6 +24,14 @@ def fault(folder: Path, text: str) -> ConfigError:
     return caught.value
 
 
+def test_a_value_of_one_clause_is_enough(tmp_path: Path) -> None:
+    """One sentence serves all clauses, also those within `all`."""
+    parts = "  - missing: {for: 3s}\n  - all: {of: [{missing: {for: 3s}}, {reading: {quantity: co, above: 1}}]}\n"
+    file = tmp_path / "good.yaml"
+    file.write_text(rule_text(parts).replace('en: "{device}"', 'en: "{value} {threshold}"'), encoding="utf-8")
+    assert [rule.id for rule in load_rules(tmp_path)] == ["test-rule"]
+
+
 def test_the_good_file_loads(tmp_path: Path) -> None:
     """What the faulty ones below differ from."""
     (tmp_path / "good.yaml").write_text(GOOD, encoding="utf-8")
@@ -35,13 +43,24 @@ READING = "  - reading: {quantity: temperature, %s}\n"
 FAULTS = [
     ("an unknown key", GOOD + "latchd: true\n", 11, "unknown key 'latchd'; did you mean 'latched'?"),
     ("an unknown key deep down", GOOD.replace("for: 30s", "four: 30s"), 10, "did you mean 'for'?"),
-    ("a missing language", GOOD.replace("advice: {zh: 去看, en: Go and look}", "advice: {zh: 去看}"), 4, "`en`"),
+    (
+        "a missing language",
+        GOOD.replace("advice: {zh: 去看, en: Go and look}", "advice: {zh: 去看}"),
+        4,
+        "advice has no en",
+    ),
     ("an empty text", GOOD.replace("en: Go and look", 'en: " "'), 4, "advice.en is empty"),
     ("an unknown field", GOOD.replace('en: "{device}"', 'en: "{devise}"'), 3, "did you mean 'device'?"),
     ("braces that do not pair", GOOD.replace('en: "{device}"', 'en: "{device"'), 3, "braces"),
     ("a format", GOOD.replace('en: "{device}"', 'en: "{device:>9}"'), 3, "takes no format"),
     ("a field of a field", GOOD.replace('en: "{device}"', 'en: "{device.zh}"'), 3, "did you mean 'device'?"),
     ("a field without a name", GOOD.replace('en: "{device}"', 'en: "{}"'), 3, "one of community"),
+    (
+        "a value where nothing is measured",
+        rule_text("  - missing: {for: 3s}\n").replace('en: "{device}"', 'en: "{value}"'),
+        3,
+        "no clause looks at a reading, so there is never a {value}",
+    ),
     ("a bad id", GOOD.replace("id: test-rule", "id: Test Rule"), 1, "may hold a-z"),
     ("an unknown severity", GOOD.replace("severity: medium", "severity: awful"), 5, "awful"),
     ("no route", GOOD.replace("route: [guard]", "route: []"), 6, "route is empty"),
@@ -68,7 +87,12 @@ FAULTS = [
     ),
     ("no limit", rule_text(READING % "for: 3s"), 10, "exactly one of above"),
     ("two limits", rule_text(READING % "above: 3, below: 1"), 10, "exactly one of above"),
-    ("a limit that is no number", rule_text(READING % "above: hot"), 10, "Expected `float"),
+    (
+        "a limit that is no number",
+        rule_text(READING % "above: hot"),
+        10,
+        "when[1].reading.above is to be a number, not a text",
+    ),
     ("a reset on the wrong side", rule_text(READING % "above: 70, reset_below: 75"), 10, "wrong side of the limit 70"),
     ("a reset on the wrong side below", rule_text(READING % "below: 2, reset_above: 1"), 10, "wrong side"),
     ("a reset in the wrong direction", rule_text(READING % "above: 70, reset_above: 80"), 10, "wants reset_below"),

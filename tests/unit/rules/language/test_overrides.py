@@ -220,7 +220,7 @@ FAULTS = [
     ("nowhere", GOOD.replace("{place: b1}", "{}"), 2, "exactly one of community, place, device"),
     ("in two places", GOOD.replace("{place: b1}", "{place: b1, device: d}"), 2, "exactly one"),
     ("an unknown key in the rule", GOOD.replace("above", "abov"), 5, "did you mean 'above'?"),
-    ("a value of the wrong kind", GOOD.replace("60", "hot"), 5, "Expected `float"),
+    ("a value of the wrong kind", GOOD.replace("60", "hot"), 5, "reading.above is to be a number, not a text"),
     ("no such clause", GOOD.replace("      1:", "      3:"), 5, "no number from 1 to 2"),
     ("a clause by name", GOOD.replace("      1:", "      first:"), 5, "no number from 1 to 2"),
     ("a reset on the wrong side", GOOD.replace("reset_below: 50", "reset_below: 61"), 5, "wrong side of the limit 60"),
