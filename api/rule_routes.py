@@ -46,15 +46,18 @@ class RuleBody(_Out):
 
 
 class OverrideBody(_Out):
-    """What the rule is like in one community or place, or for one device (`kind`; `where` is its id). `off`: it does not watch
-    there; else `clauses` is how it reads there, and `change` what was laid over it."""
+    """What the rule is like in one community or place, or for one device (`kind`; `where` is its id), with what is different
+    around there too. `off`: it does not watch there; else `severity` and `clauses` is how it reads there, `also` what else is
+    different there. `change` is what this override lays over the others."""
 
     kind: str
     where: str
     where_name: TextBody
     off: bool
     change: dict[str, Any]
+    severity: Severity
     clauses: list[ClauseBody]
+    also: list[TextBody]
     reason: str
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from api.directory import Directory, Names
-from api.rule_words import also_words
+from api.rule_words import also_words, different_words
 from api.scope import Operation, demand, may
 from linli.clock import Clock
 from linli.db.alerts import SqlAlerts
@@ -64,15 +64,18 @@ class RuleView:
 
 @dataclass(frozen=True, slots=True)
 class OverrideView:
-    """What the rule is like somewhere. `kind`: community, place or device, of which `where` is the id. `off`: it does not
-    watch there; else `clauses` are its words there."""
+    """What the rule is like somewhere, with what is different around there too. `kind`: community, place or device, of which
+    `where` is the id. `off`: it does not watch there; else `severity` and `clauses` are what it is there, and `also` what else
+    is different."""
 
     kind: str
     where: str
     where_name: Text
     off: bool
     change: Mapping[str, Any]
+    severity: Severity
     clauses: tuple[ClauseView, ...]
+    also: tuple[Text, ...]
     reason: str
 
 
@@ -160,7 +163,8 @@ class RuleService:
         if rule is None:
             raise NotFound(Text(f"没有规则 {rule_id:.64}", f"there is no rule {rule_id:.64}"))
         mine = [override for override in book.overrides if override.rule == rule_id]
-        overrides = (_override(rule, override, names) for override in mine if _sees(person, override, names))
+        index = Overrides(mine)
+        overrides = (_override(rule, override, index, names) for override in mine if _sees(person, override, names))
         count = self._alerts.count_open_by_rule(person.communities).get(rule_id, 0)
         devices = (device for device in watched(rule, mine, names.registry) if person.sees(device.community))
         return RuleDetail(view_of(rule, count), tuple(overrides), tuple(devices))
@@ -237,17 +241,26 @@ def _facility_kind(device: Device, registry: RegistrySnapshot) -> str | None:
     return None if facility is None else facility.kind
 
 
-def _override(rule: Rule, override: Override, names: Names) -> OverrideView:
+def _override(rule: Rule, override: Override, index: Overrides, names: Names) -> OverrideView:
     where = override.where
-    there = effective(rule, [override])
+    there = effective(rule, index.under(override, names.registry))
     kind, name = next(
         (kind, name)
         for kind, name in (("community", where.community), ("place", where.place), ("device", where.device))
         if name is not None
     )
     called = {"community": names.community, "place": names.place, "device": names.device}[kind]
-    clauses = () if there is None else _clauses(there)
-    return OverrideView(kind, name, called(name), there is None, override.change, clauses, override.reason)
+    return OverrideView(
+        kind,
+        name,
+        called(name),
+        off=there is None,
+        change=override.change,
+        severity=rule.severity if there is None else there.severity,
+        clauses=() if there is None else _clauses(there),
+        also=() if there is None else tuple(different_words(rule, there)),
+        reason=override.reason,
+    )
 
 
 def _sees(person: Person, override: Override, names: Names) -> bool:

@@ -64,7 +64,7 @@ def _draw(detail: RuleDetail, alerts: Sequence[AlertView], visit: Visit, clock: 
             _clauses(view, language)
             _advice(view, language)
             if detail.overrides:
-                _overrides(detail.overrides, view.severity, language)
+                _overrides(detail.overrides, language)
         with Node("div", classes="stack"):
             _facts(view, language)
             _alerts(alerts, visit, clock)
@@ -75,10 +75,14 @@ def _clauses(view: RuleView, language: str) -> None:
     with Node("section", classes=f"panel s-{view.severity.value}", data_test="clauses"):
         Node("h2", texts.CLAUSES.of(language))
         _listed(view.clauses, view.severity, language)
-        if view.also:
-            with Node("ul", classes="also muted", data_test="also"):
-                for said in view.also:
-                    Node("li", _capital(said.of(language)))
+        _also(view.also, language)
+
+
+def _also(said: Sequence[Text], language: str) -> None:
+    if said:
+        with Node("ul", classes="also muted", data_test="also"):
+            for each in said:
+                Node("li", _capital(each.of(language)))
 
 
 def _capital(said: str) -> str:
@@ -89,6 +93,8 @@ def _listed(clauses: Sequence[ClauseView], usual: Severity, language: str) -> No
     """The clauses; with a severity beside each that is not as bad as usual, or worse."""
     if len(clauses) == 1:
         Node("p", _capital(clauses[0].words.of(language)), "why")
+        if clauses[0].severity is not usual:
+            grade(clauses[0].severity.value, SEVERITIES[clauses[0].severity].of(language))
         return
     Node("p", texts.ANY_OF.of(language), "muted")
     with Node("ul", classes="clauses"):
@@ -110,7 +116,7 @@ def _advice(view: RuleView, language: str) -> None:
                 Node("li", step)
 
 
-def _overrides(overrides: Sequence[OverrideView], usual: Severity, language: str) -> None:
+def _overrides(overrides: Sequence[OverrideView], language: str) -> None:
     with Node("section", classes="panel", data_test="overrides"):
         Node("h2", texts.DIFFERENT.of(language))
         for override in overrides:
@@ -119,7 +125,8 @@ def _overrides(overrides: Sequence[OverrideView], usual: Severity, language: str
                 if override.off:
                     Node("span", texts.OFF_HERE.of(language), "tag")
                 else:
-                    _listed(override.clauses, usual, language)
+                    _listed(override.clauses, override.severity, language)
+                    _also(override.also, language)
                 if override.reason:
                     Node("p", override.reason, "muted")
 

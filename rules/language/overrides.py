@@ -60,9 +60,27 @@ class Overrides:
         """Those that hold for the device: its community's, its places' from the outermost to its own, its own."""
         if not self._at:
             return ()
-        places = [Where(place=place) for place in reversed(places_around(device.place, registry))]
-        wheres = (Where(community=device.community), *places, Where(device=device.id))
+        wheres = (*_wheres(device.community, device.place, registry), Where(device=device.id))
         return tuple(override for where in wheres for override in self._at.get(where, ()))
+
+    def under(self, override: Override, registry: RegistrySnapshot) -> tuple[Override, ...]:
+        """Those of the same rule that `override` is laid over, then itself. Alone where what it is for is not registered."""
+        here = override.where
+        wheres: list[Where] = []
+        if here.device in registry.devices:
+            device = registry.devices[here.device]
+            wheres = _wheres(device.community, device.place, registry)
+        elif here.place in registry.places:
+            place = registry.places[here.place]
+            wheres = _wheres(place.community, place.parent, registry)
+        around = (each for where in wheres for each in self._at.get(where, ()) if where != here)
+        return (*(each for each in around if each.rule == override.rule), override)
+
+
+def _wheres(community: str, place: str | None, registry: RegistrySnapshot) -> list[Where]:
+    """Where overrides of what lies in the place may be, from the outside in."""
+    places = (Where(place=name) for name in reversed(places_around(place, registry)))
+    return [Where(community=community), *places]
 
 
 def places_around(place: str | None, registry: RegistrySnapshot) -> list[str]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from linli.db.registry import RegistrySnapshot
     from linli.model import Device
     from linli.settings import Settings
-    from rules.language.model import Override, Rule
+    from rules.language.model import Clause, Override, Rule
     from rules.trial.standing import Standing
 
 
@@ -86,9 +86,9 @@ def show(
         if not reached:
             raise NotFound(Text(f"规则不监视设备 {device}", f"the rule does not watch a device {device}"))
     if as_json:
-        typer.echo(json.dumps(_document(rule, overrides, reached, state), ensure_ascii=False, indent=2))
+        typer.echo(json.dumps(_document(rule, overrides, registry, reached, state), ensure_ascii=False, indent=2))
         return
-    _print_rule(rule, overrides)
+    _print_rule(rule, overrides, registry)
     tell_remarks(book, registry, rule.id)
     if registry is None:
         typer.echo(
@@ -145,29 +145,57 @@ def _newest(settings: "Settings", communities: set[str], quantities: frozenset[s
     return found
 
 
-def _print_rule(rule: "Rule", overrides: "list[Override]") -> None:
+def _print_rule(rule: "Rule", overrides: "list[Override]", registry: "RegistrySnapshot | None") -> None:
     from api.words import SEVERITIES
-    from rules.language.overrides import effective
-    from rules.language.remarks import where_of
-    from rules.language.wording import describe
+    from linli.vocabulary import route_name
 
     typer.echo(f"{rule.id}  {rule.title.text}")
-    typer.echo(f"  {SEVERITIES[rule.severity]} · {', '.join(rule.route)} · {rule.source}")
+    route = _t("、", ", ").join(str(route_name(whom)) for whom in rule.route)
+    typer.echo(f"  {SEVERITIES[rule.severity]} · {route} · {rule.source}")
     for number, clause in enumerate(rule.when, 1):
-        typer.echo(f"  {number}. {SEVERITIES[rule.severity_of(number - 1)]}: {describe(clause)}")
-    for override in overrides:
-        name = where_of(override)
-        there = effective(rule, [override])
-        typer.echo(
-            _t(f"  在 {name}：", f"  at {name}: ") + (_t("关闭", "off") if there is None else "") + _because(override)
-        )
-        for number, clause in enumerate(there.when if there is not None else (), 1):
-            if there is not None and (clause,) != rule.when[number - 1 : number]:
-                typer.echo(f"    {number}. {SEVERITIES[there.severity_of(number - 1)]}: {describe(clause)}")
+        typer.echo(f"  {number}. {_worded(rule, number, clause)}")
+    for override, there in _there(rule, overrides, registry):
+        _print_override(rule, override, there)
+
+
+def _worded(rule: "Rule", number: int, clause: "Clause") -> Text:
+    """A clause (by its number from 1) with how bad it is."""
+    from api.words import SEVERITIES
+    from rules.language.wording import describe
+
+    said = Text("{severity}：{words}", "{severity}: {words}")
+    return said.format(severity=SEVERITIES[rule.severity_of(number - 1)], words=describe(clause))
+
+
+def _print_override(rule: "Rule", override: "Override", there: "Rule | None") -> None:
+    from api.rule_words import different_words
+    from rules.language.remarks import where_of
+
+    name = where_of(override)
+    off = "" if there is not None else _t("关闭", " off")
+    typer.echo(_t(f"  在 {name}：", f"  at {name}:") + off + _because(override))
+    if there is None:
+        return
+    for number, clause in enumerate(there.when, 1):
+        if (clause,) != rule.when[number - 1 : number]:
+            typer.echo(f"    {number}. {_worded(there, number, clause)}")
+    for said in different_words(rule, there):
+        typer.echo(f"    {said}")
+
+
+def _there(
+    rule: "Rule", overrides: "list[Override]", registry: "RegistrySnapshot | None"
+) -> "list[tuple[Override, Rule | None]]":
+    """The rule under each of its overrides and those around it; None where it is off."""
+    from linli.db.registry import RegistrySnapshot
+    from rules.language.overrides import Overrides, effective
+
+    index, known = Overrides(overrides), registry or RegistrySnapshot()
+    return [(override, effective(rule, index.under(override, known))) for override in overrides]
 
 
 def _because(override: "Override") -> str:
-    return f"  ({override.reason})" if override.reason else ""
+    return _t(f"（{override.reason}）", f" ({override.reason})") if override.reason else ""
 
 
 def _print_devices(settings: "Settings", reached: list[Reached], state: "State | None", *, every: bool) -> None:
@@ -232,22 +260,36 @@ def _clock(time: int | None, zone: ZoneInfo) -> str:
 
 
 def _document(
-    rule: "Rule", overrides: "list[Override]", reached: list[Reached], state: "State | None"
+    rule: "Rule",
+    overrides: "list[Override]",
+    registry: "RegistrySnapshot | None",
+    reached: list[Reached],
+    state: "State | None",
 ) -> dict[str, Any]:
     import msgspec
 
-    from rules.language.wording import describe
     from rules.trial.reach import parts
 
     return summary(rule, parts(rule), len(reached)) | {
-        "clauses": [
-            {"severity": rule.severity_of(number).value, "words": msgspec.to_builtins(describe(clause))}
-            for number, clause in enumerate(rule.when)
+        "clauses": _clauses(rule),
+        "overrides": [
+            msgspec.to_builtins(override) | {"clauses": None if there is None else _clauses(there)}
+            for override, there in _there(rule, overrides, registry)
         ],
-        "overrides": [msgspec.to_builtins(override) for override in overrides],
         "asof": None if state is None or state.asof is None else format_time(state.asof),
         "watched": [_device(item) for item in reached],
     }
+
+
+def _clauses(rule: "Rule") -> list[dict[str, Any]]:
+    import msgspec
+
+    from rules.language.wording import describe
+
+    return [
+        {"severity": rule.severity_of(number).value, "words": msgspec.to_builtins(describe(clause))}
+        for number, clause in enumerate(rule.when)
+    ]
 
 
 def _device(item: Reached) -> dict[str, Any]:

@@ -146,6 +146,30 @@ def test_devices_and_overrides_are_those_in_scope(service: RuleService) -> None:
     assert "60" in seen.clauses[0].words.en
 
 
+def test_an_override_is_told_with_those_around_it(folder: Path, service: RuleService) -> None:
+    """As the engine has it: the limit of the community and the severity of the building are both in force for the device."""
+    (folder / "overrides" / "site.yaml").write_text(
+        """
+- {rule: hot, where: {community: c1}, change: {when: {1: {reading: {above: 60}}}}}
+- {rule: hot, where: {place: c1-b1}, change: {severity: high, route: [electrician]}}
+- {rule: hot, where: {device: c1-door}, change: {when: {2: {severity: low}}, latched: true, remind: null}}
+""",
+        "utf-8",
+    )
+    community, place, device = service.get(FIRST, "hot").overrides
+    assert (community.severity, community.also) == (Severity.MEDIUM, ())
+    assert [clause.severity for clause in place.clauses] == [Severity.HIGH, Severity.CRITICAL]
+    assert [said.en for said in place.also] == ["severity: High", "for: the electrician"]
+    assert [said.zh for said in place.also] == ["级别：重要", "通知：电工"]
+    assert "60" in place.clauses[0].words.en
+    assert "60" in device.clauses[0].words.en
+    assert [clause.severity for clause in device.clauses] == [Severity.HIGH, Severity.LOW]
+    assert [said.en for said in device.also][2:] == [
+        "a person must close it",
+        "no more: while it goes on it is told again 10 min and 20 min after it opened",
+    ]
+
+
 def test_a_rule_that_there_is_not(service: RuleService) -> None:
     """Told as such."""
     with pytest.raises(NotFound, match="no rule cold"):

@@ -124,6 +124,25 @@ def test_show_says_the_rule_in_words_and_where_it_is_different(
     assert "未知" in told
 
 
+def test_show_lays_overrides_over_those_around(data: Path, rules: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each as it is there, with what is different around it; one of the severity or of whom it is for shows that."""
+    monkeypatch.setenv("LINLI_LANGUAGE", "en")
+    more = "- {rule: cable, where: {device: cable}, change: {severity: critical, route: [electrician]}}\n"
+    (rules / "overrides" / "here.yaml").write_text(LOWER + more, encoding="utf-8")
+    told = run("show", "cable", "--rules", rules, "--data", data)
+    assert told.splitlines()[3:9] == [
+        "  at b1: (old cables)",
+        "    1. High: temperature above 66 °C for 30 s, until below 65 °C, only: cable temperature sensor",
+        "  at cable:",
+        "    1. Critical: temperature above 66 °C for 30 s, until below 65 °C, only: cable temperature sensor",
+        "    severity: Critical",
+        "    for: the electrician",
+    ]
+    place, device = json.loads(run("show", "cable", "--rules", rules, "--data", data, "--json"))["overrides"]
+    assert [item["clauses"][0]["severity"] for item in (device, place)] == ["critical", "high"]
+    assert "66" in device["clauses"][0]["words"]["en"]
+
+
 @pytest.mark.usefixtures("journal")
 def test_show_says_how_it_stands_with_each_device(data: Path, rules: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """From the journal of a process that runs on meanwhile; event time, in the zone of the installation."""

@@ -64,6 +64,23 @@ def test_the_chain_goes_inwards() -> None:
     assert Overrides([]).chain(known.devices["smoke"], known) == ()
 
 
+def test_what_an_override_is_laid_over() -> None:
+    """All around it of its rule, the outermost first: the chain of a device is what its own override is under."""
+    known = registry()
+    device, inner, outer, community = (
+        above(4, device="smoke"),
+        above(3, place="b1-f3"),
+        above(2, place="b1"),
+        above(1, community="c1"),
+    )
+    other = Override(rule="another", where=Where(community="c1"), off=True)
+    index = Overrides([other, device, inner, above(9, device="heat"), community, above(8, place="b2"), outer])
+    assert index.under(device, known) == (community, outer, inner, device)
+    assert index.under(inner, known) == (community, outer, inner)
+    assert index.under(community, known) == (community,)
+    assert index.under(above(5, place="nowhere"), known) == (above(5, place="nowhere"),)
+
+
 def test_a_ring_of_places_is_gone_round_once() -> None:
     """A registry that somebody has tied into a ring hangs nothing."""
     known = registry()
