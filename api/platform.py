@@ -30,18 +30,20 @@ def own_troubles(*, broker_connected: bool, feed_alive: bool) -> dict[str, Text]
 def read_health(database: Database, now: int, own: dict[str, Text]) -> HealthView:
     """How Linli is at `now`, by the processes' reports and `own_troubles` (which is newer than this process's report)."""
     workers = tuple(_view(report, now) for report in reports(database))
+    notes = tuple(dict.fromkeys(worker.detail for worker in workers if worker.state == "noted"))
     troubles = [(worker.name, _reason(worker)) for worker in workers if worker.name != OWN and _ails(worker)]
     troubles += _missing(workers)
     troubles += own.items()
     counts = SqlAlerts(database).count_open()
     return HealthView(
-        state="degraded" if troubles else "ok",
+        state="degraded" if troubles or notes else "ok",
         at=now,
         version=__version__,
-        reasons=tuple(reason for _, reason in troubles),
+        reasons=(*(reason for _, reason in troubles), *notes),
         workers=workers,
         open_alerts={severity.value: count for severity, count in counts.items()},
         ailing=tuple(dict.fromkeys(name for name, _ in troubles)),
+        notes=notes,
     )
 
 
@@ -53,7 +55,7 @@ def _view(report: WorkerReport, now: int) -> WorkerView:
 
 
 def _ails(worker: WorkerView) -> bool:
-    return worker.state not in ("ok", "stopped")
+    return worker.state not in ("ok", "noted", "stopped")
 
 
 def _missing(workers: Sequence[WorkerView]) -> list[tuple[str, Text]]:

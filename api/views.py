@@ -201,7 +201,8 @@ class WorkerView:
 
 @dataclass(frozen=True, slots=True)
 class HealthView:
-    """How Linli is: 'ok', or 'degraded' with the reasons. `ailing`: the parts that are not well, as `part_name` takes them."""
+    """How Linli is: 'ok', or 'degraded' with the reasons. `ailing`: the parts that are not well, as `part_name` takes them; `notes`:
+    those of the reasons that keep no part from its work."""
 
     state: str
     at: int
@@ -211,3 +212,4 @@ class HealthView:
     open_alerts: Mapping[str, int]
     """By severity."""
     ailing: tuple[str, ...] = ()
+    notes: tuple[Text, ...] = ()

@@ -37,7 +37,8 @@ STARTING = Text("启动中", "starting")
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How a process is: 'ok' or 'degraded', with the reason for people, and its counters (which only grow)."""
+    """How a process is, with the reason for people, and its counters (which only grow): 'ok'; 'noted' if it does all of its work
+    and something that people wrote is to be mended; 'degraded'."""
 
     state: str
     detail: Text
@@ -114,11 +115,11 @@ class Troubles:
     """What is wrong with a process now, by cause. Threads may set and clear at the same time: each does one step."""
 
     def __init__(self) -> None:
-        self._told: dict[str, Text] = {}
+        self._told: dict[str, tuple[Text, bool]] = {}
 
-    def set(self, cause: str, text: Text) -> None:
-        """This is wrong, from now until it is cleared."""
-        self._told[cause] = text
+    def set(self, cause: str, text: Text, *, hinders: bool = True) -> None:
+        """This is wrong, from now until it is cleared, and keeps it from its work, or some of it, unless it `hinders` nothing."""
+        self._told[cause] = (text, hinders)
 
     def clear(self, cause: str) -> None:
         """It is well again, or was."""
@@ -128,10 +129,11 @@ class Troubles:
         return cause in self._told
 
     def health(self, counters: Mapping[str, float]) -> Health:
-        """Degraded while anything is wrong, with all that is."""
+        """Degraded while anything hinders it, noted while anything else is wrong, with all that is."""
         told = list(self._told.copy().values())
-        detail = Text("；".join(text.zh for text in told), "; ".join(text.en for text in told))
-        return Health("degraded" if told else "ok", detail, counters)
+        detail = Text("；".join(text.zh for text, _ in told), "; ".join(text.en for text, _ in told))
+        state = "degraded" if any(hinders for _, hinders in told) else "noted"
+        return Health(state if told else "ok", detail, counters)
 
 
 class Reporter:

@@ -50,13 +50,16 @@ class RulesFolder:
             rules = self.load()
         except ConfigError as error:
             self.trouble = Text(
-                f"规则有误，仍按原来的规则运行：{error.text.zh}",
-                f"the rules are wrong, those before stay: {error.text.en}",
+                f"规则文件有误，仍按原来的规则运行：{error.text.zh}",
+                f"there is a fault in the rule files, so the rules as before stay in force: {error.text.en}",
             )
             return None
         except OSError as error:
             self._seen = b""
-            self.trouble = Text(f"规则文件读不了：{error}", f"the rule files cannot be read: {error}")
+            self.trouble = Text(
+                f"规则文件读不了，仍按原来的规则运行：{error}",
+                f"the rule files cannot be read, so the rules as before stay in force: {error}",
+            )
             return None
         self.trouble = None
         return rules

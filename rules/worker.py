@@ -402,7 +402,7 @@ class Worker:
             if trouble is None:
                 self._troubles.clear(cause)
             else:
-                self._troubles.set(cause, trouble)
+                self._troubles.set(cause, trouble, hinders=cause != "rules")
 
     def _message_came(self, topic: str, payload: bytes, retained: bool) -> None:
         if not retained:

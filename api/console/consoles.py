@@ -212,7 +212,7 @@ class Consoles:
         line, dot = health_line(health, person)
         state = {
             "now": self._services.clock.now() / 1000,
-            "feed": feed_fault(health).of(language),
+            "feed": feed_fault(health, person).of(language),
             "health": line.of(language),
             "health_class": dot,
         }
@@ -235,20 +235,30 @@ def health_line(health: HealthView | None, person: Person) -> tuple[Text, str]:
     if health.state == "ok":
         return texts.ALL_RUNNING, ""
     if not may(person, Operation.SEE_PLATFORM):
+        if not health.ailing and health.notes:
+            return texts.ALL_RUNNING, ""
         return texts.TELL_AN_ADMINISTRATOR.format(parts=_parts(health.ailing)), "bad"
-    joined = Text(
-        texts.LIST_SEMICOLON.zh.join(r.zh for r in health.reasons),
-        texts.LIST_SEMICOLON.en.join(r.en for r in health.reasons),
-    )
+    joined = _joined(health.reasons)
+    if not health.ailing and health.notes:
+        return joined, "unsure"
     return texts.NOT_RUNNING.format(parts=joined), "bad"
 
 
-def feed_fault(health: HealthView) -> Text:
-    """What keeps new alerts from appearing, or may, for the banner; empty if nothing does."""
+def feed_fault(health: HealthView, person: Person) -> Text:
+    """For the banner: what keeps new alerts from appearing, or may; else, for who may see the platform, what is to be mended
+    although they do appear. Empty if nothing is wrong."""
     if not any(service_of(worker.name)[0] == "rules" and worker.state not in _NOT_THERE for worker in health.workers):
         return texts.FEED_STOPPED
     ailing = [part for part in health.ailing if service_of(part)[0] in _FEED]
-    return texts.FEED_DOUBTFUL.format(parts=_parts(ailing)) if ailing else Text("", "")
+    if ailing:
+        return texts.FEED_DOUBTFUL.format(parts=_parts(ailing))
+    return _joined(health.notes) if may(person, Operation.SEE_PLATFORM) else Text("", "")
+
+
+def _joined(said: Sequence[Text]) -> Text:
+    return Text(
+        texts.LIST_SEMICOLON.zh.join(text.zh for text in said), texts.LIST_SEMICOLON.en.join(text.en for text in said)
+    )
 
 
 def _parts(names: Sequence[str]) -> Text:

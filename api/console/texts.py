@@ -120,8 +120,8 @@ RULES_HELP = Text(
 )
 NO_RULES = Text("读不到任何规则，请通知管理员。", "No rules can be read. Please tell an administrator.")
 RULES_FAULTY = Text(
-    "规则文件有误，改动没有生效：{fault}",
-    "There is a fault in the rule files, and what was changed does not count: {fault}",
+    "规则文件有误，改动没有生效，仍按原来的规则告警：{fault}",
+    "There is a fault in the rule files: what was changed does not count, and the rules as before stay in force: {fault}",
 )
 NO_SUCH_RULE = Text("没有这条规则。", "There is no such rule.")
 BACK_TO_RULES = Text("返回规则", "Back to rules")

@@ -122,7 +122,7 @@ class _Watch:
         if quiet_s > _SILENT_S:
             said = Text(f"已 {quiet_s:.0f} 秒没有报告", f"has not reported for {quiet_s:.0f} s")
             return Answer(False, said, hung=now_s - self.others_heard_s <= _SILENT_S)
-        self.was_ok = self.was_ok or report.state == "ok"
+        self.was_ok = self.was_ok or report.state in ("ok", "noted")
         if report.state == "ok":
             return Answer(True)
         reason = report.detail if report.detail.en else Text("有异常", report.state)

@@ -369,7 +369,7 @@ workers = Table(
     Column("detail_en", Text, nullable=False),
     Column("counters", JSON, nullable=False),
 )
-"""Each process says every 2 s that it lives, how it is ('ok', 'degraded'), why, and its counters."""
+"""Each process says every 2 s that it lives, how it is ('ok', 'noted', 'degraded'), why, and its counters."""
 
 gateway_status = Table(
     "gateway_status",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from linli.cli.columns import print_columns
-from linli.errors import DataFolderError
+from linli.errors import ConfigError, DataFolderError
 from linli.i18n import Text
 
 if TYPE_CHECKING:
@@ -100,7 +100,12 @@ def installation(rules: Path | None, data: Path | None) -> "tuple[Settings, Rule
     from rules.language.load import CATALOGUE, load_book
 
     settings = load_settings(data=data)
-    book = load_book(rules or settings.rules or CATALOGUE, settings.rules_overrides)
+    try:
+        book = load_book(rules or settings.rules or CATALOGUE, settings.rules_overrides)
+    except ConfigError as error:
+        if rules is not None:
+            raise
+        raise _with_note(error) from None
     try:
         return settings, book, _registry(settings)
     except (DataFolderError, SQLAlchemyError) as error:
@@ -109,6 +114,15 @@ def installation(rules: Path | None, data: Path | None) -> "tuple[Settings, Rule
         if isinstance(error, DataFolderError):
             raise
         raise DataFolderError(Text(f"数据库不能使用：{error}", f"the database cannot be used: {error}")) from None
+
+
+def _with_note(error: ConfigError) -> ConfigError:
+    """The fault in the rules that are set, with what it does to a Linli that runs."""
+    note = Text(
+        "\n改正之前，运行中的 Linli 仍按原来的规则告警。",
+        "\nUntil that is mended, a Linli that runs goes by the rules as before.",
+    )
+    return ConfigError(Text(error.reason.zh + note.zh, error.reason.en + note.en), file=error.file, line=error.line)
 
 
 def _registry(settings: "Settings") -> "RegistrySnapshot":

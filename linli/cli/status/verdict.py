@@ -106,13 +106,14 @@ def _processes(seen: Situation) -> Iterator[Trouble]:
     if seen.database is not None or seen.stopped:
         return
     for service in seen.expected:
-        ailing: dict[Text, list[str]] = {}
+        ailing: dict[tuple[Text, str], list[str]] = {}
         for name, report in seen.layout(service).items():
             if report is None or not seen.runs(report):
                 yield _dead(seen, service, name, report)
             elif report.state != "ok" and not _told_of_store(seen, report.detail):
-                ailing.setdefault(report.detail, []).append(name)
-        yield from (_ailing(service, names, detail) for detail, names in ailing.items())
+                ailing.setdefault((report.detail, report.state), []).append(name)
+        for (detail, state), names in ailing.items():
+            yield _noted(names, detail) if state == "noted" else _ailing(service, names, detail)
 
 
 def _told_of_store(seen: Situation, detail: Text) -> bool:
@@ -153,6 +154,20 @@ def _how(seen: Situation, report: WorkerReport | None) -> Text:
         return Text(f"的进程 {report.pid} 已不在", f"is gone (its process {report.pid} has ended)")
     quiet = duration(seconds_since(report.seen_at, seen.now))
     return Text(f"已 {quiet.zh}没有报告（进程 {report.pid}）", f"has been silent for {quiet.en} (process {report.pid})")
+
+
+def _noted(names: Sequence[str], detail: Text) -> Trouble:
+    """Shards that do all of their work, and say the same of a file."""
+    parts = [part_name(name) for name in names]
+    zh, en = "、".join(part.zh for part in parts), ", ".join(part.en for part in parts)
+    return Trouble(
+        Urgency.FAULT,
+        Text(f"{zh}：{detail.zh}", f"{en}: {detail.en}"),
+        Text(
+            "告警照常发出。改正该文件，保存后自动生效；linli rules check 列出全部错误",
+            "alerts go out as ever; mend that file, which counts once it is saved (linli rules check names every fault)",
+        ),
+    )
 
 
 def _ailing(service: str, names: Sequence[str], detail: Text) -> Trouble:

@@ -129,7 +129,8 @@ class StatusView:
         more = self._t(f"进程 {report.pid}，已运行 {up}", f"pid {report.pid}, running for {up}")
         if report.state == "ok":
             return self._row(label, self._t("正常", "ok"), more, well=True)
-        return self._row(label, self._t("有异常", "DEGRADED"), report.detail.of(self._language), well=False)
+        state = self._t("须留意", "NOTED") if report.state == "noted" else self._t("有异常", "DEGRADED")
+        return self._row(label, state, report.detail.of(self._language), well=False)
 
     def _storage(self) -> Iterator[Line]:
         seen = self._seen

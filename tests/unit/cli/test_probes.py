@@ -102,6 +102,13 @@ def test_who_was_well_stays_ready_when_degraded(database: Database, seconds: lis
     assert probe(7).reason.en == "disk nearly full"
 
 
+def test_who_does_all_of_its_work_is_ready_at_once(database: Database, seconds: list[float]) -> None:
+    """A file that somebody has to mend keeps nobody waiting; what is wrong with it is shown."""
+    probe = worker_probe(database, "rules")
+    says(database, "noted", "a.yaml:3")
+    assert probe(7) == Answer(True, Text("a.yaml:3", "a.yaml:3"))
+
+
 def test_silence_is_measured_by_the_steady_clock(database: Database, seconds: list[float]) -> None:
     """The times in reports may run at any speed; what counts is that a new one came."""
     probe = worker_probe(database, "rules")

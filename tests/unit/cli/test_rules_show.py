@@ -113,6 +113,22 @@ def test_list_works_without_an_installation(rules: Path, monkeypatch: pytest.Mon
         run("list", "--rules", rules, "--data", tmp_path / "nothing")
 
 
+def test_a_fault_in_the_rules_in_force_says_what_goes_on(
+    data: Path, rules: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who looks at night has to know by which rules alerts come; of a folder of one's own nothing runs."""
+    (rules / "cable.yaml").write_text(CABLE_TEXT.replace("above", "abov"), encoding="utf-8")
+    with pytest.raises(ConfigError) as own:
+        run("list", "--rules", rules, "--data", data)
+    assert own.value.reason.en == "unknown key 'abov'; did you mean 'above'?"
+    monkeypatch.setenv("LINLI_RULES", str(rules))
+    for command in (["list"], ["show", "cable"]):
+        with pytest.raises(ConfigError) as caught:
+            run(*command, "--data", data)
+        assert caught.value.text.en.endswith("a Linli that runs goes by the rules as before.")
+        assert caught.value.line == own.value.line
+
+
 def test_show_says_the_rule_in_words_and_where_it_is_different(
     data: Path, rules: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

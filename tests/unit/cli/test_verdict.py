@@ -101,15 +101,16 @@ BROKEN: dict[str, tuple[Situation, Urgency, str]] = {
                 "rules",
                 report(
                     "rules",
-                    state="degraded",
+                    state="noted",
                     detail=Text(
-                        "规则有误，仍按原来的规则运行：a.yaml:3", "the rules are wrong, those before stay: a.yaml:3"
+                        "规则文件有误，仍按原来的规则运行：a.yaml:3",
+                        "there is a fault in the rule files, so the rules as before stay in force: a.yaml:3",
                     ),
                 ),
             )
         ),
-        Urgency.BLIND,
-        "rules is degraded: the rules are wrong, those before stay: a.yaml:3",
+        Urgency.FAULT,
+        "rules: there is a fault in the rule files, so the rules as before stay in force: a.yaml:3",
     ),
     "no journal": (
         situation(

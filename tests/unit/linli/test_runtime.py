@@ -15,7 +15,7 @@ from linli.db.database import Database, open_database
 from linli.db.migrate import upgrade
 from linli.db.workers import reports
 from linli.i18n import Text
-from linli.runtime import WELL, Health, Reporter
+from linli.runtime import WELL, Health, Reporter, Troubles
 from linli.testing import ManualClock
 from tests.support import eventually
 
@@ -104,6 +104,18 @@ def test_the_reporter_says_how_it_is_at_once_and_at_the_end(database: Database) 
     (last,) = reports(database)
     assert (last.state, last.seen_at, last.started_at) == ("stopped", 6_000_000, 1_000_000)
     assert "reporter" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_what_hinders_nothing_is_noted() -> None:
+    """With what hinders, the process is degraded, and says both."""
+    troubles = Troubles()
+    assert troubles.health({}) == Health("ok", Text("", ""), {})
+    troubles.set("rules", Text("甲", "a.yaml:3"), hinders=False)
+    assert troubles.health({}) == Health("noted", Text("甲", "a.yaml:3"), {})
+    troubles.set("broker", Text("乙", "no broker"))
+    assert troubles.health({}) == Health("degraded", Text("甲；乙", "a.yaml:3; no broker"), {})
+    troubles.clear("broker")
+    assert troubles.health({}).state == "noted"
 
 
 def test_a_database_that_fails_does_not_end_the_reporter(database: Database) -> None:

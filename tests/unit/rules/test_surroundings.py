@@ -82,7 +82,8 @@ def test_a_wrong_file_changes_nothing_and_is_told_until_it_is_right(site: Site, 
         assert "cable-temperature.yaml:" in detail.en
         assert "cable-temperature.yaml:" in detail.zh
         assert "hihg" in detail.en
-        assert site.worker.health().state == "degraded"
+        assert site.worker.health().state == "noted"
+        assert "the rules as before stay in force" in detail.en
         assert site.worker.engine.scope.rules == known
         site.kill()
         site.rules_folder = RulesFolder(folder)
