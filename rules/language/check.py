@@ -1,12 +1,15 @@
 """What types alone cannot say of a rule. `check` is what makes a Rule one that the engine may rely on. No I/O."""
 
 import string
+from collections.abc import Callable, Iterator
+from functools import partial
 
+from linli.i18n import Text
 from linli.ids import is_id
 from linli.model import Severity
 from linli.vocabulary import DEVICE_KINDS, FACILITY_KINDS
 from rules.language.clauses import check_clause
-from rules.language.faults import Path, blame, known, lasts, not_empty, one_of, positive
+from rules.language.faults import Fault, Path, blame, known, lasts, not_empty, one_of, positive
 from rules.language.model import SENTENCE_FIELDS, AllClause, Clause, Many, ReadingClause, Rule, Words, duration
 
 SUBJECTS = ("device", "place", "community")
@@ -18,35 +21,60 @@ _OF_READINGS = ("value", "threshold", "quantity")
 
 def check(rule: Rule) -> None:
     """Fault for the first thing that is wrong with it."""
+    for fault in faults_of(rule):
+        raise fault
+
+
+def faults_of(rule: Rule) -> Iterator[Fault]:
+    """What is wrong with it: of each of its aspects and clauses the first thing."""
+    looks: list[Callable[[], None]] = [partial(look, rule) for look in (_id, _texts, _about, _scope, _handling, _times)]
+    looks += [partial(check_clause, rule, clause, ("when", number)) for number, clause in enumerate(rule.when)]
+    sound = True
+    for look in looks:
+        try:
+            look()
+        except Fault as fault:
+            sound = False
+            yield fault
+    if sound:
+        yield from _unmeasured(rule)
+
+
+def _id(rule: Rule) -> None:
     if not is_id(rule.id):
         blame(f"id“{rule.id}”只能用小写字母、数字、- 和 _", f"id {rule.id!r} may hold a-z, 0-9, - and _ only", ("id",))
-    _texts(rule)
+
+
+def _about(rule: Rule) -> None:
     one_of(rule.subject, SUBJECTS, ("subject",))
     not_empty(rule.route, ("route",))
     if not rule.source.strip():
         blame("source 不能为空：写明依据，或 [P] 表示建议", "source is empty: name it, or [P]", ("source",))
-    _scope(rule)
-    _handling(rule)
-    _times(rule)
     not_empty(rule.when, ("when",))
-    for number, clause in enumerate(rule.when):
-        check_clause(rule, clause, ("when", number))
 
 
 def _texts(rule: Rule) -> None:
-    for name in ("title", "sentence", "advice"):
-        _both(getattr(rule, name), (name,))
+    _both(rule.title, ("title",))
+    _both(rule.sentence, ("sentence",))
+    _both(rule.advice, ("advice",))
     for number, step in enumerate(rule.steps):
         _both(step, ("steps", number))
     for language in ("zh", "en"):
-        path: Path = ("sentence", language)
-        for field in _template(getattr(rule.sentence, language), path):
-            if field in _OF_READINGS and not any(_reads(clause) for clause in rule.when):
-                blame(
-                    f"没有条件看读数，{{{field}}} 永远没有内容",
-                    f"no clause looks at a reading, so there is never a {{{field}}}",
-                    path,
-                )
+        _template(getattr(rule.sentence, language), ("sentence", language))
+
+
+def _unmeasured(rule: Rule) -> Iterator[Fault]:
+    """Fields of the sentence, which is sound by itself, that no clause ever fills."""
+    if any(_reads(clause) for clause in rule.when):
+        return
+    for language in ("zh", "en"):
+        named = {part[1] for part in string.Formatter().parse(getattr(rule.sentence, language))}
+        for field in (field for field in _OF_READINGS if field in named):
+            said = Text(
+                f"没有条件看读数，{{{field}}} 永远没有内容；说明发生了什么用 {{event}}",
+                f"no clause looks at a reading, so there is never a {{{field}}}; {{event}} says what happened",
+            )
+            yield Fault(said, ("sentence", language))
 
 
 def _reads(clause: Clause) -> bool:
@@ -61,8 +89,7 @@ def _both(words: Words, path: Path) -> None:
             blame(f"{name} 不能为空", f"{name} is empty", (*path, language))
 
 
-def _template(template: str, path: Path) -> list[str]:
-    """The fields that it names."""
+def _template(template: str, path: Path) -> None:
     try:
         parts = [part for part in string.Formatter().parse(template) if part[1] is not None]
     except ValueError as error:
@@ -71,7 +98,6 @@ def _template(template: str, path: Path) -> list[str]:
         one_of(field or "{}", sorted(SENTENCE_FIELDS), path)
         if form or conversion:
             blame(f"{{{field}}} 里不能再写格式", f"{{{field}}} takes no format", path)
-    return [field for _, field, _, _ in parts if field]
 
 
 def _scope(rule: Rule) -> None:

@@ -1,14 +1,13 @@
 """What a rule is like somewhere: overrides laid over it key by key, from the community inwards to the device.
 
-A file in the folder `overrides` is a list of them. A place moves, a device is exchanged: so which overrides hold for a device
+A place moves, a device is exchanged: so which overrides hold for a device
 is asked of the registry each time (`Overrides.chain`), and what they make of a rule (`effective`) never fails: an override
 that makes no sense over those around it is passed over. By itself each has been checked when it was read; `clashes` names
 those that do not go together.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -16,7 +15,6 @@ from linli.db.registry import RegistrySnapshot
 from linli.i18n import Text
 from linli.misfits import Misfit, convert
 from linli.model import Device
-from linli.yamlfile import Source, open_source
 from rules.language.check import check
 from rules.language.faults import Fault, blame, near
 from rules.language.faults import Path as Steps
@@ -170,59 +168,11 @@ def _into(change: Any, path: Steps) -> Steps:
     return tuple(steps)
 
 
-# --- files ----------------------------------------------------------------------------------------------------------
+# --- by itself -----------------------------------------------------------------------------------------------------
 
 
-class Origin(NamedTuple):
-    """Where an override is written."""
-
-    file: Path
-    line: int
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
-
-
-Origins = dict[tuple[str, Where], Origin]
-"""By the rule and where it holds."""
-
-
-def load_overrides(
-    folders: Iterable[Path], rules: Iterable[Rule], origins: Origins | None = None
-) -> tuple[Override, ...]:
-    """All overrides of the files in `folders`, each checked by itself; `origins` is told where each is written. ConfigError (file,
-    line, why) for the first fault."""
-    known = {rule.id: rule for rule in rules}
-    found: Origins = {} if origins is None else origins
-    overrides: list[Override] = []
-    for file in (file for folder in folders for file in sorted((*folder.glob("*.yaml"), *folder.glob("*.yml")))):
-        source = open_source(file)
-        for number, override in enumerate(_listed(source)):
-            try:
-                _check(override, known)
-            except Fault as fault:
-                raise source.fault(fault.text, number, *fault.path) from None
-            key = (override.rule, override.where)
-            if key in found:
-                said = Text(
-                    f"{found[key].file.name} 里已有此处对 {override.rule} 的覆盖，请合成一条",
-                    f"{found[key].file.name} has an override of {override.rule} there already; make them one",
-                )
-                raise source.fault(said, number)
-            found[key] = Origin(file, source.line(number))
-            overrides.append(override)
-    return tuple(sorted(overrides, key=lambda override: (override.rule, msgspec.json.encode(override.where))))
-
-
-def _listed(source: Source) -> tuple[Override, ...]:
-    if not isinstance(source.value, list):
-        raise source.fault(
-            Text("覆盖文件是一个列表，每条以“- rule:”开头", "a file of overrides is a list; each begins with '- rule:'")
-        )
-    return source.convert(tuple[Override, ...])
-
-
-def _check(override: Override, rules: Mapping[str, Rule]) -> None:
+def check_override(override: Override, rules: Mapping[str, Rule]) -> None:
+    """Fault for the first thing that is wrong with it, whatever there is around it."""
     rule = rules.get(override.rule)
     if rule is None:
         hint = near(override.rule, rules)

@@ -12,9 +12,10 @@ from linli.i18n import Text
 from linli.ids import ID_PATTERN, is_id
 from linli.model import Community, Device, Facility, Gateway, Place
 from linli.vocabulary import DEVICE_KINDS, FACILITY_KINDS, PLACE_KINDS
-from linli.yamlfile import Source, load
+from linli.yamlfile import Source, open_source
 from rules.engine.gateways import GATEWAY_OFFLINE, gateway_rule
 from rules.language.faults import Fault
+from rules.language.filekinds import Written, require
 from rules.language.load import load_rule
 from rules.language.model import Override, Rule, Where
 from rules.language.overrides import laid_over
@@ -32,7 +33,9 @@ _KINDS: Kinds = {"places": PLACE_KINDS, "facilities": FACILITY_KINDS, "devices":
 
 def read_trial(file: Path, known: Mapping[str, Rule]) -> Trial:
     """The tests of `file`; `known`: the rules that it may name, by id. ConfigError for the first fault."""
-    script, source = load(file, Script)
+    source = open_source(file)
+    require(source, Written.TESTS)
+    script = source.convert(Script)
     site = _Site(source, script)
     rules = _rules(source, script, known)
     registry = site.registry()

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from linli.cli.rulebook import backtesting, listing, replaying, showing, trying
+from linli.cli.rulebook import backtesting, checking, listing, replaying, showing, trying
 from linli.i18n import Text
 from linli.shards import MOST
 
@@ -16,50 +16,12 @@ rules_app = typer.Typer(
     ),
 )
 
-
-@rules_app.command(
-    "check",
-    help=str(
-        Text(
-            "检查一个目录中的规则；有误则指出文件、行和原因，退出状态为 2。",
-            "Check the rules in a folder; a fault is told with file, line and reason, and exit status 2.",
-        )
-    ),
-)
-def check(
-    folder: Annotated[
-        Path | None,
-        typer.Argument(
-            help=str(
-                Text(
-                    "规则目录；不写则按设置 rules，未设置时为自带的规则",
-                    "folder of rules; none: that of the setting rules, or those that come with Linli",
-                )
-            ),
-            show_default=False,
-        ),
-    ] = None,
-) -> None:
-    """List the rules of a folder, all of them sound; ConfigError for the first fault."""
-    from rich.cells import cell_len
-
-    from api.words import SEVERITIES
-    from rules.language.load import CATALOGUE
-    from rules.language.remarks import remarks
-
-    settings, book, registry = listing.installation(folder, None)
-    found = [] if registry is None else list(remarks(book, registry))
-    width = max(len(rule.id) for rule in book.rules)
-    for rule in book.rules:
-        severity, title = SEVERITIES[rule.severity].of(settings.language), rule.title.text.of(settings.language)
-        typer.echo(f"{rule.id:<{width}}  {severity}{' ' * (10 - cell_len(severity))}{title}")
-    for remark in found:
-        typer.echo(remark.of(settings.language))
-    place, overrides = folder or settings.rules or CATALOGUE, len(book.overrides)
-    zh = f"，{overrides} 条覆盖" if overrides else ""
-    en = f", {overrides} overrides" if overrides else ""
-    said = Text(f"{place}：{len(book.rules)} 条规则{zh}，没有错误", f"{place}: {len(book.rules)} rules{en}, no fault")
-    typer.echo(said.of(settings.language))
+rules_app.command("check", help=checking.HELP)(checking.check)
+rules_app.command("list", help=listing.HELP)(listing.list_rules)
+rules_app.command("show", help=showing.HELP)(showing.show)
+rules_app.command("test", help=trying.HELP)(trying.test)
+rules_app.command("backtest", help=backtesting.HELP)(backtesting.backtest)
+rules_app.command("replay", help=replaying.HELP)(replaying.replay)
 
 
 @rules_app.command(
@@ -107,10 +69,3 @@ def reshard(
     from linli.settings import load_settings
 
     run_reshard(load_settings(data=data), old, new)
-
-
-rules_app.command("list", help=listing.HELP)(listing.list_rules)
-rules_app.command("show", help=showing.HELP)(showing.show)
-rules_app.command("test", help=trying.HELP)(trying.test)
-rules_app.command("backtest", help=backtesting.HELP)(backtesting.backtest)
-rules_app.command("replay", help=replaying.HELP)(replaying.replay)

@@ -106,14 +106,22 @@ def installation(rules: Path | None, data: Path | None) -> "tuple[Settings, Rule
         if rules is not None:
             raise
         raise _with_note(error) from None
+    if data is None:
+        return settings, book, registry_or_none(settings)
     try:
         return settings, book, _registry(settings)
-    except (DataFolderError, SQLAlchemyError) as error:
-        if data is None:
-            return settings, book, None
-        if isinstance(error, DataFolderError):
-            raise
+    except SQLAlchemyError as error:
         raise DataFolderError(Text(f"数据库不能使用：{error}", f"the database cannot be used: {error}")) from None
+
+
+def registry_or_none(settings: "Settings") -> "RegistrySnapshot | None":
+    """The registry of the installation; None where there is none, or its database fails."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        return _registry(settings)
+    except (DataFolderError, SQLAlchemyError):
+        return None
 
 
 def _with_note(error: ConfigError) -> ConfigError:

@@ -12,6 +12,7 @@ from linli.i18n import Text
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from rules.language.filekinds import Written
     from rules.trial.comparison import Difference
     from rules.trial.log import Entry
     from rules.trial.plan import Expected, Trial
@@ -64,7 +65,7 @@ def test(paths: Paths = None, rules: Folder = None, verbose: Verbose = False, as
     from rules.trial.reading import read_trial
     from rules.trial.runner import run
 
-    folder = rules or load_settings().rules or CATALOGUE
+    folder = rules or _with_rules(paths or []) or load_settings().rules or CATALOGUE
     known = {rule.id: rule for rule in load_rules(folder)}
     console = Console(highlight=False, soft_wrap=True)
     told: list[dict[str, Any]] = []
@@ -88,16 +89,52 @@ def test(paths: Paths = None, rules: Folder = None, verbose: Verbose = False, as
 
 
 def files_in(paths: Sequence[Path]) -> list[Path]:
-    """The test files that `paths` are, or have in them; ConfigError for a path where there is none."""
+    """The test files that `paths` are, or have in them beside rules and overrides; ConfigError for a path where there is none."""
     from linli.errors import ConfigError
+    from rules.language.filekinds import Written
 
     found: list[Path] = []
     for path in paths:
-        files = sorted((*path.rglob("*.yaml"), *path.rglob("*.yml"))) if path.is_dir() else [path]
-        if not files:
+        files = _yaml_below(path) if path.is_dir() else [path]
+        kinds = {file: _kind(file) for file in files} if path.is_dir() else {}
+        tests = [file for file in files if kinds.get(file) not in (Written.RULE, Written.OVERRIDES)]
+        if not tests and files:
+            raise ConfigError(
+                Text(
+                    "目录中只有规则或覆盖，没有测试文件（含 tests: 的 *.yaml）。要检查它们：linli rules check",
+                    "the folder has rules or overrides, and no test file (*.yaml with tests:). To check them: linli rules check",
+                ),
+                file=path,
+            )
+        if not tests:
             raise ConfigError(Text("目录中没有 *.yaml 测试文件", "the folder has no test file *.yaml"), file=path)
-        found += files
+        found += tests
     return list(dict.fromkeys(found))
+
+
+def _with_rules(paths: Sequence[Path]) -> Path | None:
+    """The first folder of `paths` that has rules right in it: its tests mean those."""
+    from rules.language.filekinds import Written
+    from rules.language.load import yaml_files
+
+    folders = (path for path in paths if path.is_dir())
+    return next((path for path in folders if any(_kind(file) is Written.RULE for file in yaml_files(path))), None)
+
+
+def _yaml_below(folder: Path) -> list[Path]:
+    return sorted((*folder.rglob("*.yaml"), *folder.rglob("*.yml")))
+
+
+def _kind(file: Path) -> "Written | None":
+    """None for a file that cannot be read: who reads it as a test says why."""
+    from linli.errors import ConfigError
+    from linli.yamlfile import open_source
+    from rules.language.filekinds import kind_of
+
+    try:
+        return kind_of(open_source(file))
+    except ConfigError:
+        return None
 
 
 # --- for people -----------------------------------------------------------------------------------------------------

@@ -88,7 +88,7 @@ def test_check_tells_of_overrides_that_do_nothing_here(
     """Sound by themselves, and for nobody; only an installation knows."""
     monkeypatch.setenv("LINLI_DATA", str(data))
     monkeypatch.setenv("LINLI_LANGUAGE", "en")
-    assert run("check", rules).splitlines()[1:] == [f"{rules}: 1 rules, 1 overrides, no fault"]
+    assert run("check", rules).splitlines()[1:] == [f"{rules}: 1 rule, 1 override, no fault"]
     (rules / "overrides" / "here.yaml").write_text(LOWER + LOWER.replace("b1", "b9"), encoding="utf-8")
     told = f"{rules / 'overrides' / 'here.yaml'}:2: the override of cable at b9 does nothing: no place b9 is registered"
     assert told in run("check", rules)

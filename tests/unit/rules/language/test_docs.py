@@ -11,9 +11,9 @@ from linli.arming import MODES
 from linli.yamlfile import open_source
 from rules.language import model
 from rules.language.check import SUBJECTS, check
-from rules.language.load import CATALOGUE, load_rules
+from rules.language.load import CATALOGUE, load_rules, read_overrides
 from rules.language.model import SENTENCE_FIELDS, Clause
-from rules.language.overrides import FIXED, load_overrides
+from rules.language.overrides import FIXED
 
 DOCS = Path(__file__).parents[4] / "docs"
 PAGES = [DOCS / "rules.md", DOCS / "rules.zh-CN.md"]
@@ -71,8 +71,8 @@ def test_the_clause_beside_the_catalogue_is_sound(page: Path, tmp_path: Path) ->
 def test_the_overrides_are_sound(page: Path, tmp_path: Path) -> None:
     """Over the catalogue as it is."""
     (tmp_path / "site.yaml").write_text(blocks(page, r"(overrides)/site\.yaml")["overrides"], encoding="utf-8")
-    found = load_overrides([tmp_path], load_rules())
-    assert len(found) == 3
+    found = read_overrides([tmp_path / "site.yaml"], load_rules())
+    assert (len(found.book.overrides), found.faults) == (3, ())
 
 
 def test_both_pages_have_the_same_examples() -> None:

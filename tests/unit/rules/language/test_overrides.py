@@ -232,6 +232,7 @@ def test_a_folder_of_its_own_adds_to_that_of_the_rules(tmp_path: Path) -> None:
 
 FAULTS = [
     ("not a list", "rule: test-rule\n", 1, "begins with '- rule:'"),
+    ("a rule", rule_text(HOT), 1, "this is a rule, not a list of overrides: it belongs in the folder of rules"),
     ("an unknown rule", GOOD.replace("test-rule", "test-rul"), 1, "did you mean 'test-rule'?"),
     ("an unknown key", GOOD.replace("reason", "reasn"), 6, "did you mean 'reason'?"),
     ("nowhere", GOOD.replace("{place: b1}", "{}"), 2, "exactly one of community, place, device"),
