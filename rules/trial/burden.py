@@ -28,6 +28,8 @@ class Load:
     """Alerts opened on each local day of the span ('2026-11-01'), in order, those without any too."""
     floods: int
     """Times at which more than FLOOD for each operator had come within FLOOD_WITHIN, each lasting until it was fewer."""
+    lasted: int
+    """Microseconds that were looked at."""
 
     @property
     def alerts(self) -> int:
@@ -35,9 +37,14 @@ class Load:
         return sum(self.days.values())
 
     @property
-    def a_day(self) -> float:
-        """Alerts a day for one operator (of one, where nobody has the role)."""
-        return self.alerts / max(len(self.days), 1) / max(self.operators, 1)
+    def each(self) -> float:
+        """Alerts for one operator (of one, where nobody has the role)."""
+        return self.alerts / max(self.operators, 1)
+
+    @property
+    def a_day(self) -> float | None:
+        """Alerts a day for one operator; None where less than a day was looked at, of which no day can be told."""
+        return self.each * DAY / self.lasted if self.lasted >= DAY else None
 
 
 def load(community: str, episodes: Sequence[Episode], operators: int, span: tuple[int, int], zone: ZoneInfo) -> Load:
@@ -47,7 +54,8 @@ def load(community: str, episodes: Sequence[Episode], operators: int, span: tupl
     for time in opened:
         day = _day(time, zone)
         days[day] = days.get(day, 0) + 1
-    return Load(community, operators, dict(sorted(days.items())), _floods(opened, FLOOD * max(operators, 1)))
+    floods = _floods(opened, FLOOD * max(operators, 1))
+    return Load(community, operators, dict(sorted(days.items())), floods, span[1] - span[0])
 
 
 def noisiest(episodes: Sequence[Episode], most: int = 10) -> list[tuple[str, int]]:

@@ -58,6 +58,12 @@ class Seen:
     upto: int = 0
     """How far it has been read."""
 
+    def since(self, needs: Needs) -> int | None:
+        """The time of the first that was found of what is needed; None if nothing was. Heartbeats are events, and tell that
+        events were stored."""
+        events = None if needs.quantities and not (needs.types or needs.anything) else self.first_event
+        return min((time for time in (self.first_reading, events) if time is not None), default=None)
+
 
 @dataclass(slots=True)
 class Past:

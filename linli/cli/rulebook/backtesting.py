@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +39,8 @@ HELP = _t(
     "Replay stored raw data through a rule: how many alerts a day, what is noisiest, and how it differs from the current "
     "version.",
 )
+
+_NAMED = 5
 
 Wanted = Annotated[
     str, typer.Argument(metavar="RULE|FILE", help=_t("规则 id，或一个规则文件", "the id of a rule, or a rule file"))
@@ -88,7 +90,7 @@ def backtest(
 
     with existing(data) as (settings, database):
         book = load_book(rules or settings.rules or CATALOGUE, settings.rules_overrides)
-        rule, before = _versions(wanted, book)
+        rule, before, written = _versions(wanted, book)
         now = settings.clock().now()
         start, end = (moment(text, now, settings.timezone) for text in (since, until))
         if start >= end:
@@ -96,25 +98,27 @@ def backtest(
         with closing(build_store(settings)) as store:
             store.check()
             found = _found(settings, database, store, (rule, before, book.overrides), (start, end), community)
+        if written:
+            found.limits[:0] = _masking(rule, book.overrides)
     if as_json:
         typer.echo(json.dumps(document(found), ensure_ascii=False, indent=2))
     else:
         show(found)
 
 
-def _versions(wanted: str, book: "RuleBook") -> "tuple[Rule, Rule | None]":
-    """The rule to look at, and its current version where that is another one."""
+def _versions(wanted: str, book: "RuleBook") -> "tuple[Rule, Rule | None, bool]":
+    """The rule to look at, its current version where that is another one, and whether it is from a file of its own."""
     from rules.language.load import load_rule
     from rules.trial.faults import no_rule
 
     known = {rule.id: rule for rule in book.rules}
     if wanted in known:
-        return known[wanted], None
+        return known[wanted], None, False
     if not wanted.endswith((".yaml", ".yml")) and not Path(wanted).is_file():
         raise NotFound(no_rule(wanted, known))
     rule, _ = load_rule(Path(wanted))
     current = known.get(rule.id)
-    return rule, None if current == rule else current
+    return rule, None if current == rule else current, True
 
 
 def _found(
@@ -226,7 +230,7 @@ def _loads(settings: "Settings", database: "Database", past: "Past", episodes: "
         for person in People(database, settings.clock()).all()
         if person.enabled and person.role is Role.SECURITY and person.communities
     ]
-    span = (past.span.start, past.span.until)
+    span = (past.seen.since(past.needs) or past.span.start, past.span.until)
     registry = past.registries[-1][1]
     return [
         load(
@@ -238,6 +242,33 @@ def _loads(settings: "Settings", database: "Database", past: "Past", episodes: "
         )
         for name in past.span.communities
     ]
+
+
+def _masking(rule: "Rule", overrides: "Sequence[Override]") -> Iterator[Text]:
+    """Overrides in force that go over a version from a file too."""
+    from rules.language.remarks import where_of
+
+    mine = [override for override in overrides if override.rule == rule.id]
+    if not mine:
+        return
+    shown = mine[:_NAMED]
+    more = len(mine) - len(shown)
+    zh = "、".join(f"{where_of(each)}（{'关闭' if each.off else '，'.join(_values(each.change))}）" for each in shown)
+    en = ", ".join(f"{where_of(each)} ({'off' if each.off else ', '.join(_values(each.change))})" for each in shown)
+    zh, en = (f"{zh}等 {len(mine)} 处", f"{en} and {more} more") if more else (zh, en)
+    yield Text(
+        f"现行的覆盖也盖在这个文件上，在这些地方以覆盖的值为准：{zh}",
+        f"the overrides in force are laid over this file too, and count there instead of what it says: {en}",
+    )
+
+
+def _values(change: "Mapping[str, Any]", above: str = "") -> Iterator[str]:
+    """'when.1.reading.above: 60'."""
+    for key, value in change.items():
+        if isinstance(value, dict) and value:
+            yield from _values(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}: {json.dumps(value, ensure_ascii=False)}"
 
 
 def _unfitting(rule: "Rule", overrides: "Sequence[Override]", registry: "RegistrySnapshot") -> Iterator[Text]:
@@ -295,6 +326,7 @@ def document(found: Found) -> dict[str, Any]:
         "rule": found.rule.id,
         "since": format_time(past.span.start),
         "until": format_time(past.span.until),
+        "data_since": None if (first := past.seen.since(past.needs)) is None else format_time(first),
         "readings": past.seen.readings,
         "events": past.seen.events,
         "seconds": round(found.took_s, 3),
@@ -305,7 +337,7 @@ def document(found: Found) -> dict[str, Any]:
                 "community": load.community,
                 "operators": load.operators,
                 "days": dict(load.days),
-                "alerts_a_day_for_each_operator": round(load.a_day, 3),
+                "alerts_a_day_for_each_operator": None if load.a_day is None else round(load.a_day, 3),
                 "floods": load.floods,
             }
             for load in found.loads

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text as Styled
 
-from linli.clock import local_time
+from linli.cli.words import duration
+from linli.clock import HOUR, SECOND, local_time
 from linli.i18n import Text
 from rules.trial.burden import CHATTER, FLOOD, MANAGEABLE, Load, chattering, noisiest
 
@@ -18,6 +19,9 @@ _WIDTH = 40
 _SHOWN = 10
 _DRAWN = 3
 """Compounds whose days are drawn: those with the most alerts for each operator."""
+
+_GAP = HOUR
+"""So much of the span without data is told."""
 
 _PARTS = " ▏▎▍▌▋▊▉█"
 
@@ -33,7 +37,9 @@ def show(found: "Found") -> None:
     _say(console, _read(found), "dim")
     if not found.past.seen.readings and not found.past.seen.events:
         _say(console, _nothing(found), "yellow")
-    loads = sorted(found.loads, key=lambda load: (-load.a_day, load.community))
+    elif found.past.span.start + _GAP < (since := found.past.seen.since(found.past.needs) or 0):
+        _say(console, _short(since, found), "yellow")
+    loads = sorted(found.loads, key=lambda load: (-load.each, load.community))
     drawn = [load for load in loads if load.alerts][:_DRAWN]
     for load in drawn:
         _load(console, load, found)
@@ -61,7 +67,7 @@ def _say(console: Console, text: str, style: str = "") -> None:
 
 def _head(found: "Found") -> str:
     span, rule = found.past.span, found.rule
-    start, until = (local_time(time, found.zone).strftime("%Y-%m-%d %H:%M") for time in (span.start, span.until))
+    start, until = _minute(span.start, found), _minute(span.until, found)
     count = len(found.rerun.episodes)
     title = rule.title.text
     return _t(
@@ -85,6 +91,18 @@ def _nothing(found: "Found") -> str:
     return _t("这段时间里没有存下任何相关数据", "nothing that matters is stored of this time")
 
 
+def _short(since: int, found: "Found") -> str:
+    when, lasted = _minute(since, found), duration((found.past.span.until - since) / SECOND)
+    return _t(
+        f"{when} 之前没有存下相关数据：以下只是此后 {lasted.zh}的情况",
+        f"nothing that matters is stored from before {when}: what follows is of the {lasted.en} since",
+    )
+
+
+def _minute(time: int, found: "Found") -> str:
+    return local_time(time, found.zone).strftime("%Y-%m-%d %H:%M")
+
+
 def _load(console: Console, load: Load, found: "Found") -> None:
     name = found.names.get(load.community, Text(load.community, load.community))
     _say(console, "")
@@ -92,7 +110,7 @@ def _load(console: Console, load: Load, found: "Found") -> None:
     most = max(load.days.values(), default=0)
     for day, count in load.days.items():
         _say(console, f"  {day}  {count:>6}  {bar(count, most)}")
-    manageable = load.a_day <= MANAGEABLE and not load.floods
+    manageable = (load.a_day or 0) <= MANAGEABLE and not load.floods
     _say(console, "  " + _verdict(load), "" if manageable else "bold red")
 
 
@@ -100,9 +118,13 @@ def _others(console: Console, loads: Sequence[Load], *, drawn: bool) -> None:
     alerts, floods = sum(load.alerts for load in loads), sum(load.floods for load in loads)
     _say(console, "")
     which = Text("其他小区", "other compounds") if drawn else Text("小区", "compounds")
+    most = loads[0]
+    each = Text(f"每人至多 {most.each:.1f} 条", f"at most {most.each:.1f} for each operator")
+    if most.a_day is not None:
+        each = Text(f"每人每天至多 {most.a_day:.1f} 条", f"at most {most.a_day:.1f} a day for each operator")
     said = Text(
-        f"{which.zh}（{len(loads)}）：共 {alerts} 条告警，每人每天至多 {loads[0].a_day:.1f} 条，{floods} 次洪峰",
-        f"{which.en} ({len(loads)}): {alerts} alerts in all, at most {loads[0].a_day:.1f} a day for each operator, {floods} floods",
+        f"{which.zh}（{len(loads)}）：共 {alerts} 条告警，{each.zh}，{floods} 次洪峰",
+        f"{which.en} ({len(loads)}): {alerts} alerts in all, {each.en}, {floods} floods",
     )
     _say(console, str(said))
 
@@ -121,6 +143,12 @@ def _verdict(load: Load) -> str:
             f"{load.floods} floods (over {FLOOD} in 10 min for each)",
         )
     )
+    if load.a_day is None:
+        lasted = duration(load.lasted / SECOND)
+        return _t(
+            f"{lasted.zh}里每人 {load.each:.1f} 条（{people.zh}；不足一天，不算每天多少），{floods.zh}",
+            f"{load.each:.1f} in {lasted.en} for each operator ({people.en}; less than a day gives no rate a day), {floods.en}",
+        )
     return _t(
         f"每人每天 {load.a_day:.1f} 条（{people.zh}；IEC 62682：约 {MANAGEABLE} 条尚可应付），{floods.zh}",
         f"{load.a_day:.1f} a day for each operator ({people.en}; IEC 62682: about {MANAGEABLE} are manageable), {floods.en}",

@@ -29,12 +29,19 @@ def test_days_are_local_and_quiet_ones_count() -> None:
         "2023-11-18": 0,
         "2023-11-19": 0,
     }
-    assert (found.alerts, found.a_day) == (3, 3 / 5 / 2)
+    assert (found.alerts, found.each, found.a_day) == (3, 3 / 2, 3 / 4 / 2)
+
+
+def test_less_than_a_day_gives_no_rate_a_day() -> None:
+    """An alert in ten minutes is not 144 a day, and none in an hour is not none a day."""
+    found = load("c1", [alert(0)], 1, (START, START + DAY - 1), ZONE)
+    assert (found.each, found.a_day) == (1.0, None)
+    assert load("c1", [alert(0)], 1, (START, START + DAY), ZONE).a_day == 1.0
 
 
 def test_without_staff_one_is_assumed() -> None:
     """Nothing is divided by zero."""
-    assert load("c1", [alert(0)], 0, (START, START + 1), ZONE).a_day == 1.0
+    assert load("c1", [alert(0)], 0, (START, START + DAY), ZONE).a_day == 1.0
 
 
 def test_other_compounds_alerts_are_theirs() -> None:
