@@ -9,12 +9,12 @@ from linli.i18n import Text
 from linli.model import Community, Device, Evidence, Place
 from linli.units import number_with_unit
 from linli.vocabulary import QUANTITIES, event_name, quantity_of
-from rules.language.amounts import number_name, spoken, symbol_of
+from rules.language.amounts import EXACT, number_name, spoken, symbol_of
 from rules.language.model import Clause, ReadingClause, Rule
 from rules.language.wording import describe, limit_name
 
-DIGITS = 5
-"""Of a number that was measured; so many that one just beyond its limit does not read like the limit."""
+DIGITS = 4
+"""Of a number that was measured, as the console shows it."""
 
 
 @lru_cache(maxsize=512)
@@ -98,10 +98,24 @@ def _quantity(part: ReadingClause) -> Text:
     return quantity_of(part.quantity).name if part.value is None else number_name(part)
 
 
+def _measured(part: ReadingClause, value: float) -> str:
+    """With more digits where it would else read like the limit that it is beyond."""
+    symbol = symbol_of(part)
+    limits = [limit for limit in (part.above, part.at_least, part.below, part.at_most) if limit is not None]
+    for digits in range(DIGITS, EXACT):
+        told = number_with_unit(part.quantity, symbol, value, digits)
+        if all(
+            value == limit or told != number_with_unit(part.quantity, symbol, limit, digits)
+            for limit in (*limits, *(part.outside or ()))
+        ):
+            return told
+    return number_with_unit(part.quantity, symbol, value, EXACT)
+
+
 def _value(part: ReadingClause | None, last: Evidence | None, value: float | None) -> str | Text | None:
     """The number in the unit that people know, or a flag's word; None where there is none."""
     if part is not None and value is not None:
-        return number_with_unit(part.quantity, symbol_of(part), value, DIGITS)
+        return _measured(part, value)
     if last is None or last.value is None:
         return None
     if isinstance(last.value, bool) or not isinstance(last.value, int | float):

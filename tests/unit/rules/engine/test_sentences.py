@@ -109,6 +109,28 @@ def test_numbers_are_in_the_units_that_people_know(name: str, quantity: str, val
     assert said in sentence(rule, 0, known.devices["cable"], known, 0, (), value).zh
 
 
+@pytest.mark.parametrize(
+    ("clause", "value", "told"),
+    [
+        ("quantity: temperature, above: 30", 32.87418, "32.87 °C"),
+        ("quantity: temperature, above: 70", 70.0041, "70.004 °C"),
+        ("quantity: temperature, at_least: 70", 70, "70 °C"),
+        ("quantity: temperature, above: 70", 70.00000000001, "70 °C"),
+        ("quantity: temperature, below: 5", 4.99961, "4.9996 °C"),
+        ("quantity: humidity, outside: [30.001, 60]", 30.0004, "30 %"),
+        ("quantity: humidity, outside: [30, 60]", 60.0004, "60.0004 %"),
+        ("quantity: water_pressure, below: 300000", 299_912.4, "299.9 kPa"),
+        ('value: "avg(co, 15m)", above: 30', 30.7142857, "30.71 mg/m³"),
+    ],
+)
+def test_what_is_measured_has_the_digits_of_the_console(tmp_path: Path, clause: str, value: float, told: str) -> None:
+    """A sensor's arithmetic is nobody's business; but what is beyond a limit does not read like the limit."""
+    (rule,) = rule_of(tmp_path, f"  - reading: {{{clause}}}\n")
+    rule = msgspec.structs.replace(rule, sentence=Words(zh="{value}", en="{value}"))
+    known = registry()
+    assert sentence(rule, 0, known.devices["cable"], known, 0, (), value) == Text(told, told)
+
+
 def test_the_subject_is_called_by_its_name(tmp_path: Path) -> None:
     """A building, a compound, and what nobody knows by its id."""
     bench = bench_of(tmp_path, "  - reading: {quantity: temperature, above: 70}\n", more="subject: community\n")
