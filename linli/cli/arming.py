@@ -49,7 +49,7 @@ def arm(
     ] = None,
 ) -> None:
     """Set one place's mode; rules goes by it within a second."""
-    from linli.arming import MODES, mode_name
+    from linli.arming import mode_name
 
     with existing(data) as (settings, database):
         if listed:
@@ -57,11 +57,7 @@ def arm(
             return
         why = " ".join(reason.split())
         if not place or not mode or not why:
-            modes = "|".join([*MODES, INHERIT])
-            usage = f"linli arm PLACE {modes} --reason ..."
-            typer.echo(
-                Text(f"用法：{usage}（或 --list）", f"usage: {usage} (or --list)").of(settings.language), err=True
-            )
+            typer.echo(_missing(place, mode).of(settings.language), err=True)
             raise typer.Exit(2)
         found = find(Text("地点", "place"), place, read_registry(database).places, "linli arm --list")
         changed = _set(settings, database, found, None if mode == INHERIT else mode, why)
@@ -70,6 +66,20 @@ def arm(
         if not changed:
             told = Text(f"{told.zh}（原已如此）", f"{told.en} (it was already)")
         typer.echo(told.of(settings.language))
+
+
+def _missing(place: str, mode: str) -> Text:
+    """What is not given of place, mode and reason, and how it is written."""
+    from linli.arming import MODES
+
+    if not place or not mode:
+        usage = f"linli arm {place or 'PLACE'} {'|'.join([*MODES, INHERIT])} --reason ..."
+        return Text(f"用法：{usage}（或 --list）", f"usage: {usage} (or --list)")
+    written = f'linli arm {place} {mode} --reason "..."'
+    return Text(
+        f"没有改动：要写明原因，它随这次改动留存。{written}",
+        f"nothing is changed: give the reason, which is kept with the change: {written}",
+    )
 
 
 def _set(settings: "Settings", database: "Database", place: "Place", mode: str | None, reason: str) -> bool:

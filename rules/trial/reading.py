@@ -35,6 +35,7 @@ def read_trial(file: Path, known: Mapping[str, Rule]) -> Trial:
     """The tests of `file`; `known`: the rules that it may name, by id. ConfigError for the first fault."""
     source = open_source(file)
     require(source, Written.TESTS)
+    _timed(source)
     script = source.convert(Script)
     site = _Site(source, script)
     rules = _rules(source, script, known)
@@ -47,6 +48,18 @@ def read_trial(file: Path, known: Mapping[str, Rule]) -> Trial:
         site.start(),
         tuple(Stories(source, script, rules, registry).cases()),
     )
+
+
+def _timed(source: Source) -> None:
+    """Fault for a test that does not say how long it goes on."""
+    tests = source.value.get("tests") if isinstance(source.value, dict) else None
+    for number, test in enumerate(tests if isinstance(tests, list) else ()):
+        if isinstance(test, dict) and "until" not in test:
+            said = Text(
+                "这项测试缺少 until：写明进行到何时，例如 until: 5m",
+                "this test has no until: say how long it goes on, as in until: 5m",
+            )
+            raise source.fault(said, "tests", number)
 
 
 def _rules(source: Source, script: Script, known: Mapping[str, Rule]) -> tuple[Rule, ...]:

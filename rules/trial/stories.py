@@ -15,7 +15,7 @@ from linli.yamlfile import Source
 from rules.language.model import Rule
 from rules.trial.faults import not_known
 from rules.trial.plan import Act, Arming, Case, Change, Expected, GatewayChange, Report, Step, comes
-from rules.trial.script import KINDS, Expect, Given, Script, moment
+from rules.trial.script import KINDS, Expect, Given, Script, moment, written
 from rules.trial.series import expand
 
 T = TypeVar("T")
@@ -53,9 +53,11 @@ class Stories:
                 if len(steps) > MOST_STEPS:
                     self._fault(Text(f"超过 {MOST_STEPS} 步", f"more than {MOST_STEPS} steps"), *path, "input", index)
             expected = tuple(self._expected(item, (*path, "expect", n)) for n, item in enumerate(story.expect))
-            late = [comes(step) for step in steps] + [item.at for item in expected]
-            if max(late, default=0) > until:
-                self._fault(Text("有的时间在 until 之后", "something is later than until"), *path, "until")
+            last = max([0, *map(comes, steps), *(item.at for item in expected)])
+            if last > until:
+                zh = f"测试只到 {story.until}，而有的内容在 {written(last)}：把 until 写得更晚"
+                en = f"the test ends at {story.until}, and something in it is at {written(last)}: give a later until"
+                self._fault(Text(zh, en), *path, "until")
             yield Case(
                 self._name(story.name, *path, "name"),
                 self._source.line(*path),

@@ -161,6 +161,16 @@ def test_what_arming_lacks_is_told(database: Database, words: tuple[str, ...], s
     assert SqlArming(database).version() == 0
 
 
+def test_a_mode_without_a_reason_is_not_set(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reason is what is missing, so that is said; with the command that has it."""
+    assert f'give the reason, which is kept with the change: linli arm {BUILDING} away --reason "..."' in run_arm(
+        BUILDING, "away", status=2
+    )
+    monkeypatch.setenv("LINLI_LANGUAGE", "zh")
+    assert "没有改动：要写明原因" in run_arm(BUILDING, "away", "--reason", " ", status=2)
+    assert SqlArming(database).version() == 0
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_page_can_be_followed(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: Path
