@@ -146,9 +146,24 @@ def _at(point: str) -> Act:
 
 
 PARTS = ("agent", *SERVERS)
+ELSEWHERE = ("rules.failed", "rules.snapshot")
+"""The first needs an input that fails (tests/unit/rules/test_failing.py), the other comes by itself too seldom."""
 for _point in sorted(POINTS, reverse=True):  # rules first: the more they have journalled, the longer they start
-    if _point.startswith(PARTS):
+    if _point.startswith(PARTS) and _point not in ELSEWHERE:
         fault(f"killed-at-{_point}")(_at(_point))
+
+
+@fault("killed-at-rules.snapshot")
+def _at_snapshot(world: World, scale: Scale, _random: random.Random) -> None:
+    """Killed -9 when the snapshot that it leaves at its end is durable."""
+    rules = world.children["rules"]
+    for _ in range(scale.repeats):
+        pid = rules.arm("rules.snapshot")
+        rules.wait_ready(_BACK_S)
+        world.wait_taken(scale.some)
+        rules.stop_once()
+        eventually(lambda pid=pid: rules.replaced(pid), _BACK_S, "rules has died at its snapshot, and is back")  # type: ignore[misc]
+        world.wait_taken(scale.some)
 
 
 @fault("random-kills")

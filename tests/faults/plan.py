@@ -102,6 +102,6 @@ route: [guard]
 source: "[P] tests"
 applies_to: {{device_kinds: [sensor]}}
 when:
-  - event: {{types: [{EVENT_TYPE}], quiet: 9999d}}
+  - event: {{types: [{EVENT_TYPE}], quiet: 400d}}
 """
 """An alert for each device, whose occurrences count its events: what the rules made of each, once."""
