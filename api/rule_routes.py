@@ -34,7 +34,7 @@ class RuleBody(_Out):
     life_safety: bool
     latched: bool
     subject: str
-    source: str
+    source: TextBody
     route: list[TextBody]
     device_kinds: list[TextBody]
     facility_kinds: list[TextBody]

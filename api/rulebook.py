@@ -51,7 +51,7 @@ class RuleView:
     life_safety: bool
     latched: bool
     subject: str
-    source: str
+    source: Text
     route: tuple[Text, ...]
     device_kinds: tuple[Text, ...]
     facility_kinds: tuple[Text, ...]
@@ -188,7 +188,7 @@ def view_of(rule: Rule, open_alerts: int) -> RuleView:
         life_safety=rule.life_safety,
         latched=rule.latched,
         subject=rule.subject,
-        source=rule.source,
+        source=rule.source_text,
         route=tuple(map(route_name, rule.route)),
         device_kinds=tuple(kind_name(DEVICE_KINDS, kind) for kind in wanted.device_kinds),
         facility_kinds=tuple(kind_name(FACILITY_KINDS, kind) for kind in wanted.facility_kinds),

@@ -142,7 +142,7 @@ def _facts(view: RuleView, language: str) -> None:
         (texts.WATCHES, watches),
         (texts.ABOUT, about.of(language)),
         (texts.FOR_WHOM, route),
-        (texts.SOURCE, view.source),
+        (texts.SOURCE, view.source.of(language)),
     ]
     with Node("section", classes="panel"), Node("dl", classes="facts"):
         for name, value in facts:

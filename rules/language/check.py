@@ -48,7 +48,9 @@ def _id(rule: Rule) -> None:
 def _about(rule: Rule) -> None:
     one_of(rule.subject, SUBJECTS, ("subject",))
     not_empty(rule.route, ("route",))
-    if not rule.source.strip():
+    if isinstance(rule.source, Words):
+        _both(rule.source, ("source",))
+    elif not rule.source.strip():
         blame("source 不能为空：写明依据，或 [P] 表示建议", "source is empty: name it, or [P]", ("source",))
     not_empty(rule.when, ("when",))
 

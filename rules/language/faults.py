@@ -74,7 +74,7 @@ def lasts(text: str, path: Path) -> int:
     """Microseconds of a duration of LONGEST at most."""
     us = parsed(duration, text, Text("不是时长，例如 30s、5m、24h", "is no duration such as 30s, 5m or 24h"), path)
     if us > duration(LONGEST):
-        blame(f"最长 {LONGEST}", f"{LONGEST} at most", path)
+        blame(f"“{text}”太长，最长 {LONGEST}", f"{text!r} is too long: {LONGEST} at most", path)
     return us
 
 

@@ -335,7 +335,7 @@ class Rule(_Part, frozen=True):
     advice: Words
     severity: Severity
     route: tuple[str, ...]
-    source: str
+    source: str | Words
     applies_to: AppliesTo
     when: tuple[Clause, ...]
     subject: str = "device"
@@ -348,6 +348,11 @@ class Rule(_Part, frozen=True):
     many: Many | None = None
     remind: tuple[str, ...] = ()
     remind_every: str | None = None
+
+    @property
+    def source_text(self) -> Text:
+        """Where it comes from; the same in both languages where it is written once."""
+        return self.source.text if isinstance(self.source, Words) else Text(self.source, self.source)
 
     def severity_of(self, clause: int) -> Severity:
         """How bad it is when this clause is what came true."""

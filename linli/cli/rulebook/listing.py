@@ -64,7 +64,7 @@ def list_rules(rules: Folder = None, data: Data = None, as_json: AsJson = False)
             "-" if counts[rule.id] is None else str(counts[rule.id]),
             " ".join(parts(rule)),
             str(rule.title.text),
-            rule.source,
+            str(rule.source_text),
         )
         for rule in book.rules
     ]
@@ -86,7 +86,7 @@ def summary(rule: "Rule", parts: tuple[str, ...], devices: int | None) -> dict[s
         "title": {"zh": rule.title.zh, "en": rule.title.en},
         "severity": rule.severity.value,
         "parts": list(parts),
-        "source": rule.source,
+        "source": {"zh": rule.source_text.zh, "en": rule.source_text.en},
         "devices": devices,
     }
 

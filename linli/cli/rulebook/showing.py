@@ -151,7 +151,7 @@ def _print_rule(rule: "Rule", overrides: "list[Override]", registry: "RegistrySn
 
     typer.echo(f"{rule.id}  {rule.title.text}")
     route = _t("、", ", ").join(str(route_name(whom)) for whom in rule.route)
-    typer.echo(f"  {SEVERITIES[rule.severity]} · {route} · {rule.source}")
+    typer.echo(f"  {SEVERITIES[rule.severity]} · {route} · {rule.source_text}")
     for number, clause in enumerate(rule.when, 1):
         typer.echo(f"  {number}. {_worded(rule, number, clause)}")
     for override, there in _there(rule, overrides, registry):

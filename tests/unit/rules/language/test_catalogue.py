@@ -89,7 +89,7 @@ def test_every_row_of_the_list_is_there_with_its_severities() -> None:
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
 def test_a_rule_says_where_it_is_from_and_what_to_do(rule: Rule) -> None:
     """Whoever is on duty has steps to follow, and whoever maintains the rule knows what it rests on."""
-    assert rule.source.strip()
+    assert rule.source_text.zh.strip() and rule.source_text.en.strip()
     assert len(rule.steps) >= 2
 
 

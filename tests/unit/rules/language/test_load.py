@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from linli.errors import ConfigError
+from linli.i18n import Text
 from rules.language.load import CATALOGUE, load_rules
 from rules.language.model import duration
 from tests.unit.rules.world import rule_of, rule_text
@@ -30,6 +31,15 @@ def test_a_value_of_one_clause_is_enough(tmp_path: Path) -> None:
     file = tmp_path / "good.yaml"
     file.write_text(rule_text(parts).replace('en: "{device}"', 'en: "{value} {threshold}"'), encoding="utf-8")
     assert [rule.id for rule in load_rules(tmp_path)] == ["test-rule"]
+
+
+def test_a_source_is_written_once_or_in_both_languages(tmp_path: Path) -> None:
+    """GB 14287.3 is that in any language; what is said of it is not."""
+    file = tmp_path / "good.yaml"
+    file.write_text(GOOD, encoding="utf-8")
+    assert load_rules(tmp_path)[0].source_text == Text("[P]", "[P]")
+    file.write_text(GOOD.replace('source: "[P]"', "source: {zh: 立即, en: at once}"), encoding="utf-8")
+    assert load_rules(tmp_path)[0].source_text == Text("立即", "at once")
 
 
 def test_the_good_file_loads(tmp_path: Path) -> None:
@@ -64,6 +74,7 @@ FAULTS = [
     ("a bad id", GOOD.replace("id: test-rule", "id: Test Rule"), 1, "may hold a-z"),
     ("an unknown severity", GOOD.replace("severity: medium", "severity: awful"), 5, "awful"),
     ("no route", GOOD.replace("route: [guard]", "route: []"), 6, "route is empty"),
+    ("a source in one language", GOOD.replace('source: "[P]"', 'source: {zh: 标准, en: " "}'), 7, "source.en is empty"),
     ("no source", GOOD.replace('source: "[P]"', 'source: ""'), 7, "source is empty"),
     ("an unknown device kind", GOOD.replace("[cable_sensor, ", "[cable_senser, "), 8, "did you mean 'cable_sensor'?"),
     ("an unknown facility kind", GOOD.replace("smoke_detector]}", "door], facility_kinds: [lfit]}"), 8, "'lift'"),
