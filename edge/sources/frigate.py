@@ -30,7 +30,7 @@ from edge.sources.fields import as_number, quantity_name
 from edge.sources.interpret import Context
 from linli.model import DEVICE_HEARTBEAT_TYPE, JsonValue, Lane
 
-_PHASES = frozenset(("new", "update", "end"))
+_PHASES = ("new", "update", "end")
 _GENERAL = frozenset(("restart", "camera_activity", "profile", "notifications", "onConnect", "triggers", "birdseye"))
 _NOT_OURS = frozenset(("set", "state", "snapshot", "ptz", "suspend", "suspended", "transcription"))
 _REVIEW_WORDS = frozenset(("NONE", "DETECTION", "ALERT"))
@@ -98,7 +98,7 @@ class Frigate:
         self._remember(number, camera)
         if after.get("false_positive") is True:
             return [Ignored("a false positive")]
-        key = (number, phase, after.get("frame_time"))
+        key = (number, phase, repr(after.get("frame_time")))
         if self._recent.seen_retained(key) if retained else self._recent.seen(key):
             return [Ignored("told already")]
         kind = "camera.person.detected" if label == "person" else "camera.object.detected"

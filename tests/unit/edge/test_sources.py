@@ -228,6 +228,20 @@ def test_frigate_repeats_and_false_positives_are_not_told() -> None:
     assert event(end).lane is Lane.BULK, "that somebody has left need not overtake anything"
 
 
+@pytest.mark.parametrize("topic", ["frigate/events", "frigate/reviews"])
+def test_frigate_fields_of_the_wrong_kind(topic: str) -> None:
+    """A phase that is no text is refused."""
+    assert isinstance(play(Frigate(), topic, {"type": {}, "after": {}})[0], Rejected)
+
+
+def test_frigate_time_of_the_wrong_kind() -> None:
+    """It leaves the event without one."""
+    assert (
+        event(play(Frigate(), "frigate/events", tracked() | {"after": tracked()["after"] | {"frame_time": [1]}})).time
+        is None
+    )
+
+
 @pytest.mark.parametrize("sub_label", [None, "Wang", ["Wang", 0.9]])
 def test_frigate_sub_label_in_three_forms(sub_label: object) -> None:
     """Null, a text, or a text with its score."""
