@@ -1,5 +1,6 @@
 """The rules process: `python -m rules`, for one shard of several `python -m rules --shard 2/8`."""
 
+import gc
 import logging
 import sys
 import threading
@@ -86,6 +87,7 @@ def _run(name: str, settings: Settings, stop: threading.Event) -> None:
         folder=folder,
         executor=ThreadPoolExecutor(2, "aside"),
         forks=CAN_FORK,
+        keep=gc.freeze,  # the collector would go through a whole district again and again, and find nothing
     )
     worker = Worker(outside, applier, waiting)
     reporter = Reporter(name, database, clock, worker.health)

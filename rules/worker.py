@@ -37,7 +37,7 @@ from rules.applying import Applier
 from rules.aside import AtOnce, Every
 from rules.durable.journal import Journal, JournalUnavailable
 from rules.effects import Waiting
-from rules.engine.inputs import ActionIn, Input, ListenIn, PassedIn, RegistryChangeIn, RegistryIn, Tick
+from rules.engine.inputs import ActionIn, Input, ListenIn, PassedIn, RegistryChangeIn, RegistryIn, RulesIn, Tick
 from rules.engine.machine import Engine
 from rules.foresight import Foresight
 from rules.inbox import Arrival, Inbox
@@ -70,7 +70,8 @@ class Platform:
 @dataclass(frozen=True, slots=True)
 class Outside:
     """What the worker works with. `tick_s`: real seconds between two ticks. `tick_behind`: see the function. `executor`: does
-    what would hold up the loop. `forks`: snapshots are written by a copy of the process."""
+    what would hold up the loop. `forks`: snapshots are written by a copy of the process. `keep`: called when registry or rules
+    are new, of which most will stay in memory for long."""
 
     client: MqttClient
     alerts: SqlAlerts
@@ -88,6 +89,7 @@ class Outside:
     folder: RulesFolder | None = None
     executor: Executor = field(default_factory=AtOnce)
     forks: bool = False
+    keep: Callable[[], None] = lambda: None
 
 
 class Worker:
@@ -133,6 +135,7 @@ class Worker:
     def run(self, stop: threading.Event) -> None:
         """Connect, and work until `stop` is set; then leave a snapshot, so that the next start is short."""
         self.pause = stop
+        self._outside.keep()
         self.connect()
         try:
             while not stop.is_set():
@@ -160,28 +163,46 @@ class Worker:
             self._outside.client.subscribe(fresh, self._outside.qos)
 
     def step(self, wait_s: float = POLL_S) -> None:
-        """One batch: take what has arrived within `wait_s` and what is due, journal, acknowledge, apply, write, tell."""
+        """Take in what has arrived within `wait_s`, and then what is due besides."""
         arrivals = self._inbox.take(wait_s)
         if self._foresight is not None and not self._has_room_again():
             self._look_ahead(self._foresight, [*self._foresight.read(arrivals), *self._looks(), *self._ticks()])
             self._writing.write()
             return
+        if arrivals and self._has_registry:  # an alert is not to wait for what the database is asked
+            if not self._work(self._listens(), arrivals):
+                return
+            arrivals = []
         changes = self._changes()
-        if not self._surroundings.registry.is_known and not self.engine.scope.registry.communities:
+        if not self._has_registry:
             self._hear_anew()  # without a registry every message would be a stranger's; the agents keep what came
             return
+        if not self._work([*self._listens(), *changes], arrivals, self._asked):
+            return
+        self._writing.write_counts(self._applier)
+        self._snapshots.look()
+        if self._snapshots.is_due():
+            self._begin_snapshot()
+
+    @property
+    def _has_registry(self) -> bool:
+        """Whether it is known whose messages are to be taken."""
+        return self._surroundings.registry.is_known or bool(self.engine.scope.registry.communities)
+
+    def _work(self, first: list[Input], arrivals: list[Arrival], last: Callable[[], list[Input]] = list[Input]) -> bool:
+        """Journal, acknowledge, apply, write and tell: `first`, what has arrived, and what there is `last`. False if nothing can be
+        journalled now."""
         answers: dict[LaneKey, None] = {}
         taken: dict[LaneKey, int] = {}
-        listens = self._listens()
         if arrivals:
             failpoints.reach("rules.received")
         accepted = self._accept(arrivals, answers, taken)
         if accepted:
             failpoints.reach("rules.decoded")
-        entries = [*listens, *changes, *accepted, *self._actions(), *self._looks(), *self._ticks()]
+        entries = [*first, *accepted, *last()]
         if entries and not self._keep(entries, taken):
-            return
-        if listens:
+            return False
+        if any(isinstance(entry, ListenIn) for entry in first):
             answers.update(dict.fromkeys(self._positions.known()))
         self._writing.answer((key, self._positions.upto(key)) for key in answers)
         if answers:
@@ -189,10 +210,11 @@ class Worker:
         if entries:
             self._apply(entries)
         self._writing.write()
-        self._writing.write_counts(self._applier)
-        self._snapshots.look()
-        if self._snapshots.is_due():
-            self._begin_snapshot()
+        return True
+
+    def _asked(self) -> list[Input]:
+        """What people do, what there is to say of Linli itself, and that time passes."""
+        return [*self._actions(), *self._looks(), *self._ticks()]
 
     def snapshot_now(self) -> None:
         """Write the state down, and wait until it is."""
@@ -323,6 +345,8 @@ class Worker:
             self._skipped_at = self._outside.clock.now()
         if any(isinstance(entry, RegistryIn | RegistryChangeIn) for entry in entries):
             self._subscribe(self.engine.scope.registry)
+        if any(isinstance(entry, RegistryIn | RulesIn) for entry in entries):
+            self._outside.keep()
 
     def _try_again(self, error: JournalUnavailable) -> bool:
         """What failed is to be journalled as skipped before anything else counts."""

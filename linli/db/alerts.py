@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from linli.db import schema
 from linli.db.database import Database
@@ -314,16 +315,26 @@ def _within(query: Select[Any], communities: frozenset[str] | None) -> Select[An
     return query.where(schema.alerts.c.community_id.in_(sorted(communities)))
 
 
+# Made once and given values as they are executed: making them takes longer than the database does.
+_POSITION = select(schema.rules_positions.c.position).where(schema.rules_positions.c.shard == bindparam("which"))
+_MOVE_POSITION = update(schema.rules_positions).where(schema.rules_positions.c.shard == bindparam("which"))
+_INSERT_CHANGE = insert(schema.alert_changes)
+_PUT_ALERT = {
+    name: put.on_conflict_do_update(
+        index_elements=["id"], set_={column.name: column for column in put.excluded if column.name != "id"}
+    )
+    for name, put in (("sqlite", sqlite.insert(schema.alerts)), ("postgresql", postgresql.insert(schema.alerts)))
+}
+
+
 def _position(connection: Connection, shard: Shard) -> int:
-    table = schema.rules_positions
-    return connection.execute(select(table.c.position).where(table.c.shard == str(shard))).scalar() or 0
+    return connection.execute(_POSITION, {"which": str(shard)}).scalar() or 0
 
 
 def _write_position(connection: Connection, shard: Shard, position: int) -> None:
-    table = schema.rules_positions
-    changed = connection.execute(update(table).where(table.c.shard == str(shard)).values(position=position))
+    changed = connection.execute(_MOVE_POSITION, {"which": str(shard), "position": position})
     if changed.rowcount == 0:
-        connection.execute(insert(table).values(shard=str(shard), position=position))
+        connection.execute(insert(schema.rules_positions).values(shard=str(shard), position=position))
 
 
 def _write_alerts(connection: Connection, changes: Sequence[Change]) -> None:
@@ -345,7 +356,7 @@ def _write_alerts(connection: Connection, changes: Sequence[Change]) -> None:
         for change in changes
     ]
     if rows:
-        connection.execute(insert(schema.alert_changes), rows)
+        connection.execute(_INSERT_CHANGE, rows)
 
 
 def _write_outcome(connection: Connection, outcome: Outcome) -> None:
@@ -357,14 +368,8 @@ def _write_outcome(connection: Connection, outcome: Outcome) -> None:
     )
 
 
-_CHANGE = update(schema.alerts).where(schema.alerts.c.id == bindparam("which"))
-"""Made once and given values as it is executed: SQLAlchemy takes a millisecond to take in so many with a statement."""
-
-
 def _upsert(connection: Connection, alert: Alert) -> None:
-    values = _values(alert)
-    if connection.execute(_CHANGE, {"which": alert.id} | values).rowcount == 0:
-        connection.execute(insert(schema.alerts), {"id": alert.id} | values)
+    connection.execute(_PUT_ALERT[connection.dialect.name], {"id": alert.id} | _values(alert))
 
 
 _SAME_NAME = (

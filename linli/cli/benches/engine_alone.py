@@ -63,6 +63,7 @@ class Alone:
         start = clock.now() - 12 * HOUR
         rate = max(1.0, district.devices / 10)
         self._lanes = [district.messages(gateway, BOOTID, PACKED, start, rate) for gateway in range(district.gateways)]
+        gc.freeze()  # as the process does
         self.warmed = self.run(self._rounds())
 
     def run(self, rounds: int) -> Cost:
