@@ -267,7 +267,7 @@ class Columns:
             for gateway, numbers in sorted(self._of_gateway.items())
         }
         order = [number for numbers in watched.values() for number in numbers.values()]
-        rows = self.rows[np.array(order, dtype=np.int64)]
+        rows = self.rows.take(np.array(order, dtype=np.int64))
         series = {gateway: list(numbers) for gateway, numbers in watched.items() if numbers}
         units = self._in_order(rows)
         return Dumped(series, rows.tobytes(), units)

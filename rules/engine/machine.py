@@ -191,13 +191,13 @@ class Engine:
         clock = self._advance_lane(lane, message.agent_time, received_at)
         self._arm(lane, clock)
         yield from self._gateway_heard(message.gateway, received_at)
-        if self.memories.timers.may_be_due(message.gateway, clock.time):
+        if self._may_be_due(lane, clock):
             sweep.note(packet.start)
             besides = {self._device_of(batch, at) for at in sweep.ahead(packet.end)}
             yield from self._expire(self._clocks(lane, clock), besides)
         for at in sweep.stirred(packet.end):
             yield from self._look(batch, packet, at)
-        if self.memories.timers.may_be_due(message.gateway, clock.time) or self.settling.holds(lane):
+        if self._may_be_due(lane, clock) or self.settling.holds(lane):
             sweep.note(packet.end)
             yield from self._expire(self._clocks(lane, clock))
             yield from self._release(lane, clock)
@@ -250,15 +250,13 @@ class Engine:
         self._arm(lane, clock)
         observations = self.intake.observations(message, received_at, clock.delivered)
         outputs += self._gateway_heard(message.gateway, received_at)
-        clocks = self._clocks(lane, clock)
-        if self._is_due(clocks):
-            outputs += self._expire(clocks, besides={device.id for device, _ in observations})
+        if self._may_be_due(lane, clock):
+            outputs += self._expire(self._clocks(lane, clock), besides={device.id for device, _ in observations})
         for device, seen in observations:
             outputs += self._see(device, seen)
-        if self._is_due(clocks):
-            outputs += self._expire(clocks)
-        if self.scope.settles:
-            outputs += self._release(lane, clock)
+        if self._may_be_due(lane, clock):
+            outputs += self._expire(self._clocks(lane, clock))
+        outputs += self._release(lane, clock)
         return outputs
 
     def _take(self, key: LaneKey, sequence: int) -> None:
@@ -316,8 +314,9 @@ class Engine:
             clocks.append(((name, BOTH, True, settle), min(each.delivered for each in both) - settle))
         return clocks
 
-    def _is_due(self, clocks: Iterable[tuple[ClockName, int]]) -> bool:
-        return any(self.memories.timers.is_due(name, upto) for name, upto in clocks)
+    def _may_be_due(self, lane: LaneName, clock: LaneClock) -> bool:
+        """Whether any timer may be due on the clocks that go on with a lane: False is certain, and quickly said."""
+        return self.memories.timers.may_be_due(lane[0], clock.time)
 
     def _expire(self, clocks: Sequence[tuple[ClockName, int]], besides: Container[str] = ()) -> Iterator[Output]:
         while (key := self.memories.timers.pop_due(clocks, besides)) is not None:
@@ -326,7 +325,9 @@ class Engine:
     def _release(self, lane: LaneName, clock: LaneClock) -> Iterator[Output]:
         """What rules that settle see by now."""
         for settle in self.scope.settles:
-            yield from self._see_settled((*lane, settle), clock.time - settle, self._clocks(lane, clock, settle))
+            buffer, upto = (*lane, settle), clock.time - settle
+            if self._may_be_due(lane, clock) or self.settling.first(buffer, upto) is not None:
+                yield from self._see_settled(buffer, upto, self._clocks(lane, clock, settle))
 
     def _settle_what_was_before(self, lane: LaneName, agent_time: int) -> Iterator[Output]:
         """A message comes after the lane was broken off: what rules that settle have still to see of the time before goes

@@ -100,11 +100,6 @@ class Timers(Generic[C]):
         soonest = self._soonest[group] = min((heap[0][0] for heap in heaps if heap), default=math.inf)
         return upto >= soonest
 
-    def is_due(self, clock: C, upto: int) -> bool:
-        """Whether anything may be due on `clock` at `upto`: False is certain."""
-        heap = self._heaps.get(clock)
-        return heap is not None and len(heap) > 0 and heap[0][0] <= upto
-
     def pop_due(self, clocks: Sequence[tuple[C, int]], besides: Container[str] = ()) -> Key | None:
         """Take out the first key that is due: `clocks` are each with the time (inclusive) to which it has come; keys set by
         devices in `besides` are left out."""
