@@ -75,7 +75,17 @@ def client_context(
         context = _pinned(pin)
     if certificate is not None:
         show_certificate(context, certificate, key)
+    context.sslsocket_class = _Socket
     return context
+
+
+class _Socket(ssl.SSLSocket):
+    """Python's own stays open until it is collected when the other side is gone before the handshake begins."""
+
+    def __del__(self) -> None:
+        if getattr(self, "_sslobj", None) is None:
+            self.close()
+        super().__del__()  # type: ignore[misc]  # every socket has one, in C
 
 
 def renew(

@@ -2,7 +2,6 @@
 
 import shutil
 import sqlite3
-import ssl
 import tempfile
 import urllib.error
 import urllib.request
@@ -15,6 +14,7 @@ from edge.site.findings import Finding, State
 from linli import yamlfile
 from linli.clock import SECOND, Clock, format_time
 from linli.i18n import Text
+from linli.tls import client_context
 
 CLOCK_LIMIT = 60 * SECOND
 """A clock further off than this puts events into the wrong minute, and certificates out of their time."""
@@ -136,7 +136,7 @@ def server_offset(site: Site, clock: Clock) -> int | None:
     if site.server is None or not site.server.startswith(("http://", "https://")):
         return None
     request = urllib.request.Request(f"{site.server.rstrip('/')}/api/v1/health", method="HEAD")  # noqa: S310  (http only)
-    opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=ssl.create_default_context()))
+    opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=client_context()))
     try:
         with opener.open(request, timeout=_HTTP_S) as answer:
             date = answer.headers.get("date")

@@ -310,7 +310,7 @@ def _speaks_tls(broker: Broker) -> bool:
     try:
         with (
             socket.create_connection((broker.host, broker.port), timeout=CONNECT_S) as sock,
-            ssl.create_default_context().wrap_socket(sock, server_hostname=broker.host),
+            client_context().wrap_socket(sock, server_hostname=broker.host),
         ):
             return True
     except ssl.SSLCertVerificationError:

@@ -1,5 +1,6 @@
 """TLS as a client: files that cannot be used are told by name, and what OpenSSL says is told in words."""
 
+import socket
 import ssl
 from pathlib import Path
 
@@ -161,3 +162,11 @@ def test_a_broker_of_ones_own_is_not_ours_to_configure(authority: Authority) -> 
     assert broker_tls(outside) is None
     assert not outside.broker_speaks_tls
     assert load_settings(broker_host="mq.example", broker_tls=True).broker_speaks_tls
+
+
+def test_a_server_gone_before_the_handshake_leaves_no_socket_open() -> None:
+    """A broker that ends while its supervisor looks, say: its kernel had accepted the connection."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        connection = socket.create_connection(listener.getsockname())
+    with connection, pytest.raises(ConnectionError):
+        client_context().wrap_socket(connection, server_hostname="localhost")
