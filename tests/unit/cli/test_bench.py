@@ -1,16 +1,18 @@
 """The form of `linli bench`, without measuring anything."""
 
 import json
+import re
 import subprocess
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
 from linli.cli.bench import BENCHES, bench
-from linli.cli.benches import latency
+from linli.cli.benches import ingest, latency, rules
 from linli.cli.benches.measured import Measured, commit, document, percentile
 from linli.settings import Settings
 
@@ -75,3 +77,12 @@ def test_percentile_is_nearest_rank(percent: float, value: float) -> None:
 def test_percentile_of_one() -> None:
     """One value is every percentile."""
     assert percentile([0.25], 99) == 0.25
+
+
+@pytest.mark.parametrize("bench", [ingest, rules], ids=["ingest", "rules"])
+@pytest.mark.parametrize("page", ["benchmarks.md", "benchmarks.zh-CN.md"])
+def test_every_metric_is_on_the_page(page: str, bench: ModuleType) -> None:
+    """With what it means, and no other beside them."""
+    text = (Path(__file__).parents[3] / "docs" / page).read_text("utf-8")
+    table = text.split(f"\n## {bench.__name__.rpartition('.')[2]}")[1].split("\n##")[0]
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(bench.METRICS)

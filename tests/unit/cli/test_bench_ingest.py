@@ -1,7 +1,6 @@
 """The ingest bench's arithmetic, its load and its half of the lane protocol, without measuring anything."""
 
 import os
-import re
 from itertools import islice
 from pathlib import Path
 from time import monotonic
@@ -120,14 +119,6 @@ def test_what_disturbed_a_measurement_is_said() -> None:
     assert told[2:] == ["single: 3 readings were lost", "single: 7 messages sent again"]
     assert report.lost == 3
     assert set(report.costs) == {"single_paced", "single_full"}
-
-
-@pytest.mark.parametrize("page", ["benchmarks.md", "benchmarks.zh-CN.md"])
-def test_every_metric_is_on_the_page(page: str) -> None:
-    """With what it means, and no other beside them."""
-    text = (Path(__file__).parents[3] / "docs" / page).read_text("utf-8")
-    table = text.split("## ingest")[1].split("###")[0]
-    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(ingest.METRICS)
 
 
 def test_what_is_set_plainly_are_settings() -> None:
