@@ -6,9 +6,10 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from linli.model import Condition, Device, Evidence, Lane
+from linli.model import Device, Evidence, Lane
 from rules.engine.columns import Newest
-from rules.engine.compiled import Compiled, Interval, Kind, closed, is_by_data
+from rules.engine.compiled import Compiled, Interval, Kind, closed
+from rules.engine.edits import goes_on, hands_over, is_of_others, is_read, keeps_numbers, new_watch
 from rules.engine.gates import Arming, Around
 from rules.engine.ladder import Ref
 from rules.engine.numbers import Numbers
@@ -87,7 +88,7 @@ class Memories:
             memory = device.id if clause.by == "device" else self.scope.memory(clause.by, device, seen.data)
             if memory is None:
                 continue
-            watch = self.watches.get(memory, {}).get(ref) or _new_watch(clause, seen.moment)
+            watch = self.watches.get(memory, {}).get(ref) or new_watch(clause, seen.moment)
             if clause.kind is Kind.ALL:
                 signals = self._see_all(clause, watch, seen, (*ref, memory), plan.out.get(ref, frozenset()), around)
             else:
@@ -275,7 +276,7 @@ class Memories:
             memory = self.scope.memory(clause.by, device, {})
             if memory is None:
                 continue
-            watch = self.watches.get(memory, {}).get(ref) or _new_watch(clause, moment)
+            watch = self.watches.get(memory, {}).get(ref) or new_watch(clause, moment)
             for number, (part, of) in enumerate(((watch, clause), *zip(watch.parts, clause.of, strict=True))):
                 if of.kind is Kind.MISSING and part.began == 0 and number - 1 not in out:
                     part.arm(of, moment)
@@ -326,16 +327,16 @@ class Memories:
         kept: dict[str, dict[Ref, Watch]] = {}
         for memory, watches in self.watches.items():
             for ref, watch in watches.items():
-                if (only is not None and _is_of_others(watch, only)) or _goes_on(before, scope, memory, ref, watch):
+                if (only is not None and is_of_others(watch, only)) or goes_on(before, scope, memory, ref, watch):
                     kept.setdefault(memory, {})[ref] = watch
-                    gone |= memory != watch.device and _hands_over(scope, ref, watch)
+                    gone |= memory != watch.device and hands_over(scope, ref, watch)
                 else:
                     gone = True
         self.watches = kept
         for numbers in (self.numbers, self.usuals):
-            numbers.retain(lambda memory, device: _keeps_numbers(before, scope, memory, device), only)
+            numbers.retain(lambda memory, device: keeps_numbers(before, scope, memory, device), only)
         for numbers in (self.numbers, self.usuals):
-            numbers.retain(lambda name, device: _is_read(before, scope, name, device), only)
+            numbers.retain(lambda name, device: is_read(before, scope, name, device), only)
         if only is None or gone:
             self.follow_all()
 
@@ -423,73 +424,6 @@ def _with_newest(clause: Compiled, signal: Signal, newest: Newest | None) -> Sig
     return replace(signal, value=newest.value, evidence=(*known, evidence))
 
 
-def _new_watch(clause: Compiled, moment: Moment) -> Watch:
-    _, _, device, gateway, lane = moment
-    return Watch(device, gateway, lane, parts=[Watch(device, gateway, lane) for _ in clause.of])
-
-
 def _part(watch: Watch, clause: Compiled, number: int) -> tuple[Watch, Compiled]:
     """The watch and clause itself, or those of a member of `all` (from 1 on)."""
     return (watch, clause) if number == 0 else (watch.parts[number - 1], clause.of[number - 1])
-
-
-def _is_read(before: Scope, now: Scope, name: tuple[str | int, ...], device: str) -> bool:
-    """Whether what was read of the device for the memory of that name still goes there. What a clause has read and learned
-    outlives a change of its limits."""
-    ref, memory = (str(name[0]), int(name[1])), name[2]
-    was, known = before.registry.devices.get(device), now.registry.devices.get(device)
-    new = now.clause(ref, device)
-    if was is None or known is None or new is None or was.gateway != known.gateway:
-        return False
-    if memory != now.memory(new.by, known, {}):
-        return False
-    return new.kind is Kind.READING if len(name) == 3 else int(name[3]) < len(new.of)
-
-
-def _keeps_numbers(before: Scope, now: Scope, memory: tuple[str | int, ...], device: str) -> bool:
-    """Whether what was read of the device still counts for the clause: it watches it, and from the same memory."""
-    rule, number, name = str(memory[0]), int(memory[1]), memory[2]
-    known, clause = now.registry.devices.get(device), now.clause((rule, number), device)
-    old = before.registry.devices.get(device)
-    if known is None or clause is None or old is None or old.gateway != known.gateway:
-        return False
-    return is_by_data(clause.by) or now.memory(clause.by, known, {}) == name
-
-
-def _is_of_others(watch: Watch, devices: AbstractSet[str]) -> bool:
-    return watch.device not in devices and not any(part.device in devices for part in watch.parts)
-
-
-def _hands_over(now: Scope, ref: Ref, watch: Watch) -> bool:
-    """What a device that the rule no longer watches began in a memory it shared goes on as that of the device which the memory
-    is about. Whether there was any."""
-    known = now.registry.devices
-    others = {part.device for part in watch.parts} | {
-        wait.device for part in (watch, *watch.parts) for wait in part.waits.values()
-    }
-    gone = {device for device in others - {watch.device} if device not in known or now.clause(ref, device) is None}
-    for part in (watch, *watch.parts) if gone else ():
-        part.device = watch.device if part.device in gone else part.device
-        for wait in part.waits.values():
-            wait.device = watch.device if wait.device in gone else wait.device
-    return bool(gone)
-
-
-def _goes_on(before: Scope, now: Scope, memory: str, ref: Ref, watch: Watch) -> bool:
-    """Whether the watch is still one of the rules in force; what is not the same of `all` begins anew."""
-    old, new = before.clause(ref, watch.device), now.clause(ref, watch.device)
-    device = now.registry.devices.get(watch.device)
-    if old is None or new is None or device is None or device.gateway != watch.gateway:
-        return False
-    if old.by != new.by or not (memory == now.memory(new.by, device, {}) or is_by_data(new.by)):
-        return False
-    if old is new or (old.clause == new.clause and old.settle == new.settle):
-        return True
-    if old.kind is not new.kind or watch.state is not Condition.FIRING:
-        return False
-    fresh = _new_watch(new, Moment(0, 0, watch.device, watch.gateway, watch.lane)).parts
-    same = [mine.clause == theirs.clause for mine, theirs in zip(old.of, new.of, strict=False)]
-    watch.parts = [
-        watch.parts[number] if number < len(same) and same[number] else part for number, part in enumerate(fresh)
-    ]
-    return True
