@@ -47,6 +47,7 @@ def _run(name: str, settings: Settings, stop: threading.Event) -> int:
         statuses=SqlGatewayStatuses(database),
         clock=clock,
         shard=settings.own_shard,
+        keep=runtime.keep,
     )
     limits = Limits.of_years(settings.max_clock_error_years)
     replayer = Replayer(letters, store, outside.registry, limits, clock, settings.deadletters_days, outside.shard)

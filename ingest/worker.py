@@ -68,7 +68,7 @@ class Backoff:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Outside:
-    """What the worker works with."""
+    """What the worker works with. `keep`: called when what will stay in memory is there."""
 
     client: MqttClient
     store: ReadingStore
@@ -77,6 +77,7 @@ class Outside:
     statuses: GatewayStatuses
     clock: Clock
     shard: Shard = WHOLE
+    keep: Callable[[], None] = lambda: None
 
 
 class Worker:
@@ -129,6 +130,7 @@ class Worker:
         if not self._persist(self._load, stop):
             return False
         self._troubles.clear("start")
+        self._outside.keep()
         client = self._outside.client
         client.start(self._message_came, self._connected, self._disconnected)
         self._subscribe()

@@ -1,6 +1,5 @@
 """The rules process: `python -m rules`, for one shard of several `python -m rules --shard 2/8`."""
 
-import gc
 import logging
 import sys
 import threading
@@ -21,7 +20,7 @@ from linli.db.shards import claim
 from linli.db.workers import reports
 from linli.errors import LinliError
 from linli.model import Consumer
-from linli.runtime import Reporter, begin, only_one, shard_option
+from linli.runtime import Reporter, begin, keep, only_one, shard_option
 from linli.settings import Settings, load_settings
 from rules.durable.journal import Journal, JournalUnavailable, is_kept_in
 from rules.forking import CAN_FORK
@@ -87,7 +86,7 @@ def _run(name: str, settings: Settings, stop: threading.Event) -> None:
         folder=folder,
         executor=ThreadPoolExecutor(2, "aside"),
         forks=CAN_FORK,
-        keep=gc.freeze,  # the collector would go through a whole district again and again, and find nothing
+        keep=keep,
     )
     worker = Worker(outside, applier, waiting)
     reporter = Reporter(name, database, clock, worker.health)

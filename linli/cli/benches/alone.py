@@ -10,7 +10,7 @@ from time import perf_counter, process_time
 from ingest.checks import Limits
 from ingest.letters import Arrival
 from ingest.pipeline import Batch, Pipeline, late_after
-from linli import topics
+from linli import runtime, topics
 from linli.adapters.line_protocol import LineWriter
 from linli.adapters.sqlite_store import SqliteStore
 from linli.cli.benches.fleet import Fleet
@@ -55,6 +55,7 @@ def pipeline(clock: Clock, messages: int) -> Cost:
 
 def _pipeline_round(fleet: Fleet, arrivals: Sequence[Arrival]) -> Cost:
     decisions, lines = _decisions(fleet), LineWriter()
+    runtime.keep()  # as the process does
     written = readings = 0
     began, cpu = perf_counter(), process_time()
     for start in range(0, len(arrivals), _PACKED_BATCH):
@@ -90,6 +91,7 @@ def growth(clock: Clock, folder: Path, devices: int, rows: int, packed: int, sin
         rate = rows / (_HISTORY / SECOND)
         _fill(store, fleet, clock.now() - _HISTORY, rate, rows)
         run = _Writing(store, _decisions(fleet), clock)
+        runtime.keep()
         run.write(fleet, "warm", _PACKED, rate, devices, _PACKED_BATCH)
         packed_cost = run.write(fleet, "packed", _PACKED, rate, packed, _PACKED_BATCH)
         single_cost = run.write(fleet, "single", 1, rate, single, _SINGLE_BATCH)
