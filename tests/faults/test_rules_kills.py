@@ -55,9 +55,11 @@ def test_a_day_of_a_process_among_kills_is_the_day_without(tmp_path: Path, broke
     logs = []
     for name, kills in (("whole", 0), ("broken", PROCESS_KILLS)):
         lived = Lived(tmp_path / name, broker, written, origin)
-        lived.live(kills, random.Random(7))
-        assert lived.deaths == kills
-        logs.append(lived.log)
-        lived.end()
+        try:
+            lived.live(kills, random.Random(7))
+            assert lived.deaths == kills
+            logs.append(lived.log)
+        finally:
+            lived.end()
     assert logs[1] == logs[0]
     assert len(logs[0]) > PROCESS_KILLS
