@@ -1,7 +1,6 @@
 """Telling devices what to do: buttons, a question that asks why, and what became of it, in words, within seconds."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
@@ -11,13 +10,15 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api.commands import CommandView, Offered
 from api.console import texts
+from api.console.foot import Foot
 from api.console.layout import Node, sign
 from api.console.rows import moment
 from api.console.visit import Visit, person_now
 from api.services import Services
 from linli.commands.kinds import CommandKind
 from linli.commands.life import CommandState
-from linli.errors import LinliError, NotSignedIn
+from linli.errors import LinliError
+from linli.i18n import Text
 from linli.model import Device
 
 IDLE_S = 5.0
@@ -26,8 +27,6 @@ SHOWN = 5
 """Commands in the history."""
 
 _SIGNS = {CommandState.DONE: "ok", CommandState.REFUSED: "high", CommandState.FAILED: "critical"}
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +153,6 @@ class CommandDialog:
         self._box.clear()
         with self._box:
             self._draw(device, kind)
-        self._say("")
         self._dialog.open()
 
     def _draw(self, device: Device, kind: CommandKind) -> None:
@@ -175,12 +173,7 @@ class CommandDialog:
             Node("span", asked.of(language))
             field = Node("textarea", maxlength=2000, rows=2, data_test="reason")
             field.on("input", self._typed, js_handler="(event) => emit(event.target.value)")
-        self._fault = Node("div", classes="fault-line", role="alert")
-        with Node("div", classes="actions"):
-            cancel = Node("button", texts.CANCEL.of(language), "btn", type="button")
-            self._button = Node("button", kind.name.of(language), "btn btn-main", type="button", data_test="send")
-        cancel.on("click", self._dialog.close)
-        self._button.on("click", self._confirm)
+        Foot(self._dialog, language, kind.name, self._missing, self._do, self._sent, data_test="send")
 
     def _numbering(self, key: str) -> Callable[[GenericEventArguments], None]:
         def typed(event: GenericEventArguments) -> None:
@@ -191,45 +184,16 @@ class CommandDialog:
     def _typed(self, event: GenericEventArguments) -> None:
         self._reason = str(event.args)
 
-    async def _confirm(self) -> None:
-        language, kind = self._visit.language, self._kind
-        if kind is None:
-            return
-        if kind.needs_reason and not self._reason.strip():
-            self._say(texts.COMMAND_REASON_MISSING.of(language))
-            return
-        if not all(_is_number(typed) for typed in self._seconds.values()):
-            self._say(texts.NO_NUMBER.of(language))
-            return
-        self._enable(False)
-        try:
-            await asyncio.to_thread(self._do)
-        except NotSignedIn:
-            ui.navigate.to("/login?fault=ended")
-        except SQLAlchemyError as error:
-            _log.warning("a command could not be stored: %s", error)
-            self._say(texts.TRY_AGAIN.of(language))
-        except LinliError as error:
-            self._say(error.text.of(language))
-        else:
-            self._dialog.close()
-        finally:
-            self._enable(True)
-        await self._sent()
+    def _missing(self) -> Text | None:
+        if self._kind is not None and self._kind.needs_reason and not self._reason.strip():
+            return texts.COMMAND_REASON_MISSING
+        return None if all(_is_number(typed) for typed in self._seconds.values()) else texts.NO_NUMBER
 
     def _do(self) -> None:
         assert self._device is not None
         arguments = {key: int(typed) for key, typed in self._seconds.items()}
         person = person_now(self._services, self._visit)
         self._services.command(person, self._device.id, self._name, arguments, self._reason)
-
-    def _enable(self, enabled: bool) -> None:
-        self._button.props["disabled"] = not enabled
-        self._button.update()
-
-    def _say(self, fault: str) -> None:
-        self._fault.set_text(fault)
-        self._fault.set_visibility(bool(fault))
 
 
 def _is_number(typed: str) -> bool:

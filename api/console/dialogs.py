@@ -1,29 +1,24 @@
 """Acting on an alert: acknowledge with a comment, close with a reason, shelve for a while."""
 
-import asyncio
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from nicegui import ui
 from nicegui.events import GenericEventArguments
-from sqlalchemy.exc import SQLAlchemyError
 
 from api.console import texts
+from api.console.foot import Foot
 from api.console.layout import Node, choice
 from api.console.visit import Visit, person_now
 from api.services import Services
 from api.views import AlertView
 from linli.clock import DAY, HOUR, MINUTE
 from linli.db.people import Person
-from linli.errors import LinliError, NotSignedIn, StoreError
 from linli.i18n import Text
 from rules.language.amounts import spoken
 
 SHELVE_FOR = (30 * MINUTE, HOUR, 4 * HOUR, 8 * HOUR, DAY, 3 * DAY, 7 * DAY)
 """What one may choose between, the shortest first."""
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,20 +114,14 @@ class ActDialog:
             with Node("label", classes="field"):
                 Node("span", act.field.of(language))
                 field = Node("textarea", maxlength=2000, rows=3, data_test="comment")
-            self._fault = Node("div", classes="fault-line", role="alert")
-            with Node("div", classes="actions"):
-                cancel = Node("button", texts.CANCEL.of(language), "btn", type="button")
-                self._button = Node("button", act.button.of(language), "btn btn-main", type="button")
-        self._button.props["data-test"] = "confirm"
-        cancel.on("click", self._dialog.close)
+            self._foot = Foot(self._dialog, language, act.button, self._missing, self._do)
         field.on("input", self._typed, js_handler="(event) => emit(event.target.value)")
-        self._button.on("click", self._confirm)
 
     def ask(self, alert: str, title: str) -> None:
         """Open for the alert of this id."""
         self._alert, self._text = alert, ""
         self._subject.set_text(title)
-        self._say("")
+        self._foot.say(None)
         self._dialog.open()
 
     def _typed(self, event: GenericEventArguments) -> None:
@@ -141,33 +130,9 @@ class ActDialog:
     def _last(self, chosen: str) -> None:
         self._lasting = int(chosen) if chosen in map(str, self._act.lasting) else self._lasting
 
-    async def _confirm(self) -> None:
-        if self._act.missing is not None and not self._text.strip():
-            self._say(self._act.missing.of(self._visit.language))
-            return
-        self._enable(False)
-        try:
-            await asyncio.to_thread(self._do)
-        except NotSignedIn:
-            ui.navigate.to("/login?fault=ended")
-        except (SQLAlchemyError, StoreError) as error:
-            _log.warning("an act on %s could not be stored: %s", self._alert, error)
-            self._say(texts.TRY_AGAIN.of(self._visit.language))
-        except LinliError as error:
-            self._say(error.text.of(self._visit.language))
-        else:
-            self._dialog.close()
-        finally:
-            self._enable(True)
+    def _missing(self) -> Text | None:
+        return None if self._text.strip() else self._act.missing
 
     def _do(self) -> None:
         person = person_now(self._services, self._visit)
         self._act.call(person, self._alert, Said(self._text, self._lasting))
-
-    def _enable(self, enabled: bool) -> None:
-        self._button.props["disabled"] = not enabled
-        self._button.update()
-
-    def _say(self, fault: str) -> None:
-        self._fault.set_text(fault)
-        self._fault.set_visibility(bool(fault))

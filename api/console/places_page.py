@@ -1,7 +1,6 @@
 """Arming: the mode of each place, and who set it; for who may, a way to set it."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from fastapi import Request
@@ -13,13 +12,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from api.arming import PlaceView
 from api.console import texts
 from api.console.consoles import Console, Consoles
+from api.console.foot import Foot
 from api.console.layout import MAX_KNOWN, Node, choice, frame, known_alerts
 from api.console.rows import moment
 from api.console.visit import Visit, enter, person_now
 from api.scope import Operation, may
 from api.services import Services
 from linli.arming import MODES
-from linli.errors import LinliError, NotSignedIn
+from linli.errors import LinliError
 from linli.i18n import Text
 
 LOOK_EVERY_S = 5.0
@@ -27,8 +27,6 @@ MOST_PLACES = 150
 """Of more than these only buildings are listed, and places with a mode of their own."""
 
 INHERIT = "inherit"
-
-_log = logging.getLogger(__name__)
 
 
 def add(services: Services, consoles: Consoles) -> None:
@@ -131,7 +129,6 @@ class _ModeDialog:
         self._box.clear()
         with self._box:
             self._draw(place)
-        self._say("")
         self._dialog.open()
 
     def _draw(self, place: PlaceView) -> None:
@@ -147,12 +144,7 @@ class _ModeDialog:
             Node("span", texts.MODE_REASON.of(language))
             field = Node("textarea", maxlength=2000, rows=2, data_test="reason")
             field.on("input", self._typed, js_handler="(event) => emit(event.target.value)")
-        self._fault = Node("div", classes="fault-line", role="alert")
-        with Node("div", classes="actions"):
-            cancel = Node("button", texts.CANCEL.of(language), "btn", type="button")
-            self._button = Node("button", texts.SET_MODE.of(language), "btn btn-main", type="button", data_test="set")
-        cancel.on("click", self._dialog.close)
-        self._button.on("click", self._confirm)
+        Foot(self._dialog, language, texts.SET_MODE, self._missing, self._do, self._done, data_test="set")
 
     def _unset(self, place: PlaceView) -> Text:
         """What it is called to have no mode of its own: it goes by the place around it, if there is one."""
@@ -171,39 +163,13 @@ class _ModeDialog:
     def _typed(self, event: GenericEventArguments) -> None:
         self._reason = str(event.args)
 
-    async def _confirm(self) -> None:
-        language = self._visit.language
-        if not self._reason.strip():
-            self._say(texts.MODE_REASON_MISSING.of(language))
-            return
-        self._enable(False)
-        try:
-            await asyncio.to_thread(self._do)
-        except NotSignedIn:
-            ui.navigate.to("/login?fault=ended")
-        except SQLAlchemyError as error:
-            _log.warning("a mode could not be stored: %s", error)
-            self._say(texts.TRY_AGAIN.of(language))
-        except LinliError as error:
-            self._say(error.text.of(language))
-        else:
-            self._dialog.close()
-        finally:
-            self._enable(True)
-        await self._done()
+    def _missing(self) -> Text | None:
+        return None if self._reason.strip() else texts.MODE_REASON_MISSING
 
     def _do(self) -> None:
         person = person_now(self._services, self._visit)
         mode = None if self._mode == INHERIT else self._mode
         self._services.arm(person, self._place, mode, self._reason)
-
-    def _enable(self, enabled: bool) -> None:
-        self._button.props["disabled"] = not enabled
-        self._button.update()
-
-    def _say(self, fault: str) -> None:
-        self._fault.set_text(fault)
-        self._fault.set_visibility(bool(fault))
 
 
 def _read(services: Services, visit: Visit) -> list[PlaceView]:
