@@ -51,6 +51,14 @@ class Inbox:
         if not self._look.is_set():
             self._look.set()
 
+    @property
+    def oldest(self) -> int | None:
+        """When the first of what waits came; None if nothing does."""
+        try:
+            return self._waiting[0].received_at
+        except IndexError:
+            return None
+
     def take(self, wait_s: float) -> list[Arrival]:
         """What is there, oldest first, at most BATCH of them; waits up to `wait_s` seconds while there is nothing."""
         self._look.clear()

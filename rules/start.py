@@ -21,7 +21,7 @@ def bring_back(journal: Journal, alerts: SqlAlerts, rules: RulesIn | None) -> tu
 
     DataFolderError if what is kept is damaged, JournalUnavailable or SQLAlchemyError if disk or database do not let it (call
     it again). Open alerts that the engine knows nothing of, because its journal was lost, are taken over; a database older
-    than the snapshot, brought back from a backup, gets its open alerts from the engine. A journal older than the database,
+    than the snapshot, brought back from a backup, gets its open alerts from the engine, and no others. A journal older than the database,
     brought back from a copy, goes on above the database's position, or the database would take its effects for known ones.
     """
     written = alerts.position()
@@ -77,8 +77,13 @@ def _replay(journal: Journal, alerts: SqlAlerts, waiting: Waiting, written: int)
     engine, position, told = restored(journal)
     waiting.told = told
     if written < told:
-        _log.warning("the database is older than the journal: writing the open alerts again")
-        alerts.restore((record.alert for record in engine.book.open.values()), told)
+        known = [record.alert for record in engine.book.open.values()]
+        closed = alerts.replace_open(known, told, engine.listening.last)
+        _log.warning(
+            "the database is older than the journal: %d open alerts are written again, %d that were closed since are closed",
+            len(known),
+            closed,
+        )
     applier = Applier(journal, engine, waiting)
     count = applier.replay(position)
     waiting.drop_upto(written)

@@ -18,6 +18,9 @@ from rules.engine.inputs import ArmingIn, Input, RegistryChangeIn, RegistryIn, R
 from rules.rulesfolder import RulesFolder
 
 REFRESH_S = 1.0
+DOUBT_S = 0.2
+"""Strangers may make us look this often."""
+
 ARMING_S = 0.1
 RULES_S = 1.0
 
@@ -33,6 +36,7 @@ class RegistryWatch:
         self._timezone = timezone
         self._whole = Aside[RegistrySnapshot](executor)
         self._every = Every(clock, REFRESH_S)
+        self._doubts = Every(clock, DOUBT_S)
         self._compared = False
         self._version = 0
 
@@ -45,6 +49,11 @@ class RegistryWatch:
         """What was said last is not journalled: compare all anew, now."""
         self._compared = False
         self._every.now()
+
+    def doubted(self) -> None:
+        """Somebody speaks who is not in the registry: look at once whether that is still so."""
+        if self._doubts.due():
+            self._every.now()
 
     def news(self, known: RegistrySnapshot, workers: Collection[str]) -> list[Input]:
         """What has changed against `known`, and against these workers of Linli itself. SQLAlchemyError if it cannot be read."""

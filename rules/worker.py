@@ -1,8 +1,12 @@
 """The rules worker: one loop over what has arrived. All decisions are the engine's.
 
-    MQTT thread --> inbox ----------+
-    acts, arming, looks, ticks -----+--> journal (one write) --> acks --> engine --> effects --> database --> notices
-    registry, rules (read aside) ---+
+    MQTT thread --> inbox ---------------- 1 --+
+    registry, rules (read aside), arming --+   +--> journal (one write) --> acks --> engine --> effects --> database --> notices
+    acts, looks, ticks --------------------+ 2-+
+
+A step has two rounds, each with its write to the journal: what has arrived, and then what has to be asked for, since an alert is
+not to wait for that. Only what comes from a device or gateway that nobody knows yet goes with the second, behind the registry's
+news. Time passes up to what waits in the inbox and no further: whatever came before a tick is judged before it.
 
 An acknowledgement goes out once the journal has the message; of one that cannot be read it has the place on the lane.
 Effects wait in memory while the database is down, and are found again in the journal after a kill; a snapshot is taken
@@ -25,19 +29,26 @@ from linli.db.arming import SqlArming
 from linli.db.deadletters import SqlDeadLetters
 from linli.db.registry import RegistrySnapshot, SqlRegistry
 from linli.db.workers import WorkerReport
-from linli.delivery import Positions, Verdict
 from linli.i18n import Text
 from linli.model import LaneKey
 from linli.platform import PLATFORM, workers_in
 from linli.ports import MqttClient
 from linli.runtime import Health, Troubles, no_broker
 from linli.shards import WHOLE, Shard
-from rules import wire
+from rules.accepting import Accepted, Accepting
 from rules.applying import Applier
 from rules.aside import AtOnce, Every
 from rules.durable.journal import Journal, JournalUnavailable
 from rules.effects import Waiting
-from rules.engine.inputs import ActionIn, Input, ListenIn, PassedIn, RegistryChangeIn, RegistryIn, RulesIn, Tick
+from rules.engine.inputs import (
+    ActionIn,
+    Input,
+    ListenIn,
+    RegistryChangeIn,
+    RegistryIn,
+    RulesIn,
+    Tick,
+)
 from rules.engine.machine import Engine
 from rules.foresight import Foresight
 from rules.inbox import Arrival, Inbox
@@ -100,7 +111,7 @@ class Worker:
         self._applier = applier
         self._platform = outside.platform if outside.shard.covers(PLATFORM) else None
         agents = {key: upto for key, upto in self.engine.positions.items() if key.community != PLATFORM}
-        self._positions = Positions(agents)
+        self._accepting = Accepting(agents)
         self._foresight: Foresight | None = None
         self._eye = Eye(outside.clock.now())
         self._looked: list[Look] = []
@@ -123,7 +134,6 @@ class Worker:
         self._poll, self._tick = Every(clock, POLL_S), Every(clock, outside.tick_s)
         self._settle_tick = Every(clock, min(SETTLE_TICK_S, outside.tick_s))
         self._look, self._room = Every(clock, LOOK_S), Every(clock, RETRY_S)
-        self._refused = self._gaps = self._repeats = 0
         self._skipped_at = 0
         self._unjournalled_since: int | None = None
 
@@ -169,15 +179,16 @@ class Worker:
             self._look_ahead(self._foresight, [*self._foresight.read(arrivals), *self._looks(), *self._ticks()])
             self._writing.write()
             return
-        if arrivals and self._has_registry:  # an alert is not to wait for what the database is asked
-            if not self._work(self._listens(), arrivals):
+        if arrivals and self._has_registry:
+            came = self._accept(arrivals, self.engine.scope.registry)
+            if not self._work(self._listens(), came):
                 return
-            arrivals = []
-        changes = self._changes()
+            arrivals = came.strange
+        changes = self._changes(doubt=bool(arrivals))
         if not self._has_registry:
             self._hear_anew()  # without a registry every message would be a stranger's; the agents keep what came
             return
-        if not self._work([*self._listens(), *changes], arrivals, self._asked):
+        if not self._work([*self._listens(), *changes], self._accept(arrivals), self._asked):
             return
         self._writing.write_counts(self._applier)
         self._snapshots.look()
@@ -189,22 +200,24 @@ class Worker:
         """Whether it is known whose messages are to be taken."""
         return self._surroundings.registry.is_known or bool(self.engine.scope.registry.communities)
 
-    def _work(self, first: list[Input], arrivals: list[Arrival], last: Callable[[], list[Input]] = list[Input]) -> bool:
-        """Journal, acknowledge, apply, write and tell: `first`, what has arrived, and what there is `last`. False if nothing can be
-        journalled now."""
-        answers: dict[LaneKey, None] = {}
-        taken: dict[LaneKey, int] = {}
+    def _accept(self, arrivals: list[Arrival], known: RegistrySnapshot | None = None) -> Accepted:
         if arrivals:
             failpoints.reach("rules.received")
-        accepted = self._accept(arrivals, answers, taken)
-        if accepted:
+        accepted = self._accepting.accept(arrivals, known)
+        if accepted.entries:
             failpoints.reach("rules.decoded")
-        entries = [*first, *accepted, *last()]
-        if entries and not self._keep(entries, taken):
+        return accepted
+
+    def _work(self, before: list[Input], came: Accepted, after: Callable[[], list[Input]] | None = None) -> bool:
+        """Journal, acknowledge, apply, write and tell: what is to come before what has arrived, that, and what comes after it.
+        False if nothing can be journalled now."""
+        entries = [*before, *came.entries, *(after() if after is not None else ())]
+        if entries and not self._keep(entries, came.taken):
             return False
-        if any(isinstance(entry, ListenIn) for entry in first):
-            answers.update(dict.fromkeys(self._positions.known()))
-        self._writing.answer((key, self._positions.upto(key)) for key in answers)
+        positions, answers = self._accepting.positions, came.answers
+        if any(isinstance(entry, ListenIn) for entry in before):
+            answers.update(dict.fromkeys(positions.known()))
+        self._writing.answer((key, positions.upto(key)) for key in answers)
         if answers:
             failpoints.reach("rules.acknowledged")
         if entries:
@@ -230,30 +243,6 @@ class Worker:
             self._snapshots.begin(self.engine, self._writing.waiting.told)
 
     # --- what comes in ----------------------------------------------------------------------------------------------
-
-    def _accept(self, arrivals: list[Arrival], answers: dict[LaneKey, None], taken: dict[LaneKey, int]) -> list[Input]:
-        """The messages that are next on their lanes. `answers` gets every lane that is owed its `upto`, `taken` how far each
-        has come."""
-        accepted: list[Input] = []
-        judge = self._positions.judge
-        for arrival in arrivals:
-            read = wire.read(*arrival)
-            if read is None or read[0].lane.community == PLATFORM:  # nobody outside speaks for Linli itself
-                self._refused += 1
-                continue
-            place, entry = read
-            lane = place.lane
-            verdict = judge(lane, place.sequence, place.oldest).verdict
-            answers[lane] = None
-            if verdict is Verdict.ACCEPT:
-                accepted.append(entry)
-                taken[lane] = place.sequence
-                self._refused += isinstance(entry, PassedIn)
-            elif verdict is Verdict.REPEAT:
-                self._repeats += 1
-            else:
-                self._gaps += 1
-        return accepted
 
     def _actions(self) -> list[Input]:
         if not self._poll.due():
@@ -283,14 +272,19 @@ class Worker:
         if begun is not self._told_from and self._foresight is None:
             return []
         now = self._outside.clock.now() - self._outside.tick_behind
+        waits = self._inbox.oldest
+        if waits is not None:
+            now = min(now, max(waits, begun.now, self.engine.listening.last))
         too_early = 0 < begun.now - now <= self._outside.tick_behind
         if too_early or not (self._tick.due() or (self.engine.settling.buffers and self._settle_tick.due())):
             return []
         return [Tick(now)]
 
-    def _changes(self) -> list[Input]:
-        """What is new in registry, rules and arming."""
+    def _changes(self, *, doubt: bool) -> list[Input]:
+        """What is new in registry, rules and arming. `doubt`: somebody speaks whom a newer registry might know."""
         found = self._surroundings.rules()
+        if doubt:
+            self._surroundings.registry.doubted()
         try:
             found += self._surroundings.registry.news(self.engine.scope.registry, self._workers)
             found += self._surroundings.modes(self.engine.memories.arming.modes)
@@ -324,15 +318,16 @@ class Worker:
         try:
             self._outside.journal.append(entries)
         except JournalUnavailable as error:
-            self._positions.roll_back()
+            self._accepting.positions.roll_back()
             self._cannot_journal(error)
-            self._foresight = Foresight(self.engine, self._positions.known())
+            self._foresight = Foresight(self.engine, self._accepting.positions.known())
             self._foresight.took(taken)
             self._look_ahead(self._foresight, [entry for entry in entries if not isinstance(entry, ActionIn)])
             return False
         failpoints.reach("rules.written")
-        self._positions.commit(taken)
+        self._accepting.positions.commit(taken)
         self._eye.said(self._looked)
+        self._looked = []
         self._snapshots.journalled(len(entries))
         return True
 
@@ -363,6 +358,7 @@ class Worker:
         self._room.not_before(RETRY_S)
 
     def _look_ahead(self, foresight: Foresight, entries: list[Input]) -> None:
+        self._looked = []  # what is not journalled was not said
         self._writing.tell(foresight.look_at(entries))
 
     def _has_room_again(self) -> bool:
@@ -401,9 +397,9 @@ class Worker:
                 "evaluations": counters.evaluations,
                 "transitions": counters.transitions,
                 "open_alerts": len(self.engine.book.open),
-                "dead_letters": self._refused + sum(counters.refused.copy().values()),
-                "repeats": self._repeats,
-                "gaps": self._gaps,
+                "dead_letters": self._accepting.refused + sum(counters.refused.copy().values()),
+                "repeats": self._accepting.repeats,
+                "gaps": self._accepting.gaps,
                 "dropped": self._inbox.dropped,
                 "failed_inputs": self._applier.skipped,
                 "unjournalled_s": 0.0 if since is None else max(0, self._outside.clock.now() - since) / SECOND,

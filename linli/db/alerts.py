@@ -5,7 +5,7 @@ position that the table has already are skipped, so writing the same again, afte
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, bindparam, func, insert, or_, select, update
@@ -108,14 +108,27 @@ class SqlAlerts:
         return changes
 
     def restore(self, alerts: Iterable[Alert], position: int) -> None:
-        """Make these open alerts' rows what the engine says they are, and the position `position`.
-
-        For a database that is older than the journal's snapshot (restored from a backup).
-        """
+        """Make these open alerts' rows what the engine says they are, and the position `position`."""
         with self._database.write() as connection:
             for alert in alerts:
                 _upsert(connection, alert)
             _write_position(connection, self.shard, position)
+
+    def replace_open(self, alerts: Iterable[Alert], position: int, at: int) -> int:
+        """Make these the open alerts of this shard, and the position `position`; how many others were open, and are closed now,
+        with the time `at` (microseconds since 1970 UTC) and nobody's name, since what became of them is not known.
+
+        For a database that is older than the journal's snapshot (restored from a backup).
+        """
+        ours = {alert.id: alert for alert in alerts}
+        gone = [alert for alert in self.open_alerts() if self.shard.covers(alert.community) and alert.id not in ours]
+        closed = [replace(alert, handling=Handling.CLOSED, closed_at=at, updated_at=at) for alert in gone]
+        with self._database.write() as connection:
+            _write_alerts(connection, [Change(alert, "closed", at) for alert in closed])
+            for alert in ours.values():
+                _upsert(connection, alert)
+            _write_position(connection, self.shard, position)
+        return len(closed)
 
     def save_tallies(self, tallies: Mapping[TallyKey, RulesTally]) -> None:
         """Write what rules counted, absolute numbers; SQLAlchemyError when the database fails."""

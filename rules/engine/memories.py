@@ -106,7 +106,7 @@ class Memories:
         concerned = looks.ladder.beyond(seen.value)
         if watches:
             concerned |= watches.keys()
-        if len(plan.groups) == 1 and not plan.anything:  # then they are all that look at it
+        if len(plan.groups) == 1 and not plan.anything and not seen.historic:  # then they are all that look at it
             return sorted(concerned & looks.clauses.keys())
         return [ref for ref in refs if ref in concerned or ref not in looks.clauses]
 

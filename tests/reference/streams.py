@@ -164,7 +164,7 @@ _reading = st.tuples(
     st.sampled_from(VALUES),
     st.sampled_from(("Cel",) * 6 + (None, "K")),
 )
-_packet = st.tuples(st.just("packet"), gateways, st.lists(_reading, min_size=1, max_size=4), lags, lanes)
+_packet = st.tuples(st.just("packet"), gateways, st.lists(_reading, min_size=1, max_size=4), lags, lanes, historic)
 _beat = st.tuples(st.just("beat"), gateways, lags, lanes)
 _tick = st.tuples(st.just("tick"))
 _listen = st.tuples(st.just("listen"))
@@ -220,13 +220,15 @@ def _built(kind: str, rest: list[Any], now: int, sequences: dict[tuple[str, Lane
                 data=data,
                 historic=past and back > 1,
             )
-        case "packet", [str(gateway), list(said), int(lag), Lane() as lane]:
+        case "packet", [str(gateway), list(said), int(lag), Lane() as lane, bool(past)]:
             taken = now - lag * SECOND
             readings = tuple(
                 Reading(device, quantity, taken - back * SECOND, value, unit)
                 for device, quantity, back, value, unit in said
             )
-            yield _message(gateway, lane, READINGS_TYPE, gateway, taken, taken, now, sequences, readings=readings)
+            yield _message(
+                gateway, lane, READINGS_TYPE, gateway, taken, taken, now, sequences, readings=readings, historic=past
+            )
         case "beat", [str(gateway), int(lag), Lane() as lane]:
             taken = now - lag * SECOND
             yield _message(gateway, lane, HEARTBEAT_TYPE, gateway, taken, taken, now, sequences)

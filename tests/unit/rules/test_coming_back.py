@@ -1,5 +1,6 @@
 """Down for ten minutes, and back: nothing from our own silence, nothing twice, and what passed meanwhile once."""
 
+import sqlite3
 from collections.abc import Callable
 
 import msgspec
@@ -10,7 +11,7 @@ from rules.engine.inputs import MessageIn, Tick
 from rules.language.model import Rule
 from rules.platform import with_platform_rules
 from tests.unit.rules.engine.test_outages import STOPPED, at
-from tests.unit.rules.site import Site
+from tests.unit.rules.site import Site, act
 from tests.unit.rules.world import SITE_RULES
 
 DOWN, BACK = 300, 900
@@ -181,3 +182,30 @@ def test_ticks_of_the_time_between_are_not_made_up(watched: Site) -> None:
     run(watched, BACK, BACK + 5)
     ticks = [entry.now for _, entry in watched.journal.after(0) if isinstance(entry, Tick)]
     assert not [tick for tick in ticks if watched.feed.us(25) < tick < watched.feed.us(BACK - 1)]
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_database_from_a_backup_has_the_alerts_open_that_are(site: Site, again: bool) -> None:
+    """One was closed since the backup, and perhaps opened anew: neither stands in the way of the start, nor of what comes."""
+    feed = site.feed
+    site.send(feed.event(1, "door", "access.door.opened"), feed.event(1, "smoke", "fire.alarm.raised"))
+    before = {alert.rule: alert for alert in site.alerts.find()}
+    with sqlite3.connect(site.folder / "linli.db") as running, sqlite3.connect(site.folder / "backup.db") as backup:
+        running.backup(backup)
+    door = before["door-forced"].id
+    for number, kind in enumerate((ActionKind.ACKNOWLEDGE, ActionKind.CLOSE)):
+        act(site, door, kind, f"act-{number}")
+        site.step()
+    site.send(feed.event(5, "door", "access.door.closed"))
+    if again:
+        site.send(feed.event(10, "door", "access.door.opened"))
+    wanted = {alert.id for alert in site.alerts.open_alerts()}
+    site.stop()
+    with sqlite3.connect(site.folder / "backup.db") as backup, sqlite3.connect(site.folder / "linli.db") as running:
+        backup.backup(running)
+    site.start()
+    assert {alert.id for alert in site.alerts.open_alerts()} == wanted
+    assert before["fire-alarm"].id in wanted
+    assert [change.kind for change in site.alerts.changes(door)] == ["opened", "closed"]
+    site.send(feed.event(20, "door", "access.door.closed"), feed.event(30, "door", "access.door.opened"))
+    assert len([alert for alert in site.alerts.open_alerts() if alert.subject == "door"]) == 1

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,6 +37,7 @@ from rules.platform import (
     INGEST_SILENT,
     STORE_DOWN,
     Eye,
+    Look,
     going_on,
     ingest_workers,
     inputs_of,
@@ -46,6 +48,7 @@ from rules.platform import (
 from rules.worker import Platform
 from tests.unit.rules.engine.test_properties import catalogue
 from tests.unit.rules.site import Site
+from tests.unit.rules.smalldisk import PLENTY
 from tests.unit.rules.world import T0, registry
 
 WELL = WorkerReport("ingest", 10, T0, T0, "ok", Text("", ""), {"writes": 5.0, "unwritten_s": 0.0})
@@ -312,6 +315,45 @@ def test_what_the_journal_could_not_take_is_said_again(tmp_path: Path) -> None:
         reports[0] = replace(WELL, seen_at=site.clock.now(), counters=counters)
         site.step()
     assert [alert.rule for alert in site.alerts.find()] == [STORE_DOWN]
+
+
+@pytest.mark.parametrize("phase", [0, 0.25, 0.5, 0.75])
+def test_what_was_only_looked_ahead_at_is_not_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, phase: float
+) -> None:
+    """Ingest dies with the disk full, and there is room again just when that shows: it is journalled then, and an alert."""
+    site = Site(tmp_path)
+    reports = [WELL]
+    site.watch(lambda: reports)
+    site.rules = with_platform_rules(catalogue(), 30)
+    site.kill()
+    site.start()
+    site.worker.pause.set()
+    seen: list[str] = []
+    look = Eye.look
+
+    def spied(*arguments: Any) -> list[Look]:
+        found = look(*arguments)
+        seen.extend(each.type for each in found)
+        return found
+
+    monkeypatch.setattr(Eye, "look", spied)
+    for _ in range(20):
+        site.clock.advance(0.25)
+        reports[0] = replace(WELL, seen_at=site.clock.now())
+        site.worker.step(0)
+    site.clock.advance(phase)
+    site.disk_is_full()
+    site.send(site.feed.beat(10))
+    while "linli.ingest.silent" not in seen:
+        site.clock.advance(0.25)
+        site.worker.step(0)
+    assert site.alerts.find() == []
+    site.journal.room = PLENTY
+    for _ in range(160):
+        site.clock.advance(0.25)
+        site.send(site.feed.beat((site.clock.now() - T0) / SECOND))
+    assert [alert.rule for alert in site.alerts.find()] == [INGEST_SILENT]
 
 
 @pytest.mark.parametrize(("bootid", "sequence"), [("other", 1), ("platform", 10**15)])

@@ -16,7 +16,17 @@ from linli.model import Community, Device, Gateway, Holiday, Place
 from linli.shards import Shard
 from linli.testing import ManualClock
 from rules.aside import AtOnce
-from rules.engine.inputs import ArmingIn, Input, RegistryChangeIn, RegistryIn, RulesIn, decode_input, encode_input
+from rules.engine.inputs import (
+    ArmingIn,
+    Input,
+    MessageIn,
+    RegistryChangeIn,
+    RegistryIn,
+    RulesIn,
+    Tick,
+    decode_input,
+    encode_input,
+)
 from rules.language.load import CATALOGUE
 from rules.rulesfolder import RulesFolder
 from rules.surroundings import RegistryWatch
@@ -251,3 +261,33 @@ def test_a_shard_hears_of_its_own_and_of_what_leaves_it(site: Site) -> None:
     whole = SqlRegistry(site.database).whole()
     for shard, ours in known.items():
         assert replace(ours, version=whole.version) == whole.within(shard)
+
+
+def test_the_first_alarm_of_a_device_registered_a_moment_ago_counts(site: Site) -> None:
+    """It is asked for before it is called a stranger's; what comes after it on its lane stays behind it."""
+    site.send(site.feed.beat(0))
+    with site.database.write() as connection:
+        save(connection, [Device("smoke-9", "c1", "gw", "smoke_detector", Text("烟感", "Smoke"), "b1")])
+    site.clock.advance(0.25)
+    site.send(site.feed.event(1, "smoke-9", "fire.alarm.raised"), site.feed.beat(2))
+    assert site.acks[-1].upto == 3
+    assert [alert.rule for alert in site.alerts.find()] == ["fire-alarm"]
+    kinds = [type(entry) for _, entry in site.journal.after(0) if not isinstance(entry, Tick)]
+    assert kinds[-3:] == [RegistryChangeIn, MessageIn, MessageIn]
+
+
+def test_strangers_are_answered_and_cost_a_look_now_and_then(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is in no registry gets an acknowledgement, so that its lane goes on."""
+    looks: list[int] = []
+    since = SqlRegistry.since
+
+    def counted(registry: SqlRegistry, version: int) -> tuple[int, list[RegistryChange]] | None:
+        looks.append(version)
+        return since(registry, version)
+
+    monkeypatch.setattr(SqlRegistry, "since", counted)
+    for number in range(100):
+        site.send(site.feed.event(1 + number / 100, "nobody", "fire.alarm.raised"))
+    assert site.acks[-1].upto == 100
+    assert 0 < len(looks) < 40, "in some six seconds"
+    assert site.alerts.find() == []

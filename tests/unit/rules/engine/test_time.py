@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from linli.model import Condition, Lane
+from linli.model import READINGS_TYPE, Condition, Lane, Reading
 from rules.engine.inputs import AdoptIn, MessageIn, RegistryIn
 from rules.engine.lanes import LaneClock, Listening
 from rules.engine.machine import Engine
@@ -153,6 +153,24 @@ def test_historic_messages_alarm_nobody() -> None:
     bench.put(feed.event(-30 * 86400, "smoke", "fire.alarm.raised", taken=1006, historic=True))
     assert bench.happened == []
     assert bench.engine.counters.refused == {"historic": 3}
+
+
+def test_history_is_for_life_safety_alone_also_where_it_shares_a_device(tmp_path: Path) -> None:
+    """What a smoke detector had buffered of its temperature: neither beginning nor end of an alert that nobody's life hangs on."""
+    hot = rule_of(tmp_path / "hot", "  - reading: {quantity: temperature, above: 70, reset_below: 65}\n")
+    fire = [rule for rule in SITE_RULES if rule.id == "fire-alarm"]
+    bench = Bench([*hot, *fire])
+
+    def reading(at: float, taken: float, value: float, *, historic: bool) -> list[tuple[str, str, float]]:
+        packed = (Reading("smoke", "temperature", bench.feed.us(at), value, "Cel"),)
+        entry = bench.feed.event(
+            at, "gw", READINGS_TYPE, lane=Lane.BULK, taken=taken, readings=packed, historic=historic
+        )
+        return bench.put(entry)
+
+    assert reading(0, 3600, 90, historic=True) == []
+    assert reading(3610, 3610, 90, historic=False) == [("opened", "test-rule", 3610)]
+    assert reading(10, 3620, 20, historic=True) == []
 
 
 def test_life_safety_under_a_day_old_pages_once_and_says_how_old_it_is() -> None:
