@@ -80,7 +80,7 @@ def client_context(
 
 
 class _Socket(ssl.SSLSocket):
-    """Python's own stays open until it is collected when the other side is gone before the handshake begins."""
+    """Closes itself, where Python's own warns of being left open, when the other side is gone before the handshake begins."""
 
     def __del__(self) -> None:
         if getattr(self, "_sslobj", None) is None:

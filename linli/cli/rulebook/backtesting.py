@@ -4,7 +4,6 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,8 +12,9 @@ from zoneinfo import ZoneInfo
 import typer
 
 from linli.cli.existing import existing
+from linli.cli.rulebook.found import Found, document
 from linli.cli.spans import moment
-from linli.clock import format_time, local_time
+from linli.clock import local_time
 from linli.errors import ConfigError, NotFound
 from linli.i18n import Text
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from linli.settings import Settings
     from rules.language.load import RuleBook
     from rules.language.model import Override, Rule
-    from rules.trial.backtest import Difference, Episode, Rerun
+    from rules.trial.backtest import Episode
     from rules.trial.burden import Load
     from rules.trial.past import Past
 
@@ -56,22 +56,6 @@ Community = Annotated[
 Folder = Annotated[Path | None, typer.Option("--rules", help=_t("现行规则的目录", "folder of the current rules"))]
 Data = Annotated[Path | None, typer.Option(help=_t("数据目录（设置 data）", "data folder (setting data)"))]
 AsJson = Annotated[bool, typer.Option("--json", help=_t("输出 JSON", "write JSON"))]
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """All that there is to tell."""
-
-    rule: "Rule"
-    past: "Past"
-    rerun: "Rerun"
-    before: "Rerun | None"
-    loads: "list[Load]"
-    difference: "Difference | None"
-    limits: list[Text]
-    names: dict[str, Text]
-    zone: ZoneInfo
-    took_s: float
 
 
 def backtest(
@@ -312,58 +296,3 @@ def _data_limits(settings: "Settings", past: "Past") -> Iterator[Text]:
 
 def _day(time: int, settings: "Settings") -> str:
     return local_time(time, ZoneInfo(settings.timezone)).strftime("%Y-%m-%d %H:%M")
-
-
-# --- for programs ---------------------------------------------------------------------------------------------------
-
-
-def document(found: Found) -> dict[str, Any]:
-    """The whole of it as JSON; times in UTC."""
-    from rules.trial.burden import chattering, noisiest
-
-    past, rerun = found.past, found.rerun
-    return {
-        "rule": found.rule.id,
-        "since": format_time(past.span.start),
-        "until": format_time(past.span.until),
-        "data_since": None if (first := past.seen.since(past.needs)) is None else format_time(first),
-        "readings": past.seen.readings,
-        "events": past.seen.events,
-        "seconds": round(found.took_s, 3),
-        "devices": len(past.watched),
-        "alerts": [_episode(episode) for episode in rerun.episodes],
-        "loads": [
-            {
-                "community": load.community,
-                "operators": load.operators,
-                "days": dict(load.days),
-                "alerts_a_day_for_each_operator": None if load.a_day is None else round(load.a_day, 3),
-                "floods": load.floods,
-            }
-            for load in found.loads
-        ],
-        "noisiest": dict(noisiest(rerun.episodes)),
-        "chattering": chattering(rerun.episodes),
-        "difference": None if found.difference is None else _difference(found.difference),
-        "limits": [{"zh": limit.zh, "en": limit.en} for limit in found.limits],
-    }
-
-
-def _difference(difference: "Difference") -> dict[str, Any]:
-    return {
-        "new": [_episode(episode) for episode in difference.new],
-        "gone": [_episode(episode) for episode in difference.gone],
-        "same": [{"before": _episode(before), "now": _episode(now)} for before, now in difference.same],
-    }
-
-
-def _episode(episode: "Episode") -> dict[str, Any]:
-    return {
-        "subject": episode.subject,
-        "community": episode.community,
-        "severity": episode.severity.value,
-        "opened": format_time(episode.opened),
-        "ended": None if episode.ended is None else format_time(episode.ended),
-        "told": len(episode.times),
-        "sentence": {"zh": episode.sentence.zh, "en": episode.sentence.en},
-    }

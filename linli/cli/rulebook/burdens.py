@@ -12,7 +12,7 @@ from linli.i18n import Text
 from rules.trial.burden import CHATTER, FLOOD, MANAGEABLE, Load, chattering, noisiest
 
 if TYPE_CHECKING:
-    from linli.cli.rulebook.backtesting import Found
+    from linli.cli.rulebook.found import Found
     from rules.trial.backtest import Difference, Episode
 
 _WIDTH = 40

@@ -164,7 +164,7 @@ def test_a_broker_of_ones_own_is_not_ours_to_configure(authority: Authority) -> 
     assert load_settings(broker_host="mq.example", broker_tls=True).broker_speaks_tls
 
 
-def test_a_server_gone_before_the_handshake_leaves_no_socket_open() -> None:
+def test_a_server_gone_before_the_handshake_is_nothing_to_warn_of() -> None:
     """A broker that ends while its supervisor looks, say: its kernel had accepted the connection."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         connection = socket.create_connection(listener.getsockname())
