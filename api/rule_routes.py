@@ -48,7 +48,8 @@ class RuleBody(_Out):
 class OverrideBody(_Out):
     """What the rule is like in one community or place, or for one device (`kind`; `where` is its id), with what is different
     around there too. `off`: it does not watch there; else `severity` and `clauses` is how it reads there, `also` what else is
-    different there. `change` is what this override lays over the others."""
+    different there. `change` is what this override lays over the others; `passed_over` why it does not count for some device,
+    where it makes no sense over those around it."""
 
     kind: str
     where: str
@@ -59,6 +60,7 @@ class OverrideBody(_Out):
     clauses: list[ClauseBody]
     also: list[TextBody]
     reason: str
+    passed_over: TextBody | None
 
 
 class RuleDetailBody(RuleBody):

@@ -24,7 +24,7 @@ from linli.model import Device, Severity
 from linli.vocabulary import DEVICE_KINDS, FACILITY_KINDS, kind_name, route_name
 from rules.language.load import CATALOGUE, OVERRIDES, RuleBook, load_book
 from rules.language.model import Clause, Override, Rule
-from rules.language.overrides import Overrides, effective, places_around
+from rules.language.overrides import Overrides, clashes, effective, places_around
 from rules.language.wording import describe
 
 LOOK_EVERY_S = 1.0
@@ -66,7 +66,7 @@ class RuleView:
 class OverrideView:
     """What the rule is like somewhere, with what is different around there too. `kind`: community, place or device, of which
     `where` is the id. `off`: it does not watch there; else `severity` and `clauses` are what it is there, and `also` what else
-    is different."""
+    is different. `passed_over`: why it does not count for some device, since it makes no sense over those around it."""
 
     kind: str
     where: str
@@ -77,6 +77,7 @@ class OverrideView:
     clauses: tuple[ClauseView, ...]
     also: tuple[Text, ...]
     reason: str
+    passed_over: Text | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +165,12 @@ class RuleService:
             raise NotFound(Text(f"没有规则 {rule_id:.64}", f"there is no rule {rule_id:.64}"))
         mine = [override for override in book.overrides if override.rule == rule_id]
         index = Overrides(mine)
-        overrides = (_override(rule, override, index, names) for override in mine if _sees(person, override, names))
+        passed_over = _passed_over(rule, mine, names.registry)
+        overrides = (
+            _override(rule, override, index, names, passed_over.get(id(override)))
+            for override in mine
+            if _sees(person, override, names)
+        )
         count = self._alerts.count_open_by_rule(person.communities).get(rule_id, 0)
         devices = (device for device in watched(rule, mine, names.registry) if person.sees(device.community))
         return RuleDetail(view_of(rule, count), tuple(overrides), tuple(devices))
@@ -241,7 +247,14 @@ def _facility_kind(device: Device, registry: RegistrySnapshot) -> str | None:
     return None if facility is None else facility.kind
 
 
-def _override(rule: Rule, override: Override, index: Overrides, names: Names) -> OverrideView:
+def _passed_over(rule: Rule, overrides: list[Override], registry: RegistrySnapshot) -> dict[int, Text]:
+    """Why overrides do not count, by their identity; one alone goes with its rule, or its file were not taken."""
+    if len(overrides) < 2:
+        return {}
+    return {id(override): why for override, why in clashes([rule], overrides, registry)}
+
+
+def _override(rule: Rule, override: Override, index: Overrides, names: Names, passed_over: Text | None) -> OverrideView:
     where = override.where
     there = effective(rule, index.under(override, names.registry))
     kind, name = next(
@@ -260,6 +273,7 @@ def _override(rule: Rule, override: Override, index: Overrides, names: Names) ->
         clauses=() if there is None else _clauses(there),
         also=() if there is None else tuple(different_words(rule, there)),
         reason=override.reason,
+        passed_over=passed_over,
     )
 
 

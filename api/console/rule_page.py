@@ -129,6 +129,9 @@ def _overrides(overrides: Sequence[OverrideView], language: str) -> None:
                     _also(override.also, language)
                 if override.reason:
                     Node("p", override.reason, "muted")
+                if override.passed_over is not None:
+                    why = texts.PASSED_OVER.format(why=override.passed_over)
+                    Node("p", why.of(language), "fault-line", data_test="passed-over")
 
 
 def _facts(view: RuleView, language: str) -> None:

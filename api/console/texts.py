@@ -141,6 +141,9 @@ ABOUT_WHAT = {
 }
 DIFFERENT = Text("各处的不同", "Where it is different")
 OFF_HERE = Text("不启用", "Switched off")
+PASSED_OVER = Text(
+    "与外层的覆盖合在一起说不通，在此被略过：{why}", "Makes no sense over those around it, and is passed over: {why}"
+)
 OPEN_HERE = Text("未关闭的告警", "Open alerts")
 NONE_OPEN = Text("当前没有", "None now")
 WATCHED_DEVICES = Text("监视的设备（{n}）", "Devices that it watches ({n})")

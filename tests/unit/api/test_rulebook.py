@@ -170,6 +170,23 @@ def test_an_override_is_told_with_those_around_it(folder: Path, service: RuleSer
     ]
 
 
+def test_an_override_that_is_passed_over_says_why(folder: Path, service: RuleService) -> None:
+    """Alone it would do; over the reset of the community its limit makes no sense."""
+    (folder / "overrides" / "site.yaml").write_text(
+        """
+- {rule: hot, where: {community: c1}, change: {when: {1: {reading: {above: 60, reset_below: 55}}}}}
+- {rule: hot, where: {device: c1-door}, change: {when: {1: {reading: {above: 50}}}}}
+""",
+        "utf-8",
+    )
+    community, device = service.get(FIRST, "hot").overrides
+    assert community.passed_over is None
+    assert device.passed_over is not None
+    assert "reset_below" in device.passed_over.en
+    assert device.passed_over.zh != device.passed_over.en
+    assert "60" in device.clauses[0].words.en, "what is in force there"
+
+
 def test_a_rule_that_there_is_not(service: RuleService) -> None:
     """Told as such."""
     with pytest.raises(NotFound, match="no rule cold"):
