@@ -39,6 +39,7 @@ PARTING_S = 1.0
 _RELOAD = "window.location.reload()"
 _KEPT_ROWS = 512
 _NOT_THERE = ("silent", "stopped")
+_NOTHING = Text("", "")
 _FEED = ("rules", "broker", "api")
 """Parts by which an alert comes to a page."""
 
@@ -212,7 +213,8 @@ class Consoles:
         line, dot = health_line(health, person)
         state = {
             "now": self._services.clock.now() / 1000,
-            "feed": feed_fault(health, person).of(language),
+            "feed": feed_fault(health).of(language),
+            "note": to_mend(health, person).of(language),
             "health": line.of(language),
             "health_class": dot,
         }
@@ -244,15 +246,17 @@ def health_line(health: HealthView | None, person: Person) -> tuple[Text, str]:
     return texts.NOT_RUNNING.format(parts=joined), "bad"
 
 
-def feed_fault(health: HealthView, person: Person) -> Text:
-    """For the banner: what keeps new alerts from appearing, or may; else, for who may see the platform, what is to be mended
-    although they do appear. Empty if nothing is wrong."""
+def feed_fault(health: HealthView) -> Text:
+    """For the banner: what keeps new alerts from appearing, or may. Empty if nothing does."""
     if not any(service_of(worker.name)[0] == "rules" and worker.state not in _NOT_THERE for worker in health.workers):
         return texts.FEED_STOPPED
     ailing = [part for part in health.ailing if service_of(part)[0] in _FEED]
-    if ailing:
-        return texts.FEED_DOUBTFUL.format(parts=_parts(ailing))
-    return _joined(health.notes) if may(person, Operation.SEE_PLATFORM) else Text("", "")
+    return texts.FEED_DOUBTFUL.format(parts=_parts(ailing)) if ailing else _NOTHING
+
+
+def to_mend(health: HealthView, person: Person) -> Text:
+    """For who may see the platform: what people wrote that is to be mended, although alerts appear as they should."""
+    return _joined(health.notes) if may(person, Operation.SEE_PLATFORM) else _NOTHING
 
 
 def _joined(said: Sequence[Text]) -> Text:

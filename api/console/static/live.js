@@ -1,8 +1,8 @@
 // The live feed of one page: says when it stops, sounds for alerts that ask for somebody (new, worse, told again, or to be
 // acknowledged once more), keeps the title's count and the health line.
 //
-// The server calls window.linli.push(rows) for alerts that changed and window.linli.beat({now, feed, health}) every few
-// seconds. Both are the same code for every console of a language, so that a change is written out once.
+// The server calls window.linli.push(rows) for alerts that changed and window.linli.beat({now, feed, note, health}) every
+// few seconds. Both are the same code for every console of a language, so that a change is written out once.
 
 const SILENT_AFTER_MS = 13000;
 const TOAST_MS = 20000;
@@ -12,6 +12,7 @@ export default {
   template: `
     <div class="live">
       <div v-if="problem" class="banner" role="alert">{{ problem }}</div>
+      <div v-else-if="note" class="banner note" role="status">{{ note }}</div>
       <button type="button" class="btn btn-quiet" data-test="mute" :aria-pressed="String(muted)"
               :title="muted ? words.sound_off : words.sound_on" @click="toggleMute">
         <span class="icon" :class="muted ? 'i-mute' : 'i-bell'"></span>
@@ -33,7 +34,7 @@ export default {
     </div>`,
   props: { words: Object, known: Object, now: Number, lang: String, toasting: Boolean, person: String },
   data() {
-    return { muted: false, blocked: false, lost: false, feed: "", toasts: [] };
+    return { muted: false, blocked: false, lost: false, feed: "", note: "", toasts: [] };
   },
   computed: {
     problem() {
@@ -76,6 +77,7 @@ export default {
       this.beatAt = Date.now();
       this.lost = false;
       this.feed = state.feed;
+      this.note = state.note;
       window.linli.offset = state.now - Date.now();
       const line = document.querySelector("[data-health]");
       if (line) {

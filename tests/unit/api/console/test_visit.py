@@ -10,7 +10,7 @@ from fastapi import HTTPException, Request
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.console.consoles import feed_fault, health_line
+from api.console.consoles import feed_fault, health_line, to_mend
 from api.console.guard import MAX_FORM, posted
 from api.console.visit import home, local_path
 from api.views import HealthView, WorkerView
@@ -126,7 +126,7 @@ def test_the_health_line_spares_a_guard_the_reasons() -> None:
 )
 def test_without_rules_the_page_says_that_no_alert_will_come(workers: list[tuple[str, str]], stopped: bool) -> None:
     """A quiet list must not look like a quiet night."""
-    assert bool(feed_fault(_health(*workers), GUARD).en) is stopped
+    assert bool(feed_fault(_health(*workers)).en) is stopped
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_without_rules_the_page_says_that_no_alert_will_come(workers: list[tuple
 )
 def test_what_an_alert_comes_by_is_in_the_banner_when_it_ails(ailing: tuple[str, ...], said: str) -> None:
     """Rules that are not well, no broker, a hub that stands still: each may keep an alert from the page."""
-    fault = feed_fault(_health(("rules", "degraded"), reasons=(Text("甲", "one"),), ailing=ailing), ROOT)
+    fault = feed_fault(_health(("rules", "degraded"), reasons=(Text("甲", "one"),), ailing=ailing))
     assert fault.zh == (f"{said}运行异常，新告警可能晚到或不出现。" if said else "")
 
 
@@ -143,10 +143,11 @@ def test_a_fault_in_the_rule_files_delays_no_alert() -> None:
     """An administrator reads which file and that the rules as before stay in force; a guard has nothing to do about it."""
     said = Text("仍按原来的规则运行：a.yaml:3", "the rules as before stay in force: a.yaml:3")
     health = replace(_health(("rules", "noted"), reasons=(said,)), notes=(said,))
-    assert feed_fault(health, ROOT) == said
-    assert feed_fault(health, GUARD).en == ""
+    assert feed_fault(health).en == ""
+    assert to_mend(health, ROOT) == said
+    assert to_mend(health, GUARD).en == ""
     assert health_line(health, ROOT) == (said, "unsure")
     assert health_line(health, GUARD) == (Text("各部分运行正常", "All parts running"), "")
     also = replace(health, ailing=("rules",))
-    assert "may come late" in feed_fault(also, ROOT).en
+    assert "may come late" in feed_fault(also).en
     assert health_line(also, GUARD)[1] == "bad"
