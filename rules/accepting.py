@@ -1,12 +1,15 @@
 """Which of the messages that have arrived are next on their lanes. No I/O.
 
-A stranger may be registered a moment ago: an event of a device or gateway that the registry in force has not got can be set aside,
-and all that came after it on its lane, until there was a look at what is new.
+A stranger may have been registered a moment ago. An event of a gateway or device that the registry in force does not have is held, and
+what comes behind it on its lane, until a look at what is new that began afterwards is back, or for HOLD_S. Who was looked for in vain
+is not held again for a while.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
+from linli.clock import Clock
 from linli.codec import Envelope
 from linli.db.registry import RegistrySnapshot
 from linli.delivery import Positions, Verdict
@@ -16,60 +19,109 @@ from rules import wire
 from rules.engine.inputs import Input, MessageIn, PassedIn
 from rules.inbox import Arrival
 
+HOLD_S = 2.0
+VAIN_S = 60.0
+MOST_HELD = 5_000
+MOST_STRANGERS = 10_000
+
+Stranger = tuple[str, str]
+"""A gateway and a subject that it speaks of."""
+
+
+class _Message(NamedTuple):
+    arrival: Arrival
+    place: Envelope
+    entry: Input
+
 
 @dataclass(slots=True)
 class Accepted:
     """`entries`: what is to be journalled, in order. `answers`: the lanes that are owed their `upto` (a dict for its order).
-    `taken`: how far each lane has come. `strange`: what was set aside, untouched."""
+    `taken`: how far each lane has come."""
 
     entries: list[Input] = field(default_factory=list)
     answers: dict[LaneKey, None] = field(default_factory=dict)
     taken: dict[LaneKey, int] = field(default_factory=dict)
-    strange: list[Arrival] = field(default_factory=list)
 
 
 class Accepting:
-    """Where we are on each lane, and what was not taken: a repeat, what came behind a gap, what is no message of ours."""
+    """Where we are on each lane, what is held, and what was not taken: a repeat, what came behind a gap, what is no message of
+    ours."""
 
-    def __init__(self, committed: dict[LaneKey, int]) -> None:
+    def __init__(self, committed: dict[LaneKey, int], clock: Clock) -> None:
         self.positions = Positions(committed)
+        self._held: list[_Message] = []
         self.repeats = 0
         self.gaps = 0
         self.refused = 0
+        self._clock = clock
+        self._held_since = 0.0
+        self._in_vain: dict[Stranger, float] = {}
 
-    def accept(self, arrivals: Iterable[Arrival], known: RegistrySnapshot | None = None) -> Accepted:
-        """Judge them in the order given. `known`: set aside who is not in this registry; None: nobody."""
-        found = Accepted()
-        waiting: set[LaneKey] = set()
+    def accept(
+        self, arrivals: Sequence[Arrival], registry: RegistrySnapshot | None = None, looked_at: float = 0.0
+    ) -> Accepted:
+        """Judge what is held and these, in the order in which they came. `registry`: who is not in it is held; None: nobody.
+        `looked_at`: when the last look at the registry that is back began, in steady seconds."""
+        now, before = self._clock.monotonic(), self._held
+        enough = looked_at >= self._held_since or now - self._held_since > HOLD_S or len(before) > MOST_HELD
+        if enough and registry is not None:
+            self._give_up((stranger for one in before if (stranger := _stranger(one.entry, registry))), now)
+        found, waiting = Accepted(), set[LaneKey]()
+        self._held = []
+        for one in (*before, *self._read(arrivals)):
+            stranger = None if registry is None else _stranger(one.entry, registry)
+            if one.place.lane in waiting or (stranger is not None and self._in_vain.get(stranger, now) <= now):
+                waiting.add(one.place.lane)
+                self._held.append(one)
+            else:
+                self._take(one.place, one.entry, found)
+        if self._held and (enough or not before):
+            self._held_since = now
+        return found
+
+    @property
+    def held_from(self) -> int | None:
+        """When the first of what is held came (microseconds since 1970 UTC); None if nothing is."""
+        return self._held[0].arrival.received_at if self._held else None
+
+    def let_go(self) -> list[Arrival]:
+        """What is held, which is not any more."""
+        held, self._held = self._held, []
+        return [one.arrival for one in held]
+
+    def _read(self, arrivals: Iterable[Arrival]) -> Iterator["_Message"]:
         for arrival in arrivals:
             read = wire.read(*arrival)
             if read is None or read[0].lane.community == PLATFORM:  # nobody outside speaks for Linli itself
                 self.refused += 1
-                continue
-            place, entry = read
-            if known is not None and (place.lane in waiting or not _is_known(entry, known)):
-                waiting.add(place.lane)
-                found.strange.append(arrival)
-                continue
-            found.answers[place.lane] = None
-            if self._is_next(place):
-                found.entries.append(entry)
-                found.taken[place.lane] = place.sequence
-                self.refused += isinstance(entry, PassedIn)
-        return found
+            else:
+                yield _Message(arrival, *read)
 
-    def _is_next(self, place: Envelope) -> bool:
+    def _take(self, place: Envelope, entry: Input, found: Accepted) -> None:
+        found.answers[place.lane] = None
         verdict = self.positions.judge(place.lane, place.sequence, place.oldest).verdict
-        self.repeats += verdict is Verdict.REPEAT
-        self.gaps += verdict is Verdict.GAP
-        return verdict is Verdict.ACCEPT
+        if verdict is Verdict.ACCEPT:
+            found.entries.append(entry)
+            found.taken[place.lane] = place.sequence
+            self.refused += isinstance(entry, PassedIn)
+        elif verdict is Verdict.REPEAT:
+            self.repeats += 1
+        else:
+            self.gaps += 1
+
+    def _give_up(self, strangers: Iterable[Stranger], now: float) -> None:
+        if len(self._in_vain) >= MOST_STRANGERS:
+            self._in_vain.clear()
+        self._in_vain.update(dict.fromkeys(strangers, now + VAIN_S))
 
 
-def _is_known(entry: Input, registry: RegistrySnapshot) -> bool:
-    """Whether an event's gateway and device are registered. A packet speaks of many devices, and they will speak again."""
+def _stranger(entry: Input, registry: RegistrySnapshot) -> Stranger | None:
+    """Who the event is of, if the registry does not have it so. A packet speaks of many devices, and they will speak again."""
     if not isinstance(entry, MessageIn) or entry.message.readings:
-        return True
+        return None
     message = entry.message
-    return message.gateway in registry.gateways and (
-        message.subject in registry.devices or message.subject == message.gateway
-    )
+    gateway, device = registry.gateways.get(message.gateway), registry.devices.get(message.subject)
+    at_home = gateway is not None and gateway.community == message.community
+    its_own = message.subject == message.gateway or (device is not None and device.gateway == message.gateway)
+    return None if at_home and its_own else (message.gateway, message.subject)

@@ -1,6 +1,6 @@
 """What the engine has to know besides messages: registry, rules and arming, as inputs when they have changed.
 
-Reading a large registry or folder of rules takes a while, so that is done aside; a step fetches what is there. After the
+Reading a large registry or folder of rules takes a while, and a database may, so that is done aside; a step fetches what is there. After the
 first look, at which all of the registry is compared, the registry's history says what has changed.
 """
 
@@ -34,7 +34,11 @@ class RegistryWatch:
         self._registry = registry
         self._shard = shard
         self._timezone = timezone
-        self._whole = Aside[RegistrySnapshot](executor)
+        self._aside = Aside[RegistrySnapshot | tuple[int, list[RegistryChange]]](executor)
+        self._clock = clock
+        self._begun = 0.0
+        self.looked_at = 0.0
+        """When the last look that is back began, in steady seconds."""
         self._every = Every(clock, REFRESH_S)
         self._doubts = Every(clock, DOUBT_S)
         self._compared = False
@@ -57,20 +61,30 @@ class RegistryWatch:
 
     def news(self, known: RegistrySnapshot, workers: Collection[str]) -> list[Input]:
         """What has changed against `known`, and against these workers of Linli itself. SQLAlchemyError if it cannot be read."""
-        read = self._whole.fetch()
-        if read is not None:
-            self._compared, self._version = True, read[0].version
-            return self._compare(read[0], known, workers)
-        if not self._every.due() or not self._whole.idle:
+        read = self._aside.fetch()
+        if read is None and self._aside.idle and self._every.due():
+            self._begun = self._clock.monotonic()
+            self._aside.begin(self._read)
+            read = self._aside.fetch()
+        if read is None:
             return []
-        if not self._compared:
-            return self._read_whole(known, workers)
-        since = self._registry.since(self._version)
-        if since is None:
-            return self._read_whole(known, workers)
-        self._version, changes = since
-        ours = [change for change in changes if self._concerns(change, known)]
-        return [RegistryChangeIn(self._version, tuple(map(self._of_shard, ours)))] if ours else []
+        (found,) = read
+        if isinstance(found, RegistrySnapshot):
+            self._compared, self._version = True, found.version
+            news = self._compare(found, known, workers)
+        elif self._compared:
+            self._version, changes = found
+            ours = [change for change in changes if self._concerns(change, known)]
+            news = [RegistryChangeIn(self._version, tuple(map(self._of_shard, ours)))] if ours else []
+        else:  # it was begun before `again`
+            return []
+        self.looked_at = self._begun
+        return news
+
+    def _read(self) -> "RegistrySnapshot | tuple[int, list[RegistryChange]]":
+        """What is new since the last look; all of it at first, and where the history does not go back so far."""
+        since = self._registry.since(self._version) if self._compared else None
+        return self._registry.whole() if since is None else since
 
     def with_workers(self, known: RegistrySnapshot, workers: Collection[str]) -> list[Input]:
         """What these workers of Linli itself change."""
@@ -83,14 +97,6 @@ class RegistryWatch:
             if known.devices.get(name) != device
         )
         return [RegistryChangeIn(known.version, fresh)] if fresh else []
-
-    def _read_whole(self, known: RegistrySnapshot, workers: Collection[str]) -> list[Input]:
-        self._whole.begin(self._registry.whole)
-        read = self._whole.fetch()
-        if read is None:
-            return []
-        self._compared, self._version = True, read[0].version
-        return self._compare(read[0], known, workers)
 
     def _compare(self, registry: RegistrySnapshot, known: RegistrySnapshot, workers: Collection[str]) -> list[Input]:
         ours = registry.within(self._shard)

@@ -5,8 +5,8 @@
     acts, looks, ticks --------------------+ 2-+
 
 A step has two rounds, each with its write to the journal: what has arrived, and then what has to be asked for, since an alert is
-not to wait for that. Only what comes from a device or gateway that nobody knows yet goes with the second, behind the registry's
-news. Time passes up to what waits in the inbox and no further: whatever came before a tick is judged before it.
+not to wait for that. An event of somebody unknown, and what comes behind it on its lane, is held until there was a look at the registry
+(`rules.accepting`). Time passes up to what is not judged yet and no further (`rules.timekeeping`).
 
 An acknowledgement goes out once the journal has the message; of one that cannot be read it has the place on the lane.
 Effects wait in memory while the database is down, and are found again in the journal after a kill; a snapshot is taken
@@ -47,7 +47,6 @@ from rules.engine.inputs import (
     RegistryChangeIn,
     RegistryIn,
     RulesIn,
-    Tick,
 )
 from rules.engine.machine import Engine
 from rules.foresight import Foresight
@@ -56,13 +55,14 @@ from rules.platform import Eye, Look, going_on, inputs_of, last_sequence, watche
 from rules.rulesfolder import RulesFolder
 from rules.snapshotting import Often, Snapshotting
 from rules.surroundings import RegistryWatch, Surroundings
+from rules.timekeeping import Timekeeping
 from rules.writing import Writing
 
 _log = logging.getLogger(__name__)
 
 POLL_S = 0.05
-SETTLE_TICK_S = 0.1
-"""Between two ticks while something waits to settle: a door forced is not to wait for the next full second."""
+HOLDING_S = 0.01
+"""So long a step waits while somebody is held who is looked for in the registry."""
 
 RETRY_S = 0.5
 LOOK_S = 1.0
@@ -111,15 +111,13 @@ class Worker:
         self._applier = applier
         self._platform = outside.platform if outside.shard.covers(PLATFORM) else None
         agents = {key: upto for key, upto in self.engine.positions.items() if key.community != PLATFORM}
-        self._accepting = Accepting(agents)
+        self._accepting = Accepting(agents, outside.clock)
         self._foresight: Foresight | None = None
         self._eye = Eye(outside.clock.now())
         self._looked: list[Look] = []
         self._workers = workers_in(self.engine.scope.registry)
         self._inbox = Inbox()
         self._heard: set[str] = set()
-        self._heard_from: ListenIn | None = None
-        self._told_from: ListenIn | None = None
         self.pause = threading.Event()
         self._troubles = Troubles()
         self._troubles.set("broker", no_broker())
@@ -131,8 +129,8 @@ class Worker:
         self._writing = Writing(
             outside.client, outside.alerts, outside.letters, clock, outside.qos, self._troubles, waiting
         )
-        self._poll, self._tick = Every(clock, POLL_S), Every(clock, outside.tick_s)
-        self._settle_tick = Every(clock, min(SETTLE_TICK_S, outside.tick_s))
+        self._time = Timekeeping(clock, outside.tick_s, outside.tick_behind)
+        self._poll = Every(clock, POLL_S)
         self._look, self._room = Every(clock, LOOK_S), Every(clock, RETRY_S)
         self._skipped_at = 0
         self._unjournalled_since: int | None = None
@@ -174,21 +172,23 @@ class Worker:
 
     def step(self, wait_s: float = POLL_S) -> None:
         """Take in what has arrived within `wait_s`, and then what is due besides."""
-        arrivals = self._inbox.take(wait_s)
+        holding = self._accepting.held_from is not None
+        arrivals = self._inbox.take(min(wait_s, HOLDING_S) if holding else wait_s)
         if self._foresight is not None and not self._has_room_again():
+            arrivals = [*self._accepting.let_go(), *arrivals]
             self._look_ahead(self._foresight, [*self._foresight.read(arrivals), *self._looks(), *self._ticks()])
             self._writing.write()
             return
-        if arrivals and self._has_registry:
-            came = self._accept(arrivals, self.engine.scope.registry)
-            if not self._work(self._listens(), came):
+        if self._has_registry and (arrivals or holding):
+            if not self._work(self._time.listens(), self._accept(arrivals)):
                 return
-            arrivals = came.strange
-        changes = self._changes(doubt=bool(arrivals))
+            arrivals = []
+        changes = self._changes()
         if not self._has_registry:
-            self._hear_anew()  # without a registry every message would be a stranger's; the agents keep what came
+            self._time.listen_anew()  # without a registry every message would be a stranger's; the agents keep what came
             return
-        if not self._work([*self._listens(), *changes], self._accept(arrivals), self._asked):
+        came = self._accept(arrivals) if arrivals else Accepted()
+        if not self._work([*self._time.listens(), *changes], came, self._asked):
             return
         self._writing.write_counts(self._applier)
         self._snapshots.look()
@@ -200,12 +200,16 @@ class Worker:
         """Whether it is known whose messages are to be taken."""
         return self._surroundings.registry.is_known or bool(self.engine.scope.registry.communities)
 
-    def _accept(self, arrivals: list[Arrival], known: RegistrySnapshot | None = None) -> Accepted:
+    def _accept(self, arrivals: list[Arrival]) -> Accepted:
         if arrivals:
             failpoints.reach("rules.received")
-        accepted = self._accepting.accept(arrivals, known)
+        registry = self._surroundings.registry
+        known = self.engine.scope.registry
+        accepted = self._accepting.accept(arrivals, known if known.communities else None, registry.looked_at)
         if accepted.entries:
             failpoints.reach("rules.decoded")
+        if self._accepting.held_from is not None:
+            registry.doubted()
         return accepted
 
     def _work(self, before: list[Input], came: Accepted, after: Callable[[], list[Input]] | None = None) -> bool:
@@ -256,35 +260,24 @@ class Worker:
         under_way = self._writing.waiting.actions
         return [ActionIn(item.action) for item in pending if item.action.id not in under_way]
 
-    def _listens(self) -> list[Input]:
-        """That we are listening anew, once for each time. Then every agent is told where we are, which wakes it."""
-        begun = self._heard_from
-        if begun is None or begun is self._told_from:
-            return []
-        self._told_from = begun
-        return [begun]
-
     def _ticks(self) -> list[Input]:
         """A tick when one is due. Not while the broker is away: then silence is ours, not the gateways'."""
-        begun = self._heard_from
-        if begun is None or not self._outside.client.connected:
+        if not self._outside.client.connected:
             return []
-        if begun is not self._told_from and self._foresight is None:
-            return []
-        now = self._outside.clock.now() - self._outside.tick_behind
-        waits = self._inbox.oldest
-        if waits is not None:
-            now = min(now, max(waits, begun.now, self.engine.listening.last))
-        too_early = 0 < begun.now - now <= self._outside.tick_behind
-        if too_early or not (self._tick.due() or (self.engine.settling.buffers and self._settle_tick.due())):
-            return []
-        return [Tick(now)]
+        held_from = self._accepting.held_from
+        waits = self._inbox.oldest if held_from is None else held_from
+        engine, foreseen = self.engine, self._foresight is not None
+        return self._time.ticks(
+            waits,
+            self._inbox.dropped,
+            engine.listening.last,
+            settling=bool(engine.settling.buffers),
+            foreseen=foreseen,
+        )
 
-    def _changes(self, *, doubt: bool) -> list[Input]:
-        """What is new in registry, rules and arming. `doubt`: somebody speaks whom a newer registry might know."""
+    def _changes(self) -> list[Input]:
+        """What is new in registry, rules and arming."""
         found = self._surroundings.rules()
-        if doubt:
-            self._surroundings.registry.doubted()
         try:
             found += self._surroundings.registry.news(self.engine.scope.registry, self._workers)
             found += self._surroundings.modes(self.engine.memories.arming.modes)
@@ -375,14 +368,8 @@ class Worker:
         self._unjournalled_since = None
         self._troubles.clear("journal")
         self._surroundings.again()
-        self._hear_anew()
+        self._time.listen_anew()
         return True
-
-    def _hear_anew(self) -> None:
-        """What could not be journalled comes again, and until then it is missing."""
-        self._told_from = None
-        if self._heard_from is not None:
-            self._heard_from = ListenIn(self._outside.clock.now())
 
     # --- other threads ----------------------------------------------------------------------------------------------
 
@@ -430,10 +417,10 @@ class Worker:
 
     def _connected(self) -> None:
         self._troubles.clear("broker")
-        self._heard_from = ListenIn(self._outside.clock.now())
+        self._time.connected()
 
     def _disconnected(self, reason: str) -> None:
-        self._heard_from = None
+        self._time.disconnected()
         self._troubles.set("broker", no_broker(reason))
 
 

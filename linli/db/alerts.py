@@ -108,7 +108,8 @@ class SqlAlerts:
         return changes
 
     def restore(self, alerts: Iterable[Alert], position: int) -> None:
-        """Make these open alerts' rows what the engine says they are, and the position `position`."""
+        """Make these open alerts' rows what the engine says they are, and the position `position`: for a journal that is older
+        than the database."""
         with self._database.write() as connection:
             for alert in alerts:
                 _upsert(connection, alert)
@@ -118,10 +119,13 @@ class SqlAlerts:
         """Make these the open alerts of this shard, and the position `position`; how many others were open, and are closed now,
         with the time `at` (microseconds since 1970 UTC) and nobody's name, since what became of them is not known.
 
-        For a database that is older than the journal's snapshot (restored from a backup).
+        For a database that is older than the journal's snapshot (restored from a backup). An alert that is another shard's there,
+        whose device has moved since, stays that shard's.
         """
-        ours = {alert.id: alert for alert in alerts}
-        gone = [alert for alert in self.open_alerts() if self.shard.covers(alert.community) and alert.id not in ours]
+        here = self.open_alerts()
+        others = {(alert.rule, alert.subject) for alert in here if not self.shard.covers(alert.community)}
+        ours = {alert.id: alert for alert in alerts if (alert.rule, alert.subject) not in others}
+        gone = [alert for alert in here if self.shard.covers(alert.community) and alert.id not in ours]
         closed = [replace(alert, handling=Handling.CLOSED, closed_at=at, updated_at=at) for alert in gone]
         with self._database.write() as connection:
             _write_alerts(connection, [Change(alert, "closed", at) for alert in closed])

@@ -1,5 +1,6 @@
 """What every server process does around its work: signals, the leash, and reporting how it is."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -15,7 +16,7 @@ from linli.db.database import Database, open_database
 from linli.db.migrate import upgrade
 from linli.db.workers import reports
 from linli.i18n import Text
-from linli.runtime import WELL, Health, Reporter, Troubles
+from linli.runtime import WELL, Health, Reporter, Troubles, keep
 from linli.testing import ManualClock
 from tests.support import eventually
 
@@ -156,3 +157,20 @@ def test_a_health_that_fails_is_told_and_does_not_end_the_reporter(database: Dat
 
 def _broken() -> Health:
     raise RuntimeError("deliberate")
+
+
+def test_what_is_kept_is_no_garbage() -> None:
+    """Each edit of the rules keeps anew; what went in a cycle meanwhile must not stay with it."""
+    threshold, frozen = gc.get_threshold(), gc.get_freeze_count()
+    try:
+        keep()
+        before = gc.get_freeze_count()
+        for _ in range(20_000):
+            cycle: list[object] = []
+            cycle.append(cycle)
+        keep()
+        assert gc.get_freeze_count() - before < 5_000
+    finally:
+        if not frozen:
+            gc.unfreeze()
+        gc.set_threshold(*threshold)

@@ -1,6 +1,7 @@
 """A site for tests of the rules worker: a broker in memory, a database in a file."""
 
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from linli.db.registry import SqlRegistry, save
 from linli.db.workers import WorkerReport
 from linli.model import Action, ActionKind, Consumer
 from linli.testing import FakeBroker, FakeClient, ManualClock
+from rules.aside import AtOnce
 from rules.engine.inputs import MessageIn, RulesIn
 from rules.rulesfolder import RulesFolder
 from rules.snapshotting import Often
@@ -50,6 +52,7 @@ class Site:
         self.platform: Platform | None = None
         self.snapshots = Often()
         self.rules_folder: RulesFolder | None = None
+        self.executor: Executor = AtOnce()
         self.rules = SITE_RULES
         self.agent = self.broker.client()
         self.agent.start(lambda _topic, _payload, _retained: None, lambda: None, lambda _reason: None)
@@ -80,6 +83,7 @@ class Site:
             letters=SqlDeadLetters(self.database),
             arming=SqlArming(self.database),
             folder=self.rules_folder,
+            executor=self.executor,
         )
         self.worker = Worker(outside, applier, waiting)
         self.worker.connect()

@@ -1,12 +1,16 @@
 """Down for ten minutes, and back: nothing from our own silence, nothing twice, and what passed meanwhile once."""
 
+import dataclasses
 import sqlite3
 from collections.abc import Callable
 
 import msgspec
 import pytest
+from sqlalchemy import text
 
+from linli.db.alerts import SqlAlerts
 from linli.model import Action, ActionKind, Lane
+from linli.shards import shards_of
 from rules.engine.inputs import MessageIn, Tick
 from rules.language.model import Rule
 from rules.platform import with_platform_rules
@@ -209,3 +213,20 @@ def test_a_database_from_a_backup_has_the_alerts_open_that_are(site: Site, again
     assert [change.kind for change in site.alerts.changes(door)] == ["opened", "closed"]
     site.send(feed.event(20, "door", "access.door.closed"), feed.event(30, "door", "access.door.opened"))
     assert len([alert for alert in site.alerts.open_alerts() if alert.subject == "door"]) == 1
+
+
+def test_an_older_database_in_which_it_is_another_shards_alert(site: Site) -> None:
+    """The device has moved since the backup: what stands open there is not this worker's to replace, nor does it keep it from
+    starting."""
+    site.send(site.feed.event(1, "door", "access.door.opened"))
+    (alert,) = site.alerts.find()
+    site.stop()
+    ours = next(shard for shard in shards_of(2) if shard.covers("c1"))
+    other = next(name for name in ("x1", "x2", "x3", "x4", "x5") if not ours.covers(name))
+    with site.database.write() as connection:
+        for table in ("alert_changes", "alerts", "rules_positions"):
+            connection.execute(text(f"DELETE FROM {table}"))
+    site.alerts.restore([dataclasses.replace(alert, id="theirs", community=other)], 0)
+    site.alerts = SqlAlerts(site.database, ours)
+    site.start()
+    assert [alert.id for alert in site.alerts.open_alerts()] == ["theirs"]

@@ -1,9 +1,11 @@
 """Rules, arming and registry are taken on while the worker runs: journalled, applied, and what is wrong is told."""
 
 import shutil
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 import pytest
 from sqlalchemy import delete
@@ -33,6 +35,7 @@ from rules.surroundings import RegistryWatch
 from tests.unit.rules.site import Site
 from tests.unit.rules.world import T0, registry
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -263,17 +266,97 @@ def test_a_shard_hears_of_its_own_and_of_what_leaves_it(site: Site) -> None:
         assert replace(ours, version=whole.version) == whole.within(shard)
 
 
+# --- strangers ------------------------------------------------------------------------------------------------------
+
+FRESH = Device("smoke-9", "c1", "gw", "smoke_detector", Text("烟感", "Smoke"), "b1")
+
+
+class Later(Executor):
+    """Does what it was given when it is told to, as a database that takes its time."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Callable[[], None]] = []
+
+    def submit(self, act: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Keep it for `finish`."""
+        future: Future[T] = Future()
+
+        def do() -> None:
+            try:
+                future.set_result(act(*args, **kwargs))
+            except Exception as error:  # noqa: BLE001  (whoever asks for the result gets it)
+                future.set_exception(error)
+
+        self.waiting.append(do)
+        return future
+
+    def finish(self) -> None:
+        """Do what waits."""
+        waiting, self.waiting = self.waiting, []
+        for do in waiting:
+            do()
+
+
+def put(site: Site, device: Device) -> None:
+    with site.database.write() as connection:
+        save(connection, [device])
+
+
 def test_the_first_alarm_of_a_device_registered_a_moment_ago_counts(site: Site) -> None:
     """It is asked for before it is called a stranger's; what comes after it on its lane stays behind it."""
     site.send(site.feed.beat(0))
-    with site.database.write() as connection:
-        save(connection, [Device("smoke-9", "c1", "gw", "smoke_detector", Text("烟感", "Smoke"), "b1")])
+    put(site, FRESH)
     site.clock.advance(0.25)
     site.send(site.feed.event(1, "smoke-9", "fire.alarm.raised"), site.feed.beat(2))
+    site.step()
     assert site.acks[-1].upto == 3
     assert [alert.rule for alert in site.alerts.find()] == ["fire-alarm"]
     kinds = [type(entry) for _, entry in site.journal.after(0) if not isinstance(entry, Tick)]
     assert kinds[-3:] == [RegistryChangeIn, MessageIn, MessageIn]
+
+
+def test_and_of_one_that_was_moved_behind_another_gateway(site: Site) -> None:
+    """Until the registry says so it is that gateway's to speak of as little as a stranger."""
+    site.send(site.feed.beat(0))
+    put(site, replace(registry().devices["smoke"], gateway="gw-2"))
+    site.clock.advance(0.25)
+    site.send(site.feed.event(1, "smoke", "fire.alarm.raised", gateway="gw-2"))
+    site.step()
+    assert [alert.rule for alert in site.alerts.find()] == ["fire-alarm"]
+
+
+def test_who_was_registered_while_we_were_down_is_waited_for(site: Site) -> None:
+    """The registry of a district takes a while to read, and meanwhile the one of before is in force."""
+    site.send(site.feed.beat(0))
+    site.stop()
+    put(site, FRESH)
+    site.executor = later = Later()
+    site.start()
+    site.send(site.feed.event(1, "smoke-9", "fire.alarm.raised"))
+    for _ in range(5):
+        site.step()
+    assert site.alerts.find() == []
+    assert site.acks[-1].upto == 1
+    for _ in range(3):
+        later.finish()
+        site.clock.advance(0.25)
+        site.step()
+    assert [alert.rule for alert in site.alerts.find()] == ["fire-alarm"]
+    assert site.acks[-1].upto == 2
+
+
+@pytest.mark.parametrize("full_disk", [False, True])
+def test_an_alarm_behind_a_strangers_event_waits_for_no_database(site: Site, full_disk: bool) -> None:
+    """For two seconds at most; and with the disk full it is told from memory."""
+    site.executor = Later()
+    site.kill()
+    site.start(full_disk=full_disk)
+    site.send(site.feed.event(1, "nobody", "fire.alarm.raised"), site.feed.event(2, "smoke", "fire.alarm.raised"))
+    for _ in range(5):
+        site.clock.advance(0.5)
+        site.step()
+    assert [notice.rule for notice in site.notices] == ["fire-alarm"]
+    assert len(site.alerts.find()) == (0 if full_disk else 1)
 
 
 def test_strangers_are_answered_and_cost_a_look_now_and_then(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -288,6 +371,7 @@ def test_strangers_are_answered_and_cost_a_look_now_and_then(site: Site, monkeyp
     monkeypatch.setattr(SqlRegistry, "since", counted)
     for number in range(100):
         site.send(site.feed.event(1 + number / 100, "nobody", "fire.alarm.raised"))
+    site.step()
     assert site.acks[-1].upto == 100
     assert 0 < len(looks) < 40, "in some six seconds"
     assert site.alerts.find() == []

@@ -69,6 +69,7 @@ def test_a_community_registered_meanwhile_is_heard(three: District) -> None:
     three.clock.advance(2)
     three.step()
     three.send(fresh, feed.beat(5))
+    three.step()  # its gateway is nobody's: the registry was asked once more
     heard = [worker.health().counters["messages"] for worker, _ in three.workers]
     assert heard == [int(shard.covers(fresh)) for shard in shards_of(3)]
     assert moved(feed.beat(6).message, fresh).gateway == "gw-c77"
