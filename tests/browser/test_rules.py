@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, WebSocketRoute, expect
 
 from linli.clock import DAY, HOUR
 from linli.db.alerts import SqlAlerts
@@ -41,6 +41,29 @@ def test_an_alert_says_which_clause_came_true_and_what_to_do(
     expect(page.locator("[data-test=clauses]")).to_contain_text("above 70 °C")
     expect(page.locator("[data-test=open-alerts] a").first).to_be_visible()
     in_the_other_language(page)
+
+
+def test_what_is_pressed_before_the_page_is_connected_is_done_then(
+    console: ConsoleProcess, context: BrowserContext, sign_in: SignIn
+) -> None:
+    """A guard is quicker than a slow line: nothing is lost, and nothing is done twice."""
+    page = sign_in(context)
+    alert = console.hand.put(world.forced_door(console.now, "c001-door-04"))
+    waiting: list[WebSocketRoute] = []
+
+    def hold(route: WebSocketRoute) -> None:
+        waiting.append(route)
+
+    page.route_web_socket(re.compile("socket.io"), hold)
+    page.goto(f"{console.url}/alerts/{alert.id}")
+    page.click("[data-test=shelve]")
+    page.click("[data-test=acknowledge]")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    assert page.evaluate("window.socket.connected") is False
+    for route in waiting:
+        route.connect_to_server()
+    expect(page.get_by_role("dialog")).to_contain_text("确认")
+    expect(page.get_by_role("dialog")).to_have_count(1)
 
 
 def test_an_alert_is_shelved_with_a_reason_and_taken_up_again(

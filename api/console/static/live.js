@@ -52,6 +52,12 @@ export default {
     window.linli = { ...before, offset: this.now - Date.now(), played: before.played || [], push: this.push, beat: this.beat };
     this.showCount();
   },
+  beforeMount() {
+    // Until the page is connected a press would be lost without a word: the last one is kept, and done then.
+    this.pressed = null;
+    document.addEventListener("click", this.keep, true);
+    this.joining = setInterval(this.join, 50);
+  },
   mounted() {
     this.watch = setInterval(this.listen, 1000);
     window.socket?.on("disconnect", this.dropped);
@@ -61,10 +67,25 @@ export default {
   },
   unmounted() {
     clearInterval(this.watch);
+    clearInterval(this.joining);
+    document.removeEventListener("click", this.keep, true);
   },
   methods: {
     muteKey() {
       return "linli.muted." + this.person;
+    },
+    keep(event) {
+      const button = event.target.closest("button");
+      if (!button || button.type === "submit") return;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      this.pressed = button;
+    },
+    join() {
+      if (!window.socket?.connected) return;
+      clearInterval(this.joining);
+      document.removeEventListener("click", this.keep, true);
+      this.pressed?.click();
     },
     dropped() {
       this.beatAt = 0;
