@@ -81,6 +81,7 @@ class _AlertPage:
         self._shelve = ActDialog(services, self._visit, shelving(services))
         self._unshelve = ActDialog(services, self._visit, unshelving(services))
         self._box = Node("div", data_test="alert")
+        self._shown = found
         self._draw(found)
         console.on_change = self._changed
 
@@ -91,7 +92,8 @@ class _AlertPage:
             found = await asyncio.to_thread(_read, self._services, self._visit, self._alert_id)
         except (LinliError, SQLAlchemyError):
             return  # what is shown stays; the banner says that the feed has stopped
-        if found is not None:
+        if found is not None and found != self._shown:  # what is pressed while it is drawn again is pressed in vain
+            self._shown = found
             self._box.clear()
             self._draw(found)
 
