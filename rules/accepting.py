@@ -2,7 +2,7 @@
 
 A stranger may have been registered a moment ago. An event of a gateway or device that the registry in force does not have is held, and
 what comes behind it on its lane, until a look at what is new that began afterwards is back, or for HOLD_S. Who was looked for in vain
-is not held again for a while.
+is not held again for a moment; for longer, if looking takes long.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,7 +20,10 @@ from rules.engine.inputs import Input, MessageIn, PassedIn
 from rules.inbox import Arrival
 
 HOLD_S = 2.0
-VAIN_S = 60.0
+QUIET_S, VAIN_S = 0.2, 60.0
+SLOW_S = 0.5
+"""A look that took longer than this is not to be waited for at each event of a stranger."""
+
 MOST_HELD = 5_000
 MOST_STRANGERS = 10_000
 
@@ -32,6 +35,8 @@ class _Message(NamedTuple):
     arrival: Arrival
     place: Envelope
     entry: Input
+    since: float | None = None
+    """Since when it is held, in steady seconds."""
 
 
 @dataclass(slots=True)
@@ -55,7 +60,6 @@ class Accepting:
         self.gaps = 0
         self.refused = 0
         self._clock = clock
-        self._held_since = 0.0
         self._in_vain: dict[Stranger, float] = {}
 
     def accept(
@@ -63,22 +67,32 @@ class Accepting:
     ) -> Accepted:
         """Judge what is held and these, in the order in which they came. `registry`: who is not in it is held; None: nobody.
         `looked_at`: when the last look at the registry that is back began, in steady seconds."""
-        now, before = self._clock.monotonic(), self._held
-        enough = looked_at >= self._held_since or now - self._held_since > HOLD_S or len(before) > MOST_HELD
-        if enough and registry is not None:
-            self._give_up((stranger for one in before if (stranger := _stranger(one.entry, registry))), now)
+        now, before, self._held = self._clock.monotonic(), self._held, []
+        patience = HOLD_S if len(before) <= MOST_HELD else 0.0
         found, waiting = Accepted(), set[LaneKey]()
-        self._held = []
         for one in (*before, *self._read(arrivals)):
             stranger = None if registry is None else _stranger(one.entry, registry)
-            if one.place.lane in waiting or (stranger is not None and self._in_vain.get(stranger, now) <= now):
+            waits = stranger is not None and self._is_to_wait(stranger, one.since, now, looked_at, patience)
+            if waits or one.place.lane in waiting:
                 waiting.add(one.place.lane)
-                self._held.append(one)
+                self._held.append(one if one.since is not None else one._replace(since=now))
             else:
                 self._take(one.place, one.entry, found)
-        if self._held and (enough or not before):
-            self._held_since = now
         return found
+
+    def _is_to_wait(
+        self, stranger: Stranger, since: float | None, now: float, looked_at: float, patience: float
+    ) -> bool:
+        if self._in_vain.get(stranger, now) > now:
+            return False
+        if since is None:
+            return True
+        if looked_at < since:
+            return patience > 0 and now - since <= patience
+        if len(self._in_vain) >= MOST_STRANGERS:
+            self._in_vain.clear()
+        self._in_vain[stranger] = now + (VAIN_S if now - since > SLOW_S else QUIET_S)
+        return False
 
     @property
     def held_from(self) -> int | None:
@@ -109,11 +123,6 @@ class Accepting:
             self.repeats += 1
         else:
             self.gaps += 1
-
-    def _give_up(self, strangers: Iterable[Stranger], now: float) -> None:
-        if len(self._in_vain) >= MOST_STRANGERS:
-            self._in_vain.clear()
-        self._in_vain.update(dict.fromkeys(strangers, now + VAIN_S))
 
 
 def _stranger(entry: Input, registry: RegistrySnapshot) -> Stranger | None:

@@ -1,7 +1,7 @@
 """What the engine has to know besides messages: registry, rules and arming, as inputs when they have changed.
 
-Reading a large registry or folder of rules takes a while, and a database may, so that is done aside; a step fetches what is there. After the
-first look, at which all of the registry is compared, the registry's history says what has changed.
+Reading a large registry or folder of rules takes a while, and a database may, so that is done aside; a step fetches what is there.
+After the first look, at which all of the registry is compared, the registry's history says what has changed.
 """
 
 from collections.abc import Collection, Mapping

@@ -1,8 +1,9 @@
 """The server's clock as the engine is told of it: since when we listen without a break, and how far time has passed. No I/O.
 
 Theory of operation. A tick says that all until then is judged, so it goes no further than to when what still waits came; what was
-dropped before it was taken in comes again from its agent, and until then we listen anew, as after an outage of our own. Ticks do not
-go back for that; a clock that was set back does go back. `behind`: how far ticks stay behind a clock that is faster than real time.
+dropped before it was taken in comes again from its agent, and until then we listen anew, as after an outage of our own; under an
+overload that lasts, time goes on by steps to when we began to listen last, at which nobody's silence means anything. Ticks do not go
+back for that; a clock that was set back does go back. `behind`: how far ticks stay behind a clock that is faster than real time.
 """
 
 from linli.clock import Clock
@@ -57,14 +58,16 @@ class Timekeeping:
         begun = self._begun
         if begun is None or (begun is not self._told and not foreseen):
             return []
+        now = self._clock.now() - self._behind
+        floors = [before for before in (begun.now, last) if before <= now]
         if dropped != self._dropped:
             if self._anew.due():
                 self._dropped = dropped
                 self.listen_anew()
-            return []
-        now = self._clock.now() - self._behind
-        if waits is not None:
-            now = min(now, max([waits, *(before for before in (begun.now, last) if before <= now)]))
+                return []
+            now = max(floors, default=now)
+        elif waits is not None:
+            now = min(now, max([waits, *floors]))
         too_early = 0 < begun.now - now <= self._behind
         if too_early or not (self._tick.due() or (settling and self._settle_tick.due())):
             return []

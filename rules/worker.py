@@ -176,7 +176,8 @@ class Worker:
         arrivals = self._inbox.take(min(wait_s, HOLDING_S) if holding else wait_s)
         if self._foresight is not None and not self._has_room_again():
             arrivals = [*self._accepting.let_go(), *arrivals]
-            self._look_ahead(self._foresight, [*self._foresight.read(arrivals), *self._looks(), *self._ticks()])
+            came = self._foresight.read(arrivals)
+            self._look_ahead(self._foresight, [*self._time.listens(), *came, *self._looks(), *self._ticks()])
             self._writing.write()
             return
         if self._has_registry and (arrivals or holding):
@@ -276,14 +277,16 @@ class Worker:
         )
 
     def _changes(self) -> list[Input]:
-        """What is new in registry, rules and arming."""
-        found = self._surroundings.rules()
+        """What is new in registry, rules and arming; before there is a registry, that alone."""
+        news: list[Input] = []
+        modes: list[Input] = []
         try:
-            found += self._surroundings.registry.news(self.engine.scope.registry, self._workers)
-            found += self._surroundings.modes(self.engine.memories.arming.modes)
+            news = self._surroundings.registry.news(self.engine.scope.registry, self._workers)
+            modes = self._surroundings.modes(self.engine.memories.arming.modes) if self._has_registry else []
         except SQLAlchemyError as error:
             self._writing.fails(error)
-        return found
+        rules = self._surroundings.rules() if self._has_registry else []
+        return [*rules, *news, *modes]
 
     def _looks(self) -> list[Input]:
         """What there is to say of the workers, as messages of the built-in gateway."""

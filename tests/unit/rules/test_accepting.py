@@ -3,6 +3,7 @@ order by that."""
 
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,7 +12,7 @@ from linli.codec import encode
 from linli.model import Lane, LaneKey
 from linli.testing import ManualClock
 from rules import accepting
-from rules.accepting import HOLD_S, VAIN_S, Accepted, Accepting
+from rules.accepting import HOLD_S, QUIET_S, SLOW_S, VAIN_S, Accepted, Accepting
 from rules.engine.inputs import MessageIn, PassedIn
 from rules.inbox import Arrival
 from tests.unit.rules.world import T0, Feed, registry
@@ -114,17 +115,35 @@ def test_a_lane_waits_behind_a_stranger_and_the_others_do_not() -> None:
     assert len(taker.take((), holds=True, looked_at=taker.clock.monotonic()).entries) == 2
 
 
-def test_who_was_looked_for_in_vain_is_not_held_again_for_a_while() -> None:
-    """A device that nobody registers and that reports each second would slow down its gateway for ever."""
+def looked(taker: Taker) -> Accepted:
+    """A look that begins now is back."""
+    return taker.take((), holds=True, looked_at=taker.clock.monotonic())
+
+
+@pytest.mark.parametrize(("took", "quiet"), [(0.1, QUIET_S), (SLOW_S + 0.1, VAIN_S)])
+def test_who_was_looked_for_in_vain_is_not_held_again_for_a_while(took: float, quiet: float) -> None:
+    """A device that nobody registers and that reports each second would slow down its gateway for ever; the longer the slower a look."""
     feed, taker = Feed(), Taker()
-    taker.take([sent(feed, "nobody", Lane.URGENT, "gw")], holds=True)
-    taker.clock.advance(HOLD_S + 0.1)
-    assert len(taker.take([sent(feed, "nobody", Lane.URGENT, "gw")], holds=True).entries) == 2
+    assert taker.take([sent(feed, "nobody", Lane.URGENT, "gw")], holds=True).entries == []
+    taker.clock.advance(took)
+    assert len(looked(taker).entries) == 1
+    taker.clock.advance(quiet / 2)
     assert len(taker.take([sent(feed, "nobody", Lane.URGENT, "gw")], holds=True).entries) == 1
-    assert taker.take([sent(feed, "stranger", Lane.URGENT, "gw")], holds=True).entries == []
-    taker.clock.advance(VAIN_S)
-    assert len(taker.take((), holds=True).entries) == 1
-    assert taker.take([sent(feed, "nobody", Lane.BULK, "gw")], holds=True).entries == []
+    taker.clock.advance(quiet)
+    assert taker.take([sent(feed, "nobody", Lane.URGENT, "gw")], holds=True).entries == []
+
+
+def test_each_waits_for_a_look_that_began_after_it_came() -> None:
+    """Not for somebody else's, which read the registry before; and after a look that never came back it is looked for again."""
+    feed, taker = Feed(), Taker()
+    assert taker.take([sent(feed, "nobody", Lane.URGENT, "gw")], holds=True).entries == []
+    began = taker.clock.monotonic()
+    taker.clock.advance(0.1)
+    assert taker.take([sent(feed, "stranger", Lane.BULK, "gw")], holds=True).entries == []
+    assert len(taker.take((), holds=True, looked_at=began).entries) == 1
+    taker.clock.advance(HOLD_S + 0.1)
+    assert len(taker.take((), holds=True, looked_at=began).entries) == 1
+    assert taker.take([sent(feed, "stranger", Lane.BULK, "gw")], holds=True, looked_at=began).entries == []
 
 
 def test_no_more_is_held_than_there_is_room_for() -> None:

@@ -345,6 +345,22 @@ def test_who_was_registered_while_we_were_down_is_waited_for(site: Site) -> None
     assert site.acks[-1].upto == 2
 
 
+def test_the_modes_count_also_when_the_registry_comes_later(site: Site) -> None:
+    """The journal was lost: without a registry nothing is journalled, and nothing that was read is to be forgotten."""
+    SqlArming(site.database).set("b1", "away", "li", "leave", site.clock.now())
+    site.kill()
+    for file in (site.folder / "rules").iterdir():
+        file.unlink()
+    site.executor = later = Later()
+    site.start()
+    for _ in range(5):
+        soon(site, 0.5)
+    later.finish()
+    for _ in range(3):
+        soon(site, 0.5)
+    assert site.worker.engine.memories.arming.modes == {"b1": "away"}
+
+
 @pytest.mark.parametrize("full_disk", [False, True])
 def test_an_alarm_behind_a_strangers_event_waits_for_no_database(site: Site, full_disk: bool) -> None:
     """For two seconds at most; and with the disk full it is told from memory."""
