@@ -176,8 +176,8 @@ class Worker:
         arrivals = self._inbox.take(min(wait_s, HOLDING_S) if holding else wait_s)
         if self._foresight is not None and not self._has_room_again():
             arrivals = [*self._accepting.let_go(), *arrivals]
-            came = self._foresight.read(arrivals)
-            self._look_ahead(self._foresight, [*self._time.listens(), *came, *self._looks(), *self._ticks()])
+            seen = self._foresight.read(arrivals)
+            self._look_ahead(self._foresight, [*self._time.listens(), *seen, *self._looks(), *self._ticks()])
             self._writing.write()
             return
         if self._has_registry and (arrivals or holding):
