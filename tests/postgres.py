@@ -1,0 +1,162 @@
+"""A real PostgreSQL for tests: on a free port of loopback, with its own folder, ended with the block.
+
+One server serves all tests of a process (a worker of pytest-xdist is one); each test has a database of its own there, copied
+from one that was migrated once. The server never runs as root: root starts it as user postgres, anybody else as themselves.
+Its collation is a linguistic one, as an installation's is, not that of bytes: an order that Python and SQLite agree on by
+chance is found here. Linli's role is no superuser and owns its databases, as docs say it should.
+"""
+
+import itertools
+import os
+import pwd
+import secrets
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from linli.db.database import open_database
+from linli.db.migrate import upgrade
+from tests.support import eventually, free_port, missing
+
+ROLE = "linli"
+_BINARIES = Path("/usr/lib/postgresql/15/bin")
+_EMPTY, _MIGRATED = "template0", "migrated"
+_QUICK = {
+    "fsync": "off",  # a machine that loses power in the middle of a test has lost the test too
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "autovacuum": "off",
+    "shared_buffers": "32MB",
+    "max_connections": "200",
+    "unix_socket_directories": "",
+    "listen_addresses": "127.0.0.1",
+    "log_min_messages": "fatal",
+}
+
+
+@dataclass
+class PostgresServer:
+    """A server that runs. `password` is that of both roles, the superuser postgres and Linli's."""
+
+    port: int
+    password: str
+    _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
+
+    def url(self, database: str, role: str = ROLE) -> str:
+        """The address of a database for SQLAlchemy, and for LINLI_DATABASE_URL."""
+        return f"postgresql+psycopg://{role}:{self.password}@127.0.0.1:{self.port}/{database}"
+
+    @contextmanager
+    def database(self, *, migrated: bool = True) -> Iterator[str]:
+        """The URL of a database of the caller's own, gone after the block with whoever is connected to it still."""
+        name = f"test{next(self._numbers)}"
+        self._run("CREATE DATABASE {} OWNER {} TEMPLATE {}", name, ROLE, _MIGRATED if migrated else _EMPTY)
+        try:
+            yield self.url(name)
+        finally:
+            self._run("DROP DATABASE {} WITH (FORCE)", name)
+
+    def prepare(self) -> None:
+        """Linli's role, and the migrated database that others are copied from."""
+        with self._administrator() as connection:
+            connection.execute(
+                sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(ROLE), sql.Literal(self.password))
+            )
+        self._run("CREATE DATABASE {} OWNER {} TEMPLATE template0", _MIGRATED, ROLE)
+        database = open_database(self.url(_MIGRATED))
+        upgrade(database)
+        database.close()
+
+    def answers(self) -> bool:
+        """Whether it takes connections by now."""
+        try:
+            self._administrator().close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _run(self, statement: str, *names: str) -> None:
+        with self._administrator() as connection:
+            connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+    def _administrator(self) -> "psycopg.Connection[tuple[object, ...]]":
+        address = f"host=127.0.0.1 port={self.port} user=postgres dbname=postgres connect_timeout=10"
+        return psycopg.connect(address, password=self.password, autocommit=True)
+
+
+@contextmanager
+def running() -> Iterator[PostgresServer]:
+    """Start a server with all it keeps in a new folder; skips (fails, if all are required) without PostgreSQL 15."""
+    initdb, postgres = _need("initdb"), _need("postgres")
+    user = _user()
+    folder = Path(tempfile.mkdtemp(prefix="linli-postgres-"))  # pytest's folders are closed to user postgres
+    server = PostgresServer(free_port(), secrets.token_urlsafe(16))
+    try:
+        if user is not None:
+            shutil.chown(folder, user, user)
+        _initialise(initdb, folder, server.password, user)
+        command = [str(postgres), "-D", str(folder / "data"), "-p", str(server.port)]
+        for name, value in _QUICK.items():
+            command += ["-c", f"{name}={value}"]
+        with (folder / "log").open("w") as log:
+            process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, **_as(user))
+            try:
+                eventually(server.answers, timeout=30, what="PostgreSQL answers")
+                server.prepare()
+                yield server
+            finally:
+                _end(process)
+    finally:
+        shutil.rmtree(folder)
+
+
+def _initialise(initdb: Path, folder: Path, password: str, user: str | None) -> None:
+    secret = folder / "password"
+    secret.write_text(password)
+    secret.chmod(0o600)
+    if user is not None:
+        shutil.chown(secret, user, user)
+    command = [str(initdb), "-D", str(folder / "data"), "--username=postgres", f"--pwfile={secret}", "--no-sync"]
+    command += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8"]
+    command += ["--locale-provider=icu", "--icu-locale=zh-CN"]
+    subprocess.run(command, check=True, capture_output=True, text=True, cwd=folder, **_as(user))
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.send_signal(2)  # SIGINT: sessions are ended, not waited for
+    try:
+        process.wait(timeout=15)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _need(program: str) -> Path:
+    """Debian keeps them out of the PATH, one folder for each version."""
+    found = shutil.which(program, path=_BINARIES) or shutil.which(program)
+    if found is None:
+        missing(f"PostgreSQL's {program} is not installed (Debian package postgresql-15)")
+    return Path(found)
+
+
+def _user() -> str | None:
+    """Whom to run the server as; None: as who runs the tests."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        return pwd.getpwnam("postgres").pw_name
+    except KeyError:
+        missing("root cannot run PostgreSQL, and there is no user postgres (Debian package postgresql-15)")
+
+
+def _as(user: str | None) -> dict[str, Any]:
+    """What makes a subprocess run as `user`, and with no group of root's."""
+    return {} if user is None else {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
