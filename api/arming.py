@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from api.directory import Directory, Names
-from api.scope import Operation, demand
+from api.scope import demand
 from linli.arming import holder, mode_name
 from linli.clock import Clock
 from linli.db.arming import Armed, SqlArming
@@ -12,6 +12,7 @@ from linli.db.people import Person
 from linli.errors import NotFound, Refused
 from linli.i18n import Text
 from linli.model import Place
+from linli.roles import Operation
 from linli.vocabulary import PLACE_KINDS, kind_name
 
 MAX_LISTED = 50

@@ -9,11 +9,11 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
-from api.scope import RIGHTS, Operation
 from api.views import AlertChange, AlertDetail, AlertView, FacilityDetail, FacilityStatus
 from linli.clock import MINUTE, SECOND, format_time, parse_time
 from linli.db.people import Person
 from linli.model import Condition, Handling, Role, Severity
+from linli.roles import Operation
 
 
 def _formatted(value: Any) -> Any:
@@ -376,7 +376,7 @@ def person_body(person: Person) -> PersonBody:
         role=person.role,
         communities=None if person.communities is None else sorted(person.communities),
         language=person.language,
-        may=sorted(RIGHTS[person.role]),
+        may=sorted(person.operations),
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from api.commanding import CommandDesk
 from api.directory import Directory, Names
-from api.scope import Operation, demand, may
+from api.scope import demand, may
 from api.words import COMMAND_REASONS, COMMAND_STATES
 from linli.commands.kinds import CommandKind, command_kind, command_name, commands_of
 from linli.commands.life import CommandState
@@ -14,6 +14,7 @@ from linli.db.people import Person
 from linli.errors import NotFound, Refused
 from linli.i18n import Text
 from linli.model import Device
+from linli.roles import Operation
 
 MAX_LISTED = 200
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.bodies import Moment, ProblemBody
-from api.scope import Operation, demand
+from api.scope import demand
 from api.services import Services
 from linli.access import BrokerUser, BrokerUsers, gateway_access, gateway_user
 from linli.clock import HOUR, Clock
@@ -19,6 +19,7 @@ from linli.enrolment import MAX_CODE
 from linli.errors import ConfigError, NotFound
 from linli.i18n import Text
 from linli.model import Gateway
+from linli.roles import Operation
 from linli.settings import Settings
 
 _PATH = "/enrolments/redeem"

@@ -8,7 +8,7 @@ from starlette.responses import Response, StreamingResponse
 from api import arming_routes, bodies, command_routes, enrolment, rule_routes
 from api.bodies import When
 from api.metrics import CONTENT_TYPE, Metrics
-from api.scope import Operation, demand, may
+from api.scope import demand, may
 from api.services import MAX_LIMIT, MAX_POINTS, Services
 from api.stream import events
 from linli.charts import Shape
@@ -17,6 +17,7 @@ from linli.errors import NotSignedIn, TooMany
 from linli.i18n import Text
 from linli.ids import ID_PATTERN
 from linli.model import Severity
+from linli.roles import Operation
 
 COOKIE = "linli_session"
 PREFIX = "/api/v1"

@@ -13,7 +13,7 @@ from typing import Any
 
 from api.directory import Directory, Names
 from api.rule_words import also_words, different_words
-from api.scope import Operation, demand, may
+from api.scope import demand, may
 from linli.clock import Clock
 from linli.db.alerts import SqlAlerts
 from linli.db.people import Person
@@ -21,6 +21,7 @@ from linli.db.registry import RegistrySnapshot
 from linli.errors import ConfigError, NotFound
 from linli.i18n import Text
 from linli.model import Device, Severity
+from linli.roles import Operation
 from linli.vocabulary import DEVICE_KINDS, FACILITY_KINDS, kind_name, route_name
 from rules.language.load import CATALOGUE, OVERRIDES, RuleBook, load_book
 from rules.language.model import Clause, Override, Rule

@@ -18,7 +18,7 @@ from api.facilities import FacilityReader
 from api.live import AlertHub
 from api.platform import own_troubles, read_health
 from api.rulebook import RuleFiles, RuleService
-from api.scope import Operation, demand
+from api.scope import demand
 from api.stored import StoreReader, read_cursor, write_cursor
 from api.views import (
     AlertDetail,
@@ -41,6 +41,7 @@ from linli.errors import Conflict, NotAnswering, NotFound, Refused
 from linli.i18n import Text
 from linli.model import Action, ActionKind, Alert, Community, Severity
 from linli.ports import Bucket, MqttClient, ReadingStore
+from linli.roles import Operation
 from linli.settings import Settings
 
 ANSWER_WITHIN_S = 3.0

@@ -3,7 +3,7 @@
 from api.views import FacilityStatus
 from linli.commands.life import CommandState
 from linli.i18n import Text
-from linli.model import Condition, Handling, Role, Severity
+from linli.model import Condition, Handling, Severity
 
 SEVERITIES: dict[Severity, Text] = {
     Severity.CRITICAL: Text("紧急", "Critical"),
@@ -92,12 +92,6 @@ COMMAND_REASONS: dict[str, Text] = {
     "gateway_offline": Text("网关离线", "the gateway is offline"),
 }
 """Why a command was not carried out, or failed: the codes of gateways (docs/wire.md) and of the server."""
-
-ROLES: dict[Role, Text] = {
-    Role.ADMINISTRATOR: Text("管理员", "Administrator"),
-    Role.SECURITY: Text("安保", "Security"),
-    Role.PROPERTY: Text("物业", "Property"),
-}
 
 
 def change_name(kind: str) -> Text:

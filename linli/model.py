@@ -54,11 +54,17 @@ class Severity(StrEnum):
 
 
 class Role(StrEnum):
-    """What a person may do. Administrators see every community, the others those they belong to."""
+    """What a person is to Linli; `linli.roles` says what each may do, and how far they see."""
 
     ADMINISTRATOR = "administrator"
+    DISTRICT_COMMAND = "district_command"
+    COMMITTEE = "committee"
     SECURITY = "security"
     PROPERTY = "property"
+    MAINTAINER = "maintainer"
+    RESIDENT = "resident"
+    INTEGRATOR = "integrator"
+    AUDITOR = "auditor"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,12 +18,13 @@ from api.console import texts
 from api.console.rows import Row, calls, push_code, row
 from api.console.visit import Visit
 from api.live import Resync, Subscription
-from api.scope import Operation, may
+from api.scope import may
 from api.services import Services
 from api.views import AlertChange, HealthView
 from linli.db.people import Person
 from linli.errors import LinliError
 from linli.i18n import Text
+from linli.roles import Operation
 from linli.shards import service_of
 from linli.vocabulary import part_name
 

@@ -13,8 +13,8 @@ from api.console.consoles import Console, health_line
 from api.console.visit import Visit
 from api.services import Services
 from api.views import AlertView
-from api.words import ROLES
 from linli.i18n import Language, Text
+from linli.roles import ROLES
 
 STYLE_PATH = "/console/console.css"
 FAVICON = (
@@ -171,7 +171,7 @@ def _live(services: Services, visit: Visit, known: Known, toasting: bool) -> Non
 def _person(visit: Visit) -> None:
     with Node("div", classes="person only-wide"):
         Node("b", visit.person.display_name)
-        Node("span", ROLES[visit.person.role].of(visit.language))
+        Node("span", ROLES[visit.person.role].name.of(visit.language))
 
 
 def _sign_out(language: str) -> None:

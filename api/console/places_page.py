@@ -16,11 +16,12 @@ from api.console.foot import Foot
 from api.console.layout import MAX_KNOWN, Node, choice, frame, known_alerts
 from api.console.rows import moment
 from api.console.visit import Visit, enter, person_now
-from api.scope import Operation, may
+from api.scope import may
 from api.services import Services
 from linli.arming import MODES
 from linli.errors import LinliError
 from linli.i18n import Text
+from linli.roles import Operation
 
 LOOK_EVERY_S = 5.0
 MOST_PLACES = 150

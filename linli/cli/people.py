@@ -6,7 +6,6 @@ command runs.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,10 +14,11 @@ import typer
 from linli.cli.columns import print_columns
 from linli.cli.existing import existing
 from linli.i18n import Text
+from linli.model import Role
+from linli.roles import ROLES
 
 if TYPE_CHECKING:
     from linli.db.people import People
-    from linli.model import Role
 
 
 def _t(zh: str, en: str) -> str:
@@ -29,14 +29,6 @@ user_app = typer.Typer(
     help=_t("账号：添加、列出、重设密码", "Accounts: add, list, reset a password"), no_args_is_help=True
 )
 token_app = typer.Typer(help=_t("脚本用的 API 令牌", "API tokens for scripts"), no_args_is_help=True)
-
-
-class RoleWord(StrEnum):
-    """The roles, as the command takes them."""
-
-    ADMINISTRATOR = "administrator"
-    SECURITY = "security"
-    PROPERTY = "property"
 
 
 Data = Annotated[
@@ -51,7 +43,7 @@ Name = Annotated[str, typer.Argument(help=_t("登录名", "Sign-in name"))]
 )
 def add(
     name: Name,
-    role: Annotated[RoleWord, typer.Option("--role", help=_t("角色", "Role"))],
+    role: Annotated[Role, typer.Option("--role", help=_t("角色", "Role"))],
     community: Annotated[
         list[str] | None,
         typer.Option(
@@ -74,7 +66,6 @@ def add(
     """Add an account."""
     from linli.db.people import People
     from linli.db.registry import read_registry
-    from linli.model import Role
 
     with existing(data) as (settings, database):
         people = People(database, settings.clock())
@@ -82,7 +73,7 @@ def add(
             with database.read() as connection:
                 community = sorted(read_registry(connection).communities)
         given = _ask_password() if ask else None
-        person, password = people.add(name, Role(role.value), community, display_name=display_name, password=given)
+        person, password = people.add(name, role, community, display_name=display_name, password=given)
         belongs = _t("全部小区", "all communities") if person.communities is None else ", ".join(community)
         shown = _role_word(person.role)
         typer.echo(_t(f"已添加 {name}（{shown.zh}）：{belongs}", f"added {name} ({shown.en}): {belongs}"))
@@ -231,11 +222,9 @@ def _opened(data: Path | None) -> Iterator["People"]:
         yield People(database, settings.clock())
 
 
-def _role_word(role: "Role") -> Text:
+def _role_word(role: Role) -> Text:
     """As the console calls it, and in English as `--role` takes it."""
-    from api.words import ROLES
-
-    return Text(ROLES[role].zh, role.value)
+    return Text(ROLES[role].name.zh, role.value)
 
 
 def _ask_password() -> str:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from types import FrameType
 
-from api.words import ROLES
 from linli.cli.broker import certificate_note, exposure
 from linli.cli.liveview import View
 from linli.cli.overview import OverviewReader
@@ -23,6 +22,7 @@ from linli.db.registry import SqlRegistry
 from linli.errors import ConfigError
 from linli.i18n import Text
 from linli.logs import set_up_logging
+from linli.roles import ROLES
 from linli.settings import Settings
 from rules.language.load import load_book
 from rules.language.remarks import remarks
@@ -98,7 +98,7 @@ def _say_welcome(settings: Settings, first: FirstRun, people: Sequence[Person]) 
                 "First run: these accounts were made. Their passwords are shown this once:",
             )
         for account in first.accounts:
-            role = ROLES[account.role]
+            role = ROLES[account.role].name
             shown = f"{account.name:<10}{account.password}"
             say(f"  {role.zh:\u3000<5}{shown}", f"  {role.en:<15}{shown}")
     else:

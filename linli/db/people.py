@@ -24,6 +24,7 @@ from linli.db.throttle import Throttle
 from linli.errors import Conflict, NotFound, NotSignedIn, Refused, TooMany
 from linli.i18n import Language, Text
 from linli.model import Role
+from linli.roles import ROLES, Operation, Reach
 
 SESSION_FOR = 7 * DAY
 """A session ends this long after signing in: a console in a guard room should not sign out in the middle of a night."""
@@ -43,7 +44,10 @@ _READABLE = "abcdefghjkmnpqrstuvwxyz23456789"
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who may sign in. `communities`: those they belong to; None for an administrator, who sees all."""
+    """Somebody who may sign in. `communities`: those they reach; None for a role that reaches the whole district.
+
+    `limited_to`: what the token that they came with may do at most; None for a session, or a token without limits.
+    """
 
     id: str
     name: str
@@ -52,6 +56,13 @@ class Person:
     communities: frozenset[str] | None
     language: str | None = None
     enabled: bool = True
+    limited_to: frozenset[Operation] | None = None
+
+    @property
+    def operations(self) -> frozenset[Operation]:
+        """What they may do: their role's operations, less what their token leaves out."""
+        allowed = ROLES[self.role].operations
+        return allowed if self.limited_to is None else allowed & self.limited_to
 
     def sees(self, community: str) -> bool:
         """Whether the community is within this person's scope."""
@@ -93,12 +104,12 @@ class People:
         """A new person, and their password (made now if none is given).
 
         Refused for a name, password or display name that is not taken, Conflict for a name in use, NotFound for a
-        community that is not registered. An administrator belongs to no community: they see all.
+        community that is not registered. A role that reaches the whole district belongs to no community: it sees all.
         """
         _check_name(name)
         secret = make_password() if password is None else _check_password(password)
         shown = _check_display_name(display_name or name)
-        wanted = frozenset() if role is Role.ADMINISTRATOR else frozenset(communities)
+        wanted = frozenset(communities) if ROLES[role].reach is Reach.COMMUNITIES else frozenset()
         user = "p" + secrets.token_hex(8)
         hashed = _hash(secret)
         with self._database.write() as connection:
@@ -119,7 +130,7 @@ class People:
             )
             for community in sorted(wanted):
                 connection.execute(insert(schema.memberships).values(user_id=user, community_id=community))
-        scope = None if role is Role.ADMINISTRATOR else wanted
+        scope = None if ROLES[role].reach is Reach.DISTRICT else wanted
         return Person(user, name, shown, role, scope, language), secret
 
     def all(self) -> list[Person]:
@@ -169,11 +180,13 @@ class People:
     def set_communities(self, name: str, communities: Iterable[str]) -> frozenset[str]:
         """Let the person belong to exactly these, from now on; their open pages follow within seconds.
 
-        Conflict for an administrator, who sees all; NotFound for a community that is not registered.
+        Conflict for a role that sees all; NotFound for a community that is not registered.
         """
         person = self.get(name)
         if person.communities is None:
-            raise Conflict(Text("管理员总能看到全部小区", "an administrator always sees all communities"))
+            role = ROLES[person.role].name
+            zh, en = f"{role.zh}总能看到全部小区", f"the role {role.en} always sees all communities"
+            raise Conflict(Text(zh, en))
         wanted, table = frozenset(communities), schema.memberships
         with self._database.write() as connection:
             _check_communities(connection, wanted)
@@ -337,7 +350,7 @@ def make_password() -> str:
 
 def _person(row: Row[tuple[object, ...]], belongs: set[str]) -> Person:
     role = Role(row.role)
-    scope = None if role is Role.ADMINISTRATOR else frozenset(belongs)
+    scope = None if ROLES[role].reach is Reach.DISTRICT else frozenset(belongs)
     return Person(row.id, row.name, row.display_name, role, scope, row.language, row.enabled)
 
 

@@ -29,7 +29,7 @@ from linli.settings import Settings
 
 _PATIENCE_S = 2.0
 
-_REVISIONS = Path(schema.__file__).parent / "migrations" / "versions"
+_REVISIONS = Path(schema.__file__).parents[1] / "migrations" / "versions"
 
 _Known = tuple[list[WorkerReport], list[GatewayFacts], dict[Severity, int], LetterFacts]
 _NOTHING: _Known = ([], [], {}, LetterFacts())

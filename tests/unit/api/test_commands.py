@@ -19,6 +19,7 @@ from linli.db.registry import save
 from linli.errors import NotAllowed, NotFound, Refused
 from linli.i18n import Text
 from linli.model import Device, Role
+from linli.roles import ROLES, Operation
 from linli.testing import FakeBroker, ManualClock
 from simulators.compound import COMMUNITY, GATEWAY, demo_registry
 
@@ -48,11 +49,12 @@ def person(role: Role, *communities: str) -> Person:
 @pytest.mark.parametrize("role", Role)
 @pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, known in COMMANDS.items() for name in known])
 def test_every_role_and_command(service: CommandService, role: Role, kind: str, name: str) -> None:
-    """Doors and sirens take security or an administrator; relays the property manager too. What one may not do is not
-    offered either."""
+    """Doors and sirens take one who commands security; relays take one who commands facilities. What one may not do is
+    not offered either."""
     device = {"door": DOOR, "siren": SIREN, "relay": FAN.id}[kind]
     who = person(role)
-    may = kind == "relay" or role is not Role.PROPERTY
+    needed = Operation.COMMAND_FACILITIES if kind == "relay" else Operation.COMMAND_SECURITY
+    may = needed in ROLES[role].operations
     offered = {name for offer in service.offered(who, [device]) for name in offer.commands}
     assert (name in offered) == may
     if may:

@@ -13,7 +13,7 @@ from api.views import FacilityStatus
 from linli import errors
 from linli.commands.life import CommandState
 from linli.i18n import Text
-from linli.model import Condition, Handling, Role, Severity
+from linli.model import Condition, Handling, Severity
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,6 @@ from linli.model import Condition, Handling, Role, Severity
         (words.CONDITIONS, Condition),
         (words.HANDLINGS, Handling),
         (words.FACILITY_STATES, FacilityStatus),
-        (words.ROLES, Role),
         (words.COMMAND_STATES, CommandState),
     ],
 )
