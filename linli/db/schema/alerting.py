@@ -13,7 +13,7 @@ from sqlalchemy import (
     Text,
 )
 
-from linli.db.schema.base import PLATFORM, Serial, id_, metadata, scoped_by
+from linli.db.schema.base import PLATFORM, Serial, id_, metadata, scoped_by, scoped_through
 
 alerts = Table(
     "alerts",
@@ -89,7 +89,7 @@ actions = Table(
     Column("applied_at", BigInteger),
     Column("outcome", String(64)),
     Column("until", BigInteger),
-    info=PLATFORM,
+    info=scoped_through("alert_id", "alerts"),
 )
 """People's acts: written by the API, applied by rules, which sets `applied_at` and `outcome` ('done', or why not)."""
 

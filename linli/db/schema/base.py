@@ -27,6 +27,11 @@ def scoped_by(column: str) -> dict[str, Any]:
     return {"scope": column}
 
 
+def scoped_through(column: str, table: str) -> dict[str, Any]:
+    """The `info` of a table whose rows belong each to the community of the row of `table` whose id is in `column`."""
+    return {"scope": (column, table)}
+
+
 SHARED: dict[str, Any] = {"scope": None}
 """The `info` of a table whose rows everybody who is signed in may see."""
 

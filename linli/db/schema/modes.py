@@ -8,7 +8,7 @@ from sqlalchemy import (
     Text,
 )
 
-from linli.db.schema.base import PLATFORM, Serial, id_, metadata
+from linli.db.schema.base import Serial, id_, metadata, scoped_through
 
 arming = Table(
     "arming",
@@ -18,7 +18,7 @@ arming = Table(
     Column("changed_by", String(100), nullable=False),
     Column("changed_at", BigInteger, nullable=False),
     Column("reason", Text, nullable=False),
-    info=PLATFORM,
+    info=scoped_through("place_id", "places"),
 )
 """The mode of each place that has one of its own, and who set it."""
 
@@ -31,7 +31,7 @@ arming_changes = Table(
     Column("changed_by", String(100), nullable=False),
     Column("changed_at", BigInteger, nullable=False),
     Column("reason", Text, nullable=False),
-    info=PLATFORM,
+    info=scoped_through("place_id", "places"),
 )
 """Every arming and disarming, appended in the transaction that did it; its newest id says whether anything changed.
 `mode` NULL: the place has none of its own any more."""

@@ -1,0 +1,172 @@
+"""Whose rows a query may see, decided in one place for every query.
+
+Each table says in its `info` how its rows belong to communities (`linli.db.schema.base`). A database made by `guarded`, which is
+what the API has, runs nothing that does not say for whom: `of(communities)` sees and changes the rows of those communities
+and no others, `whole()` sees all and is for Linli's own work alone.
+
+What is confined is the statement itself, as it is executed. So whoever writes a list, a count, a search or an export needs
+not think of scope, and cannot forget it: a query without it is an error (`ScopeMissing`), and one that reaches for a table
+which belongs to nobody's community is one too (`OutOfScope`).
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from enum import Enum
+from typing import Any
+
+from sqlalchemy import Alias, Column, Connection, Insert, Join, Table, TextClause, event, or_, select
+from sqlalchemy.sql import visitors
+from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.selectable import FromClause
+
+from linli.db.database import Database
+from linli.db.schema.base import metadata
+from linli.errors import LinliError
+from linli.i18n import Text
+
+_OPTION = "linli_scope"
+_PLAIN = ("BEGIN", "SET", "SHOW", "PRAGMA", "SAVEPOINT", "RELEASE", "ROLLBACK")
+_MISSING = object()
+
+
+class _Said(Enum):
+    """What a connection may say instead of communities."""
+
+    NOTHING = "nothing"
+    WHOLE = "whole"
+
+
+class ScopeMissing(LinliError):
+    """A statement that does not say for whom it is: a mistake of ours, met before the database has seen it."""
+
+
+class OutOfScope(LinliError):
+    """A statement for some communities that reaches for what is not theirs: a mistake of ours."""
+
+
+class GuardedDatabase(Database):
+    """A database on which every statement says for whom it is. By itself it runs none."""
+
+    def of(self, communities: Collection[str] | None) -> Database:
+        """The database as those see it who reach these communities. None: who reach every one, though nothing that is
+        Linli's own."""
+        return self._saying(None if communities is None else frozenset(communities))
+
+    def whole(self) -> Database:
+        """All of it, for Linli's own work: to sign people in, to keep names, to hand changes on."""
+        return self._saying(_Said.WHOLE)
+
+    def _saying(self, scope: object) -> Database:
+        return Database(self.engine.execution_options(**{_OPTION: scope}))
+
+
+def guarded(database: Database) -> GuardedDatabase:
+    """The same database for people's requests. `database` itself stays as it is."""
+    engine = database.engine.execution_options(**{_OPTION: _Said.NOTHING})
+    event.listen(engine, "before_execute", _before_execute, retval=True)
+    event.listen(engine, "before_cursor_execute", _before_cursor)
+    # An engine does not hear what is listened for on itself, only what was there when it was made.
+    return GuardedDatabase(engine.execution_options())
+
+
+def _before_execute(
+    connection: Connection, statement: Any, many: Any, single: Any, options: Mapping[str, Any]
+) -> tuple[Any, Any, Any]:
+    scope = options[_OPTION]
+    if scope is _Said.NOTHING:
+        raise ScopeMissing(Text("内部错误：查询没有说明范围", "internal: a statement does not say for whom it is"))
+    if scope is _Said.WHOLE:
+        return statement, many, single
+    if isinstance(statement, Insert):
+        _check_insert(connection, statement, scope, [*many] or [single])
+    return confine(statement, scope), many, single
+
+
+def _before_cursor(connection: Connection, _cursor: Any, sql: str, _values: Any, context: Any, _many: bool) -> None:
+    """Plain SQL says nothing of scope, so only what opens and ends a transaction passes."""
+    scope = connection.get_execution_options()[_OPTION]
+    if scope is not _Said.WHOLE and context.compiled is None and sql.split(None, 1)[0] not in _PLAIN:
+        raise ScopeMissing(Text("内部错误：原始 SQL 没有范围", "internal: plain SQL has no scope"))
+
+
+def confine(statement: Any, scope: frozenset[str] | None) -> Any:
+    """The statement, seeing and changing the rows of `scope` alone (None: of every community).
+
+    OutOfScope for a table that is Linli's own or does not say whose its rows are, and for plain SQL.
+    """
+    if not isinstance(statement, visitors.ExternallyTraversible) or isinstance(statement, TextClause):
+        raise _out_of_scope("SQL")
+    for part in visitors.iterate(statement):
+        if isinstance(part, Table):
+            _belonging(part)
+    if scope is None:
+        return statement
+
+    def narrow_select(found: Any) -> None:
+        for source in found.get_final_froms():
+            found._where_criteria += tuple(_criteria(source, scope))
+
+    def narrow_change(found: Any) -> None:
+        found._where_criteria += tuple(_criteria(found.table, scope))
+
+    changes = {"select": narrow_select, "update": narrow_change, "delete": narrow_change}
+    return visitors.cloned_traverse(statement, {}, changes)
+
+
+def _criteria(source: FromClause, scope: frozenset[str], optional: bool = False) -> Iterator[ColumnElement[bool]]:
+    """What must hold of each table in `source`. `optional`: of an outer join, whose rows may not be there."""
+    if isinstance(source, Join):
+        yield from _criteria(source.left, scope, optional or source.full)
+        yield from _criteria(source.right, scope, optional or source.isouter or source.full)
+        return
+    table = source.element if isinstance(source, Alias) else source
+    if not isinstance(table, Table) or (belongs := _belonging(table)) is None:
+        return
+    column, parent = belongs
+    allowed: Any = sorted(scope)
+    if parent is not None:
+        allowed = select(parent.c.id).where(_column(parent).in_(sorted(scope)))
+    theirs = source.c[column].in_(allowed)
+    yield or_(theirs, source.c[column].is_(None)) if optional else theirs
+
+
+def _belonging(table: Table) -> tuple[str, Table | None] | None:
+    """The column by which the table's rows belong to a community, and the table that it leads to if it is not named in the
+    row itself; None for what everybody may see."""
+    scope = table.info.get("scope", "platform")
+    if scope is None:
+        return None
+    if scope == "platform":
+        raise _out_of_scope(table.name)
+    if isinstance(scope, tuple):
+        return scope[0], metadata.tables[scope[1]]
+    return scope, None
+
+
+def _column(table: Table) -> Column[Any]:
+    """The column of a table whose rows name their community themselves."""
+    return table.c[table.info["scope"]]
+
+
+def _check_insert(
+    connection: Connection, statement: Insert, scope: frozenset[str] | None, rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """OutOfScope unless each row that is inserted is of `scope`."""
+    table = statement.table
+    if not isinstance(table, Table) or (belongs := _belonging(table)) is None or scope is None:
+        return
+    column, parent = belongs
+    given = {getattr(key, "name", key): bound for key, bound in (getattr(statement, "_values", None) or {}).items()}
+    for row in rows:
+        value = row.get(column, _MISSING)
+        if value is _MISSING:
+            value = getattr(given.get(column), "value", None)
+        if parent is None:
+            fits = value in scope
+        else:
+            fits = connection.execute(select(parent.c.id).where(parent.c.id == value)).first() is not None
+        if not fits:
+            raise _out_of_scope(table.name)
+
+
+def _out_of_scope(what: str) -> OutOfScope:
+    return OutOfScope(Text(f"内部错误：{what} 不在范围之内", f"internal: {what} is not within the scope"))
