@@ -14,6 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from linli.db import schema
 from linli.db.database import Database
 from linli.db.tallies import RulesTally, rules_tallies, save_rules_tallies
+from linli.db.turns import take_turn
 from linli.i18n import Text
 from linli.model import Action, ActionKind, Alert, Condition, Evidence, Handling, Severity, TallyKey
 from linli.shards import WHOLE, Shard
@@ -185,6 +186,7 @@ class SqlAlerts:
         """Keep a person's act for rules to apply; False if its id is here already (a repeat has no effect)."""
         table = schema.actions
         with self._database.write() as connection:
+            take_turn(connection, table)
             if connection.execute(select(table.c.seq).where(table.c.id == action.id)).first() is not None:
                 return False
             connection.execute(
@@ -373,6 +375,7 @@ def _write_alerts(connection: Connection, changes: Sequence[Change]) -> None:
         for change in changes
     ]
     if rows:
+        take_turn(connection, schema.alert_changes)
         connection.execute(_INSERT_CHANGE, rows)
 
 

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 from linli.arming import check_mode
 from linli.db import schema
 from linli.db.database import Database
+from linli.db.turns import take_turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class SqlArming:
         table = schema.arming
         told = {"changed_by": actor, "changed_at": now, "reason": reason}
         with self._database.write() as connection:
+            take_turn(connection, schema.arming_changes)
             if _mode(connection, place) == mode:
                 return False
             connection.execute(delete(table).where(table.c.place_id == place))

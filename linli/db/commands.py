@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 from linli.commands.life import OPEN, CommandEvent, CommandState, after
 from linli.db import schema
 from linli.db.database import Database
+from linli.db.turns import take_turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ class SqlCommands:
         table = schema.commands
         mine = select(func.count()).where(table.c.actor == command.actor, table.c.asked_at >= since)
         with self._database.write() as connection:
+            take_turn(connection, table)
             if connection.execute(mine).scalar_one() >= at_most:
                 return False
             connection.execute(insert(table).values(_values(command)))

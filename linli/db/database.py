@@ -5,18 +5,26 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from linli.errors import ConfigError
 from linli.i18n import Text
 
 _WRITES = "linli_writes"
+_SNAPSHOT = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+_DRIVERS_OF_LIBPQ = ("psycopg", "psycopg2")
+_FORGOTTEN_AFTER_MS = 300_000
+"""A transaction of PostgreSQL in which nothing happens for this long is ended: a process that hangs or was stopped must not
+hold up all others for good."""
 
 
 class Database:
-    """An engine with two kinds of transaction. On SQLite a writing one takes the write lock when it begins, so that it
-    waits for its turn and never fails half-way because another process wrote in between; readers are not held up (WAL).
+    """An engine with two kinds of transaction, in which readers and writers never wait for each other.
+
+    All that a reading one sees is of one moment. On SQLite a writing one takes the write lock when it begins, so that it waits
+    for its turn and never fails half-way because another process wrote in between. On PostgreSQL writers run side by side:
+    who reads before writing, or gives numbers that others go by, takes a turn (`linli.db.turns`).
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -25,7 +33,8 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that only reads."""
-        with self.engine.connect() as connection:
+        options = _SNAPSHOT if self.engine.dialect.name == "postgresql" else {}
+        with self.engine.connect().execution_options(**options) as connection:
             yield connection
 
     @contextmanager
@@ -42,13 +51,12 @@ class Database:
 def open_database(url: str, patience_s: float = 15.0) -> Database:
     """The database at an SQLAlchemy URL. Opening does no I/O; ConfigError if the URL makes no sense.
 
-    `patience_s`: how long to wait for a lock of SQLite, or for a PostgreSQL server that does not answer the connection.
+    `patience_s`: how long to wait for a lock, or for a PostgreSQL server that does not answer.
     """
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() != "sqlite":
-            server = {"connect_timeout": max(1, round(patience_s))} if parsed.get_backend_name() == "postgresql" else {}
-            return Database(create_engine(parsed, pool_pre_ping=True, connect_args=server))
+            return Database(_open_server(parsed, patience_s))
         engine = create_engine(parsed, connect_args={"timeout": patience_s})
     except (ArgumentError, ValueError):  # no URL, a port that is no number, a dialect that does not exist
         raise ConfigError(
@@ -69,6 +77,24 @@ def open_database(url: str, patience_s: float = 15.0) -> Database:
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return Database(engine)
+
+
+def _open_server(url: URL, patience_s: float) -> Engine:
+    """A waiting writer sees what was committed meanwhile: READ COMMITTED, whatever the server's own default is."""
+    if url.get_driver_name() not in _DRIVERS_OF_LIBPQ:
+        return create_engine(url, pool_pre_ping=True)
+    patience, waits = max(1, round(patience_s)), round(patience_s * 1000)
+    given: dict[str, object] = {
+        "application_name": "linli",
+        "connect_timeout": patience,
+        "tcp_user_timeout": waits,  # a server that vanished without a word, found while something is on its way to it
+        "keepalives_idle": patience,  # and while nothing is
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "options": f"-c lock_timeout={waits} -c idle_in_transaction_session_timeout={_FORGOTTEN_AFTER_MS}",
+    }
+    ours = {name: value for name, value in given.items() if name not in url.query}
+    return create_engine(url, pool_pre_ping=True, isolation_level="READ COMMITTED", connect_args=ours)
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from linli import topics
 from linli.db import schema
 from linli.db.database import Database
+from linli.db.turns import take_turn
 from linli.errors import Refused
 from linli.i18n import Text
 from linli.model import DEAD_LETTER_BYTES, Consumer, DeadLetter
@@ -141,6 +142,7 @@ class SqlDeadLetters:
             for letter in letters
         ]
         with self._database.write() as connection:
+            take_turn(connection, table)
             connection.execute(make(table).on_conflict_do_nothing(index_elements=["consumer", "key"]), rows)
             self._letters_to_go -= len(letters)
             self._bytes_to_go -= sum(min(letter.size, DEAD_LETTER_BYTES) + _ROW_BYTES for letter in letters)
@@ -174,6 +176,7 @@ class SqlDeadLetters:
     def purge(self, choice: Choice) -> int:
         """Delete those chosen for good; how many there were."""
         with self._database.write() as connection:
+            take_turn(connection, schema.dead_letters)
             return connection.execute(delete(schema.dead_letters).where(*choice.conditions())).rowcount
 
     # --- replay ---
@@ -188,6 +191,7 @@ class SqlDeadLetters:
         numbers: list[int] = []
         hindered: Counter[Text] = Counter()
         with self._database.write() as connection:
+            take_turn(connection, table)
             for row in connection.execute(query).all():
                 why = hindrance(row.consumer, row.topic, cut=bool(row.cut))
                 if why is None:
@@ -218,6 +222,7 @@ class SqlDeadLetters:
         """What became of letters that were tried again: those accepted go, the others keep why not. One transaction."""
         table = schema.dead_letters
         with self._database.write() as connection:
+            take_turn(connection, table)
             for some in _chunks(accepted):
                 connection.execute(delete(table).where(table.c.id.in_(some)))
             for number, why in refused.items():

@@ -1,6 +1,6 @@
 """One-time codes in the database: an administrator invites a gateway, its agent redeems the code, once.
 
-Both happen under the database's write lock, so of two agents with one code exactly one gets in.
+Both happen under one lock of the database's, so of two agents with one code exactly one gets in.
 """
 
 import logging
@@ -14,6 +14,7 @@ from linli.clock import DAY, Clock
 from linli.db import registry, schema
 from linli.db.database import Database
 from linli.db.throttle import Throttle, source_of
+from linli.db.turns import take_turn
 from linli.enrolment import (
     MAX_VALID_FOR,
     REASONS,
@@ -69,6 +70,7 @@ class SqlEnrolments:
         assert letters is not None
         table = schema.enrolments
         with self._database.write() as connection:
+            take_turn(connection, table)
             found = _gateway(connection, gateway)
             connection.execute(delete(table).where(table.c.expires_at < now - KEPT_FOR))
             connection.execute(
@@ -100,6 +102,7 @@ class SqlEnrolments:
         if letters is None:
             raise _not_taken("enrolment_unknown", address)
         with self._database.write() as connection:
+            take_turn(connection, schema.enrolments)
             given = self._redeem(connection, digest(letters), digest(attempt), address, give)
         self._throttle.forgive(_throttled(address), address)
         return given

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import case, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from linli.db import schema
 from linli.db.database import Database
@@ -34,22 +35,24 @@ class SqlGatewayStatuses:
         if not statuses:
             return
         table = schema.gateway_status
+        make = postgresql.insert if self._database.engine.dialect.name == "postgresql" else sqlite.insert
+        insert = make(table)
+        new = {name: insert.excluded[name] for name in ("community_id", "online", "version", "bootid")}
+        since = case((table.c.online == insert.excluded.online, table.c.since), else_=insert.excluded.since)
+        rows = [
+            {
+                "gateway_id": status.gateway,
+                "community_id": status.community,
+                "online": status.online,
+                "since": status.since,
+                "version": status.version,
+                "bootid": status.bootid,
+            }
+            for status in sorted(statuses, key=lambda status: status.gateway)  # all writers in one order: no deadlock
+        ]
+        put = insert.on_conflict_do_update(index_elements=["gateway_id"], set_=new | {"since": since})
         with self._database.write() as connection:
-            for status in statuses:
-                old = connection.execute(
-                    select(table.c.online, table.c.since).where(table.c.gateway_id == status.gateway)
-                ).one_or_none()
-                values = {
-                    "community_id": status.community,
-                    "online": status.online,
-                    "since": old.since if old is not None and old.online == status.online else status.since,
-                    "version": status.version,
-                    "bootid": status.bootid,
-                }
-                if old is None:
-                    connection.execute(insert(table).values(gateway_id=status.gateway, **values))
-                else:
-                    connection.execute(update(table).where(table.c.gateway_id == status.gateway).values(values))
+            connection.execute(put, rows)
 
     def registered(self) -> list[Gateway]:
         """Every gateway of the registry, heard of or not, by id."""

@@ -198,7 +198,7 @@ def _upsert(connection: Connection, beats: Mapping[str, Heartbeat]) -> None:
         return
     make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     insert = make(schema.gateway_heartbeats)
-    rows = [_row(beat) for beat in beats.values()]
+    rows = [_row(beats[gateway]) for gateway in sorted(beats)]  # all writers in one order: no deadlock
     changes = {name: insert.excluded[name] for name in rows[0] if name != "gateway_id"}
     connection.execute(insert.on_conflict_do_update(index_elements=["gateway_id"], set_=changes), rows)
 
@@ -243,7 +243,7 @@ def _count_days(connection: Connection, counted: Mapping[TallyKey, Counted]) -> 
             "dropped": counts.dropped,
             "told_at": counts.told_at,
         }
-        for key, counts in counted.items()
+        for key, counts in sorted(counted.items())
     ]
     connection.execute(statement, rows)
 

@@ -6,12 +6,15 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import table
 
 from linli.db.database import Database
+from linli.db.turns import take_turn
 from linli.errors import DataFolderError
 from linli.i18n import Text
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+_VERSIONS = table("alembic_version")
 
 
 def config() -> Config:
@@ -33,9 +36,13 @@ def head() -> str:
 
 
 def upgrade(database: Database, revision: str = "head") -> None:
-    """Migrate up to `revision`, in one transaction. DataFolderError if the database is of a newer Linli."""
+    """Migrate up to `revision`, in one transaction. DataFolderError if the database is of a newer Linli.
+
+    Of two that begin at once, the second finds it done.
+    """
     script = ScriptDirectory.from_config(config())
     with database.write() as connection:
+        take_turn(connection, _VERSIONS)
         current = MigrationContext.configure(connection).get_current_revision()
         if current is not None and current not in {step.revision for step in script.walk_revisions()}:
             raise DataFolderError(
@@ -52,6 +59,7 @@ def upgrade(database: Database, revision: str = "head") -> None:
 def downgrade(database: Database, revision: str) -> None:
     """Migrate down to `revision`."""
     with database.write() as connection:
+        take_turn(connection, _VERSIONS)
         settings = config()
         settings.attributes["connection"] = connection
         command.downgrade(settings, revision)

@@ -21,6 +21,7 @@ from linli.clock import DAY, Clock
 from linli.db import schema
 from linli.db.database import Database
 from linli.db.throttle import Throttle
+from linli.db.turns import take_turn
 from linli.errors import Conflict, NotFound, NotSignedIn, Refused, TooMany
 from linli.i18n import Language, Text
 from linli.model import Role
@@ -113,6 +114,7 @@ class People:
         user = "p" + secrets.token_hex(8)
         hashed = _hash(secret)
         with self._database.write() as connection:
+            take_turn(connection, schema.users)
             if connection.execute(select(schema.users.c.id).where(schema.users.c.name == name)).first():
                 raise Conflict(Text(f"已有名为 {name} 的账号", f"there is an account named {name} already"))
             _check_communities(connection, wanted)
@@ -189,6 +191,7 @@ class People:
             raise Conflict(Text(zh, en))
         wanted, table = frozenset(communities), schema.memberships
         with self._database.write() as connection:
+            take_turn(connection, table)
             _check_communities(connection, wanted)
             connection.execute(delete(table).where(table.c.user_id == person.id))
             for community in sorted(wanted):

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, Table, bindparam, delete, func, insert, 
 from linli.clock import SystemClock
 from linli.db import schema
 from linli.db.database import Database
+from linli.db.turns import take_turn
 from linli.errors import Refused
 from linli.i18n import Text
 from linli.ids import check_id
@@ -229,6 +230,7 @@ def save(connection: Connection, items: Iterable[Item], at: int | None = None) -
     for item in saved:
         if not isinstance(item, Holiday):
             _check(item.id, type(item).__name__.lower())
+    take_turn(connection, schema.registry_version)
     for kind, same in groupby(saved, type):
         if kind is Holiday:
             _write_holidays(connection, [item for item in same if isinstance(item, Holiday)])
@@ -239,6 +241,7 @@ def save(connection: Connection, items: Iterable[Item], at: int | None = None) -
 
 def remove_device(connection: Connection, device: str, at: int | None = None) -> bool:
     """Take a device out of the registry; whether it was there. What it has sent stays in the store."""
+    take_turn(connection, schema.registry_version)
     row = connection.execute(select(schema.devices).where(schema.devices.c.id == device)).one_or_none()
     connection.execute(delete(schema.devices).where(schema.devices.c.id == device))
     _remember(connection, _count_up(connection), at, [] if row is None else [(_device(row), None)])
@@ -249,6 +252,7 @@ def remove_holiday(connection: Connection, community: str, day: str, at: int | N
     """Take a day out of a calendar ('' for the district's); whether it was there."""
     table = schema.holidays
     here = (table.c.community_id == community, table.c.day == day)
+    take_turn(connection, schema.registry_version)
     row = connection.execute(select(table).where(*here)).one_or_none()
     if row is None:
         return False

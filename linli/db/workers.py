@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from linli.clock import SECOND
 from linli.db import schema
@@ -34,7 +35,7 @@ class WorkerReport:
 
 def report(database: Database, worker: WorkerReport) -> None:
     """Write the report over the worker's last one."""
-    table = schema.workers
+    make = postgresql.insert if database.engine.dialect.name == "postgresql" else sqlite.insert
     values = {
         "pid": worker.pid,
         "started_at": worker.started_at,
@@ -45,8 +46,8 @@ def report(database: Database, worker: WorkerReport) -> None:
         "counters": dict(worker.counters),
     }
     with database.write() as connection:
-        if connection.execute(update(table).where(table.c.name == worker.name).values(values)).rowcount == 0:
-            connection.execute(insert(table).values(name=worker.name, **values))
+        put = make(schema.workers).values(name=worker.name, **values)
+        connection.execute(put.on_conflict_do_update(index_elements=["name"], set_=values))
 
 
 def reports(database: Database) -> list[WorkerReport]:

@@ -18,7 +18,7 @@ from linli.errors import NotFound
 from linli.i18n import Text
 from linli.model import Community, Device, Gateway, Place, Role, Severity
 from linli.testing import ManualClock
-from tests.unit.rules.test_alerts_repository import another
+from tests.contract.database.test_alerts import another
 
 RULE = """
 id: hot

@@ -5,7 +5,7 @@ import msgspec
 from linli.i18n import Text
 from linli.model import Alert
 from rules.engine.inputs import AdoptIn, alert_from, decode_input, encode_input
-from tests.unit.rules.test_alerts_repository import ALERT, with_reasons
+from tests.contract.database.test_alerts import ALERT, with_reasons
 
 
 def test_an_alert_comes_back_with_its_steps_and_why() -> None:

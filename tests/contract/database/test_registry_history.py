@@ -1,15 +1,13 @@
 """What the registry was at any time, and the calendars in it."""
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from linli.db.alerts import SqlAlerts
-from linli.db.database import Database, open_database
+from linli.db.database import Database
 from linli.db.migrate import downgrade, upgrade
 from linli.db.registry import (
     Item,
@@ -39,14 +37,6 @@ SITE: list[Item] = [
 ]
 NATIONAL = Holiday("", "2026-10-01", True, Text("国庆节", "National Day"))
 MADE_UP = Holiday("c001", "2026-10-10", False, Text("调休上班", "Working day made up"))
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = open_database(f"sqlite:///{tmp_path / 'linli.db'}")
-    upgrade(opened)
-    yield opened
-    opened.close()
 
 
 def put(database: Database, at: int, *items: Item) -> RegistrySnapshot:

@@ -1,15 +1,12 @@
 """The alerts repository: what rules writes and what everybody reads."""
 
 import dataclasses
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy.exc import IntegrityError
 
 from linli.db.alerts import Change, Effects, Outcome, SqlAlerts
-from linli.db.database import open_database
-from linli.db.migrate import upgrade
+from linli.db.database import Database
 from linli.i18n import Text
 from linli.model import Action, ActionKind, Alert, Condition, Evidence, Handling, Severity
 
@@ -57,12 +54,9 @@ def closed(alert: Alert) -> Alert:
 
 
 @pytest.fixture
-def alerts(tmp_path: Path) -> Iterator[SqlAlerts]:
+def alerts(database: Database) -> SqlAlerts:
     """An empty table."""
-    database = open_database(f"sqlite:///{tmp_path}/linli.db")
-    upgrade(database)
-    yield SqlAlerts(database)
-    database.close()
+    return SqlAlerts(database)
 
 
 def write(alerts: SqlAlerts, *made: Alert) -> None:

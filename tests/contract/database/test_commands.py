@@ -1,16 +1,13 @@
 """Commands in the database: each step once, and the history that cannot be talked out of."""
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from linli.clock import SECOND
 from linli.commands.life import CommandEvent, CommandState
 from linli.db.commands import SqlCommands, StoredCommand
-from linli.db.database import open_database
-from linli.db.migrate import upgrade
+from linli.db.database import Database
 
 NOW = 1_772_406_845 * SECOND
 COMMAND = StoredCommand(
@@ -29,11 +26,8 @@ COMMAND = StoredCommand(
 
 
 @pytest.fixture
-def commands(tmp_path: Path) -> Iterator[SqlCommands]:
-    database = open_database(f"sqlite:///{tmp_path / 'linli.db'}")
-    upgrade(database)
-    yield SqlCommands(database)
-    database.close()
+def commands(database: Database) -> SqlCommands:
+    return SqlCommands(database)
 
 
 def add(commands: SqlCommands, command: StoredCommand = COMMAND) -> bool:

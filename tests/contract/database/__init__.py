@@ -1,0 +1,1 @@
+"""The repositories over the relational database, on SQLite and on PostgreSQL."""

@@ -1,0 +1,107 @@
+"""The database: its two kinds of transaction, and what an URL of it may be."""
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from linli.db.database import Database, open_database
+from linli.db.registry import read_version, save
+from linli.errors import ConfigError
+from linli.i18n import Text
+from linli.model import Community, Gateway
+
+
+def test_a_block_that_raises_is_rolled_back(database: Database) -> None:
+    """All of it or nothing."""
+    with pytest.raises(IntegrityError), database.write() as connection:
+        save(connection, [Community("c001", Text("甲", "A"))])
+        save(connection, [Gateway("gw", "nowhere", Text("网", "G"))])
+    with database.read() as connection:
+        assert read_version(connection) == 0
+
+
+def test_reading_goes_on_beside_a_writer(database: Database) -> None:
+    """WAL: the API reads while rules writes; it sees the state before."""
+    with database.write() as writer:
+        save(writer, [Community("c001", Text("甲", "A"))])
+        with database.read() as reader:
+            assert read_version(reader) == 0
+    with database.read() as reader:
+        assert read_version(reader) == 1
+
+
+_WRITER = """
+import sys
+from sqlalchemy import select, update
+from linli.db import schema
+from linli.db.database import open_database
+from linli.db.turns import take_turn
+table = schema.registry_version
+database = open_database(sys.argv[1])
+for _ in range(60):
+    with database.write() as connection:
+        take_turn(connection, table)
+        version = connection.execute(select(table.c.version)).scalar_one()
+        connection.execute(update(table).values(version=version + 1))
+"""
+
+
+def test_two_processes_write_in_turn(database: Database, database_url: str) -> None:
+    """Read and write within one transaction, from three processes: nobody is told 'database is locked', nothing lost."""
+    with database.write() as connection:
+        save(connection, [])
+    command = [sys.executable, "-c", _WRITER, database_url]
+    writers = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    for _ in range(60):
+        with database.write() as connection:
+            save(connection, [])
+    for writer in writers:
+        _, said = writer.communicate(timeout=60)
+        assert writer.returncode == 0, said
+    with database.read() as connection:
+        assert read_version(connection) == 181
+
+
+def test_threads_of_one_process_write_in_turn(database: Database) -> None:
+    """The API's thread pool shares one engine."""
+    failures: list[BaseException] = []
+
+    def write() -> None:
+        try:
+            for _ in range(20):
+                with database.write() as connection:
+                    save(connection, [])
+        except BaseException as error:  # noqa: BLE001  (handed to the test)
+            failures.append(error)
+
+    threads = [threading.Thread(target=write) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    with database.read() as connection:
+        assert read_version(connection) == 80
+
+
+@pytest.mark.parametrize("wrong", ["", "nonsense", "nosuch://h/d", "postgresql+psycopg://u@h:port/d"])
+def test_a_url_that_makes_no_sense(wrong: str) -> None:
+    """Told as a setting that is wrong, with an example."""
+    with pytest.raises(ConfigError, match="database_url"):
+        open_database(wrong)
+
+
+def test_a_driver_that_is_not_installed() -> None:
+    """Named, with what to install."""
+    with pytest.raises(ConfigError, match="pg8000"):
+        open_database("postgresql+pg8000://u@h/d")
+
+
+def test_opening_does_no_io(tmp_path: Path) -> None:
+    """Constructing is free; the file appears with the first transaction."""
+    open_database(f"sqlite:///{tmp_path / 'none' / 'x.db'}").close()
+    assert list(tmp_path.iterdir()) == []

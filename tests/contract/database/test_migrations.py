@@ -1,0 +1,192 @@
+"""The migrations: every revision up and down with data in its tables, on both databases.
+
+A new revision needs no test here. Rows are made of what the database says of its tables (`tests.contract.database.specimens`);
+what one revision does to the content of its tables beyond keeping it has a test of its own.
+"""
+
+import threading
+from collections.abc import Iterator, Mapping
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import MetaData, delete, inspect, select, text
+
+from linli.db import schema
+from linli.db.database import Database, open_database
+from linli.db.migrate import config, current, downgrade, head, upgrade
+from linli.db.registry import read_registry, save
+from linli.errors import DataFolderError
+from linli.i18n import Text
+from linli.model import Community
+from tests.contract.database.specimens import fill, key_of
+from tests.databases import Databases
+
+REVISIONS = [step.revision for step in reversed(list(ScriptDirectory.from_config(config()).walk_revisions()))]
+
+Rows = list[tuple[object, ...]]
+
+
+def test_the_migrations_make_what_the_schema_says(database: Database) -> None:
+    """A change of the schema comes with a revision, or this fails."""
+    with database.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, schema.metadata) == []
+
+
+def test_upgrading_again_changes_nothing(database: Database) -> None:
+    """Every start does it."""
+    with database.write() as connection:
+        save(connection, [Community("c001", Text("甲", "A"))])
+    upgrade(database)
+    with database.read() as connection:
+        assert read_registry(connection).communities.keys() == {"c001"}
+
+
+@pytest.fixture
+def empty(databases: Databases) -> Iterator[Database]:
+    """A database that nothing was ever done to."""
+    with databases.new(migrated=False) as url:
+        opened = open_database(url)
+        yield opened
+        opened.close()
+
+
+def tables_of(database: Database) -> MetaData:
+    """The tables that are there, as the database describes them."""
+    found = MetaData()
+    with database.read() as connection:
+        found.reflect(connection)
+    found.remove(found.tables["alembic_version"])
+    return found
+
+
+class Kept:
+    """What was in the tables, as far as every schema that it was checked against since can hold it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._columns, self._rows = self._read()
+
+    def check(self) -> None:
+        """It is there still, and as it was."""
+        columns, rows = self._read()
+        self._columns = {name: held & columns[name] for name, held in self._columns.items() if name in columns}
+        for name, held in self._columns.items():
+            wanted = sorted(_part(row, held) for row in self._rows[name])
+            assert sorted(_part(row, held) for row in rows[name]) == wanted, (name, current(self._database))
+
+    def _read(self) -> tuple[dict[str, set[str]], dict[str, list[dict[str, object]]]]:
+        tables = tables_of(self._database).tables
+        columns = {name: {column.name for column in table.columns} for name, table in tables.items()}
+        with self._database.read() as connection:
+            rows = {name: connection.execute(select(table)).mappings().all() for name, table in tables.items()}
+        return columns, {name: [dict(row) for row in found] for name, found in rows.items()}
+
+
+def _part(row: Mapping[str, object], columns: set[str]) -> list[str]:
+    return [key_of(row[name]) for name in sorted(columns)]
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_what_is_in_the_tables_survives_every_step_up_and_down(empty: Database, revision: str) -> None:
+    """From this revision to the newest, back step by step, and up again: what both can hold stays as it is."""
+    upgrade(empty, revision)
+    with empty.write() as connection:
+        fill(connection, tables_of(empty))
+    kept = Kept(empty)
+    upgrade(empty)
+    kept.check()
+    for step in reversed(REVISIONS[REVISIONS.index(revision) : -1]):
+        downgrade(empty, step)
+    kept.check()
+    upgrade(empty)
+    kept.check()
+
+
+def test_what_is_in_the_newest_tables_goes_down_to_nothing(database: Database) -> None:
+    """Step by step, with rows in every table: what the older schema can hold stays as it is."""
+    with database.write() as connection:
+        fill(connection, tables_of(database))
+    kept = Kept(database)
+    for step in reversed(["base", *REVISIONS[:-1]]):
+        downgrade(database, step)
+        if step != "base":
+            kept.check()
+    with database.read() as connection:
+        assert set(inspect(connection).get_table_names()) == {"alembic_version"}
+    upgrade(database)
+    assert current(database) == head()
+
+
+def test_of_two_that_migrate_at_once_the_second_finds_it_done(empty: Database) -> None:
+    """Services are started side by side, and each looks after the database."""
+    ready = threading.Barrier(3)
+    failures: list[BaseException] = []
+
+    def start() -> None:
+        mine = open_database(empty.engine.url.render_as_string(hide_password=False))
+        ready.wait()
+        try:
+            upgrade(mine)
+        except BaseException as error:  # noqa: BLE001  (handed to the test)
+            failures.append(error)
+        mine.close()
+
+    starts = [threading.Thread(target=start) for _ in range(3)]
+    for thread in starts:
+        thread.start()
+    for thread in starts:
+        thread.join()
+    assert failures == []
+    assert current(empty) == head()
+
+
+def _letters(database: Database) -> Rows:
+    with database.read() as connection:
+        return [tuple(row) for row in connection.execute(text("SELECT * FROM dead_letters ORDER BY id"))]
+
+
+def _put_letter(database: Database) -> None:
+    fresh = {"key": "n", "consumer": "ingest", "received_at": 1, "topic": "", "reason": "", "detail": "", "size": 0}
+    with database.write() as connection:
+        connection.execute(schema.dead_letters.insert().values(**fresh, payload=b""))
+
+
+def test_the_number_of_a_dead_letter_is_never_given_again(database: Database) -> None:
+    """Not when all are deleted; those from before the migration stay as they are, up and down and up again."""
+    downgrade(database, "0005")
+    _put_letter(database)
+    old = _letters(database)
+    upgrade(database)
+    assert _letters(database) == old
+    downgrade(database, "0005")
+    assert _letters(database) == old
+    upgrade(database)
+    assert _letters(database) == old
+    with database.write() as connection:
+        connection.execute(delete(schema.dead_letters))
+    _put_letter(database)
+    assert [row[0] for row in _letters(database)] == [2]
+    with database.read() as connection:
+        indexes = {index["name"] for index in inspect(connection).get_indexes("dead_letters")}
+    assert indexes >= {"ix_dead_letters_received_at", "ix_dead_letters_replay_requested_at"}
+
+
+def test_a_database_of_a_newer_linli_is_left_alone(database: Database) -> None:
+    """An older program must not guess at a newer layout."""
+    with database.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(DataFolderError, match="9999"):
+        upgrade(database)
+
+
+def test_a_migration_that_fails_leaves_the_database_as_it_was(empty: Database) -> None:
+    """It is one transaction: here a table is in its way."""
+    with empty.write() as connection:
+        connection.execute(text("CREATE TABLE workers (x INTEGER)"))
+    with pytest.raises(Exception, match="workers"):
+        upgrade(empty)
+    with empty.read() as connection:
+        assert inspect(connection).get_table_names() == ["workers"]
