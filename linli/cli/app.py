@@ -11,6 +11,7 @@ from linli.cli import dashboards
 from linli.cli.agents import agent_app
 from linli.cli.arming import HELP as ARM_HELP
 from linli.cli.arming import arm
+from linli.cli.backups.command import RESTORE_HELP, backup_app, restore
 from linli.cli.bench import HELP as BENCH_HELP
 from linli.cli.bench import bench
 from linli.cli.calendars import holidays_app
@@ -171,6 +172,8 @@ app.add_typer(device_app, name="device", rich_help_panel=LOOK)
 app.add_typer(rules_app, name="rules", rich_help_panel=LOOK)
 app.command("arm", help=ARM_HELP, rich_help_panel=LOOK)(arm)
 app.command("prepare", help=PREPARE_HELP, rich_help_panel=SET_UP)(prepare_command)
+app.add_typer(backup_app, name="backup", rich_help_panel=SET_UP)
+app.command("restore", help=RESTORE_HELP, rich_help_panel=SET_UP)(restore)
 app.add_typer(user_app, name="user", rich_help_panel=SET_UP)
 app.add_typer(token_app, name="token", rich_help_panel=SET_UP)
 app.add_typer(registry_app, name="registry", rich_help_panel=SET_UP)
