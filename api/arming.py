@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from api.directory import Directory, Names
+from api.directory import Names
 from api.scope import demand
+from api.sight import Sight, Sights
 from linli.arming import holder, mode_name
 from linli.clock import Clock
-from linli.db.arming import Armed, SqlArming
+from linli.db.arming import Armed
 from linli.db.people import Person
 from linli.errors import NotFound, Refused
 from linli.i18n import Text
@@ -63,28 +64,26 @@ class PlaceDetail:
 class ArmingService:
     """The modes of places as people see and set them."""
 
-    def __init__(self, arming: SqlArming, directory: Directory, clock: Clock) -> None:
-        self._arming = arming
-        self._directory = directory
+    def __init__(self, sights: Sights, clock: Clock) -> None:
+        self._sights = sights
         self._clock = clock
 
     def places(self, person: Person, community: str | None = None) -> list[PlaceView]:
         """The places of one community, or of all that the person sees, by id. NotFound for a foreign community."""
         demand(person, Operation.SEE)
-        names = self._directory.names()
-        known = names.registry.communities
-        if community is not None and not (community in known and person.sees(community)):
+        sight = self._sights.of(person)
+        names = sight.names
+        if community is not None and community not in names.registry.communities:
             raise NotFound(Text(f"没有小区 {community:.64}", f"there is no community {community:.64}"))
-        wanted = {name for name in known if person.sees(name) and community in (None, name)}
-        own = self._arming.all()
+        own = sight.arming.all()
         places = sorted(names.registry.places.values(), key=lambda place: place.id)
-        return [view_of(place, own, names) for place in places if place.community in wanted]
+        return [view_of(place, own, names) for place in places if community in (None, place.community)]
 
     def place(self, person: Person, place_id: str) -> PlaceDetail:
         """One place with its history; NotFound outside the scope."""
-        found, names = self._place(person, place_id)
-        changes = tuple(_change(armed, names) for armed in self._arming.history(place_id, MAX_LISTED))
-        return PlaceDetail(view_of(found, self._arming.all(), names), changes)
+        found, sight = self._place(person, place_id)
+        changes = tuple(_change(armed, sight.names) for armed in sight.arming.history(place_id, MAX_LISTED))
+        return PlaceDetail(view_of(found, sight.arming.all(), sight.names), changes)
 
     def set_mode(self, person: Person, place_id: str, mode: str | None, reason: str) -> PlaceView:
         """Give the place a mode, or with None let it go by the place around it. Rules goes by it within a second.
@@ -92,22 +91,22 @@ class ArmingService:
         `reason` is tidy already. NotFound outside the scope; NotAllowed by role; Refused for a mode that there is not, and
         'no_reason' without a reason. The same mode again changes nothing.
         """
-        found, names = self._place(person, place_id)
+        found, sight = self._place(person, place_id)
         demand(person, Operation.COMMAND_SECURITY)
         if not reason:
             error = Refused("no_reason", "arming a place takes a reason")
             error.text = Text("布防或撤防须写明原因", "arming a place takes a reason")
             raise error
-        self._arming.set(place_id, mode, person.id, reason, self._clock.now())
-        return view_of(found, self._arming.all(), names)
+        sight.arming.set(place_id, mode, person.id, reason, self._clock.now())
+        return view_of(found, sight.arming.all(), sight.names)
 
-    def _place(self, person: Person, place_id: str) -> tuple[Place, Names]:
+    def _place(self, person: Person, place_id: str) -> tuple[Place, Sight]:
         demand(person, Operation.SEE)
-        names = self._directory.names()
-        found = names.registry.places.get(place_id)
-        if found is None or not person.sees(found.community):
+        sight = self._sights.of(person)
+        found = sight.names.registry.places.get(place_id)
+        if found is None:
             raise NotFound(Text(f"没有地点 {place_id:.64}", f"there is no place {place_id:.64}"))
-        return found, names
+        return found, sight
 
 
 def view_of(place: Place, own: Mapping[str, Armed], names: Names) -> PlaceView:

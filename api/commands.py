@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from api.commanding import CommandDesk
-from api.directory import Directory, Names
+from api.directory import Names
 from api.scope import demand, may
+from api.sight import Sight, Sights
 from api.words import COMMAND_REASONS, COMMAND_STATES
 from linli.commands.kinds import CommandKind, command_kind, command_name, commands_of
 from linli.commands.life import CommandState
-from linli.db.commands import CommandChange, SqlCommands, StoredCommand
+from linli.db.commands import CommandChange, StoredCommand
 from linli.db.people import Person
 from linli.errors import NotFound, Refused
 from linli.i18n import Text
@@ -49,9 +50,8 @@ class Offered:
 class CommandService:
     """Commands as people give them. `desk` is to be started and stopped by who serves."""
 
-    def __init__(self, commands: SqlCommands, directory: Directory, desk: CommandDesk) -> None:
-        self._commands = commands
-        self._directory = directory
+    def __init__(self, sights: Sights, desk: CommandDesk) -> None:
+        self._sights = sights
         self.desk = desk
 
     def send(self, person: Person, device: str, name: str, arguments: Mapping[str, int], reason: str) -> CommandView:
@@ -60,47 +60,48 @@ class CommandService:
         `reason` is tidy already. NotFound outside the scope; NotAllowed by role; Refused for what the device cannot be told,
         'no_reason' where one is needed; else as `CommandDesk.send`.
         """
-        found = self._device(person, device)
+        found, sight = self._device(person, device)
         kind = command_kind(found.kind, name)
         demand(person, operation_of(kind))
         if kind.needs_reason and not reason:
             raise no_reason(kind)
         sent = self.desk.send(person.id, found, name, dict(arguments), reason)
-        return view_of(sent, self._directory.names())
+        return view_of(sent, sight.names)
 
     def get(self, person: Person, command: str) -> CommandDetail:
         """One command with its history; NotFound outside the scope."""
         demand(person, Operation.SEE)
-        found = self._commands.get(command)
-        if found is None or not person.sees(found.community):
+        sight = self._sights.of(person)
+        found = sight.commands.get(command)
+        if found is None:
             raise NotFound(Text(f"没有命令 {command:.64}", f"there is no command {command:.64}"))
-        return CommandDetail(view_of(found, self._directory.names()), tuple(self._commands.changes(command)))
+        return CommandDetail(view_of(found, sight.names), tuple(sight.commands.changes(command)))
 
     def of_device(self, person: Person, device: str, limit: int = 50) -> list[CommandView]:
         """What the device was told, the last first; NotFound outside the scope."""
-        found = self._device(person, device)
+        found, _ = self._device(person, device)
         return self.of_devices(person, [found.id], limit)
 
     def of_devices(self, person: Person, devices: Sequence[str], limit: int = 50) -> list[CommandView]:
         """What these devices were told, the last first, as far as the person sees it."""
         demand(person, Operation.SEE)
-        names = self._directory.names()
-        known = self._commands.of_devices(devices, max(1, min(limit, MAX_LISTED)))
-        return [view_of(command, names) for command in known if person.sees(command.community)]
+        sight = self._sights.of(person)
+        known = sight.commands.of_devices(devices, max(1, min(limit, MAX_LISTED)))
+        return [view_of(command, sight.names) for command in known]
 
     def offered(self, person: Person, devices: Sequence[str]) -> list[Offered]:
         """What the person may tell each of these devices; those with nothing to tell, or out of scope, are left out."""
-        known = self._directory.names().registry.devices
+        known = self._sights.of(person).names.registry.devices
         offers = []
         for device in (known[name] for name in devices if name in known):
             allowed = {name: kind for name, kind in commands_of(device.kind).items() if may(person, operation_of(kind))}
-            if allowed and person.sees(device.community):
+            if allowed:
                 offers.append(Offered(device, allowed))
         return offers
 
-    def near(self, community: str, subject: str, place: str | None) -> list[str]:
+    def near(self, person: Person, community: str, subject: str, place: str | None) -> list[str]:
         """The devices that an alert of this subject and place is about, and those of the same building that take commands."""
-        names = self._directory.names()
+        names = self._sights.of(person).names
         building = names.building(place) if place is not None else None
         beside = [
             device.id
@@ -113,12 +114,13 @@ class CommandService:
         ]
         return [subject, *beside]
 
-    def _device(self, person: Person, device: str) -> Device:
+    def _device(self, person: Person, device: str) -> tuple[Device, Sight]:
         demand(person, Operation.SEE)
-        found = self._directory.names().registry.devices.get(device)
-        if found is None or not person.sees(found.community):
+        sight = self._sights.of(person)
+        found = sight.names.registry.devices.get(device)
+        if found is None:
             raise NotFound(Text(f"没有设备 {device:.64}", f"there is no device {device:.64}"))
-        return found
+        return found, sight
 
 
 def operation_of(kind: CommandKind) -> Operation:

@@ -1,6 +1,7 @@
 """Names beside ids: the registry and the people, as they were a moment ago, and the views made of them."""
 
 import threading
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -18,6 +19,8 @@ from linli.ports import StoredEvent
 from linli.vocabulary import EVENT_TYPES, event_name, quantity_of
 
 REFRESH_S = 1.0
+MAX_CONFINED = 256
+"""Scopes for which the registry is kept apart: a district has some 200 committees and compounds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +136,10 @@ def _other(name: str) -> Text:
 
 
 class Directory:
-    """Names that are at most about a second old, read for all requests together. Safe to call from several threads."""
+    """Names that are at most about a second old, read for all requests together. Safe to call from several threads.
+
+    What is confined to some communities is kept, too, until the registry changes: most requests are of the same few scopes.
+    """
 
     def __init__(self, database: Database, people: People, clock: Clock) -> None:
         self._registry = SqlRegistry(database)
@@ -141,10 +147,26 @@ class Directory:
         self._clock = clock
         self._lock = threading.Lock()
         self._names: Names | None = None
+        self._confined: OrderedDict[frozenset[str], RegistrySnapshot] = OrderedDict()
         self._read_at = 0.0
 
-    def names(self) -> Names:
-        """The names as they are now, or were within the last second."""
+    def names(self, communities: frozenset[str] | None = None) -> Names:
+        """The names as they are now, or were within the last second; with the registry of these communities alone, if given."""
+        whole = self._whole()
+        if communities is None:
+            return whole
+        with self._lock:
+            known = self._confined.get(communities)
+        if known is None or known.version != whole.registry.version:
+            known = whole.registry.of(communities.__contains__)
+        with self._lock:
+            self._confined[communities] = known
+            self._confined.move_to_end(communities)
+            if len(self._confined) > MAX_CONFINED:
+                self._confined.popitem(last=False)
+        return Names(known, whole.people)
+
+    def _whole(self) -> Names:
         with self._lock:
             now = self._clock.monotonic()
             if self._names is None or now - self._read_at >= REFRESH_S:

@@ -8,10 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.bodies import Moment, ProblemBody
 from api.scope import demand
 from api.services import Services
+from api.sight import Sights
 from linli.access import BrokerUser, BrokerUsers, gateway_access, gateway_user
 from linli.clock import HOUR, Clock
 from linli.datafolder import DataFolder
-from linli.db import registry
 from linli.db.database import Database
 from linli.db.enrolments import Invitation, SqlEnrolments
 from linli.db.people import Person
@@ -95,8 +95,8 @@ _NOT_TAKEN: dict[int | str, dict[str, Any]] = {
 class Enroller:
     """Invitations and what is given for them, over the database and the table of broker users."""
 
-    def __init__(self, database: Database, settings: Settings, clock: Clock) -> None:
-        self._database = database
+    def __init__(self, sights: Sights, database: Database, settings: Settings, clock: Clock) -> None:
+        self._sights = sights
         self._settings = settings
         self._clock = clock
         self._enrolments = SqlEnrolments(database, clock)
@@ -104,9 +104,7 @@ class Enroller:
     def invite(self, person: Person, gateway: str, hours: int) -> Invitation:
         """A code for the gateway. NotFound outside the person's scope, NotAllowed unless an administrator."""
         demand(person, Operation.SEE)
-        with self._database.read() as connection:
-            found = registry.read_registry(connection).gateways.get(gateway)
-        if found is None or not person.sees(found.community):
+        if gateway not in self._sights.of(person).names.registry.gateways:
             raise NotFound(Text(f"没有网关 {gateway:.64}", f"there is no gateway {gateway:.64}"))
         demand(person, Operation.ENROL)
         return self._enrolments.invite(gateway, person.name, hours * HOUR)
@@ -163,7 +161,7 @@ def _certificates(settings: Settings) -> str | None:
 
 def add_routes(router: APIRouter, services: Services, Signed: Any, caller: Any) -> None:
     """The two routes. `Signed`: the dependency that says who asks; `caller(request)`: from which address."""
-    enroller = Enroller(services.database, services.settings, services.clock)
+    enroller = Enroller(services.sights, services.database.whole(), services.settings, services.clock)
 
     @router.post("/gateways/{gateway_id}/invitation", status_code=201, responses=_NOT_ALLOWED)
     def invite(gateway_id: str, person: Signed, body: InviteBody) -> InvitationBody:

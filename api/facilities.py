@@ -7,12 +7,10 @@ from sqlalchemy import select
 
 from api.directory import Names
 from api.facility_state import AlertFacts, DeviceFacts, decide, heard_at, is_stale
-from api.stored import StoreReader
+from api.sight import Sight
 from api.views import DeviceView, FacilityDetail, FacilityView, ValueView
 from linli.clock import SECOND, Clock
 from linli.db import schema
-from linli.db.alerts import SqlAlerts
-from linli.db.database import Database
 from linli.model import Alert, Condition, Device, Facility
 from linli.ports import Latest
 from linli.vocabulary import DEVICE_KINDS, FACILITY_KINDS, kind_name, quantity_of
@@ -45,24 +43,21 @@ class _Known:
 
 
 class FacilityReader:
-    """Reads registry, newest values, gateways and open alerts together. The caller has checked the scope."""
+    """Reads registry, newest values, gateways and open alerts together, as far as somebody sees them."""
 
-    def __init__(self, database: Database, store: StoreReader, clock: Clock) -> None:
-        self._database = database
-        self._alerts = SqlAlerts(database)
-        self._store = store
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
-    def devices(self, names: Names, communities: Iterable[str]) -> list[DeviceView]:
+    def devices(self, sight: Sight, communities: Iterable[str]) -> list[DeviceView]:
         """Every device of these communities, by id."""
-        known = {community: self._known(community) for community in communities}
+        known, names = {community: self._known(sight, community) for community in communities}, sight.names
         devices = sorted(names.registry.devices.values(), key=lambda device: device.id)
         return [_device(names, device, known[device.community]) for device in devices if device.community in known]
 
-    def facilities(self, names: Names, communities: Sequence[str]) -> list[FacilityView]:
+    def facilities(self, sight: Sight, communities: Sequence[str]) -> list[FacilityView]:
         """Every facility of these communities with its state, by id."""
-        known = {community: self._known(community) for community in communities}
-        alerts = self._alerts.open_alerts(frozenset(communities))
+        known, names = {community: self._known(sight, community) for community in communities}, sight.names
+        alerts = sight.alerts.open_alerts(frozenset(communities))
         belongs: dict[str, list[Device]] = {}
         for device in sorted(names.registry.devices.values(), key=lambda device: device.id):
             if device.facility is not None:
@@ -73,10 +68,10 @@ class FacilityReader:
             if facility.community in known
         ]
 
-    def detail(self, names: Names, facility: Facility) -> FacilityDetail:
+    def detail(self, sight: Sight, facility: Facility) -> FacilityDetail:
         """One facility with its devices and their newest values."""
-        known = self._known(facility.community)
-        alerts = self._alerts.open_alerts(frozenset((facility.community,)))
+        known, names = self._known(sight, facility.community), sight.names
+        alerts = sight.alerts.open_alerts(frozenset((facility.community,)))
         devices = names.devices_of(facility.id)
         return FacilityDetail(
             view=_facility(names, facility, devices, known, alerts),
@@ -88,12 +83,12 @@ class FacilityReader:
             ),
         )
 
-    def _known(self, community: str) -> _Known:
+    def _known(self, sight: Sight, community: str) -> _Known:
         table = schema.gateway_status
-        with self._database.read() as connection:
+        with sight.database.read() as connection:
             rows = connection.execute(select(table).where(table.c.community_id == community)).all()
         links = {row.gateway_id: _Link(row.online, row.since) for row in rows}
-        return _Known(self._clock.now(), self._store.latest(community), links)
+        return _Known(self._clock.now(), sight.store.latest(community), links)
 
 
 def _concerns(alert: Alert, devices: set[str]) -> bool:

@@ -27,6 +27,7 @@ from linli.clock import Clock
 from linli.db.alerts import AlertChange as StoredChange
 from linli.db.alerts import SqlAlerts
 from linli.db.people import People, Person
+from linli.db.scoping import GuardedDatabase
 from linli.ports import MqttClient
 from linli.topics import any_alert
 
@@ -64,7 +65,9 @@ class Subscription:
         return self._ended
 
     def offer(self, change: AlertChange) -> None:
-        """Queue the change; when full, put a Resync in place of all that was queued."""
+        """Queue the change if the person sees it; when full, put a Resync in place of all that was queued."""
+        if not self.person.sees(change.view.alert.community):
+            return
         with self._lock:
             if len(self._queue) >= QUEUE:
                 self._queue.clear()
@@ -98,13 +101,14 @@ class AlertHub:
 
     def __init__(
         self,
-        alerts: SqlAlerts,
+        database: GuardedDatabase,
         directory: Directory,
         people: People,
         clock: Clock,
         client: MqttClient | None = None,
     ) -> None:
-        self._alerts = alerts
+        self._database = database
+        self._alerts = SqlAlerts(database.whole())
         self._directory = directory
         self._people = people
         self._clock = clock
@@ -216,7 +220,7 @@ class AlertHub:
 
     def missed(self, person: Person, last: int) -> list[AlertChange | Resync]:
         """What a reader that has seen up to `last` did not get, oldest first; a Resync if that is too much."""
-        stored = self._alerts.changes_after(last, MAX_REPLAY + 1, person.communities)
+        stored = SqlAlerts(self._database.of(person.communities)).changes_after(last, MAX_REPLAY + 1)
         if len(stored) > MAX_REPLAY:
             return [Resync(self._last)]
         return list(self._views(stored))
@@ -251,8 +255,7 @@ class AlertHub:
             views = self._views(stored if subscriptions else ())
             for change in views:
                 for subscription in subscriptions:
-                    if subscription.person.sees(change.view.alert.community):
-                        subscription.offer(change)
+                    subscription.offer(change)
                 self._last = change.id
             self._last = stored[-1].id
 

@@ -85,7 +85,7 @@ class _Linli(Collector):
         yield alerts
 
     def _tables(self) -> Iterable[Metric]:
-        database = self._services.database
+        database = self._services.database.whole()
         letters = GaugeMetricFamily("linli_dead_letters", "Dead letters kept.", labels=["reason"])
         for reason, count in SqlDeadLetters(database).count_by_reason().items():
             letters.add_metric([reason], count)
@@ -105,7 +105,7 @@ class _Linli(Collector):
 
     def _agents(self) -> Iterable[Metric]:
         """What agents say of themselves, over all of them: a metric for each would be as many series as gateways."""
-        beats, now = SqlHeartbeats(self._services.database), self._services.clock.now()
+        beats, now = SqlHeartbeats(self._services.database.whole()), self._services.clock.now()
         waiting = GaugeMetricFamily(
             "linli_agent_messages_waiting", "Messages that agents hold for a consumer.", labels=["consumer", "lane"]
         )

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from api.directory import Directory, Names
+from api.directory import Names
 from api.rule_words import also_words, different_words
 from api.scope import demand, may
+from api.sight import Sights
 from linli.clock import Clock
-from linli.db.alerts import SqlAlerts
 from linli.db.people import Person
 from linli.db.registry import RegistrySnapshot
 from linli.errors import ConfigError, NotFound
@@ -145,22 +145,22 @@ class RuleFiles:
 class RuleService:
     """Rules as people see them: right and scope first."""
 
-    def __init__(self, files: RuleFiles, directory: Directory, alerts: SqlAlerts) -> None:
+    def __init__(self, files: RuleFiles, sights: Sights) -> None:
         self._files = files
-        self._directory = directory
-        self._alerts = alerts
+        self._sights = sights
 
     def all(self, person: Person) -> list[RuleView]:
         """Every rule, the worst first, then by id."""
         demand(person, Operation.SEE)
-        counts = self._alerts.count_open_by_rule(person.communities)
+        counts = self._sights.of(person).alerts.count_open_by_rule()
         views = [view_of(rule, counts.get(rule.id, 0)) for rule in self._files.book().rules]
         return sorted(views, key=lambda view: (view.severity.rank, view.id))
 
     def get(self, person: Person, rule_id: str) -> RuleDetail:
         """One rule; NotFound if there is none of that id."""
         demand(person, Operation.SEE)
-        book, names = self._files.book(), self._directory.names()
+        book, sight = self._files.book(), self._sights.of(person)
+        names = sight.names
         rule = next((rule for rule in book.rules if rule.id == rule_id), None)
         if rule is None:
             raise NotFound(Text(f"没有规则 {rule_id:.64}", f"there is no rule {rule_id:.64}"))
@@ -172,8 +172,8 @@ class RuleService:
             for override in mine
             if _sees(person, override, names)
         )
-        count = self._alerts.count_open_by_rule(person.communities).get(rule_id, 0)
-        devices = (device for device in watched(rule, mine, names.registry) if person.sees(device.community))
+        count = sight.alerts.count_open_by_rule().get(rule_id, 0)
+        devices = watched(rule, mine, names.registry)
         return RuleDetail(view_of(rule, count), tuple(overrides), tuple(devices))
 
     def fault(self, person: Person) -> Text | None:

@@ -13,12 +13,13 @@ from collections.abc import Mapping, Sequence
 from api.arming import ArmingService, PlaceView
 from api.commanding import CommandDesk
 from api.commands import CommandService, CommandView
-from api.directory import Directory, Names
+from api.directory import Directory
 from api.facilities import FacilityReader
 from api.live import AlertHub
 from api.platform import own_troubles, read_health
 from api.rulebook import RuleFiles, RuleService
 from api.scope import demand
+from api.sight import Sight, Sights
 from api.stored import StoreReader, read_cursor, write_cursor
 from api.views import (
     AlertDetail,
@@ -32,14 +33,14 @@ from api.views import (
 from api.words import OUTCOMES
 from linli.charts import Chart, Series, Shape
 from linli.clock import DAY, Clock
-from linli.db.alerts import OUTCOME_DONE, SqlAlerts
-from linli.db.arming import SqlArming
+from linli.db.alerts import OUTCOME_DONE
 from linli.db.commands import SqlCommands
 from linli.db.database import Database
 from linli.db.people import People, Person
+from linli.db.scoping import GuardedDatabase, guarded
 from linli.errors import Conflict, NotAnswering, NotFound, Refused
 from linli.i18n import Text
-from linli.model import Action, ActionKind, Alert, Community, Severity
+from linli.model import Action, ActionKind, Alert, Community, Device, Severity
 from linli.ports import Bucket, MqttClient, ReadingStore
 from linli.roles import Operation
 from linli.settings import Settings
@@ -60,12 +61,11 @@ class Services:
 
     def __init__(
         self,
-        database: Database,
-        store: ReadingStore,
+        database: GuardedDatabase,
         clock: Clock,
         settings: Settings,
         people: People,
-        directory: Directory,
+        sights: Sights,
         live: AlertHub,
         commands: CommandService,
         arming: ArmingService,
@@ -79,11 +79,14 @@ class Services:
         self.commands = commands
         self.arming = arming
         self.rules = rules
-        self._store = StoreReader(store, clock)
-        self._directory = directory
-        self._alerts = SqlAlerts(database)
-        self._facilities = FacilityReader(database, self._store, clock)
+        self.sights = sights
+        self._facilities = FacilityReader(clock)
         self._pause = threading.Event()
+
+    def _sight(self, person: Person) -> Sight:
+        """What the person sees, once they may see anything."""
+        demand(person, Operation.SEE)
+        return self.sights.of(person)
 
     def start(self) -> None:
         """Begin the live stream, and to hear what becomes of commands."""
@@ -115,13 +118,13 @@ class Services:
 
         `before`: the id of the last alert of the page before. A foreign community or id is NotFound. At most MAX_LIMIT.
         """
-        scope = self._scope(person, community)
+        sight = self._sight(person)
         cursor = None
         if before is not None:
-            last = self._alert(person, before)
+            last = _alert(sight, before)
             cursor = (last.opened_at, last.id)
-        found = self._alerts.find(
-            scope,
+        found = sight.alerts.find(
+            None if community is None else frozenset((_community(sight, community),)),
             open_only=open_only,
             severities=severities,
             rules=rules,
@@ -131,17 +134,16 @@ class Services:
             limit=max(1, min(limit, MAX_LIMIT)),
             before=cursor,
         )
-        names = self._directory.names()
-        return [names.alert(alert) for alert in found]
+        return [sight.names.alert(alert) for alert in found]
 
     def alert(self, person: Person, alert_id: str) -> AlertDetail:
         """The alert with its evidence and history; NotFound outside the person's scope."""
-        found = self._alert(person, alert_id)
-        return self._directory.names().detail(found, self._alerts.changes(alert_id))
+        sight = self._sight(person)
+        return sight.names.detail(_alert(sight, alert_id), sight.alerts.changes(alert_id))
 
     def open_counts(self, person: Person) -> dict[Severity, int]:
         """How many alerts are open within the person's scope, for every severity."""
-        return self._alerts.count_open(self._scope(person, None))
+        return self._sight(person).alerts.count_open()
 
     def acknowledge(self, person: Person, alert_id: str, comment: str = "") -> AlertView:
         """Say that the person has taken the alert up. Doing so twice changes nothing: the first one stands.
@@ -188,28 +190,26 @@ class Services:
 
     def communities(self, person: Person) -> list[Community]:
         """The communities that the person sees, by id."""
-        demand(person, Operation.SEE)
-        known = self._directory.names().registry.communities
-        return [known[name] for name in sorted(known) if person.sees(name)]
+        known = self._sight(person).names.registry.communities
+        return [known[name] for name in sorted(known)]
 
     def devices(self, person: Person, community: str | None = None) -> list[DeviceView]:
         """The devices of one community or of all that the person sees, by id."""
-        wanted, names = self._wanted(person, community)
-        return self._facilities.devices(names, wanted)
+        sight = self._sight(person)
+        return self._facilities.devices(sight, _wanted(sight, community))
 
     def facilities(self, person: Person, community: str | None = None) -> list[FacilityView]:
         """The facilities with their state, by id. If the store does not answer they are unknown, not missing."""
-        wanted, names = self._wanted(person, community)
-        return self._facilities.facilities(names, wanted)
+        sight = self._sight(person)
+        return self._facilities.facilities(sight, _wanted(sight, community))
 
     def facility(self, person: Person, facility_id: str) -> FacilityDetail:
         """One facility with its devices and their newest values; NotFound outside the person's scope."""
-        demand(person, Operation.SEE)
-        names = self._directory.names()
-        found = names.registry.facilities.get(facility_id)
-        if found is None or not person.sees(found.community):
+        sight = self._sight(person)
+        found = sight.names.registry.facilities.get(facility_id)
+        if found is None:
             raise _no_such(Text("设施", "facility"), facility_id)
-        return self._facilities.detail(names, found)
+        return self._facilities.detail(sight, found)
 
     # --- the store ------------------------------------------------------------------------------------------------
 
@@ -226,14 +226,12 @@ class Services:
 
         NotFound for a device outside the scope, Refused for a range that is empty or over a year, StoreError.
         """
-        demand(person, Operation.SEE)
-        found = self._directory.names().registry.devices.get(device)
-        if found is None or not person.sees(found.community):
-            raise _no_such(Text("设备", "device"), device)
+        sight = self._sight(person)
+        found = _device(sight, device)
         _check_range(start, end)
         points = max(1, min(max_points, MAX_POINTS))
         series = Series(found.community, device, quantity, start, end)
-        return self._store.chart(series, points, shape, self.settings.retention)
+        return sight.store.chart(series, points, shape, self.settings.retention)
 
     def events(
         self,
@@ -252,59 +250,34 @@ class Services:
         `cursor`: the `following` of the page before; Refused if it is none.
         """
         before = None if cursor is None else read_cursor(cursor)
-        wanted, names = self._wanted(person, community)
+        sight = self._sight(person)
+        wanted = _wanted(sight, community)
         _check_range(start, end)
         if device is not None:
-            found = names.registry.devices.get(device)
-            if found is None or found.community not in wanted:
+            found = _device(sight, device)
+            if found.community not in wanted:
                 raise _no_such(Text("设备", "device"), device)
             wanted = [found.community]
         limit = max(1, min(limit, MAX_LIMIT))
         events = [
             event
             for place in wanted
-            for event in self._store.events(place, start, end, types=types, device=device, limit=limit, before=before)
+            for event in sight.store.events(place, start, end, types=types, device=device, limit=limit, before=before)
         ]
         events.sort(key=lambda event: event.key, reverse=True)
         page = events[:limit]
         following = write_cursor(page[-1].key) if len(page) == limit else None
-        return EventPage([names.event(event) for event in page], following)
+        return EventPage([sight.names.event(event) for event in page], following)
 
     # --- the platform ---------------------------------------------------------------------------------------------
 
     def health(self) -> HealthView:
         """How Linli is. Needs no person: who may see how much of it is decided where it is shown."""
-        return read_health(self.database, self.clock.now(), self.own_troubles())
+        return read_health(self.database.whole(), self.clock.now(), self.own_troubles())
 
     def own_troubles(self) -> dict[str, Text]:
         """What is wrong with this process, by the part that ails; empty if nothing is."""
         return own_troubles(broker_connected=self.live.connected, feed_alive=self.live.alive)
-
-    # --- scope ----------------------------------------------------------------------------------------------------
-
-    def _scope(self, person: Person, community: str | None) -> frozenset[str] | None:
-        """The communities to look in; None for all. NotFound for one that the person does not see."""
-        demand(person, Operation.SEE)
-        if community is None:
-            return person.communities
-        if not person.sees(community):
-            raise _no_such(Text("小区", "community"), community)
-        return frozenset((community,))
-
-    def _wanted(self, person: Person, community: str | None) -> tuple[list[str], Names]:
-        """The registered communities to look in, and the names to show."""
-        scope, names = self._scope(person, community), self._directory.names()
-        known: Mapping[str, Community] = names.registry.communities
-        if community is not None and community not in known:
-            raise _no_such(Text("小区", "community"), community)
-        return [name for name in sorted(known) if scope is None or name in scope], names
-
-    def _alert(self, person: Person, alert_id: str) -> Alert:
-        demand(person, Operation.SEE)
-        found = self._alerts.get(alert_id)
-        if found is None or not person.sees(found.community):
-            raise _no_such(Text("告警", "alert"), alert_id)
-        return found
 
     # --- acts -----------------------------------------------------------------------------------------------------
 
@@ -312,11 +285,12 @@ class Services:
         self, person: Person, alert_id: str, kind: ActionKind, comment: str, until: int | None = None
     ) -> AlertView:
         demand(person, Operation.HANDLE_ALERTS)
-        if not self._alert(person, alert_id).open:
+        sight = self._sight(person)
+        if not _alert(sight, alert_id).open:
             raise _closed(alert_id)
         action = Action("x" + secrets.token_hex(10), alert_id, kind, person.id, comment, self.clock.now(), until)
-        self._alerts.add_action(action)
-        outcome = self._await_outcome(action.id)
+        sight.alerts.add_action(action)
+        outcome = self._await_outcome(sight, action.id)
         if outcome == "already_closed":
             raise _closed(alert_id)
         if outcome == "not_found":
@@ -324,11 +298,11 @@ class Services:
         if outcome not in (OUTCOME_DONE, "already_acknowledged"):
             unknown = Text(f"未能执行（{outcome}）", f"this could not be done ({outcome})")
             raise Conflict(OUTCOMES.get(outcome, unknown))
-        return self._directory.names().alert(self._alert(person, alert_id))
+        return sight.names.alert(_alert(sight, alert_id))
 
-    def _await_outcome(self, action: str) -> str:
+    def _await_outcome(self, sight: Sight, action: str) -> str:
         deadline = self.clock.monotonic() + ANSWER_WITHIN_S
-        while (outcome := self._alerts.action_outcome(action)) is None:
+        while (outcome := sight.alerts.action_outcome(action)) is None:
             if self.clock.monotonic() >= deadline:
                 raise NotAnswering(
                     Text(
@@ -353,14 +327,14 @@ def build_services(
 
     `client` hears of alerts, `command_client` is for commands; without the latter none can be given.
     """
-    people = People(database, clock)
-    directory = Directory(database, people, clock)
-    live = AlertHub(SqlAlerts(database), directory, people, clock, client)
-    stored = SqlCommands(database)
-    commands = CommandService(stored, directory, CommandDesk(stored, clock, command_client))
-    arming = ArmingService(SqlArming(database), directory, clock)
-    rules = RuleService(RuleFiles(settings.rules, settings.rules_overrides, clock), directory, SqlAlerts(database))
-    return Services(database, store, clock, settings, people, directory, live, commands, arming, rules)
+    kept = guarded(database)
+    people = People(kept.whole(), clock)
+    directory = Directory(kept.whole(), people, clock)
+    sights = Sights(kept, directory, StoreReader(store, clock))
+    live = AlertHub(kept, directory, people, clock, client)
+    commands = CommandService(sights, CommandDesk(SqlCommands(kept.whole()), clock, command_client))
+    rules = RuleService(RuleFiles(settings.rules, settings.rules_overrides, clock), sights)
+    return Services(kept, clock, settings, people, sights, live, commands, ArmingService(sights, clock), rules)
 
 
 def _tidy(comment: str) -> str:
@@ -395,6 +369,37 @@ def _refused(reason: str, text: Text) -> Refused:
 
 def _closed(alert: str) -> Conflict:
     return Conflict(Text(f"告警 {alert} 已经关闭", f"alert {alert} is closed already"))
+
+
+def _community(sight: Sight, community: str) -> str:
+    """It, if the person sees it; NotFound otherwise."""
+    if not sight.person.sees(community):
+        raise _no_such(Text("小区", "community"), community)
+    return community
+
+
+def _wanted(sight: Sight, community: str | None) -> list[str]:
+    """The registered communities to look in: that one, or all within sight."""
+    known = sight.names.registry.communities
+    if community is None:
+        return sorted(known)
+    if community not in known:
+        raise _no_such(Text("小区", "community"), community)
+    return [community]
+
+
+def _device(sight: Sight, device: str) -> Device:
+    found = sight.names.registry.devices.get(device)
+    if found is None:
+        raise _no_such(Text("设备", "device"), device)
+    return found
+
+
+def _alert(sight: Sight, alert: str) -> Alert:
+    found = sight.alerts.get(alert)
+    if found is None:
+        raise _no_such(Text("告警", "alert"), alert)
+    return found
 
 
 def _no_such(what: Text, name: str) -> NotFound:

@@ -146,7 +146,7 @@ def _controls(services: Services, visit: Visit, found: _Found | None) -> tuple[l
     if found is None:
         return [], Controls((), ())
     alert = found.detail.view.alert
-    devices = services.commands.near(alert.community, alert.subject, alert.place)
+    devices = services.commands.near(visit.person, alert.community, alert.subject, alert.place)
     return devices, read_controls(services, visit, devices)
 
 

@@ -1,7 +1,7 @@
 """The registry in the database: who and what there is. Reading whole for ingest and rules, writing in one transaction."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -76,15 +76,17 @@ class RegistrySnapshot:
 
     def within(self, shard: Shard) -> "RegistrySnapshot":
         """What of it belongs to the shard's communities; itself for the whole."""
-        if shard.whole:
-            return self
+        return self if shard.whole else self.of(shard.covers)
+
+    def of(self, covers: Callable[[str], bool]) -> "RegistrySnapshot":
+        """What of it belongs to the communities that `covers` says; the calendars are everybody's."""
         return RegistrySnapshot(
             self.version,
-            {key: item for key, item in self.communities.items() if shard.covers(key)},
-            {key: item for key, item in self.places.items() if shard.covers(item.community)},
-            {key: item for key, item in self.gateways.items() if shard.covers(item.community)},
-            {key: item for key, item in self.facilities.items() if shard.covers(item.community)},
-            {key: item for key, item in self.devices.items() if shard.covers(item.community)},
+            {key: item for key, item in self.communities.items() if covers(key)},
+            {key: item for key, item in self.places.items() if covers(item.community)},
+            {key: item for key, item in self.gateways.items() if covers(item.community)},
+            {key: item for key, item in self.facilities.items() if covers(item.community)},
+            {key: item for key, item in self.devices.items() if covers(item.community)},
             self.holidays,
         )
 

@@ -7,14 +7,13 @@ import pytest
 
 from api.commanding import CommandDesk
 from api.commands import CommandService, outcome_of
-from api.directory import Directory
 from api.words import COMMAND_REASONS
 from linli.commands.kinds import COMMANDS
 from linli.commands.life import CommandState
 from linli.db.commands import SqlCommands
 from linli.db.database import open_database
 from linli.db.migrate import upgrade
-from linli.db.people import People, Person
+from linli.db.people import Person
 from linli.db.registry import save
 from linli.errors import NotAllowed, NotFound, Refused
 from linli.i18n import Text
@@ -22,9 +21,13 @@ from linli.model import Device, Role
 from linli.roles import ROLES, Operation
 from linli.testing import FakeBroker, ManualClock
 from simulators.compound import COMMUNITY, GATEWAY, demo_registry
+from tests.unit.api.seeing import sights_of
 
 FAN = Device("c001-fan-01", COMMUNITY, GATEWAY, "relay", Text("风机", "Fan"), "c001-garage")
 DOOR, SIREN, LIFT = "c001-door-08", "c001-siren-01", "c001-b1-lift-1"
+
+
+ROOT = Person("p-root", "root", "root", Role.ADMINISTRATOR, None)
 
 
 @pytest.fixture
@@ -36,7 +39,7 @@ def service(tmp_path: Path) -> Iterator[CommandService]:
     commands, client = SqlCommands(database), FakeBroker().client()
     desk = CommandDesk(commands, clock, client)
     desk.start()
-    yield CommandService(commands, Directory(database, People(database, clock), clock), desk)
+    yield CommandService(sights_of(database, clock), desk)
     desk.stop()
     database.close()
 
@@ -93,11 +96,16 @@ def test_a_reason_is_asked_for_where_one_is_needed(service: CommandService) -> N
 
 def test_an_alert_offers_its_own_device_first_and_those_of_its_building(service: CommandService) -> None:
     """A fire on floor 12 wants the entrance opened; what takes no commands is left out, and other buildings are."""
-    assert service.near(COMMUNITY, DOOR, "c001-b1") == [DOOR, "c001-door-03"]
-    assert service.near(COMMUNITY, "c001-b2-smoke-1", "c001-b2") == ["c001-b2-smoke-1", "c001-door-04"]
-    assert service.near(COMMUNITY, "c001-pump", "c001-pump") == ["c001-pump", "c001-door-06", "c001-door-07", FAN.id]
-    assert service.near(COMMUNITY, "gone", None) == ["gone"]
-    assert service.near("c002", "x", "c001-b1") == ["x"]
+    assert service.near(ROOT, COMMUNITY, DOOR, "c001-b1") == [DOOR, "c001-door-03"]
+    assert service.near(ROOT, COMMUNITY, "c001-b2-smoke-1", "c001-b2") == ["c001-b2-smoke-1", "c001-door-04"]
+    assert service.near(ROOT, COMMUNITY, "c001-pump", "c001-pump") == [
+        "c001-pump",
+        "c001-door-06",
+        "c001-door-07",
+        FAN.id,
+    ]
+    assert service.near(ROOT, COMMUNITY, "gone", None) == ["gone"]
+    assert service.near(ROOT, "c002", "x", "c001-b1") == ["x"]
     offered = service.offered(person(Role.SECURITY), ["c001-b2-smoke-1", "c001-door-04"])
     assert [offer.device.id for offer in offered] == ["c001-door-04"]
 

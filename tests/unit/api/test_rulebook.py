@@ -1,24 +1,22 @@
 """The rules as people read them: words, overrides within the reader's scope, the devices watched, and files that change."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from api.directory import Directory
 from api.rulebook import RuleDetail, RuleFiles, RuleService
 from linli.clock import SystemClock
 from linli.db.alerts import Change, Effects, SqlAlerts
-from linli.db.database import Database, open_database
-from linli.db.migrate import upgrade
-from linli.db.people import People, Person
+from linli.db.database import Database
+from linli.db.people import Person
 from linli.db.registry import save
 from linli.errors import NotFound
 from linli.i18n import Text
 from linli.model import Community, Device, Gateway, Place, Role, Severity
 from linli.testing import ManualClock
 from tests.contract.database.test_alerts import another
+from tests.unit.api.seeing import sights_of
 
 RULE = """
 id: hot
@@ -62,10 +60,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    made = open_database(f"sqlite:///{tmp_path / 'linli.db'}")
-    upgrade(made)
-    with made.write() as connection:
+def database(database: Database) -> Database:
+    with database.write() as connection:
         for community in ("c1", "c2"):
             building = Place(f"{community}-b1", community, "building", NAME)
             gateway = Gateway(f"gw-{community}", community, NAME)
@@ -74,15 +70,13 @@ def database(tmp_path: Path) -> Iterator[Database]:
                 for kind in ("door", "lift", "sensor")
             ]
             save(connection, [Community(community, NAME), building, gateway, *devices])
-    yield made
-    made.close()
+    return database
 
 
 @pytest.fixture
 def service(folder: Path, database: Database) -> RuleService:
     clock = SystemClock()
-    directory = Directory(database, People(database, clock), clock)
-    return RuleService(RuleFiles(folder, None, clock), directory, SqlAlerts(database))
+    return RuleService(RuleFiles(folder, None, clock), sights_of(database, clock))
 
 
 def devices(detail: RuleDetail) -> list[str]:
@@ -126,8 +120,7 @@ def test_a_clause_is_meant_for_all_that_lies_in_a_place_of_its_kind(folder: Path
         room = Place("c1-room", "c1", "room", NAME, "c1-b1")
         save(connection, [room, Device("c1-lone", "c1", "gw-c1", "door", NAME, room.id)])
     clock = SystemClock()
-    directory = Directory(database, People(database, clock), clock)
-    service = RuleService(RuleFiles(folder, None, clock), directory, SqlAlerts(database))
+    service = RuleService(RuleFiles(folder, None, clock), sights_of(database, clock))
     assert devices(service.get(FIRST, "hot")) == ["c1-door", "c1-lone", "c1-sensor"]
 
 
