@@ -17,11 +17,13 @@ from starlette.responses import Response
 from linli.errors import (
     Conflict,
     LinliError,
+    MatchMissing,
     NotAllowed,
     NotAnswering,
     NotFound,
     NotSent,
     NotSignedIn,
+    Outdated,
     Refused,
     StoreError,
     TooMany,
@@ -88,6 +90,18 @@ KINDS: dict[type[LinliError], Kind] = {
         409,
         Text("当前状态不允许此操作", "Not possible in this state"),
         Text("请刷新后查看", "read it again"),
+    ),
+    Outdated: Kind(
+        "precondition-failed",
+        412,
+        Text("已有改动", "Changed meanwhile"),
+        Text("请重新读取，再用新的 ETag 修改", "read it again, and change it with the new ETag"),
+    ),
+    MatchMissing: Kind(
+        "precondition-required",
+        428,
+        Text("须说明所读的版本", "Say which version you have read"),
+        Text("请读取后把 ETag 放进 If-Match", "read it, and give its ETag as If-Match"),
     ),
     Refused: INVALID,
     TooMany: Kind(

@@ -9,6 +9,8 @@
     |   `-- MalformedMessage      what arrived over MQTT is not a message of the wire format
     |-- NotFound                  no such alert, device, person ...
     |-- Conflict                  the thing is not in a state in which this can be done
+    |-- Outdated                  the thing was changed since who changes it has read it
+    |-- MatchMissing              who changes it does not say which version they have read
     |-- NotSignedIn               who asks is not known (or no longer): sign in
     |-- NotAllowed                who asks is known, and their role may not do this
     |-- TooMany                   asked too often: after how many seconds to try again
@@ -86,6 +88,14 @@ class NotFound(LinliError):
 
 class Conflict(LinliError):
     """The thing is there, but not in a state in which this can be done."""
+
+
+class Outdated(LinliError):
+    """The thing was changed since it was read by whoever changes it now."""
+
+
+class MatchMissing(LinliError):
+    """Changing the thing takes saying which version of it was read."""
 
 
 class NotSignedIn(LinliError):

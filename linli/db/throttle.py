@@ -13,9 +13,9 @@ was right. A name nobody has is throttled like one that somebody has, so the thr
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
-from typing import TypeVar
+
+from linli.buckets import Buckets
 
 BURST = 5
 REFILL_S = 30.0
@@ -26,33 +26,13 @@ MAX_KEPT = 10_000
 MAX_KNOWN = 8
 """Addresses remembered for a name, the last signed in from: a few desks and phones."""
 
-_K = TypeVar("_K")
-
-
-@dataclass(slots=True)
-class _Bucket:
-    size: int
-    refill_s: float
-    left: float
-    seen: float
-
-    def wait(self, now: float) -> float:
-        """Seconds until there is a try to take; 0.0 if there is one now."""
-        self.left = min(float(self.size), self.left + max(0.0, now - self.seen) / self.refill_s)
-        self.seen = now
-        return 0.0 if self.left >= 1 else (1 - self.left) * self.refill_s
-
-    def give_back(self) -> None:
-        """One try did not count after all."""
-        self.left = min(float(self.size), self.left + 1)
-
 
 class Throttle:
     """Counts tries at passwords. Safe to call from several threads. Forgets all when the process ends."""
 
     def __init__(self) -> None:
-        self._names: OrderedDict[tuple[str, str], _Bucket] = OrderedDict()
-        self._addresses: OrderedDict[str, _Bucket] = OrderedDict()
+        self._names: Buckets[tuple[str, str]] = Buckets(BURST, REFILL_S, MAX_KEPT)
+        self._addresses: Buckets[str] = Buckets(ADDRESS_BURST, ADDRESS_REFILL_S, MAX_KEPT)
         self._known: OrderedDict[str, list[str]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -60,22 +40,20 @@ class Throttle:
         """Take a try for `name` from `address` at `now` (seconds, monotonic): 0.0 if granted, else the seconds to wait."""
         source = source_of(address)
         with self._lock:
-            shared = _bucket(self._addresses, source, ADDRESS_BURST, ADDRESS_REFILL_S, now)
+            shared = self._addresses.of(source, now)
             if (wait := shared.wait(now)) > 0:
                 return wait  # before the name's is touched: tries that are not granted must not push out other names
-            named = _bucket(self._names, self._key(name, source), BURST, REFILL_S, now)
-            if (wait := named.wait(now)) == 0:
-                named.left -= 1
-                shared.left -= 1
+            if (wait := self._names.of(self._key(name, source), now).take(now)) == 0:
+                shared.take(now)
             return wait
 
     def forgive(self, name: str, address: str) -> None:
         """The last try for `name` was right: it and the earlier ones from there no longer count, and `address` is known."""
         source = source_of(address)
         with self._lock:
-            self._names.pop(self._key(name, source), None)
-            if source in self._addresses:
-                self._addresses[source].give_back()
+            self._names.forget(self._key(name, source))
+            if (shared := self._addresses.get(source)) is not None:
+                shared.give_back()
             others = [known for known in self._known.pop(name, []) if known != source]
             self._known[name] = [*others, source][-MAX_KNOWN:]
             if len(self._known) > MAX_KEPT:
@@ -85,7 +63,7 @@ class Throttle:
         """The name has a new password: no earlier try counts, and no address is known for it."""
         with self._lock:
             for source in ("", *self._known.pop(name, [])):
-                self._names.pop((name, source), None)
+                self._names.forget((name, source))
 
     def _key(self, name: str, source: str) -> tuple[str, str]:
         return name, source if source in self._known.get(name, ()) else ""
@@ -102,12 +80,3 @@ def source_of(address: str) -> str:
             return str(found.ipv4_mapped)
         return str(IPv6Address(int(found) >> 64 << 64))
     return str(found)
-
-
-def _bucket(kept: OrderedDict[_K, _Bucket], key: _K, size: int, refill_s: float, now: float) -> _Bucket:
-    """The bucket of `key`, a full one if it is new, as the one used last."""
-    bucket = kept.pop(key, None) or _Bucket(size, refill_s, size, now)
-    kept[key] = bucket
-    if len(kept) > MAX_KEPT:
-        kept.popitem(last=False)
-    return bucket
