@@ -1,7 +1,7 @@
 """The nouns of Linli: what an agent sends, what the store keeps, what a rule raises, who may do what.
 
 Frozen dataclasses without behaviour beyond what their own fields decide. Times are microseconds since 1970 UTC
-(`linli.clock`).
+(`linli.clock`). The registry's nouns are in `linli.registry`; those of them that the flow of events is about are here too.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,6 +10,42 @@ from enum import StrEnum
 from typing import Any, NamedTuple, overload
 
 from linli.i18n import Text
+from linli.registry.model import Community, Device, Facility, Gateway, Holiday, Place
+
+__all__ = [
+    "DEAD_LETTER_BYTES",
+    "DEVICE_HEARTBEAT_TYPE",
+    "DROPPED_TYPE",
+    "HEARTBEAT_TYPE",
+    "READINGS_TYPE",
+    "Action",
+    "ActionKind",
+    "Alert",
+    "Community",
+    "Condition",
+    "Consumer",
+    "DeadLetter",
+    "Device",
+    "Evidence",
+    "Facility",
+    "Gateway",
+    "Handling",
+    "Holiday",
+    "JsonScalar",
+    "JsonValue",
+    "Lane",
+    "LaneKey",
+    "Message",
+    "Place",
+    "Reading",
+    "Readings",
+    "Received",
+    "Role",
+    "Severity",
+    "Tally",
+    "TallyKey",
+    "TimeSource",
+]
 
 JsonScalar = str | int | float | bool | None
 JsonValue = JsonScalar | list["JsonValue"] | dict[str, "JsonValue"]
@@ -375,81 +411,3 @@ class Action:
     comment: str
     at: int
     until: int | None = None
-
-
-# --- the registry --------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Community:
-    """A residential compound: the unit of sharding, and of who may see what."""
-
-    id: str
-    name: Text
-    timezone: str = "Asia/Shanghai"
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A building, floor, room, gate or zone; `parent` is the place that it lies in."""
-
-    id: str
-    community: str
-    kind: str
-    name: Text
-    parent: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Gateway:
-    """An edge agent: the only thing that speaks to the broker for its devices."""
-
-    id: str
-    community: str
-    name: Text
-
-
-@dataclass(frozen=True, slots=True)
-class Facility:
-    """What a property manager looks after: a lift, a pump room, a fire panel, a garage."""
-
-    id: str
-    community: str
-    kind: str
-    name: Text
-    place: str
-
-
-@dataclass(frozen=True, slots=True)
-class Device:
-    """A camera, door or sensor. It may report only through its own `gateway`.
-
-    `interval_s`: it reports at least this often, in seconds, when it is well; None where nothing is promised.
-    """
-
-    id: str
-    community: str
-    gateway: str
-    kind: str
-    name: Text
-    place: str
-    facility: str | None = None
-    interval_s: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Holiday:
-    """A day of the calendar that is not what its weekday says: a holiday, or a working day made up for one.
-
-    `community`: '' for the whole district; a community's own entry goes over that. `day` is local, as '2026-10-01'.
-    """
-
-    community: str
-    day: str
-    is_holiday: bool
-    name: Text
-
-    @property
-    def id(self) -> str:
-        """Names it in the registry's history."""
-        return f"{self.community}/{self.day}"

@@ -171,6 +171,7 @@ EVENT_TYPES: dict[str, Text] = {
 PLACE_KINDS: dict[str, Text] = {
     "community": Text("小区", "Compound"),
     "building": Text("楼栋", "Building"),
+    "unit": Text("单元", "Unit"),
     "floor": Text("楼层", "Floor"),
     "room": Text("房间", "Room"),
     "plant_room": Text("设备间", "Plant room"),

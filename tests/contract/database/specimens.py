@@ -29,6 +29,9 @@ FULL, SPARE, EXTREME = range(ROWS)
 
 WORDS: Mapping[tuple[str, str], Sequence[object]] = {
     ("rules_positions", "shard"): ("0/3", "1/3", "2/3"),  # '1/1' is another name for '0/1' before revision 0005
+} | {
+    (table, "removed_at"): (None, None, None)  # what is removed goes for good on the way down, with a test of its own
+    for table in ("communities", "places", "gateways", "facilities", "devices")
 }
 """The values of a column in the three rows, where not every text or number of its type will do."""
 
