@@ -35,13 +35,17 @@ def sqlite_databases(tmp_path_factory: pytest.TempPathFactory) -> SqliteDatabase
     return SqliteDatabases(tmp_path_factory.mktemp("databases"))
 
 
+@pytest.fixture(scope="session")
+def postgresql_databases(postgres: PostgresServer) -> PostgresDatabases:
+    """Databases of that server, copied from one that was migrated once."""
+    return PostgresDatabases(postgres)
+
+
 @pytest.fixture(scope="module", params=KINDS)
 def databases(request: pytest.FixtureRequest) -> Databases:
     """Makes databases; whatever asks for it runs on both kinds."""
-    if request.param == "sqlite":
-        files: SqliteDatabases = request.getfixturevalue("sqlite_databases")
-        return files
-    return PostgresDatabases(request.getfixturevalue("postgres"))
+    made: Databases = request.getfixturevalue(f"{request.param}_databases")
+    return made
 
 
 @pytest.fixture

@@ -2,17 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import pytest
 
 from linli.db import deadletters
-from linli.db.database import open_database
+from linli.db.database import Database, open_database
 from linli.db.deadletters import Choice, SqlDeadLetters
-from linli.db.migrate import upgrade
 from linli.model import DEAD_LETTER_BYTES, DeadLetter
 from linli.ports import DeadLetterBox
 from linli.testing import MemoryDeadLetters
+from tests.databases import Databases
 
 LETTER = DeadLetter(
     key="linli/v1/c001/gateway/gw/bulk b1 17",
@@ -33,17 +32,18 @@ class World:
     """All letters, in the order kept."""
 
 
-@pytest.fixture(params=["memory", "sql"])
-def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+@pytest.fixture(params=["memory", "sqlite", pytest.param("postgresql", marks=pytest.mark.integration)])
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
     if request.param == "memory":
         memory = MemoryDeadLetters()
         yield World(memory, lambda: list(memory.letters.values()))
         return
-    database = open_database(f"sqlite:///{tmp_path / 'linli.db'}")
-    upgrade(database)
-    box = SqlDeadLetters(database)
-    yield World(box, lambda: [kept.letter for kept in reversed(box.newest(1000))])
-    database.close()
+    databases: Databases = request.getfixturevalue(f"{request.param}_databases")
+    with databases.new() as url:
+        database = open_database(url)
+        box = SqlDeadLetters(database)
+        yield World(box, lambda: [kept.letter for kept in reversed(box.newest(1000))])
+        database.close()
 
 
 def test_a_letter_comes_back_as_it_went_in(world: World) -> None:
@@ -85,11 +85,8 @@ def test_nothing_to_put(world: World) -> None:
 
 
 @pytest.fixture
-def table(tmp_path: Path) -> Iterator[SqlDeadLetters]:
-    database = open_database(f"sqlite:///{tmp_path / 'linli.db'}")
-    upgrade(database)
-    yield SqlDeadLetters(database)
-    database.close()
+def table(database: Database) -> SqlDeadLetters:
+    return SqlDeadLetters(database)
 
 
 def _letters(*numbers: int) -> list[DeadLetter]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -12,8 +11,7 @@ from linli.codec import Status, encode_status
 from linli.commands.life import ASK_AGAIN_AFTER, GIVE_UP_AFTER, CommandState
 from linli.commands.wire import LIFETIME, Command, Reply, ReplyState, decode_command, encode_reply
 from linli.db.commands import SqlCommands, StoredCommand
-from linli.db.database import Database, open_database
-from linli.db.migrate import upgrade
+from linli.db.database import Database
 from linli.errors import Conflict, NotSent, Refused, TooMany
 from linli.i18n import Text
 from linli.model import Device
@@ -27,10 +25,8 @@ BASE = "linli/v1/c001/gateway/gw-c001"
 class Office:
     """A desk, its database and broker, and a gateway that answers as told."""
 
-    def __init__(self, folder: Path) -> None:
-        self.database: Database = open_database(f"sqlite:///{folder / 'linli.db'}")
-        upgrade(self.database)
-        self.commands = SqlCommands(self.database)
+    def __init__(self, database: Database) -> None:
+        self.commands = SqlCommands(database)
         self.clock, self.broker = ManualClock(), FakeBroker()
         self.desk, self.client = self.open()
         self.asked: list[Command] = []
@@ -69,11 +65,10 @@ class Office:
 
 
 @pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
-    made = Office(tmp_path)
+def office(database: Database) -> Iterator[Office]:
+    made = Office(database)
     yield made
     made.desk.stop()
-    made.database.close()
 
 
 def test_a_command_goes_out_once_and_its_answer_is_noted(office: Office) -> None:

@@ -1,7 +1,4 @@
-"""Accounts, sessions and tokens, on a database in a file of its own."""
-
-from collections.abc import Iterator
-from pathlib import Path
+"""Accounts, sessions and tokens, on both databases."""
 
 import pytest
 from sqlalchemy import select
@@ -9,8 +6,7 @@ from sqlalchemy import select
 from linli.clock import DAY
 from linli.db import people as people_module
 from linli.db import schema
-from linli.db.database import Database, open_database
-from linli.db.migrate import upgrade
+from linli.db.database import Database
 from linli.db.people import SESSION_FOR, People, Person, make_demo_accounts, make_password
 from linli.db.registry import save
 from linli.db.throttle import ADDRESS_BURST, BURST, REFILL_S
@@ -21,13 +17,10 @@ from linli.testing import ManualClock
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = open_database(f"sqlite:///{tmp_path / 'linli.db'}")
-    upgrade(opened)
-    with opened.write() as connection:
+def database(database: Database) -> Database:
+    with database.write() as connection:
         save(connection, [Community(name, Text(name, name)) for name in ("c001", "c002")])
-    yield opened
-    opened.close()
+    return database
 
 
 @pytest.fixture

@@ -1,27 +1,13 @@
 """How Linli itself is, from the reports of its processes."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
 from api.platform import read_health
 from linli.clock import SECOND
-from linli.db.database import Database, open_database
-from linli.db.migrate import upgrade
+from linli.db.database import Database
 from linli.db.workers import WorkerReport, report
 from linli.i18n import Text
 
 NOW = 100 * SECOND
 FILE = Text("a.yaml:3：错", "a.yaml:3: wrong")
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = open_database(f"sqlite:///{tmp_path / 'linli.db'}")
-    upgrade(opened)
-    yield opened
-    opened.close()
 
 
 def says(database: Database, name: str, state: str, detail: Text = FILE) -> None:

@@ -1,8 +1,7 @@
 """Dead letters tried again (`ingest.replay`): stored once, under their own keys, whatever is repeated or killed."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,9 +12,8 @@ from ingest.letters import Arrival, letter, sequence_key
 from ingest.pipeline import INPUT_REFUSED_TYPE
 from ingest.replay import Replayer, retry
 from linli.clock import DAY
-from linli.db.database import open_database
+from linli.db.database import Database
 from linli.db.deadletters import EVERY, Choice, SqlDeadLetters
-from linli.db.migrate import upgrade
 from linli.delivery import key_of
 from linli.errors import Refused, StoreRefused, StoreUnavailable
 from linli.i18n import Text
@@ -34,11 +32,8 @@ GROWN = MemoryRegistry(
 
 
 @pytest.fixture
-def box(tmp_path: Path) -> Iterator[SqlDeadLetters]:
-    database = open_database(f"sqlite:///{tmp_path / 'linli.db'}")
-    upgrade(database)
-    yield SqlDeadLetters(database)
-    database.close()
+def box(database: Database) -> SqlDeadLetters:
+    return SqlDeadLetters(database)
 
 
 def dead(message: Message, reason: str = "unregistered_device", came: Arrival | None = None) -> DeadLetter:
@@ -172,10 +167,8 @@ class KilledAfterWriting(SqlDeadLetters):
         super().replayed(accepted, refused)
 
 
-def test_replaying_twice_changes_nothing(tmp_path: Path) -> None:
+def test_replaying_twice_changes_nothing(database: Database) -> None:
     """Killed between storing and taking the letter away, the next step stores the same again: the same rows."""
-    database = open_database(f"sqlite:///{tmp_path / 'linli.db'}")
-    upgrade(database)
     box = KilledAfterWriting(database)
     box.put([dead(STRANGER), dead(MIXED)])
     box.request_replay(EVERY, NOW)
@@ -188,7 +181,6 @@ def test_replaying_twice_changes_nothing(tmp_path: Path) -> None:
     worker.step()
     assert stored(store) == first
     assert box.requested(9) == []
-    database.close()
 
 
 class Picky(MemoryStore):

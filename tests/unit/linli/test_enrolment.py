@@ -2,8 +2,6 @@
 
 import itertools
 import string
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,9 +10,8 @@ from sqlalchemy import select
 
 from linli.clock import DAY, HOUR, SECOND
 from linli.db import schema
-from linli.db.database import Database, open_database
+from linli.db.database import Database
 from linli.db.enrolments import KEPT_FOR, SqlEnrolments
-from linli.db.migrate import upgrade
 from linli.db.registry import save
 from linli.db.throttle import BURST
 from linli.enrolment import (
@@ -109,14 +106,11 @@ def test_what_a_code_is_good_for(redeemed: int | None, same: bool, now: int, sta
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = open_database(f"sqlite:///{tmp_path / 'linli.db'}")
-    upgrade(opened)
-    with opened.write() as connection:
+def database(database: Database) -> Database:
+    with database.write() as connection:
         name = Text("甲", "A")
         save(connection, [Community("c001", name), Gateway("gw1", "c001", name), Gateway("gw2", "c001", name)])
-    yield opened
-    opened.close()
+    return database
 
 
 @pytest.fixture

@@ -1,17 +1,13 @@
 """What gateways say of themselves, as ingest keeps it (`linli.db.heartbeats`), and the counts of rules (`linli.db.tallies`)."""
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from linli.clock import DAY, MINUTE, SECOND
-from linli.db.database import Database, open_database
+from linli.db.database import Database
 from linli.db.heartbeats import Counted, Heartbeat, SqlHeartbeats
-from linli.db.migrate import upgrade
 from linli.db.tallies import RulesTally, forget_days_before, rules_tallies, save_rules_tallies
 from linli.model import HEARTBEAT_TYPE, JsonValue, Lane, Message, TallyKey
 
@@ -30,14 +26,6 @@ DATA: dict[str, JsonValue] = {
     "next": {"urgent": 10, "bulk": 11},
     "days": {"2024-10-04": [12, 4], "2024-10-03": [100, 0]},
 }
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = open_database(f"sqlite:///{tmp_path / 'linli.db'}")
-    upgrade(opened)
-    yield opened
-    opened.close()
 
 
 def message(data: dict[str, JsonValue], at: int = T0, lane: Lane = Lane.BULK, gateway: str = "gw-1") -> Message:

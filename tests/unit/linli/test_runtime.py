@@ -6,14 +6,12 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
-from linli.db.database import Database, open_database
-from linli.db.migrate import upgrade
+from linli.db.database import Database
 from linli.db.workers import reports
 from linli.i18n import Text
 from linli.runtime import WELL, Health, Reporter, Troubles, keep
@@ -79,14 +77,6 @@ def test_on_a_leash_signals_work_as_well(tmp_path: Path) -> None:
     assert process.stdout is not None
     assert process.stdout.read() == b"stopped in order\n"
     process.communicate()
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = open_database(f"sqlite:///{tmp_path / 'linli.db'}")
-    upgrade(opened)
-    yield opened
-    opened.close()
 
 
 def test_the_reporter_says_how_it_is_at_once_and_at_the_end(database: Database) -> None:

@@ -9,9 +9,9 @@ from tests.unit.rules.site import Site
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
+def site(tmp_path: Path, database_url: str) -> Iterator[Site]:
     """A site with a running worker."""
-    here = Site(tmp_path)
+    here = Site(tmp_path, database_url)
     yield here
     here.kill()
     here.database.close()

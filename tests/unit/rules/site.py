@@ -29,9 +29,9 @@ from tests.unit.rules.world import SITE_RULES, T0, Feed, registry
 class Site:
     """Broker, database and clock that outlive a worker, and a worker that can be killed and started again."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, database_url: str | None = None) -> None:
         self.folder = folder
-        self.database: Database = open_database(f"sqlite:///{folder}/linli.db")
+        self.database: Database = open_database(database_url or f"sqlite:///{folder}/linli.db")
         upgrade(self.database)
         known = registry()
         with self.database.write() as connection:

@@ -1,14 +1,15 @@
 """Down for ten minutes, and back: nothing from our own silence, nothing twice, and what passed meanwhile once."""
 
 import dataclasses
-import sqlite3
 from collections.abc import Callable
 
 import msgspec
 import pytest
-from sqlalchemy import text
+from sqlalchemy import delete, insert, select, text
 
+from linli.db import schema
 from linli.db.alerts import SqlAlerts
+from linli.db.database import Database
 from linli.model import Action, ActionKind, Lane
 from linli.shards import shards_of
 from rules.engine.inputs import MessageIn, Tick
@@ -19,6 +20,7 @@ from tests.unit.rules.site import Site, act
 from tests.unit.rules.world import SITE_RULES
 
 DOWN, BACK = 300, 900
+WRITTEN = (schema.alerts, schema.alert_changes, schema.actions, schema.rules_positions)
 
 
 @pytest.fixture
@@ -188,14 +190,29 @@ def test_ticks_of_the_time_between_are_not_made_up(watched: Site) -> None:
     assert not [tick for tick in ticks if watched.feed.us(25) < tick < watched.feed.us(BACK - 1)]
 
 
+def copied(database: Database) -> dict[str, list[dict[str, object]]]:
+    """A backup: the rows of each table that rules writes."""
+    with database.read() as connection:
+        return {table.name: [dict(row) for row in connection.execute(select(table)).mappings()] for table in WRITTEN}
+
+
+def put_back(database: Database, backup: dict[str, list[dict[str, object]]]) -> None:
+    """Make the tables what they were."""
+    with database.write() as connection:
+        for table in reversed(WRITTEN):
+            connection.execute(delete(table))
+        for table in WRITTEN:
+            if backup[table.name]:
+                connection.execute(insert(table), backup[table.name])
+
+
 @pytest.mark.parametrize("again", [False, True])
 def test_a_database_from_a_backup_has_the_alerts_open_that_are(site: Site, again: bool) -> None:
     """One was closed since the backup, and perhaps opened anew: neither stands in the way of the start, nor of what comes."""
     feed = site.feed
     site.send(feed.event(1, "door", "access.door.opened"), feed.event(1, "smoke", "fire.alarm.raised"))
     before = {alert.rule: alert for alert in site.alerts.find()}
-    with sqlite3.connect(site.folder / "linli.db") as running, sqlite3.connect(site.folder / "backup.db") as backup:
-        running.backup(backup)
+    backup = copied(site.database)
     door = before["door-forced"].id
     for number, kind in enumerate((ActionKind.ACKNOWLEDGE, ActionKind.CLOSE)):
         act(site, door, kind, f"act-{number}")
@@ -205,8 +222,7 @@ def test_a_database_from_a_backup_has_the_alerts_open_that_are(site: Site, again
         site.send(feed.event(10, "door", "access.door.opened"))
     wanted = {alert.id for alert in site.alerts.open_alerts()}
     site.stop()
-    with sqlite3.connect(site.folder / "backup.db") as backup, sqlite3.connect(site.folder / "linli.db") as running:
-        backup.backup(running)
+    put_back(site.database, backup)
     site.start()
     assert {alert.id for alert in site.alerts.open_alerts()} == wanted
     assert before["fire-alarm"].id in wanted

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from linli.db.database import Database
 from linli.db.registry import save
 from linli.i18n import Text
 from linli.model import Action, ActionKind, Community
@@ -13,9 +14,9 @@ from tests.unit.rules.world import T0
 
 
 @pytest.fixture
-def three(tmp_path: Path) -> District:
+def three(tmp_path: Path, database: Database) -> District:
     """Three shards of one district."""
-    return District(tmp_path, 3)
+    return District(tmp_path, database, 3)
 
 
 def test_each_hears_its_communities_and_nothing_else(three: District) -> None:

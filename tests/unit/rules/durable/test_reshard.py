@@ -18,8 +18,7 @@ from linli.codec import encode
 from linli.datafolder import DataFolder
 from linli.db import shards
 from linli.db.alerts import SqlAlerts
-from linli.db.database import Database, open_database
-from linli.db.migrate import upgrade
+from linli.db.database import Database
 from linli.db.registry import RegistrySnapshot, SqlRegistry, save
 from linli.errors import DataFolderError
 from linli.model import ActionKind, Message
@@ -184,10 +183,9 @@ def test_shards_of_different_rules_are_not_put_together() -> None:
 class District:
     """A data folder with the rules workers of several shards, a broker in memory and a database in a file."""
 
-    def __init__(self, root: Path, count: int) -> None:
+    def __init__(self, root: Path, database: Database, count: int) -> None:
         self.folder = DataFolder(root)
-        self.database: Database = open_database(f"sqlite:///{root}/linli.db")
-        upgrade(self.database)
+        self.database = database
         with self.database.write() as connection:
             save(connection, site().items())
         self.alerts = SqlAlerts(self.database)
@@ -250,9 +248,9 @@ class District:
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> District:
+def made(tmp_path: Path, database: Database) -> District:
     """Two shards. In each community a door was forced, and another stands open and is being timed."""
-    district_ = District(tmp_path, 2)
+    district_ = District(tmp_path, database, 2)
     for community, feed in district_.feeds.items():
         district_.send(community, feed.event(1, "door", "access.door.opened"))
         district_.send(community, feed.event(2, "door-2", "access.granted"))
@@ -293,9 +291,9 @@ def test_alerts_stay_open_and_timers_go_on(made: District, new: int) -> None:
     assert {alert.opened_at - T0 for alert in held} == {31_000_000, 33_000_000}
 
 
-def test_from_one_to_two_and_back(tmp_path: Path) -> None:
+def test_from_one_to_two_and_back(tmp_path: Path, database: Database) -> None:
     """The whole, whose journal lies where it always did, is a shard like others."""
-    district_ = District(tmp_path, 1)
+    district_ = District(tmp_path, database, 1)
     for community, feed in district_.feeds.items():
         district_.send(community, feed.event(1, "door", "access.door.opened"))
         district_.send(community, feed.event(2, "door-2", "access.granted"))
@@ -326,16 +324,13 @@ def test_cut_short_before_the_switch_nothing_has_changed(made: District) -> None
     """The new journals lie there and nothing reads them; the old workers go on, and it can be run again."""
     made.kill()
     with made.database.write() as connection:
-        connection.execute(
-            text(
-                "CREATE TRIGGER stuck BEFORE DELETE ON rules_positions BEGIN SELECT RAISE(ABORT, 'disk I/O error'); END"
-            )
-        )
+        connection.execute(text("CREATE TABLE stuck (shard VARCHAR(16) REFERENCES rules_positions (shard))"))
+        connection.execute(text("INSERT INTO stuck SELECT shard FROM rules_positions"))
     with pytest.raises(SQLAlchemyError):
         made.bring_over(2, 3)
     assert (made.folder.rules / "shard-2-of-3").exists()
     with made.database.write() as connection:
-        connection.execute(text("DROP TRIGGER stuck"))
+        connection.execute(text("DROP TABLE stuck"))
     made.start(2)
     made.send("c1", made.feeds["c1"].event(4, "smoke", "fire.alarm.raised"))
     made.kill()
@@ -395,14 +390,11 @@ class Overtaken(Database):
             yield connection
 
 
-def test_of_two_first_starts_with_different_numbers_one_is_refused(tmp_path: Path) -> None:
+def test_of_two_first_starts_with_different_numbers_one_is_refused(database: Database) -> None:
     """Also when both begin at once: with two numbers in the database no worker could ever start again."""
-    database = open_database(f"sqlite:///{tmp_path}/linli.db")
-    upgrade(database)
     with pytest.raises(DataFolderError, match="linli rules reshard 2 3"):
         shards.claim(Overtaken(database.engine), Shard(1, 3))
     assert shards.known(database) == {Shard(0, 2): 0}
-    database.close()
 
 
 def test_a_device_that_moved_while_one_shard_had_not_heard_of_it_is_left_behind() -> None:
