@@ -15,7 +15,7 @@ from pathlib import Path
 
 from linli.errors import DataFolderError
 from linli.i18n import Text
-from rules.durable.segments import Contents, Damaged, Newer, first_of, look_through, segments_in
+from rules.durable.segments import Damaged, Newer, first_of, look_through, segments_in
 from rules.durable.snapshots import SnapshotFiles
 
 _TRIES = 20
@@ -108,19 +108,16 @@ class PinnedJournal:
         files = sorted(self._folder / name for name in self._held if name.startswith("journal-"))
         self.position = self.snapshot
         for file, following in itertools.zip_longest(files, files[1:]):
-            found = _contents(file)
-            if found is not None:
-                self._sizes[file.name], last = found.end, found.last
-                if found.torn and following is not None:
-                    raise Damaged(f"inputs before {first_of(following)}")
-            elif following is not None:  # let go of since it is held: it was whole
-                self._sizes[file.name], last = os.fstat(self._held[file.name]).st_size, first_of(following) - 1
-            else:  # begun just now, and nothing in it yet
+            found = look_through(file, self._held[file.name])
+            if found is None:  # begun just now, and nothing in it yet
                 self._sizes.pop(file.name)
                 continue
-            if last > self.snapshot and first_of(file) > self.position + 1:
+            if found.torn and following is not None:
+                raise Damaged(f"inputs before {first_of(following)}")
+            if found.last > self.snapshot and first_of(file) > self.position + 1:
                 return False
-            self.position = max(self.position, last)
+            self._sizes[file.name] = found.end
+            self.position = max(self.position, found.last)
         return True
 
     def _unsound(self, what: str) -> DataFolderError:
@@ -130,11 +127,3 @@ class PinnedJournal:
                 f"the rules journal {self._folder} cannot be copied: {what}",
             )
         )
-
-
-def _contents(file: Path) -> Contents | None:
-    """None if it is not there any more, or its head is not whole."""
-    try:
-        return look_through(file)
-    except FileNotFoundError:
-        return None

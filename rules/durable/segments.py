@@ -65,12 +65,13 @@ class _Batch:
     end: int
 
 
-def look_through(file: Path) -> Contents | None:
-    """Check all of a file. None if not even its head was written to the end.
+def look_through(file: Path, held: int | None = None) -> Contents | None:
+    """Check all of a file. None if not even its head was written to the end. `held`: a descriptor that has it open, for one that
+    may have been deleted.
 
     Damaged, if something whole comes after something that is not; Newer; OSError if it cannot be read.
     """
-    with _mapped(file) as content:
+    with _mapped(file if held is None else Path(f"/dev/fd/{held}")) as content:
         if content is None:
             return None
         salt = _salt_of(content)

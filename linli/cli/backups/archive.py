@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from linli.backups import MANIFEST, MOST_MANIFEST_BYTES, BackupError, File, Manifest, check_name, decode_manifest
+from linli.cli.backups.places import make_private
 from linli.i18n import Text
 
 _CHUNK = 1024 * 1024
@@ -27,8 +28,8 @@ class Writer:
     """Files go in with `add`, the manifest last. `stream` needs only `write`."""
 
     def __init__(self, stream: IO[bytes], at: int, progress: Progress) -> None:
-        steady = _Steady(stream)
-        self._tar = tarfile.open(fileobj=steady, mode="w|", bufsize=_CHUNK, format=tarfile.PAX_FORMAT)  # noqa: SIM115
+        self._stream = _Steady(stream)
+        self._tar = tarfile.open(fileobj=self._stream, mode="w|", bufsize=_CHUNK, format=tarfile.PAX_FORMAT)  # noqa: SIM115
         self._at = at // 1_000_000
         self._progress = progress
         self.files: list[File] = []
@@ -59,6 +60,11 @@ class Writer:
     def finish(self, manifest: bytes) -> None:
         """Put in the manifest, and end."""
         self._put(MANIFEST, len(manifest), _Hashing(io.BytesIO(manifest), len(manifest), lambda _count: None))
+        self._tar.close()
+
+    def give_up(self) -> None:
+        """Write no more: the archive stays unfinished."""
+        self._stream.given_up = True
         self._tar.close()
 
     def _put(self, name: str, size: int, reader: "_Hashing") -> None:
@@ -130,7 +136,7 @@ def _write(entry: tarfile.TarInfo, content: IO[bytes], target: Path | None, prog
         for _ in reader.chunks():
             pass
     else:
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(target.parent)
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             for chunk in reader.chunks():
@@ -178,9 +184,12 @@ class _Steady(io.RawIOBase):
         self._stream = stream
         self._unsynced = 0
         self._on_disk = stream.seekable()
+        self.given_up = False
 
     def write(self, content: Any) -> int:
-        """All of it."""
+        """All of it, or nothing any more."""
+        if self.given_up:
+            return len(content)
         self._stream.write(content)
         self._unsynced += len(content)
         if self._on_disk and self._unsynced >= _SYNC_EVERY:

@@ -83,7 +83,7 @@ class Pinned:
 def copy_database(source: Path, target: Path, told: Told) -> None:
     """The database at `source`, whoever has it open, to the new file `target`. Raises as `Pinned.copy`."""
     try:
-        pinned = Pinned(source, patience_s=1.0)
+        pinned = Pinned(source, patience_s=0.5)
     except BackupError as error:
         if getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_BUSY:
             raise

@@ -16,6 +16,7 @@ from linli.backups import BackupError
 from linli.i18n import Text
 
 _SUFFIX = ".part"
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
@@ -31,6 +32,13 @@ def workplace(beside: Path, prefix: str) -> Iterator[Path]:
     finally:
         os.close(lock)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def make_private(folder: Path) -> None:
+    """Make the folder and those above it that are missing, for their owner alone."""
+    if not folder.is_dir():
+        make_private(folder.parent)
+        folder.mkdir(mode=0o700)
 
 
 def put(what: Path, where: Path) -> None:
@@ -71,7 +79,7 @@ def told_by_system(where: Path) -> Iterator[None]:
 def what_to_do(error: OSError, where: Path) -> BackupError:
     """About an error of the system, writing at `where`."""
     said = f"{error.filename}: {error.strerror}" if error.filename else (error.strerror or str(error))
-    if error.errno == errno.ENOSPC or "full" in str(error):
+    if error.errno in _NO_ROOM or "full" in str(error):
         place = where if where.is_dir() else where.parent
         return BackupError(
             Text(

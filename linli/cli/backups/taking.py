@@ -65,7 +65,12 @@ def take(settings: Settings, wanted: Wanted, clock: Clock, progress: Progress) -
         _destination(settings, wanted, clock) as where,
     ):
         stream, scratch, file = where
-        manifest = _Taking(settings, wanted, clock, Writer(stream, clock.now(), progress), scratch, progress).run()
+        writer = Writer(stream, clock.now(), progress)
+        try:
+            manifest = _Taking(settings, wanted, clock, writer, scratch, progress).run()
+        except BaseException:
+            writer.give_up()
+            raise
     return Taken(file, manifest)
 
 
