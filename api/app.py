@@ -10,7 +10,8 @@ from starlette.routing import Match, Route
 from api import problems
 from api.gate import Gate, RequestCounts
 from api.metrics import Metrics
-from api.routes import PREFIX, build_router
+from api.routes import build_router
+from api.routing import PREFIX
 from api.services import Services
 from linli import __version__
 
@@ -41,6 +42,7 @@ def build_app(services: Services, console: Callable[[FastAPI, Services], None] |
         lifespan=lifespan,
     )
     app.state.requests = requests
+    app.state.services = services
     problems.install(app, services.settings.language)
     app.add_middleware(Gate, counts=requests)
     router = build_router(services, Metrics(services, requests))

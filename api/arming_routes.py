@@ -7,9 +7,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.arming import PlaceDetail
 from api.bodies import Moment, ProblemBody, TextBody
+from api.routing import Signed, needs
 from api.services import MAX_COMMENT, Services
 from linli.arming import MODES
 from linli.ids import ID_PATTERN
+from linli.roles import Operation
 
 _Place = Annotated[str, Path(pattern=f"^{ID_PATTERN}$", max_length=64)]
 _Id = Annotated[str, Query(pattern=f"^{ID_PATTERN}$", max_length=64)]
@@ -75,23 +77,25 @@ class PlaceDetailBody(PlaceBody):
     changes: list[ArmingChangeBody]
 
 
-def add_routes(router: APIRouter, services: Services, Signed: Any) -> None:
+def add_routes(router: APIRouter, services: Services) -> None:
     """Add them."""
     refused: dict[int | str, dict[str, Any]] = {
         403: {"model": ProblemBody, "description": "Your role may not arm places"}
     }
 
-    @router.get("/places", response_model=list[PlaceBody])
+    @router.get("/places", response_model=list[PlaceBody], **needs(Operation.SEE))
     def places(person: Signed, community: _Id | None = None) -> Any:
         """Places with their modes, by id."""
         return services.arming.places(person, community)
 
-    @router.get("/places/{place_id}")
+    @router.get("/places/{place_id}", **needs(Operation.SEE))
     def place(place_id: _Place, person: Signed) -> PlaceDetailBody:
         """One place, and how it was armed and disarmed."""
         return _detail_body(services.arming.place(person, place_id))
 
-    @router.put("/places/{place_id}/mode", response_model=PlaceBody, responses=refused)
+    @router.put(
+        "/places/{place_id}/mode", response_model=PlaceBody, responses=refused, **needs(Operation.COMMAND_SECURITY)
+    )
     def set_mode(place_id: _Place, body: ModeBody, person: Signed) -> Any:
         """Arm or disarm a place. Rules goes by it within a second; who did it and why is kept."""
         return services.arm(person, place_id, body.mode, body.reason)

@@ -8,10 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.bodies import Moment, ProblemBody, TextBody
 from api.commands import MAX_LISTED, CommandDetail, CommandView, outcome_of
+from api.routing import Signed, needs
 from api.services import MAX_COMMENT, Services
 from linli.commands.life import CommandState
 from linli.commands.wire import MAX_ARGUMENTS, MAX_NUMBER
 from linli.ids import ID_PATTERN
+from linli.roles import Operation
 
 _Device = Annotated[str, Path(pattern=f"^{ID_PATTERN}$", max_length=64)]
 _Number = Annotated[int, Field(strict=True, ge=-MAX_NUMBER, le=MAX_NUMBER)]
@@ -75,7 +77,7 @@ class CommandDetailBody(CommandBody):
     changes: list[CommandChangeBody]
 
 
-def add_routes(router: APIRouter, services: Services, Signed: Any) -> None:
+def add_routes(router: APIRouter, services: Services) -> None:
     """Add them."""
     unsent: dict[int | str, dict[str, Any]] = {
         403: {"model": ProblemBody, "description": "Your role may not tell this device that"},
@@ -84,19 +86,19 @@ def add_routes(router: APIRouter, services: Services, Signed: Any) -> None:
         503: {"model": ProblemBody, "description": "No connection to the broker: nothing was sent"},
     }
 
-    @router.post("/devices/{device}/commands", status_code=202, responses=unsent)
+    @router.post("/devices/{device}/commands", status_code=202, responses=unsent, **needs(Operation.SEE))
     def send(device: _Device, body: CommandAskedBody, person: Signed) -> CommandBody:
         """Tell a device to do something. It is on its way; ask `GET /commands/{id}` what became of it."""
         return command_body(services.command(person, device, body.command, body.arguments, body.reason))
 
-    @router.get("/devices/{device}/commands")
+    @router.get("/devices/{device}/commands", **needs(Operation.SEE))
     def commands(
         device: _Device, person: Signed, limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = 50
     ) -> list[CommandBody]:
         """What the device was told, the last first."""
         return [command_body(view) for view in services.commands.of_device(person, device, limit)]
 
-    @router.get("/commands/{command_id}")
+    @router.get("/commands/{command_id}", **needs(Operation.SEE))
     def command(command_id: str, person: Signed) -> CommandDetailBody:
         """One command, and every step of it."""
         return command_detail_body(services.commands.get(person, command_id))

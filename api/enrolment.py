@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.bodies import Moment, ProblemBody
+from api.routing import Signed, for_everybody, needs
 from api.scope import demand
 from api.services import Services
 from api.sight import Sights
@@ -159,11 +160,11 @@ def _certificates(settings: Settings) -> str | None:
         ) from None
 
 
-def add_routes(router: APIRouter, services: Services, Signed: Any, caller: Any) -> None:
+def add_routes(router: APIRouter, services: Services, caller: Any) -> None:
     """The two routes. `Signed`: the dependency that says who asks; `caller(request)`: from which address."""
     enroller = Enroller(services.sights, services.database.whole(), services.settings, services.clock)
 
-    @router.post("/gateways/{gateway_id}/invitation", status_code=201, responses=_NOT_ALLOWED)
+    @router.post("/gateways/{gateway_id}/invitation", status_code=201, responses=_NOT_ALLOWED, **needs(Operation.ENROL))
     def invite(gateway_id: str, person: Signed, body: InviteBody) -> InvitationBody:
         """Make a one-time code for a gateway's agent; one made before is no longer good. Administrators only."""
         made = enroller.invite(person, gateway_id, body.hours)
@@ -176,7 +177,7 @@ def add_routes(router: APIRouter, services: Services, Signed: Any, caller: Any) 
             }
         )
 
-    @router.post(_PATH, responses=_NOT_TAKEN)
+    @router.post(_PATH, responses=_NOT_TAKEN, **for_everybody())
     def redeem(body: RedeemBody, request: Request) -> CredentialsBody:
         """Exchange a one-time code for the gateway's credentials. Public: the code is what proves the right to it."""
         return enroller.redeem(body.code, body.attempt, caller(request))

@@ -2,25 +2,24 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response, StreamingResponse
 
 from api import arming_routes, bodies, command_routes, enrolment, rule_routes
 from api.bodies import When
 from api.metrics import CONTENT_TYPE, Metrics
-from api.scope import demand, may
+from api.routing import COOKIE, PREFIX, Signed, caller, for_everybody, for_signed_in, identify, needs, undeclared
+from api.scope import may
 from api.services import MAX_LIMIT, MAX_POINTS, Services
 from api.stream import events
 from linli.charts import Shape
-from linli.db.people import SESSION_FOR, Person
-from linli.errors import NotSignedIn, TooMany
+from linli.db.people import SESSION_FOR
+from linli.errors import TooMany
 from linli.i18n import Text
 from linli.ids import ID_PATTERN
 from linli.model import Severity
 from linli.roles import Operation
 
-COOKIE = "linli_session"
-PREFIX = "/api/v1"
 ANONYMOUS = frozenset(
     {("POST", f"{PREFIX}/sessions"), ("GET", f"{PREFIX}/health"), ("POST", f"{PREFIX}/enrolments/redeem")}
 )
@@ -36,46 +35,26 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def identify(services: Services, request: Request) -> Person | None:
-    """Who a request is from: by its bearer token if it has one (and then by nothing else), else by its cookie."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme:
-        return services.people.by_token(token.strip()) if scheme.lower() == "bearer" else None
-    cookie = request.cookies.get(COOKIE)
-    return None if cookie is None else services.people.by_session(cookie)
-
-
-def caller(request: Request) -> str:
-    """The network address that asks; that of the proxy, where one stands before us."""
-    return request.client.host if request.client is not None else ""
-
-
 def build_router(services: Services, metrics: Metrics) -> APIRouter:
     """All routes over these services."""
 
-    def signed_in(request: Request) -> Person:
-        person = identify(services, request)
-        if person is None:
-            raise NotSignedIn(Text("请先登录，或使用有效的令牌", "sign in first, or use a valid token"))
-        request.state.person = person
-        return person
-
-    Signed = Annotated[Person, Depends(signed_in)]
     router = APIRouter(prefix=PREFIX, responses=_PROBLEMS)
-    _add_people(router, services, Signed)
-    _add_alerts(router, services, Signed)
-    _add_registry(router, services, Signed)
-    _add_store(router, services, Signed)
-    _add_platform(router, services, metrics, Signed)
-    command_routes.add_routes(router, services, Signed)
-    arming_routes.add_routes(router, services, Signed)
-    rule_routes.add_routes(router, services, Signed)
-    enrolment.add_routes(router, services, Signed, caller)
+    _add_people(router, services)
+    _add_alerts(router, services)
+    _add_registry(router, services)
+    _add_store(router, services)
+    _add_platform(router, services, metrics)
+    command_routes.add_routes(router, services)
+    arming_routes.add_routes(router, services)
+    rule_routes.add_routes(router, services)
+    enrolment.add_routes(router, services, caller)
+    forgotten = undeclared(router)
+    assert not forgotten, f"routes that do not say whom they are for: {forgotten}"
     return router
 
 
-def _add_people(router: APIRouter, services: Services, Signed: Any) -> None:
-    @router.post("/sessions", status_code=201)
+def _add_people(router: APIRouter, services: Services) -> None:
+    @router.post("/sessions", status_code=201, **for_everybody())
     def sign_in(body: bodies.SignInBody, request: Request, response: Response) -> bodies.PersonBody:
         """Sign in: sets the session cookie."""
         person, token = services.people.sign_in(body.name, body.password, caller(request))
@@ -89,20 +68,20 @@ def _add_people(router: APIRouter, services: Services, Signed: Any) -> None:
         )
         return bodies.person_body(person)
 
-    @router.delete("/sessions/current", status_code=204)
+    @router.delete("/sessions/current", status_code=204, **for_signed_in())
     def sign_out(request: Request, response: Response, person: Signed) -> None:
         """Sign out: ends the session of the cookie."""
         services.people.sign_out(request.cookies.get(COOKIE, ""))
         response.delete_cookie(COOKIE, httponly=True, samesite="lax")
 
-    @router.get("/me")
+    @router.get("/me", **for_signed_in())
     def me(person: Signed) -> bodies.PersonBody:
         """Who is signed in."""
         return bodies.person_body(person)
 
 
-def _add_alerts(router: APIRouter, services: Services, Signed: Any) -> None:
-    @router.get("/alerts")
+def _add_alerts(router: APIRouter, services: Services) -> None:
+    @router.get("/alerts", **needs(Operation.SEE))
     def alerts(
         person: Signed,
         open_only: Annotated[bool, Query(alias="open", description="Only those that are open")] = True,
@@ -131,7 +110,7 @@ def _add_alerts(router: APIRouter, services: Services, Signed: Any) -> None:
         following = found[-1].alert.id if len(found) == limit else None
         return bodies.AlertsBody(items=[bodies.alert_body(view) for view in found], next=following)
 
-    @router.get("/alerts/{alert_id}")
+    @router.get("/alerts/{alert_id}", **needs(Operation.SEE))
     def alert(alert_id: str, person: Signed) -> bodies.AlertDetailBody:
         """One alert with its evidence and history."""
         return bodies.alert_detail_body(services.alert(person, alert_id))
@@ -141,52 +120,52 @@ def _add_alerts(router: APIRouter, services: Services, Signed: Any) -> None:
         503: {"model": bodies.ProblemBody, "description": "Rules is not answering; the act is stored"},
     }
 
-    @router.post("/alerts/{alert_id}/acknowledge", responses=conflict)
+    @router.post("/alerts/{alert_id}/acknowledge", responses=conflict, **needs(Operation.HANDLE_ALERTS))
     def acknowledge(alert_id: str, body: bodies.AcknowledgeBody, person: Signed) -> bodies.AlertBody:
         """Say that you have taken it up."""
         return bodies.alert_body(services.acknowledge(person, alert_id, body.comment))
 
-    @router.post("/alerts/{alert_id}/close", responses=conflict)
+    @router.post("/alerts/{alert_id}/close", responses=conflict, **needs(Operation.HANDLE_ALERTS))
     def close(alert_id: str, body: bodies.CloseBody, person: Signed) -> bodies.AlertBody:
         """Close it, with the reason."""
         return bodies.alert_body(services.close(person, alert_id, body.reason))
 
-    @router.post("/alerts/{alert_id}/shelve", responses=conflict)
+    @router.post("/alerts/{alert_id}/shelve", responses=conflict, **needs(Operation.HANDLE_ALERTS))
     def shelve(alert_id: str, body: bodies.ShelveBody, person: Signed) -> bodies.AlertBody:
         """Set it aside for a while, with the reason. 409 too for an alert of life safety, which cannot be shelved."""
         until = body.ends(services.clock.now())
         return bodies.alert_body(services.shelve(person, alert_id, until, body.reason))
 
-    @router.post("/alerts/{alert_id}/unshelve", responses=conflict)
+    @router.post("/alerts/{alert_id}/unshelve", responses=conflict, **needs(Operation.HANDLE_ALERTS))
     def unshelve(alert_id: str, body: bodies.UnshelveBody, person: Signed) -> bodies.AlertBody:
         """Take it up again before its time. 409 too for one that is not shelved."""
         return bodies.alert_body(services.unshelve(person, alert_id, body.comment))
 
 
-def _add_registry(router: APIRouter, services: Services, Signed: Any) -> None:
-    @router.get("/communities", response_model=list[bodies.CommunityBody])
+def _add_registry(router: APIRouter, services: Services) -> None:
+    @router.get("/communities", response_model=list[bodies.CommunityBody], **needs(Operation.SEE))
     def communities(person: Signed) -> Any:
         """The communities that you see."""
         return services.communities(person)
 
-    @router.get("/devices", response_model=list[bodies.DeviceBody])
+    @router.get("/devices", response_model=list[bodies.DeviceBody], **needs(Operation.SEE))
     def devices(person: Signed, community: Id | None = None) -> Any:
         """Devices, by id."""
         return services.devices(person, community)
 
-    @router.get("/facilities", response_model=list[bodies.FacilityBody])
+    @router.get("/facilities", response_model=list[bodies.FacilityBody], **needs(Operation.SEE))
     def facilities(person: Signed, community: Id | None = None) -> Any:
         """Facilities with their state, by id."""
         return services.facilities(person, community)
 
-    @router.get("/facilities/{facility_id}")
+    @router.get("/facilities/{facility_id}", **needs(Operation.SEE))
     def facility(facility_id: str, person: Signed) -> bodies.FacilityDetailBody:
         """One facility with its devices and their newest values."""
         return bodies.facility_detail_body(services.facility(person, facility_id))
 
 
-def _add_store(router: APIRouter, services: Services, Signed: Any) -> None:
-    @router.get("/readings", response_model=list[bodies.BucketBody])
+def _add_store(router: APIRouter, services: Services) -> None:
+    @router.get("/readings", response_model=list[bodies.BucketBody], **needs(Operation.SEE))
     def readings(
         response: Response,
         person: Signed,
@@ -205,7 +184,7 @@ def _add_store(router: APIRouter, services: Services, Signed: Any) -> None:
         response.headers["Linli-Resolution"] = found.resolution.value
         return found.buckets
 
-    @router.get("/events", response_model=list[bodies.EventBody])
+    @router.get("/events", response_model=list[bodies.EventBody], **needs(Operation.SEE))
     def stored_events(
         response: Response,
         person: Signed,
@@ -226,7 +205,12 @@ def _add_store(router: APIRouter, services: Services, Signed: Any) -> None:
             response.headers["Linli-Next"] = page.following
         return page.events
 
-    @router.get("/stream", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
+    @router.get(
+        "/stream",
+        response_class=StreamingResponse,
+        responses={200: {"content": {"text/event-stream": {}}}},
+        **needs(Operation.SEE),
+    )
     async def stream(request: Request, person: Signed) -> StreamingResponse:
         """What happens to alerts, as server-sent events: `alert` (a change and the alert), `resync` (read the list
         again: changes were left out) and `ready`. `Last-Event-ID` goes on where it was cut off."""
@@ -237,8 +221,8 @@ def _add_store(router: APIRouter, services: Services, Signed: Any) -> None:
         return StreamingResponse(chunks, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
 
 
-def _add_platform(router: APIRouter, services: Services, metrics: Metrics, Signed: Any) -> None:
-    @router.get("/health", response_model_exclude_none=True)
+def _add_platform(router: APIRouter, services: Services, metrics: Metrics) -> None:
+    @router.get("/health", response_model_exclude_none=True, **for_everybody())
     def health(request: Request) -> bodies.HealthBody:
         """Whether Linli is well; an administrator is told what is not."""
         person = identify(services, request)
@@ -247,8 +231,12 @@ def _add_platform(router: APIRouter, services: Services, metrics: Metrics, Signe
             return bodies.HealthBody.model_validate({"state": view.state, "at": view.at})
         return bodies.HealthBody.model_validate(view)
 
-    @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+    @router.get(
+        "/metrics",
+        response_class=Response,
+        responses={200: {"content": {"text/plain": {}}}},
+        **needs(Operation.SEE_PLATFORM),
+    )
     def read_metrics(person: Signed) -> Response:
         """Metrics for Prometheus; administrators only, since they count over all communities."""
-        demand(person, Operation.SEE_PLATFORM)
         return Response(metrics.render(), media_type=CONTENT_TYPE)

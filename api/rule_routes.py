@@ -6,8 +6,10 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict
 
 from api.bodies import TextBody
+from api.routing import Signed, needs
 from api.services import Services
 from linli.model import Severity
+from linli.roles import Operation
 
 _Rule = Annotated[str, Path(max_length=64, examples=["pump-room-flooded"])]
 
@@ -70,15 +72,15 @@ class RuleDetailBody(RuleBody):
     device_count: int
 
 
-def add_routes(router: APIRouter, services: Services, Signed: Any) -> None:
+def add_routes(router: APIRouter, services: Services) -> None:
     """Add them."""
 
-    @router.get("/rules", response_model=list[RuleBody])
+    @router.get("/rules", response_model=list[RuleBody], **needs(Operation.SEE))
     def rules(person: Signed) -> Any:
         """The rules in force, in words, the worst first."""
         return services.rules.all(person)
 
-    @router.get("/rules/{rule_id}")
+    @router.get("/rules/{rule_id}", **needs(Operation.SEE))
     def rule(rule_id: _Rule, person: Signed) -> RuleDetailBody:
         """One rule, where it is different, and how many devices it watches."""
         detail = services.rules.get(person, rule_id)

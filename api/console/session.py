@@ -13,7 +13,7 @@ from fastapi.responses import RedirectResponse
 from api.console.consoles import Consoles
 from api.console.guard import posted
 from api.console.visit import LANGUAGE_COOKIE, SESSION_COOKIE, home, local_path
-from api.routes import caller
+from api.routing import caller
 from api.services import Services
 from linli.clock import SECOND
 from linli.db.people import SESSION_FOR

@@ -1,0 +1,101 @@
+"""How a route says whom it is for. Each says it where it is declared, in the OpenAPI document (`x-linli-operation`) and to the
+server alike: `**needs(Operation.SEE)`, `**for_signed_in()` or `**for_everybody()`; one that says nothing is refused at the start.
+
+Which communities it shows is not its business: see `api.sight`.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.routing import APIRoute
+
+from api.bodies import ProblemBody
+from api.scope import demand
+from api.services import Services
+from linli.db.people import Person
+from linli.errors import NotSignedIn
+from linli.i18n import Text
+from linli.roles import Operation
+
+COOKIE = "linli_session"
+PREFIX = "/api/v1"
+DECLARED = "x-linli-operation"
+EVERYBODY = "everybody"
+SIGNED_IN = "signed_in"
+
+_PROBLEM = {"model": ProblemBody}
+
+
+def identify(services: Services, request: Request) -> Person | None:
+    """Who a request is from: by its bearer token if it has one (and then by nothing else), else by its cookie."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme:
+        return services.people.by_token(token.strip()) if scheme.lower() == "bearer" else None
+    cookie = request.cookies.get(COOKIE)
+    return None if cookie is None else services.people.by_session(cookie)
+
+
+def caller(request: Request) -> str:
+    """The network address that asks; that of the proxy, where one stands before us."""
+    return request.client.host if request.client is not None else ""
+
+
+def signed_in(request: Request) -> Person:
+    """Who asks; NotSignedIn for nobody. Found once for each request."""
+    known: Person | None = getattr(request.state, "person", None)
+    if known is not None:
+        return known
+    person = identify(request.app.state.services, request)
+    if person is None:
+        raise NotSignedIn(Text("请先登录，或使用有效的令牌", "sign in first, or use a valid token"))
+    request.state.person = person
+    return person
+
+
+Signed = Annotated[Person, Depends(signed_in)]
+"""The parameter of a route that is to know who asks."""
+
+
+def needs(operation: Operation) -> dict[str, Any]:
+    """Arguments of a route for those who may do this."""
+
+    def allowed(person: Signed) -> None:
+        demand(person, operation)
+
+    return _arguments(operation.value, [Depends(allowed)], 401, 403)
+
+
+def for_signed_in() -> dict[str, Any]:
+    """Arguments of a route for whoever is signed in: about themselves."""
+    return _arguments(SIGNED_IN, [Depends(signed_in)], 401)
+
+
+def for_everybody() -> dict[str, Any]:
+    """Arguments of a route that answers strangers."""
+    return _arguments(EVERYBODY, [])
+
+
+_SAID = {401: "Not signed in", 403: "Your role, or your token, does not allow this"}
+
+
+def _arguments(declared: str, dependencies: list[Any], *problems: int) -> dict[str, Any]:
+    extra: dict[str, Any] = {DECLARED: declared}
+    if declared == EVERYBODY:
+        extra["security"] = []
+    return {
+        "dependencies": dependencies,
+        "openapi_extra": extra | {"responses": {str(status): _described(_SAID[status]) for status in problems}},
+    }
+
+
+def _described(words: str) -> Mapping[str, Any]:
+    """A problem document in the OpenAPI document."""
+    schema = {"$ref": "#/components/schemas/ProblemBody"}
+    return {"description": words, "content": {"application/problem+json": {"schema": schema}}}
+
+
+def undeclared(router: APIRouter) -> list[str]:
+    """The routes that do not say whom they are for."""
+    routes = [route for route in router.routes if isinstance(route, APIRoute)]
+    return [route.path for route in routes if DECLARED not in (route.openapi_extra or {})]
