@@ -1,5 +1,6 @@
 """Taking a backup: the parts of an installation, in the order that `linli.backups` has, into an archive."""
 
+import itertools
 import os
 import shutil
 import sys
@@ -219,7 +220,7 @@ def _destination(settings: Settings, wanted: Wanted, clock: Clock) -> Iterator[t
 
 
 def _file(settings: Settings, to: Path, now: int) -> Path:
-    file = to / file_name(format_time(now)[:19] + "Z") if to.is_dir() else to
+    file = _free_name(to, now) if to.is_dir() else to
     data = settings.data.resolve()
     if data == file.resolve() or data in file.resolve().parents:
         raise BackupError(
@@ -233,3 +234,10 @@ def _file(settings: Settings, to: Path, now: int) -> Path:
     if file.exists():
         raise BackupError(Text(f"{file} 已经存在：请换一个名字", f"{file} is there already: choose another name"))
     return file
+
+
+def _free_name(folder: Path, now: int) -> Path:
+    """One that says the time; of several in one second each has its own."""
+    first = folder / file_name(format_time(now)[:19] + "Z")
+    numbered = (first.with_stem(f"{first.stem}-{number}") for number in itertools.count(2))
+    return next(name for name in itertools.chain([first], numbered) if not name.exists())
