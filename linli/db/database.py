@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError
 
 from linli.errors import ConfigError
@@ -13,6 +14,7 @@ from linli.i18n import Text
 
 _WRITES = "linli_writes"
 _SNAPSHOT = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+_SHOWN_NUL = "\N{SYMBOL FOR NULL}"
 _DRIVERS_OF_LIBPQ = ("psycopg", "psycopg2")
 _FORGOTTEN_AFTER_MS = 300_000
 """A transaction of PostgreSQL in which nothing happens for this long is ended: a process that hangs or was stopped must not
@@ -57,7 +59,7 @@ def open_database(url: str, patience_s: float = 15.0) -> Database:
         parsed = make_url(url)
         if parsed.get_backend_name() != "sqlite":
             return Database(_open_server(parsed, patience_s))
-        engine = create_engine(parsed, connect_args={"timeout": patience_s})
+        engine = create_engine(parsed, hide_parameters=True, connect_args={"timeout": patience_s})
     except (ArgumentError, ValueError):  # no URL, a port that is no number, a dialect that does not exist
         raise ConfigError(
             Text(
@@ -82,10 +84,11 @@ def open_database(url: str, patience_s: float = 15.0) -> Database:
 def _open_server(url: URL, patience_s: float) -> Engine:
     """A waiting writer sees what was committed meanwhile: READ COMMITTED, whatever the server's own default is."""
     if url.get_driver_name() not in _DRIVERS_OF_LIBPQ:
-        return create_engine(url, pool_pre_ping=True)
+        return create_engine(url, hide_parameters=True, pool_pre_ping=True)
     patience, waits = max(1, round(patience_s)), round(patience_s * 1000)
     given: dict[str, object] = {
         "application_name": "linli",
+        "client_encoding": "utf8",
         "connect_timeout": patience,
         "tcp_user_timeout": waits,  # a server that vanished without a word, found while something is on its way to it
         "keepalives_idle": patience,  # and while nothing is
@@ -94,7 +97,44 @@ def _open_server(url: URL, patience_s: float) -> Engine:
         "options": f"-c lock_timeout={waits} -c idle_in_transaction_session_timeout={_FORGOTTEN_AFTER_MS}",
     }
     ours = {name: value for name, value in given.items() if name not in url.query}
-    return create_engine(url, pool_pre_ping=True, isolation_level="READ COMMITTED", connect_args=ours)
+    engine = create_engine(
+        url, hide_parameters=True, pool_pre_ping=True, isolation_level="READ COMMITTED", connect_args=ours
+    )
+    if url.get_driver_name() == "psycopg":
+        event.listen(engine, "connect", _set_up_psycopg)
+    event.listen(engine, "handle_error", _leave_out_values)
+    return engine
+
+
+def _leave_out_values(context: ExceptionContext) -> None:
+    """An error that is logged says what is wrong and where. PostgreSQL adds the values, and of a row that is refused all of them:
+    whose password hash or telephone number it is must not stand in a log."""
+    said = getattr(getattr(context.original_exception, "diag", None), "message_primary", None)
+    if said:
+        context.original_exception.args = (said,)
+        if context.sqlalchemy_exception is not None:
+            context.sqlalchemy_exception.args = (f"({type(context.original_exception).__name__}) {said}",)
+
+
+def _set_up_psycopg(connection: Any, _record: Any) -> None:
+    """PostgreSQL has no text with a NUL, and whoever asks for one must find nothing rather than a fault: it is written as what
+    Unicode has to show it."""
+    connection.adapters.register_dumper(str, _text_dumper())
+
+
+@cache
+def _text_dumper() -> type[Any]:
+    from psycopg.adapt import Dumper  # only who has chosen PostgreSQL has it
+
+    class TextDumper(Dumper):
+        """A str as PostgreSQL takes it, of no particular type of text."""
+
+        oid = 0
+
+        def dump(self, obj: str) -> bytes:
+            return obj.replace("\x00", _SHOWN_NUL).encode()
+
+    return TextDumper
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:

@@ -3,16 +3,20 @@
 import subprocess
 import sys
 import threading
+import traceback
 from pathlib import Path
 
 import pytest
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import insert, select
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from linli.db import schema
 from linli.db.database import Database, open_database
 from linli.db.registry import read_version, save
 from linli.errors import ConfigError
 from linli.i18n import Text
 from linli.model import Community, Gateway
+from tests.databases import Databases
 
 
 def test_a_block_that_raises_is_rolled_back(database: Database) -> None:
@@ -86,6 +90,43 @@ def test_threads_of_one_process_write_in_turn(database: Database) -> None:
     assert failures == []
     with database.read() as connection:
         assert read_version(connection) == 80
+
+
+def test_who_asks_for_what_no_text_can_be_finds_nothing(database: Database) -> None:
+    """A NUL in an address or a search is no fault of the database's: PostgreSQL has no such text, SQLite none that is meant."""
+    asked = select(schema.communities.c.id).where(schema.communities.c.id == "\x00")
+    with database.read() as connection:
+        assert connection.execute(asked).all() == []
+
+
+def test_a_text_with_a_nul_is_taken(database: Database) -> None:
+    """What a device or a stranger said is kept, whatever was in it: a worker must not stand still over one letter of theirs."""
+    with database.write() as connection:
+        save(connection, [Community("c001", Text("甲\x00乙", "A"))])
+    with database.read() as connection:
+        (name,) = connection.execute(select(schema.communities.c.name_zh)).scalars()
+    assert name in {"甲\x00乙", "甲␀乙"}
+
+
+def test_an_error_tells_no_values(database: Database) -> None:
+    """What goes wrong is logged, and the rows are people's: neither what was to be written nor what is there already is told."""
+    row = {"id": "p1", "name": "wang", "display_name": "王小姐", "role": "security", "created_at": 1}
+    secret = {"password_hash": "$argon2id$secret", "language": None}
+    told = []
+    for values in (row | secret | {"enabled": None}, row | secret | {"enabled": True, "name": None}):
+        with pytest.raises(IntegrityError) as caught, database.write() as connection:
+            connection.execute(insert(schema.users).values(values))
+        told += [*traceback.format_exception(caught.value)]
+    assert "not" in "".join(told).lower()
+    assert not [line for line in told if "$argon2id" in line or "王小姐" in line]
+
+
+def test_a_reader_cannot_write(databases: Databases, database: Database) -> None:
+    """What it wrote would be lost without a word; PostgreSQL says so."""
+    if databases.kind == "sqlite":
+        return
+    with pytest.raises(DBAPIError, match="read-only"), database.read() as connection:
+        save(connection, [Community("c001", Text("甲", "A"))])
 
 
 @pytest.mark.parametrize("wrong", ["", "nonsense", "nosuch://h/d", "postgresql+psycopg://u@h:port/d"])
