@@ -29,6 +29,8 @@ class Names:
 
     registry: RegistrySnapshot
     people: Mapping[str, str]
+    edition: int = 0
+    """Another one whenever any name has changed."""
 
     def community(self, community: str) -> Text:
         """The community's name."""
@@ -64,17 +66,26 @@ class Names:
 
     def alert(self, alert: Alert) -> AlertView:
         """The alert with names."""
-        registry = self.registry
-        subject = registry.places.get(alert.subject)
-        named = subject.name if alert.subject_kind == "place" and subject else self.device(alert.subject)
+        named = self._subject(alert)
         return AlertView(
             alert=alert,
             community_name=self.community(alert.community),
             subject_name=named,
-            place_name=None if alert.place is None else self.place(alert.place),
+            place_name=None if alert.place is None else self._place_of(alert, alert.place),
             acknowledged_by_name=self.person(alert.acknowledged_by),
             closed_by_name=self.person(alert.closed_by),
         )
+
+    def _subject(self, alert: Alert) -> Text:
+        """The name of what it is about, if that is of the alert's community still: who sees the alert sees no more."""
+        registry = self.registry
+        places = registry.places if alert.subject_kind == "place" else {}
+        found = places.get(alert.subject) or registry.devices.get(alert.subject) or registry.gateways.get(alert.subject)
+        return found.name if found and found.community == alert.community else _other(alert.subject)
+
+    def _place_of(self, alert: Alert, place: str) -> Text:
+        found = self.registry.places.get(place)
+        return found.name if found and found.community == alert.community else _other(place)
 
     def detail(self, alert: Alert, changes: list[StoredChange]) -> AlertDetail:
         """The alert with its evidence and history."""
@@ -164,13 +175,18 @@ class Directory:
             self._confined.move_to_end(communities)
             if len(self._confined) > MAX_CONFINED:
                 self._confined.popitem(last=False)
-        return Names(known, whole.people)
+        return Names(known, whole.people, whole.edition)
 
     def _whole(self) -> Names:
         with self._lock:
             now = self._clock.monotonic()
             if self._names is None or now - self._read_at >= REFRESH_S:
-                self._registry.refresh()
-                self._names = Names(self._registry.snapshot, self._people.display_names())
+                self._names = self._read()
                 self._read_at = now
             return self._names
+
+    def _read(self) -> Names:
+        moved, people, known = self._registry.refresh(), self._people.display_names(), self._names
+        if known is not None and not moved and people == known.people:
+            return known
+        return Names(self._registry.snapshot, people, 1 if known is None else known.edition + 1)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response, StreamingResponse
 
-from api import arming_routes, bodies, command_routes, enrolment, rule_routes
+from api import alert_routes, arming_routes, bodies, command_routes, enrolment, rule_routes
 from api.bodies import When
 from api.metrics import CONTENT_TYPE, Metrics
 from api.routing import COOKIE, PREFIX, Signed, caller, for_everybody, for_signed_in, identify, needs, undeclared
@@ -17,7 +17,6 @@ from linli.db.people import SESSION_FOR
 from linli.errors import TooMany
 from linli.i18n import Text
 from linli.ids import ID_PATTERN
-from linli.model import Severity
 from linli.roles import Operation
 
 ANONYMOUS = frozenset(
@@ -40,7 +39,7 @@ def build_router(services: Services, metrics: Metrics) -> APIRouter:
 
     router = APIRouter(prefix=PREFIX, responses=_PROBLEMS)
     _add_people(router, services)
-    _add_alerts(router, services)
+    alert_routes.add_routes(router, services)
     _add_registry(router, services)
     _add_store(router, services)
     _add_platform(router, services, metrics)
@@ -78,68 +77,6 @@ def _add_people(router: APIRouter, services: Services) -> None:
     def me(person: Signed) -> bodies.PersonBody:
         """Who is signed in."""
         return bodies.person_body(person)
-
-
-def _add_alerts(router: APIRouter, services: Services) -> None:
-    @router.get("/alerts", **needs(Operation.SEE))
-    def alerts(
-        person: Signed,
-        open_only: Annotated[bool, Query(alias="open", description="Only those that are open")] = True,
-        severity: Annotated[list[Severity], Query()] = [],  # noqa: B006  FastAPI copies defaults
-        rule: Annotated[list[str], Query(max_length=50)] = [],  # noqa: B006
-        community: Id | None = None,
-        subject: Id | None = None,
-        since: Annotated[When | None, Query(description="Opened at this time or later")] = None,
-        until: Annotated[When | None, Query(description="Opened before this time")] = None,
-        limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = 100,
-        before: Annotated[Id | None, Query(description="`next` of the page before")] = None,
-    ) -> bodies.AlertsBody:
-        """Alerts, the last opened first."""
-        found = services.alerts(
-            person,
-            open_only=open_only,
-            severities=severity,
-            rules=rule,
-            community=community,
-            subject=subject,
-            since=since,
-            until=until,
-            limit=limit,
-            before=before,
-        )
-        following = found[-1].alert.id if len(found) == limit else None
-        return bodies.AlertsBody(items=[bodies.alert_body(view) for view in found], next=following)
-
-    @router.get("/alerts/{alert_id}", **needs(Operation.SEE))
-    def alert(alert_id: str, person: Signed) -> bodies.AlertDetailBody:
-        """One alert with its evidence and history."""
-        return bodies.alert_detail_body(services.alert(person, alert_id))
-
-    conflict: dict[int | str, dict[str, Any]] = {
-        409: {"model": bodies.ProblemBody, "description": "It is closed already, or not in that state"},
-        503: {"model": bodies.ProblemBody, "description": "Rules is not answering; the act is stored"},
-    }
-
-    @router.post("/alerts/{alert_id}/acknowledge", responses=conflict, **needs(Operation.HANDLE_ALERTS))
-    def acknowledge(alert_id: str, body: bodies.AcknowledgeBody, person: Signed) -> bodies.AlertBody:
-        """Say that you have taken it up."""
-        return bodies.alert_body(services.acknowledge(person, alert_id, body.comment))
-
-    @router.post("/alerts/{alert_id}/close", responses=conflict, **needs(Operation.HANDLE_ALERTS))
-    def close(alert_id: str, body: bodies.CloseBody, person: Signed) -> bodies.AlertBody:
-        """Close it, with the reason."""
-        return bodies.alert_body(services.close(person, alert_id, body.reason))
-
-    @router.post("/alerts/{alert_id}/shelve", responses=conflict, **needs(Operation.HANDLE_ALERTS))
-    def shelve(alert_id: str, body: bodies.ShelveBody, person: Signed) -> bodies.AlertBody:
-        """Set it aside for a while, with the reason. 409 too for an alert of life safety, which cannot be shelved."""
-        until = body.ends(services.clock.now())
-        return bodies.alert_body(services.shelve(person, alert_id, until, body.reason))
-
-    @router.post("/alerts/{alert_id}/unshelve", responses=conflict, **needs(Operation.HANDLE_ALERTS))
-    def unshelve(alert_id: str, body: bodies.UnshelveBody, person: Signed) -> bodies.AlertBody:
-        """Take it up again before its time. 409 too for one that is not shelved."""
-        return bodies.alert_body(services.unshelve(person, alert_id, body.comment))
 
 
 def _add_registry(router: APIRouter, services: Services) -> None:

@@ -10,12 +10,14 @@ import threading
 import unicodedata
 from collections.abc import Mapping, Sequence
 
+from api.alert_pages import AlertPages
 from api.arming import ArmingService, PlaceView
 from api.commanding import CommandDesk
 from api.commands import CommandService, CommandView
 from api.directory import Directory
 from api.facilities import FacilityReader
 from api.live import AlertHub
+from api.paging import Key, Page
 from api.platform import own_troubles, read_health
 from api.rulebook import RuleFiles, RuleService
 from api.scope import demand
@@ -33,6 +35,7 @@ from api.views import (
 from api.words import OUTCOMES
 from linli.charts import Chart, Series, Shape
 from linli.clock import DAY, Clock
+from linli.db.alertlist import Wanted
 from linli.db.alerts import OUTCOME_DONE
 from linli.db.commands import SqlCommands
 from linli.db.database import Database
@@ -81,6 +84,7 @@ class Services:
         self.rules = rules
         self.sights = sights
         self._facilities = FacilityReader(clock)
+        self._pages = AlertPages()
         self._pause = threading.Event()
 
     def _sight(self, person: Person) -> Sight:
@@ -135,6 +139,27 @@ class Services:
             before=cursor,
         )
         return [sight.names.alert(alert) for alert in found]
+
+    def alert_page(
+        self,
+        person: Person,
+        *,
+        open_only: bool = True,
+        severities: Sequence[Severity] = (),
+        rules: Sequence[str] = (),
+        community: str | None = None,
+        subject: str | None = None,
+        since: int | None = None,
+        until: int | None = None,
+        limit: int = 100,
+        after: Key | None = None,
+    ) -> Page[bytes]:
+        """The same as JSON, a page of `limit` (at most MAX_LIMIT). `after`: the (opened_at, id) where the page before ended."""
+        sight = self._sight(person)
+        within = None if community is None else frozenset((_community(sight, community),))
+        wanted = Wanted(within, open_only, tuple(severities), tuple(rules), subject, since, until)
+        begin = None if after is None else (int(after[0]), str(after[1]))
+        return self._pages.page(sight, wanted, max(1, min(limit, MAX_LIMIT)), begin)
 
     def alert(self, person: Person, alert_id: str) -> AlertDetail:
         """The alert with its evidence and history; NotFound outside the person's scope."""

@@ -8,15 +8,16 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from linli.db import schema
+from linli.db.alertlist import Wanted, in_order, within
+from linli.db.alertrows import alert_of, values_of
 from linli.db.database import Database
 from linli.db.tallies import RulesTally, rules_tallies, save_rules_tallies
 from linli.db.turns import take_turn
-from linli.i18n import Text
-from linli.model import Action, ActionKind, Alert, Condition, Evidence, Handling, Severity, TallyKey
+from linli.model import Action, ActionKind, Alert, Handling, Severity, TallyKey
 from linli.shards import WHOLE, Shard
 
 OUTCOME_DONE = "done"
@@ -214,7 +215,7 @@ class SqlAlerts:
         """The alert with its evidence, or None."""
         with self._database.read() as connection:
             row = connection.execute(select(schema.alerts).where(schema.alerts.c.id == alert)).one_or_none()
-        return None if row is None else _alert(row)
+        return None if row is None else alert_of(row)
 
     def find(
         self,
@@ -233,26 +234,10 @@ class SqlAlerts:
 
         For the next page pass as `before` the (opened_at, id) of the last one got.
         """
-        table = schema.alerts
-        query = _within(select(table), communities)
-        if open_only:
-            query = query.where(table.c.open_key.is_not(None))
-        if severities:
-            query = query.where(table.c.severity.in_([severity.value for severity in severities]))
-        if rules:
-            query = query.where(table.c.rule.in_(list(rules)))
-        if subject is not None:
-            query = query.where(table.c.subject == subject)
-        if since is not None:
-            query = query.where(table.c.opened_at >= since)
-        if until is not None:
-            query = query.where(table.c.opened_at < until)
-        if before is not None:
-            at, last = before
-            query = query.where(or_(table.c.opened_at < at, and_(table.c.opened_at == at, table.c.id < last)))
-        query = query.order_by(table.c.opened_at.desc(), table.c.id.desc()).limit(limit)
+        wanted = Wanted(communities, open_only, tuple(severities), tuple(rules), subject, since, until)
+        query = in_order(select(schema.alerts), wanted, limit, before)
         with self._database.read() as connection:
-            return [_alert(row) for row in connection.execute(query)]
+            return [alert_of(row) for row in connection.execute(query)]
 
     def open_alerts(self, communities: frozenset[str] | None = None) -> list[Alert]:
         """Every open alert, the last opened first."""
@@ -270,7 +255,7 @@ class SqlAlerts:
         table = schema.alerts
         query = select(table.c.severity, func.count()).where(table.c.open_key.is_not(None)).group_by(table.c.severity)
         with self._database.read() as connection:
-            counted = {row[0]: int(row[1]) for row in connection.execute(_within(query, communities))}
+            counted = {row[0]: int(row[1]) for row in connection.execute(within(query, communities))}
         return {severity: counted.get(severity.value, 0) for severity in Severity}
 
     def count_open_by_rule(self, communities: frozenset[str] | None = None) -> dict[str, int]:
@@ -278,7 +263,7 @@ class SqlAlerts:
         table = schema.alerts
         query = select(table.c.rule, func.count()).where(table.c.open_key.is_not(None)).group_by(table.c.rule)
         with self._database.read() as connection:
-            return {row[0]: int(row[1]) for row in connection.execute(_within(query, communities))}
+            return {row[0]: int(row[1]) for row in connection.execute(within(query, communities))}
 
     def changes(self, alert: str) -> list[AlertChange]:
         """The alert's history, oldest first."""
@@ -304,43 +289,15 @@ class SqlAlerts:
             return connection.execute(select(func.max(schema.alert_changes.c.id))).scalar() or 0
 
 
-def evidence_json(evidence: Evidence) -> dict[str, Any]:
-    """Evidence as the column `evidence`, and the API, have it."""
-    return {
-        "time": evidence.time,
-        "device": evidence.device,
-        "what": evidence.what,
-        "value": evidence.value,
-        "unit": evidence.unit,
-        "data": dict(evidence.data),
-    }
-
-
-def evidence_from(document: Mapping[str, Any]) -> Evidence:
-    """The inverse of `evidence_json`."""
-    return Evidence(
-        time=document["time"],
-        device=document["device"],
-        what=document["what"],
-        value=document["value"],
-        unit=document["unit"],
-        data=document["data"],
-    )
-
-
-def _within(query: Select[Any], communities: frozenset[str] | None) -> Select[Any]:
-    if communities is None:
-        return query
-    return query.where(schema.alerts.c.community_id.in_(sorted(communities)))
-
-
 # Made once and given values as they are executed: making them takes longer than the database does.
 _POSITION = select(schema.rules_positions.c.position).where(schema.rules_positions.c.shard == bindparam("which"))
 _MOVE_POSITION = update(schema.rules_positions).where(schema.rules_positions.c.shard == bindparam("which"))
 _INSERT_CHANGE = insert(schema.alert_changes)
 _PUT_ALERT = {
     name: put.on_conflict_do_update(
-        index_elements=["id"], set_={column.name: column for column in put.excluded if column.name != "id"}
+        index_elements=["id"],
+        set_={column.name: column for column in put.excluded if column.name not in ("id", "revision")}
+        | {"revision": schema.alerts.c.revision + 1},
     )
     for name, put in (("sqlite", sqlite.insert(schema.alerts)), ("postgresql", postgresql.insert(schema.alerts)))
 }
@@ -389,68 +346,7 @@ def _write_outcome(connection: Connection, outcome: Outcome) -> None:
 
 
 def _upsert(connection: Connection, alert: Alert) -> None:
-    connection.execute(_PUT_ALERT[connection.dialect.name], {"id": alert.id} | _values(alert))
-
-
-_SAME_NAME = (
-    "rule",
-    "subject",
-    "subject_kind",
-    "latched",
-    "confirmed",
-    "historic",
-    "opened_at",
-    "first_seen",
-    "last_seen",
-    "occurrences",
-    "updated_at",
-    "acknowledged_at",
-    "acknowledged_by",
-    "acknowledge_comment",
-    "resolved_at",
-    "closed_at",
-    "closed_by",
-    "close_reason",
-    "shelved_until",
-)
-
-
-def _values(alert: Alert) -> dict[str, object]:
-    return {name: getattr(alert, name) for name in _SAME_NAME} | {
-        "open_key": f"{alert.rule}|{alert.subject}" if alert.open else None,
-        "community_id": alert.community,
-        "place_id": alert.place,
-        "severity": alert.severity.value,
-        "condition": alert.condition.value,
-        "handling": alert.handling.value,
-        "title_zh": alert.title.zh,
-        "title_en": alert.title.en,
-        "sentence_zh": alert.sentence.zh,
-        "sentence_en": alert.sentence.en,
-        "advice_zh": alert.advice.zh,
-        "advice_en": alert.advice.en,
-        "evidence": [evidence_json(evidence) for evidence in alert.evidence],
-        "steps": [{"zh": step.zh, "en": step.en} for step in alert.steps],
-        "why": dict(alert.why),
-    }
-
-
-def _alert(row: Row[Any]) -> Alert:
-    return Alert(
-        id=row.id,
-        community=row.community_id,
-        place=row.place_id,
-        severity=Severity(row.severity),
-        condition=Condition(row.condition),
-        handling=Handling(row.handling),
-        title=Text(row.title_zh, row.title_en),
-        sentence=Text(row.sentence_zh, row.sentence_en),
-        advice=Text(row.advice_zh, row.advice_en),
-        evidence=tuple(evidence_from(document) for document in row.evidence),
-        steps=tuple(Text(step["zh"], step["en"]) for step in row.steps),
-        why=row.why,
-        **{name: getattr(row, name) for name in _SAME_NAME},
-    )
+    connection.execute(_PUT_ALERT[connection.dialect.name], {"id": alert.id} | values_of(alert))
 
 
 def _change(row: Row[Any]) -> AlertChange:

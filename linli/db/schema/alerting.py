@@ -11,9 +11,12 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 from linli.db.schema.base import PLATFORM, Serial, id_, metadata, scoped_by, scoped_through
+
+_OPEN = text("open_key IS NOT NULL")
 
 alerts = Table(
     "alerts",
@@ -53,12 +56,16 @@ alerts = Table(
     Column("shelved_until", BigInteger),
     Column("steps", JSON, nullable=False, server_default="[]"),
     Column("why", JSON, nullable=False, server_default="{}"),
+    Column("revision", BigInteger, nullable=False, server_default="1"),
     Index("ix_alerts_community_opened", "community_id", "opened_at"),
+    Index("ix_alerts_opened_at_id", "opened_at", "id"),
+    Index("ix_alerts_open", "opened_at", "id", sqlite_where=_OPEN, postgresql_where=_OPEN),
     Index("ix_alerts_handling_community", "handling", "community_id"),
     info=scoped_by("community_id"),
 )
 """Written by rules alone. `open_key` is 'rule|subject' while the alert is open and NULL once it is closed: its unique
-constraint is what allows one open alert for each rule and subject, on every database."""
+constraint is what allows one open alert for each rule and subject, on every database. `revision` counts how often the row was
+written."""
 
 alert_changes = Table(
     "alert_changes",

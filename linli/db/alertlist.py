@@ -1,0 +1,86 @@
+"""Lists of alerts: which, in what order, and from where on. What a list is made of is read in two steps, so that whoever keeps
+alerts ready to show reads only those that have changed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from sqlalchemy import Select, and_, or_, select
+
+from linli.db import schema
+from linli.db.alertrows import alert_of
+from linli.db.database import Database
+from linli.model import Alert, Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which alerts; of all the conditions that are given. `communities` None: of all. `since` <= opened_at < `until`, in
+    microseconds since 1970 UTC."""
+
+    communities: frozenset[str] | None = None
+    open_only: bool = False
+    severities: tuple[Severity, ...] = ()
+    rules: tuple[str, ...] = ()
+    subject: str | None = None
+    since: int | None = None
+    until: int | None = None
+
+
+class Listed(NamedTuple):
+    """One line of a list. `revision` counts how often the alert was written: the same again is the same alert."""
+
+    id: str
+    revision: int
+    opened_at: int
+
+
+class AlertLists:
+    """The lists, read from the database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def page(self, wanted: Wanted, limit: int, before: tuple[int, str] | None = None) -> list[Listed]:
+        """The alerts that are wanted, the last opened first. `before`: the (opened_at, id) of the last of the page before."""
+        table = schema.alerts
+        query = in_order(select(table.c.id, table.c.revision, table.c.opened_at), wanted, limit, before)
+        with self._database.read() as connection:
+            return [Listed(*row) for row in connection.execute(query)]
+
+    def read(self, ids: Sequence[str]) -> dict[str, tuple[int, Alert]]:
+        """Those of these alerts that there are, each with its revision."""
+        table = schema.alerts
+        with self._database.read() as connection:
+            rows = connection.execute(select(table).where(table.c.id.in_(ids))).all()
+        return {row.id: (row.revision, alert_of(row)) for row in rows}
+
+
+def in_order(query: Select[Any], wanted: Wanted, limit: int, before: tuple[int, str] | None) -> Select[Any]:
+    """The query of alerts, for what is wanted, the last opened first."""
+    table = schema.alerts
+    query = within(query, wanted.communities)
+    if wanted.open_only:
+        query = query.where(table.c.open_key.is_not(None))
+    if wanted.severities:
+        query = query.where(table.c.severity.in_([severity.value for severity in wanted.severities]))
+    if wanted.rules:
+        query = query.where(table.c.rule.in_(list(wanted.rules)))
+    if wanted.subject is not None:
+        query = query.where(table.c.subject == wanted.subject)
+    if wanted.since is not None:
+        query = query.where(table.c.opened_at >= wanted.since)
+    if wanted.until is not None:
+        query = query.where(table.c.opened_at < wanted.until)
+    if before is not None:
+        at, last = before
+        query = query.where(or_(table.c.opened_at < at, and_(table.c.opened_at == at, table.c.id < last)))
+    return query.order_by(table.c.opened_at.desc(), table.c.id.desc()).limit(limit)
+
+
+def within(query: Select[Any], communities: frozenset[str] | None) -> Select[Any]:
+    """The query of alerts, of these communities; None: of all."""
+    if communities is None:
+        return query
+    return query.where(schema.alerts.c.community_id.in_(sorted(communities)))
