@@ -68,6 +68,12 @@ def guarded(database: Database) -> GuardedDatabase:
     return GuardedDatabase(engine.execution_options())
 
 
+def unconfined() -> dict[str, Any]:
+    """The execution options of one statement that is Linli's own work in the transaction of a person's: what is written down of
+    it in the audit log."""
+    return {_OPTION: _Said.WHOLE}
+
+
 def _before_execute(
     connection: Connection, statement: Any, many: Any, single: Any, options: Mapping[str, Any]
 ) -> tuple[Any, Any, Any]:

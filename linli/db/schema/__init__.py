@@ -6,6 +6,7 @@ Times are BIGINT microseconds since 1970 UTC. Ids are those of `linli.ids`. Each
 
 from linli.db.schema.accounts import api_tokens, enrolments, memberships, sessions, users
 from linli.db.schema.alerting import actions, alert_changes, alerts, rules_positions
+from linli.db.schema.audit import audit_entries, audit_subjects, audit_texts
 from linli.db.schema.base import metadata
 from linli.db.schema.commanding import command_changes, commands
 from linli.db.schema.inhabitants import (
@@ -57,6 +58,9 @@ __all__ = [
     "api_tokens",
     "arming",
     "arming_changes",
+    "audit_entries",
+    "audit_subjects",
+    "audit_texts",
     "command_changes",
     "commands",
     "committees",
