@@ -220,15 +220,15 @@ def make_command(community: str, number: int, at: int) -> StoredCommand:
 
 
 @contextmanager
-def running_world(folder: Path) -> Iterator[World]:
-    """Everything up; all ended afterwards."""
-    database = open_database(f"sqlite:///{folder / 'linli.db'}")
+def running_world(folder: Path, database_url: str | None = None) -> Iterator[World]:
+    """Everything up; all ended afterwards. `database_url`: a database that is migrated; None: a new file in `folder`."""
+    settings = load_settings(data=folder, database_url=database_url, language=Language.EN)
+    database = open_database(settings.app_database_url)
     upgrade(database)
     with database.write() as connection:
         save(connection, [*registry_of(HOME), *registry_of(FOREIGN)])
     clock, store, broker = SystemClock(), MemoryStore(), FakeBroker()
     fill_store(store, clock.now())
-    settings = load_settings(data=folder, language=Language.EN)
     services = build_services(settings, database, store, clock, broker.client(), broker.client())
     world = World(database, SqlAlerts(database), store, broker, services, clock)
     for community in (HOME, FOREIGN):

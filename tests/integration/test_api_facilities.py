@@ -23,8 +23,8 @@ LIFT = f"{HOME}-lift"
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with running_world(tmp_path) as running:
+def world(tmp_path: Path, database_url: str) -> Iterator[World]:
+    with running_world(tmp_path, database_url) as running:
         yield running
 
 

@@ -16,6 +16,7 @@ from linli.db import schema
 from linli.db.alerts import Change, Effects
 from linli.db.people import Person
 from linli.model import Alert, Role
+from tests.databases import Databases
 from tests.integration.api_world import FOREIGN, HOME, World, make_alert, running_world
 from tests.support import eventually
 
@@ -23,8 +24,8 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with running_world(tmp_path_factory.mktemp("live")) as running:
+def world(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> Iterator[World]:
+    with databases.new() as url, running_world(tmp_path_factory.mktemp("live"), url) as running:
         yield running
 
 

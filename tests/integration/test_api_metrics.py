@@ -12,6 +12,7 @@ from linli.db.heartbeats import Heartbeat, SqlHeartbeats
 from linli.db.workers import WorkerReport, report
 from linli.i18n import Text
 from linli.model import Lane
+from tests.databases import Databases
 from tests.integration.api_world import World, running_world
 
 pytestmark = pytest.mark.integration
@@ -20,8 +21,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with running_world(tmp_path_factory.mktemp("metrics")) as running:
+def world(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> Iterator[World]:
+    with databases.new() as url, running_world(tmp_path_factory.mktemp("metrics"), url) as running:
         yield running
 
 

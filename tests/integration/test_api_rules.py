@@ -10,14 +10,15 @@ from linli.clock import HOUR, MINUTE, SECOND, format_time, parse_time
 from linli.i18n import Text
 from linli.model import Severity
 from rules.language.load import load_rules
+from tests.databases import Databases
 from tests.integration.api_world import HOME, World, make_alert, running_world
 
 pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with running_world(tmp_path_factory.mktemp("rules")) as running:
+def world(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> Iterator[World]:
+    with databases.new() as url, running_world(tmp_path_factory.mktemp("rules"), url) as running:
         yield running
 
 

@@ -7,14 +7,15 @@ import pytest
 
 from linli.clock import HOUR, MINUTE, SECOND, format_time
 from linli.model import READINGS_TYPE, Lane, Message, Reading, Received
+from tests.databases import Databases
 from tests.integration.api_world import HOME, World, running_world
 
 pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with running_world(tmp_path_factory.mktemp("series")) as running:
+def world(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> Iterator[World]:
+    with databases.new() as url, running_world(tmp_path_factory.mktemp("series"), url) as running:
         yield running
 
 

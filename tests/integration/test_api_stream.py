@@ -14,6 +14,7 @@ from api import routes as routes_module
 from api import stream as stream_module
 from api.views import AlertChange
 from linli.model import Role
+from tests.databases import Databases
 from tests.integration.api_world import HOME, PASSWORD, World, make_alert, running_world
 from tests.support import eventually
 
@@ -23,8 +24,8 @@ Event = tuple[str, str, dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with running_world(tmp_path_factory.mktemp("stream")) as running:
+def world(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> Iterator[World]:
+    with databases.new() as url, running_world(tmp_path_factory.mktemp("stream"), url) as running:
         yield running
 
 
