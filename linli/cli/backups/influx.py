@@ -3,6 +3,8 @@
 Databases are copied shard by shard, so what is stored meanwhile may be in the copy or not; all that was stored before is.
 """
 
+import json
+import socket
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,6 +18,7 @@ from linli.i18n import Text
 from linli.settings import Settings
 
 _PORT = 8088
+_PATIENCE_S = 5.0
 _TO_INSTALL = Text(
     "请安装 InfluxDB 1.x（Debian/Ubuntu：apt install influxdb），或用 --without-readings 不备份读数",
     "install InfluxDB 1.x (Debian/Ubuntu: apt install influxdb), or leave the readings out with --without-readings",
@@ -45,29 +48,16 @@ def kind_of(settings: Settings) -> str:
 
 def copy(settings: Settings, rpc: str | None, folder: Path) -> None:
     """Each of Linli's databases into a folder of its own below `folder`. BackupError if the tool is missing or fails."""
-    tool = find_tool("influxd", _TO_INSTALL)
-    where = _rpc(settings, rpc)
+    tool, where = find_tool("influxd", _TO_INSTALL), _rpc(settings, rpc)
     for name in bucket_names(settings.influx_bucket).values():
-        try:
-            run_tool([tool, "backup", "-portable", "-db", name, "-host", where, folder / name])
-        except BackupError as error:
-            raise BackupError(
-                Text(
-                    f"读数没有备份成：{error.text.zh}\ninfluxd 在 {where} 上没有应答备份请求时，用 --influx-rpc 主机:端口 指明它的 "
-                    "bind-address（influxdb.conf 第一节，默认 127.0.0.1:8088）；或用 --without-readings 不备份读数",
-                    f"the readings could not be copied: {error.text.en}\nIf influxd does not answer at {where}, say where its "
-                    "bind-address is (influxdb.conf, at its top; 127.0.0.1:8088 by default) with --influx-rpc HOST:PORT, or leave "
-                    "the readings out with --without-readings",
-                )
-            ) from None
+        run_tool([tool, "backup", "-portable", "-db", name, "-host", where, folder / name])
 
 
 def restore(settings: Settings, rpc: str | None, folder: Path) -> None:
     """Bring the databases below `folder` into the server, which must not have them yet. BackupError if it does, or fails: it says
     which are there by then."""
-    tool = find_tool("influxd", _TO_INSTALL)
-    where, done = _rpc(settings, rpc), list[str]()
-    for each in sorted(folder.iterdir()):
+    tool, where, done = find_tool("influxd", _TO_INSTALL), _rpc(settings, rpc), list[str]()
+    for each in filter(_has_rows, sorted(folder.iterdir())):
         try:
             run_tool([tool, "restore", "-portable", "-db", each.name, "-host", where, each])
         except BackupError as error:
@@ -84,7 +74,25 @@ def restore(settings: Settings, rpc: str | None, folder: Path) -> None:
 
 
 def _rpc(settings: Settings, rpc: str | None) -> str:
-    return rpc or f"{urlsplit(settings.influx_url or '').hostname}:{_PORT}"
+    """Where influxd takes backups. BackupError if nobody listens there: its tool would try for minutes."""
+    host, _, port = (rpc or f"{urlsplit(settings.influx_url or '').hostname}:{_PORT}").rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE_S).close()
+    except (OSError, ValueError) as error:
+        raise BackupError(
+            Text(
+                f"influxd 在 {host}:{port} 上没有应答备份请求（{error}）：用 --influx-rpc 主机:端口 指明它的 bind-address"
+                "（influxdb.conf 开头，默认 127.0.0.1:8088）；或用 --without-readings 不备份读数",
+                f"influxd does not take backups at {host}:{port} ({error}): say where its bind-address is (influxdb.conf, at its top; "
+                "127.0.0.1:8088 by default) with --influx-rpc HOST:PORT, or leave the readings out with --without-readings",
+            )
+        ) from None
+    return f"{host}:{port}"
+
+
+def _has_rows(database: Path) -> bool:
+    """Whether anything was in it: influxd restores nothing that was empty, and Linli makes what is missing when it starts."""
+    return any(json.loads(manifest.read_bytes())["files"] for manifest in database.glob("*.manifest"))
 
 
 def not_ours(kind: str) -> BackupError:
