@@ -17,7 +17,7 @@ from typing import Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -30,6 +30,7 @@ from pydantic_settings import (
 from linli.clock import Clock, ScaledClock, SystemClock
 from linli.errors import ConfigError
 from linli.i18n import Language, Text, shell_language
+from linli.keeping import CLASSES, NOTHING_GOES, Terms, too_short
 from linli.retention import FOR_EVER, Retention
 from linli.shards import MOST, Shard
 
@@ -122,6 +123,24 @@ class Settings(BaseSettings):
     retention_minute_days: int = Field(400, ge=0, description="Days that 1 minute rollups are kept; 0: for ever.")
     retention_hour_days: int = Field(0, ge=0, description="Days that 1 hour rollups are kept; 0: for ever.")
     retention_events_days: int = Field(400, ge=0, description="Days that events are kept; 0: for ever.")
+    retention_alerts_days: int = Field(
+        730, ge=0, description="Days that alerts are kept once they are closed, with evidence and history; 0: for ever."
+    )
+    retention_commands_days: int = Field(
+        400, ge=0, description="Days that commands to devices are kept, 190 or more; 0: for ever."
+    )
+    retention_audit_days: int = Field(
+        400, ge=0, description="Days that the audit log is kept, 190 or more; 0: for ever. See audit.md."
+    )
+    retention_snapshots_days: int = Field(30, ge=0, description="Days that snapshots and video are kept; 0: for ever.")
+    retention_strangers_days: int = Field(
+        30, ge=0, description="Days that an unknown device is remembered once it is silent; 0: for ever."
+    )
+    audit_head: Path | None = Field(
+        None,
+        description="File that names the newest entry of the audit log, best on another machine's share. None: audit/head.json "
+        "in the data folder.",
+    )
 
     rules: Path | None = Field(None, description="Folder of rule files. None: the catalogue that comes with Linli.")
     rules_overrides: Path | None = Field(
@@ -189,6 +208,14 @@ class Settings(BaseSettings):
         Shard.parse(text, socket.gethostname())
         return text
 
+    @field_validator("retention_audit_days", "retention_commands_days")
+    @classmethod
+    def _kept_long_enough(cls, days: int, info: ValidationInfo) -> int:
+        why = too_short(info.field_name or "", days)
+        if why is not None:
+            raise ValueError(str(why))
+        return days
+
     @property
     def own_shard(self) -> Shard:
         """The shard that `shard` names, on this host."""
@@ -208,6 +235,18 @@ class Settings(BaseSettings):
         return Retention(
             self.retention_raw_days, self.retention_minute_days, self.retention_hour_days, self.retention_events_days
         )
+
+    @property
+    def terms(self) -> Terms:
+        """How long each class of what is kept is kept."""
+        if self.clock_origin is not None:
+            return NOTHING_GOES
+        return Terms({kept: getattr(self, one.setting) for kept, one in CLASSES.items() if one.setting})
+
+    @property
+    def audit_head_path(self) -> Path:
+        """The file that names the newest entry of the audit log."""
+        return self.audit_head or self.data / "audit" / "head.json"
 
     @property
     def broker_is_external(self) -> bool:
@@ -302,7 +341,7 @@ def _explain(error: ValidationError) -> ConfigError:
     if fault["type"] == "extra_forbidden":
         return ConfigError(_unknown(name, list(Settings.model_fields)))
     shown = "***" if _secret(name) else repr(fault["input"])[:80]
-    said = fault["msg"]
+    said = fault["msg"].removeprefix("Value error, ")
     return ConfigError(
         Text(
             f"设置 {name}（{PREFIX}{name.upper()}）的值 {shown} 不对：{said}",
