@@ -225,6 +225,7 @@ def test_settings_reach_a_child_process_whole(elsewhere: Path, monkeypatch: pyte
         "broker_tls_certificate": "broker.pem",
         "broker_tls_key": "broker.key",
         "broker_tls_client_ca": "clients.pem",
+        "audit_head": "h",
     }
     paths = set(files)
     assert again.model_dump(exclude=paths) == settings.model_dump(exclude=paths)
