@@ -38,7 +38,7 @@ MOST_MANIFEST_BYTES = 512 * 1024 * 1024
 
 _SQLITE_BESIDE = ("-wal", "-shm", "-journal")
 _NOT_KEPT = frozenset(("broker", "logs", "run", RESTORED))
-_FIRST = frozenset(("VERSION", "secrets", "audit"))
+_FIRST = frozenset(("secrets", "audit"))
 _MOST_NAME = 1000
 _BAD = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]")
 
@@ -154,7 +154,7 @@ def turn_of(path: PurePosixPath) -> Turn | None:
         return Turn.OUTBOXES
     if top == "rules":
         return Turn.RULES
-    return Turn.FIRST if top in _FIRST else Turn.LAST
+    return Turn.FIRST if top in _FIRST or len(path.parts) == 1 else Turn.LAST
 
 
 def check_name(name: str) -> PurePosixPath:

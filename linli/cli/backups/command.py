@@ -108,6 +108,8 @@ def backup(
             )
         place = None if to == "-" else Path(to)
         taken = take(settings, Wanted(place, not without_database, not without_readings, influx_rpc), clock, progress)
+    for note in taken.notes:
+        typer.echo(note, err=True)
     if taken.file is None:
         typer.echo(
             Text(f"备份已写出，{size_of(taken.manifest.size)}", f"written, {size_of(taken.manifest.size)}"), err=True

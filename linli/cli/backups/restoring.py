@@ -191,7 +191,7 @@ def _put_settings(scratch: Path, data: Path, target: Path, settings: Settings, m
         own["influx_url"] = settings.influx_url or ""
     file = restored / "linli.toml"
     with _private(file) as opened:
-        opened.write(carried.as_toml(content, target / RESTORED, own))
+        opened.write(carried.as_toml(content, target, own))
     (restored / "settings.json").unlink()
     return file.relative_to(data)
 

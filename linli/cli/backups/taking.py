@@ -52,10 +52,11 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What was made: `file` None if it went to standard output."""
+    """What was made: `file` None if it went to standard output; `notes`: what is not in it and was looked for."""
 
     file: Path | None
     manifest: Manifest
+    notes: list[Text]
 
 
 def take(settings: Settings, wanted: Wanted, clock: Clock, progress: Progress) -> Taken:
@@ -72,7 +73,15 @@ def take(settings: Settings, wanted: Wanted, clock: Clock, progress: Progress) -
         except BaseException:
             writer.give_up()
             raise
-    return Taken(file, manifest)
+    missing = carried.missing_files(settings)
+    notes = [
+        Text(
+            f"设置 {name} 指定的 {path} 不存在，备份中没有它",
+            f"{path}, which the setting {name} names, is not there, and not in the backup",
+        )
+        for name, path in missing
+    ]
+    return Taken(file, manifest, notes)
 
 
 @dataclass
@@ -90,6 +99,7 @@ class _Taking:
         began_at, root = self.clock.now(), self.settings.data
         sqlite = self.settings.influx_url is None
         self._add_files(Turn.OUTBOXES)
+        self._add_settings()
         self._add_files(Turn.FIRST)
         self._add_files(Turn.RULES)  # nothing but the journals of the first versions; today's are held below
         moment = Moment(
@@ -107,7 +117,6 @@ class _Taking:
         finally:
             moment.close()
         self._add_files(Turn.LAST)
-        self._add_settings()
         made_at, files = self.clock.now(), self.writer.files
         manifest = Manifest(FORMAT, __version__, began_at, made_at, database, readings, positions, journals, files)
         self.writer.finish(encode_manifest(manifest))

@@ -180,6 +180,25 @@ def test_settings_come_along_with_the_files_they_name(
     assert settings.rules is not None and (settings.rules / "mine.yaml").read_text() == "id: mine"
 
 
+def test_a_file_within_the_data_folder_is_named_where_it_is_restored(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is in the backup once; and one that is not there is told, and named as it was."""
+    (data / "tls").mkdir()
+    (data / "tls" / "key.pem").write_text("a key")
+    monkeypatch.setenv("LINLI_BROKER_TLS_KEY", "data/tls/key.pem")
+    monkeypatch.setenv("LINLI_BROKER_CA", str(tmp_path / "gone.pem"))
+    said = run("backup", "--data", str(data))
+    assert f"{tmp_path / 'gone.pem'}, which the setting broker_ca names, is not there" in said.replace("\n", " ")
+    [archive] = tmp_path.glob("*.tar")
+    with tarfile.open(archive) as tar:
+        assert [name for name in tar.getnames() if name.endswith("key.pem")] == ["data/tls/key.pem"]
+    run("restore", str(archive), "--data", str(tmp_path / "new"))
+    toml = (tmp_path / "new" / "restored" / "linli.toml").read_text()
+    assert f'broker_tls_key = "{tmp_path}/new/tls/key.pem"' in toml
+    assert f'broker_ca = "{tmp_path}/gone.pem"' in toml
+
+
 def test_a_pipe_does_as_well(data: Path, tmp_path: Path) -> None:
     """For a tool that encrypts: nothing of it is on the disk in clear."""
     result = CliRunner().invoke(app, ["backup", "--data", str(data), "--to", "-"])

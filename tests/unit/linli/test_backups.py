@@ -50,7 +50,8 @@ MANIFEST = Manifest(
         ("linli.db", Turn.DATABASE),
         ("readings.db", Turn.READINGS),
         ("snapshots/2026/a.jpg", Turn.LAST),
-        ("something new", Turn.LAST),
+        ("something new", Turn.FIRST),
+        ("a new folder/with a file", Turn.LAST),
     ],
 )
 def test_what_is_moved_is_copied_in_the_direction_in_which_it_goes(path: str, turn: Turn) -> None:
