@@ -7,7 +7,7 @@ from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
-from api import problems
+from api import openapi, problems
 from api.gate import Gate, RequestCounts
 from api.metrics import Metrics
 from api.routes import build_router
@@ -37,10 +37,12 @@ def build_app(services: Services, console: Callable[[FastAPI, Services], None] |
         title="Linli",
         version=__version__,
         openapi_url=f"{PREFIX}/openapi.json",
+        generate_unique_id_function=openapi.operation_id,
         docs_url=None,  # its scripts would come from another site
         redoc_url=None,
         lifespan=lifespan,
     )
+    openapi.install(app)
     app.state.requests = requests
     app.state.services = services
     problems.install(app, services.settings.language)

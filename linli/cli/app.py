@@ -18,6 +18,8 @@ from linli.cli.calendars import holidays_app
 from linli.cli.device import device_app
 from linli.cli.gateways import gateway_app
 from linli.cli.letters import command as deadletters
+from linli.cli.openapi import HELP as OPENAPI_HELP
+from linli.cli.openapi import openapi
 from linli.cli.people import token_app, user_app
 from linli.cli.preparing import HELP as PREPARE_HELP
 from linli.cli.preparing import prepare_command
@@ -170,6 +172,7 @@ app.command("bench", help=BENCH_HELP, rich_help_panel=LOOK)(bench)
 app.add_typer(deadletters.app, name="deadletters", rich_help_panel=LOOK)
 app.add_typer(device_app, name="device", rich_help_panel=LOOK)
 app.add_typer(rules_app, name="rules", rich_help_panel=LOOK)
+app.command("openapi", help=OPENAPI_HELP, rich_help_panel=LOOK)(openapi)
 app.command("arm", help=ARM_HELP, rich_help_panel=LOOK)(arm)
 app.command("prepare", help=PREPARE_HELP, rich_help_panel=SET_UP)(prepare_command)
 app.add_typer(backup_app, name="backup", rich_help_panel=SET_UP)

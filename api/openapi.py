@@ -1,0 +1,153 @@
+"""The OpenAPI document: what FastAPI reads off the routes, made into something to build on.
+
+Every operation says in a sentence what it does, who may do it, shows an example of what goes in and what comes out, and names
+the problems that it may answer with (RFC 9457). The document is kept in docs/openapi.json, and a test compares the two, so that
+no change of the contract goes unseen; `python -m api.openapi FILE` writes it anew.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+
+from api import problems
+from api.examples import example_of
+from api.routing import DECLARED, EVERYBODY, PREFIX
+from linli.errors import Conflict, NotAllowed, NotSignedIn, TooMany
+from linli.roles import OPERATIONS, ROLES, Operation
+
+Json = dict[str, Any]
+
+_SENTENCE_ENDS = (". ", ": ", "; ")
+_ABOUT = """The REST API of Linli, the event-driven platform of a residential district.
+
+Times are RFC 3339 in UTC. A text for people is an object with `zh` and `en`. Lists are read by cursor: pass `next` of one page
+as `cursor` of the next. Problems are `application/problem+json` (RFC 9457): their `type` is stable, `detail` says what happened
+and `action` what to do, in the language of `Accept-Language`. What lies outside your communities is answered like what does
+not exist."""
+_WORDS = {
+    401: "Not signed in",
+    403: "Your role, or your token, does not allow this",
+    404: "Not there, or not for you",
+    409: "Not possible in this state",
+    413: "The request is too large",
+    422: "The request is not valid",
+    429: "Too many requests: see Retry-After",
+    503: "Something that it needs does not answer: try again later",
+}
+_KINDS = {
+    401: problems.KINDS[NotSignedIn],
+    403: problems.KINDS[NotAllowed],
+    404: problems.NOT_FOUND,
+    409: problems.KINDS[Conflict],
+    413: problems.TOO_LARGE,
+    422: problems.INVALID,
+    429: problems.KINDS[TooMany],
+    503: problems.DATABASE,
+}
+
+
+def operation_id(route: APIRoute) -> str:
+    """Short, and one of a kind, for those who generate clients: 'get_alerts', 'get_alerts_by_alert_id'."""
+    steps = route.path_format.removeprefix(PREFIX).strip("/").split("/")
+    words = [f"by_{step[1:-1]}" if step.startswith("{") else step.replace("-", "_") for step in steps]
+    return "_".join([min(route.methods or {"GET"}).lower(), *words])
+
+
+def install(app: FastAPI) -> None:
+    """Let `app.openapi` give this document, made when it is first asked for (FastAPI says to put it in its place)."""
+
+    def document() -> Json:
+        if app.openapi_schema is None:
+            app.openapi_schema = describe(app)
+        return app.openapi_schema
+
+    app.openapi = document  # type: ignore[method-assign]
+
+
+def describe(app: FastAPI) -> Json:
+    """The document of the application's routes."""
+    document = get_openapi(title=app.title, version=app.version, description=_ABOUT, routes=app.routes)
+    components = document["components"]
+    components["schemas"].pop("HTTPValidationError", None)
+    components["schemas"].pop("ValidationError", None)
+    components["securitySchemes"] = {
+        "token": {"type": "http", "scheme": "bearer", "description": "An API token: `linli token new`"},
+        "session": {"type": "apiKey", "in": "cookie", "name": "linli_session", "description": "`POST /sessions`"},
+    }
+    document["security"] = [{"token": []}, {"session": []}]
+    for path, operation in _operations(document):
+        _describe(path, operation, components["schemas"])
+    document["tags"] = [{"name": tag} for tag in sorted({op["tags"][0] for _, op in _operations(document)})]
+    return document
+
+
+def _operations(document: Json) -> Iterator[tuple[str, Json]]:
+    for path, item in document["paths"].items():
+        for operation in item.values():
+            yield path, operation
+
+
+def _describe(path: str, operation: Json, schemas: Mapping[str, Json]) -> None:
+    told = operation.get("description", "").strip()
+    operation["summary"] = _first_sentence(told)
+    operation["description"] = f"{told}\n\n{_for_whom(operation.get(DECLARED, ''))}".strip()
+    operation["tags"] = [path.removeprefix(PREFIX).strip("/").split("/")[0]]
+    for status in _problems_of(path, operation):
+        known = operation["responses"].get(str(status), {})
+        words = known.get("description", "")
+        operation["responses"][str(status)] = _problem(status, words if words != "Validation Error" else "")
+    operation["responses"] = dict(sorted(operation["responses"].items()))
+    for place in [operation.get("requestBody", {}), *operation["responses"].values()]:
+        for kind, content in place.get("content", {}).items():
+            if kind == "application/json" and "example" not in content and content.get("schema"):
+                content["example"] = example_of(content["schema"], operation["operationId"], schemas)
+
+
+def _first_sentence(told: str) -> str:
+    first = " ".join(told.split())
+    for end in _SENTENCE_ENDS:
+        first = first.partition(end)[0]
+    return first.rstrip(".")
+
+
+def _for_whom(declared: str) -> str:
+    if declared not in set(Operation):
+        return "For everybody." if declared == EVERYBODY else "For whoever is signed in."
+    operation = Operation(declared)
+    may = ", ".join(duty.name.en.lower() for duty in ROLES.values() if operation in duty.operations)
+    return f"Needs `{declared}` ({OPERATIONS[operation].en.lower()}): {may}."
+
+
+def _problems_of(path: str, operation: Json) -> list[int]:
+    """What it may answer besides what it says itself."""
+    found = {int(status) for status in operation["responses"] if status.isdigit() and int(status) >= 400}
+    declared = operation.get(DECLARED, "")
+    found |= {429, 503}
+    if declared != EVERYBODY:
+        found.add(401)
+    if declared in set(Operation):
+        found.add(403)
+    if "{" in path:
+        found.add(404)
+    if operation.get("parameters") or "requestBody" in operation:
+        found.add(422)
+    if "requestBody" in operation:
+        found |= {400, 413}
+    return sorted(found)
+
+
+def _problem(status: int, words: str) -> Json:
+    kind = _KINDS.get(status, problems.BAD_BODY if status == 400 else problems.INTERNAL)
+    example = {
+        "type": problems.PREFIX + kind.name,
+        "title": kind.title.en,
+        "status": status,
+        "detail": kind.title.en,
+        "action": kind.action.en,
+    }
+    schema = {"$ref": "#/components/schemas/ProblemBody"}
+    content = {problems.MEDIA_TYPE: {"schema": schema, "example": example}}
+    return {"description": words or _WORDS.get(status, kind.title.en), "content": content}
