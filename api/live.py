@@ -121,6 +121,11 @@ class AlertHub:
         self._last = 0
         self._succeeded_at: float | None = None
         self._rechecked = clock.monotonic()
+        self._also: Callable[[], None] = lambda: None
+
+    def also(self, told: Callable[[], None]) -> None:
+        """Call `told`, which returns at once, whenever changes were read."""
+        self._also = told
 
     def start(self) -> None:
         """Tell of every change from now on."""
@@ -251,6 +256,7 @@ class AlertHub:
     def pump(self) -> None:
         """Read what is new and hand it out. SQLAlchemyError when the database fails; nothing is lost or doubled then."""
         while stored := self._read():
+            self._also()
             subscriptions = self._current()
             views = self._views(stored if subscriptions else ())
             for change in views:

@@ -19,6 +19,7 @@ from linli.db.schema.inhabitants import (
     residents,
 )
 from linli.db.schema.modes import arming, arming_changes
+from linli.db.schema.outward import idempotency_keys, webhook_deliveries, webhook_replays, webhooks
 from linli.db.schema.registry import (
     committees,
     communities,
@@ -80,6 +81,7 @@ __all__ = [
     "gateways",
     "holidays",
     "households",
+    "idempotency_keys",
     "inhabitant_history",
     "inhabitant_statements",
     "installations",
@@ -102,5 +104,8 @@ __all__ = [
     "team_members",
     "teams",
     "users",
+    "webhook_deliveries",
+    "webhook_replays",
+    "webhooks",
     "workers",
 ]

@@ -199,6 +199,8 @@ def test_settings_reach_a_child_process_whole(elsewhere: Path, monkeypatch: pyte
         retention_strangers_days=8,
         audit_head=Path("h"),
         store_down_s=3.5,
+        requests_per_minute=600,
+        webhook_allowed="hooks.example.gov, 10.8.0.0/16",
         shard="2/8",
         shards=8,
         simulator=False,
@@ -265,3 +267,11 @@ def test_settings_do_not_change() -> None:
 def test_an_option_with_a_wrong_name() -> None:
     """Also a mistake of ours is told in words."""
     assert "prot" in refusal(prot=1).text.en
+
+
+@pytest.mark.parametrize("entry", ["http://x", "10.0.0.1/8", "a b/c"])
+def test_a_receiver_that_is_allowed_is_a_host_or_a_network(elsewhere: Path, entry: str) -> None:
+    """A mistake there is told at the start."""
+    with pytest.raises(ConfigError, match="webhook_allowed"):
+        load_settings(webhook_allowed=entry)
+    assert load_settings(webhook_allowed="a.example, 10.8.0.0/16").webhooks_allowed.names("a.example")
