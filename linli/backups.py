@@ -47,6 +47,10 @@ class BackupError(LinliError):
     """A backup cannot be made, or is not sound, or cannot be restored; the text says which and what to do."""
 
 
+class NotDone(BackupError):
+    """Disk or system did not let it be done, which says nothing about the backup."""
+
+
 class Turn(IntEnum):
     """When a file of the data folder is copied; the lower first."""
 

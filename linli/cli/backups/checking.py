@@ -11,7 +11,7 @@ from linli.backups import DATA, DUMP, BackupError, Manifest, differences, sqlite
 from linli.cli.backups import postgres
 from linli.cli.backups.archive import Progress, unpack
 from linli.cli.backups.databases import require_sound
-from linli.cli.backups.places import workplace
+from linli.cli.backups.places import told_by_system, workplace
 from linli.cli.backups.taking import PREFIX
 from linli.errors import LinliError
 from linli.i18n import Text
@@ -30,9 +30,11 @@ class Checked:
 def check(stream: IO[bytes], name: str, temporary: Path | None, progress: Progress, *, quick: bool = False) -> Checked:
     """Read the backup through, databases in a folder below `temporary` (None: the system's). `quick`: the hashes alone.
 
-    BackupError if it cannot be read as a backup at all, OSError if file or disk fail.
+    BackupError if it cannot be read as a backup at all, NotDone if disk or system do not let it be
+    looked at.
     """
-    with workplace(temporary or Path(tempfile.gettempdir()), PREFIX) as scratch:
+    where = temporary or Path(tempfile.gettempdir())
+    with told_by_system(where), workplace(where, PREFIX) as scratch:
 
         def place(name: str) -> Path | None:
             return None if quick or not _is_opened(name) else scratch / name

@@ -213,13 +213,15 @@ def restore(
 
 def check_backup(file: str, temporary: Path | None, *, quick: bool, as_json: bool) -> None:
     """Check it, say what was found, and end with the exit status."""
-    from linli.backups import BackupError
+    from linli.backups import BackupError, NotDone
     from linli.cli.backups.checking import check
     from linli.cli.backups.shown import document, print_json, told
 
     with _telling() as progress, _opened(file) as stream:
         try:
             found = check(stream, file, temporary, progress, quick=quick)
+        except NotDone:
+            raise
         except BackupError as error:
             progress.clear()
             if as_json:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from linli.backups import BackupError
+from linli.backups import NotDone
 from linli.i18n import Text
 
 _SUFFIX = ".part"
@@ -69,26 +69,26 @@ def _sweep(beside: Path, prefix: str) -> None:
 
 @contextmanager
 def told_by_system(where: Path) -> Iterator[None]:
-    """Turn an error of the system within the block into a BackupError that says what to do. `where`: what is written to."""
+    """Turn an error of the system within the block into a NotDone that says what to do. `where`: what is written to."""
     try:
         yield
     except OSError as error:
-        raise what_to_do(error, where) from None
+        raise _what_to_do(error, where) from None
 
 
-def what_to_do(error: OSError, where: Path) -> BackupError:
+def _what_to_do(error: OSError, where: Path) -> NotDone:
     """About an error of the system, writing at `where`."""
     said = f"{error.filename}: {error.strerror}" if error.filename else (error.strerror or str(error))
     if error.errno in _NO_ROOM or "full" in str(error):
         place = where if where.is_dir() else where.parent
-        return BackupError(
+        return NotDone(
             Text(
                 f"磁盘 {place} 已满：什么也没有留下。需要的空间约等于数据目录加上其中最大的数据库；腾出空间，或换一个地方",
                 f"the disk of {place} is full: nothing was left behind. It takes about the size of the data folder and of the "
                 "largest database in it; make room, or choose another place",
             )
         )
-    return BackupError(
+    return NotDone(
         Text(
             f"没有完成：{said}。检查文件的所有者与权限，用 Linli 的用户运行；什么也没有留下",
             f"not done: {said}. See whose files they are and run this as Linli's user; nothing was left behind",
