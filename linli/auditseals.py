@@ -104,3 +104,17 @@ class Seals:
                 return seal
             following = seal.last + 1
         return None
+
+
+def grouped(seals: Sequence[Seal], most: int) -> list[list[Seal]]:
+    """Seals of one table in groups of neighbours with not more than `most` rows each, where one alone has not more."""
+    groups: list[list[Seal]] = []
+    rows = 0
+    for seal in seals:
+        if groups and groups[-1][-1].last + 1 == seal.first and rows + seal.rows <= most:
+            groups[-1].append(seal)
+            rows += seal.rows
+        else:
+            groups.append([seal])
+            rows = seal.rows
+    return groups

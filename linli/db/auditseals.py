@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import JSON, Column, Connection, Table, cast, func, select
+from sqlalchemy import JSON, Column, Connection, Select, Table, cast, func, select
 from sqlalchemy import Text as SqlText
 
 from linli.audit import Act, Who
@@ -96,11 +96,9 @@ def _next_seal(connection: Connection, name: str, last: int) -> Seal | None:
 
 def sealed_upto(connection: Connection, name: str) -> int:
     """The id up to which the table is sealed; 0 if it is not."""
-    entries, about = schema.audit_entries, schema.audit_subjects
-    of_table = select(about.c.seq).where(about.c.kind == "table", about.c.item_id == name)
-    last = 0
+    entries, last = schema.audit_entries, 0
     for verb in (SEALED, RESEALED):
-        query = select(entries).where(entries.c.seq.in_(of_table), entries.c.verb == verb)
+        query = select(entries).where(entries.c.seq.in_(_about(name)), entries.c.verb == verb)
         row = connection.execute(query.order_by(entries.c.seq.desc()).limit(1)).one_or_none()
         seal = None if row is None else seal_of(read_entry(row))
         last = max(last, 0 if seal is None else seal.last)
@@ -126,29 +124,47 @@ def holds(connection: Connection, seal: Seal) -> bool:
     return (found.digest, found.rows) == (seal.digest, seal.rows)
 
 
-def standing_seals(connection: Connection) -> Seals:
-    """All that hold, as the log says."""
+def standing_seals(connection: Connection, name: str | None = None) -> Seals:
+    """All that hold, as the log says; of one table, if it is named."""
     entries = schema.audit_entries
-    query = select(entries).where(entries.c.verb.in_((SEALED, RESEALED))).order_by(entries.c.seq)
-    found = (seal_of(read_entry(row)) for row in connection.execute(query))
+    query = select(entries).where(entries.c.verb.in_((SEALED, RESEALED)))
+    if name is not None:
+        query = query.where(entries.c.seq.in_(_about(name)))
+    found = (seal_of(read_entry(row)) for row in connection.execute(query.order_by(entries.c.seq)))
     return Seals(seal for seal in found if seal is not None)
 
 
+def resealed_last(connection: Connection, name: str) -> int:
+    """The number of the last entry that sealed rows of the table again; 0 if none did. While it stays, so do the seals."""
+    entries = schema.audit_entries
+    query = select(func.max(entries.c.seq)).where(entries.c.seq.in_(_about(name)), entries.c.verb == RESEALED)
+    return connection.execute(query).scalar() or 0
+
+
+def _about(name: str) -> Select[tuple[int]]:
+    about = schema.audit_subjects
+    return select(about.c.seq).where(about.c.kind == "table", about.c.item_id == name)
+
+
 def reseal(
-    connection: Connection, seals: Sequence[Seal], who: Who, now: int, change: Callable[[], None] = lambda: None
-) -> Seal:
-    """Seal the rows of these neighbouring seals of one table anew, after `change` took some of them away.
+    connection: Connection,
+    groups: Sequence[Sequence[Seal]],
+    who: Who,
+    now: int,
+    change: Callable[[], object] = lambda: None,
+) -> None:
+    """Seal the rows of each group of neighbouring seals of a table anew, after `change` took some of them away.
 
     SealBroken, and nothing changed, if one does not hold. In one transaction, which the caller has begun.
     """
-    for seal in seals:
+    for seal in (seal for group in groups for seal in group):
         if not holds(connection, seal):
             raise SealBroken(seal)
     change()
-    name, columns = seals[0].table, [column.name for column in TABLES[seals[0].table].columns]
-    fresh = seal_rows(connection, name, seals[0].first, seals[-1].last, columns)
-    append(connection, Act(RESEALED, who, "table", (name,), facts=fresh.facts()), now)
-    return fresh
+    for group in groups:
+        name, columns = group[0].table, [column.name for column in TABLES[group[0].table].columns]
+        fresh = seal_rows(connection, name, group[0].first, group[-1].last, columns)
+        append(connection, Act(RESEALED, who, "table", (name,), facts=fresh.facts()), now)
 
 
 def unsealed(connection: Connection, name: str, last: int) -> int:

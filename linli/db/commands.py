@@ -139,6 +139,7 @@ class SqlCommands:
 
 
 def _append(connection: Connection, command: StoredCommand, at: int, actor: str | None) -> None:
+    take_turn(connection, schema.command_changes)  # rows are sealed up to the newest that can be seen (linli.db.auditseals)
     connection.execute(
         insert(schema.command_changes).values(
             command_id=command.id,

@@ -404,7 +404,7 @@ def test_a_sealed_row_that_was_changed_shows(database: Database, what: str) -> N
     assert [(fault.kind, fault.seq) for fault in report.faults] == [(Broken.SEAL, 2)]
     assert "arming_changes" in report.faults[0].text.en
     with database.write() as connection, pytest.raises(SealBroken):
-        reseal(connection, standing_seals(connection).of("arming_changes"), API, NOW)
+        reseal(connection, [standing_seals(connection).of("arming_changes")], API, NOW)
 
 
 def test_what_is_left_after_a_deletion_is_sealed_again(database: Database) -> None:
@@ -418,8 +418,12 @@ def test_what_is_left_after_a_deletion_is_sealed_again(database: Database) -> No
 
     with database.write() as connection:
         seals = standing_seals(connection).of("arming_changes")[:2]
-        fresh = reseal(connection, seals, API, NOW, harm(connection))
-    assert (fresh.first, fresh.last, fresh.rows) == (1, 4, 1)
+        reseal(connection, [seals], API, NOW, harm(connection))
+    with database.read() as connection:
+        assert [(seal.first, seal.last, seal.rows) for seal in standing_seals(connection).of("arming_changes")] == [
+            (1, 4, 1),
+            (5, 6, 2),
+        ]
     report = check_log(database, None)
     assert (report.faults, report.sealed) == ([], {"arming_changes": 3})
 
