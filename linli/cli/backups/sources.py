@@ -1,6 +1,6 @@
 """What is copied from: the files of the data folder turn by turn, and what is pinned to one instant."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -129,12 +129,10 @@ class Moment:
     def __init__(self, settings: Settings, *, with_database: bool, with_readings: bool) -> None:
         """BackupError, DataFolderError or OSError if one cannot be read."""
         self._all = ExitStack()
-        self.journals = {folder: PinnedJournal(folder) for folder in _journal_folders(settings.data / "rules")}
+        self.journals: dict[Path, PinnedJournal] = {}
         self.database: Database | None = None
         self.readings: Pinned | None = None
         try:
-            for journal in self.journals.values():
-                self._all.callback(journal.close)
             self._hold(settings, with_database)
             if with_readings and settings.readings_path.exists():
                 self.readings = Pinned(settings.readings_path)
@@ -157,15 +155,13 @@ class Moment:
     def _hold(self, settings: Settings, with_database: bool) -> None:
         """Journals before the database, and what came to them meanwhile after it: see `rules.durable.pinned`."""
         for _ in range(_TRIES):
-            for journal in self.journals.values():
-                journal.hold()
+            self._hold_journals(settings.data / "rules")
             self.database = open_database(settings) if with_database else None
             if self.database is not None:
                 self._all.callback(self.database.close)
-            if all(journal.extend() for journal in self.journals.values()):
+            if self._extend_journals(settings.data / "rules"):
                 return
-            if self.database is not None:
-                self.database.close()
+            self.close()
         names = ", ".join(map(str, self.journals))
         raise DataFolderError(
             Text(
@@ -174,8 +170,18 @@ class Moment:
             )
         )
 
+    def _hold_journals(self, rules: Path) -> None:
+        self.journals = {folder: PinnedJournal(folder) for folder in _journal_folders(rules)}
+        for journal in self.journals.values():
+            self._all.callback(journal.close)
+            journal.hold()
 
-def _journal_folders(rules: Path) -> Sequence[Path]:
+    def _extend_journals(self, rules: Path) -> bool:
+        """Whether there are the same journals still, and all that came to them could be held."""
+        return list(self.journals) == _journal_folders(rules) and all(each.extend() for each in self.journals.values())
+
+
+def _journal_folders(rules: Path) -> list[Path]:
     """The rules' folder and those of shards in it, as far as a journal is there."""
     if not rules.is_dir():
         return []
