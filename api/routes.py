@@ -5,15 +5,23 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response, StreamingResponse
 
-from api import alert_routes, arming_routes, bodies, command_routes, enrolment, rule_routes
+from api import (
+    account_routes,
+    alert_routes,
+    arming_routes,
+    bodies,
+    command_routes,
+    enrolment,
+    rule_routes,
+    session_routes,
+)
 from api.bodies import When
 from api.metrics import CONTENT_TYPE, Metrics
-from api.routing import COOKIE, PREFIX, Signed, caller, for_everybody, for_signed_in, identify, needs, undeclared
+from api.routing import PREFIX, Signed, caller, for_everybody, identify, needs, undeclared
 from api.scope import may
 from api.services import MAX_LIMIT, MAX_POINTS, Services
 from api.stream import events
 from linli.charts import Shape
-from linli.db.people import SESSION_FOR
 from linli.errors import TooMany
 from linli.i18n import Text
 from linli.ids import ID_PATTERN
@@ -38,7 +46,8 @@ def build_router(services: Services, metrics: Metrics) -> APIRouter:
     """All routes over these services."""
 
     router = APIRouter(prefix=PREFIX, responses=_PROBLEMS)
-    _add_people(router, services)
+    session_routes.add_routes(router, services)
+    account_routes.add_routes(router, services)
     alert_routes.add_routes(router, services)
     _add_registry(router, services)
     _add_store(router, services)
@@ -50,33 +59,6 @@ def build_router(services: Services, metrics: Metrics) -> APIRouter:
     forgotten = undeclared(router)
     assert not forgotten, f"routes that do not say whom they are for: {forgotten}"
     return router
-
-
-def _add_people(router: APIRouter, services: Services) -> None:
-    @router.post("/sessions", status_code=201, **for_everybody())
-    def sign_in(body: bodies.SignInBody, request: Request, response: Response) -> bodies.PersonBody:
-        """Sign in: sets the session cookie."""
-        person, token = services.people.sign_in(body.name, body.password, caller(request))
-        response.set_cookie(
-            COOKIE,
-            token,
-            max_age=SESSION_FOR // 1_000_000,
-            httponly=True,
-            samesite="lax",
-            secure=request.url.scheme == "https",
-        )
-        return bodies.person_body(person)
-
-    @router.delete("/sessions/current", status_code=204, **for_signed_in())
-    def sign_out(request: Request, response: Response, person: Signed) -> None:
-        """Sign out: ends the session of the cookie."""
-        services.people.sign_out(request.cookies.get(COOKIE, ""))
-        response.delete_cookie(COOKIE, httponly=True, samesite="lax")
-
-    @router.get("/me", **for_signed_in())
-    def me(person: Signed) -> bodies.PersonBody:
-        """Who is signed in."""
-        return bodies.person_body(person)
 
 
 def _add_registry(router: APIRouter, services: Services) -> None:
@@ -154,7 +136,7 @@ def _add_store(router: APIRouter, services: Services) -> None:
         if services.live.streams >= MAX_STREAMS:
             text = Text("实时连接过多，请稍后再试", "too many look on already; try again later")
             raise TooMany(text, retry_after_s=30)
-        chunks = events(services, request, person, lambda: identify(services, request))
+        chunks = events(services, request, person, lambda: identify(services, request, acting=False))
         return StreamingResponse(chunks, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
 
 

@@ -1,5 +1,5 @@
 """How a route says whom it is for. Each says it where it is declared, in the OpenAPI document (`x-linli-operation`) and to the
-server alike: `**needs(Operation.SEE)`, `**for_signed_in()` or `**for_everybody()`; one that says nothing is refused at the start.
+server alike: `**needs(Operation.SEE)`, `**for_signed_in()`, `**for_session()` or `**for_everybody()`; one that says nothing is refused at the start.
 
 Which communities it shows is not its business: see `api.sight`.
 """
@@ -13,27 +13,31 @@ from fastapi.routing import APIRoute
 from api.bodies import ProblemBody
 from api.scope import demand
 from api.services import Services
+from api.session_cookie import session_token
 from linli.db.people import Person
-from linli.errors import NotSignedIn
+from linli.errors import NotAllowed, NotSignedIn
 from linli.i18n import Text
 from linli.roles import Operation
 
-COOKIE = "linli_session"
 PREFIX = "/api/v1"
 DECLARED = "x-linli-operation"
 EVERYBODY = "everybody"
 SIGNED_IN = "signed_in"
+SESSION = "session"
 
 _PROBLEM = {"model": ProblemBody}
 
 
-def identify(services: Services, request: Request) -> Person | None:
-    """Who a request is from: by its bearer token if it has one (and then by nothing else), else by its cookie."""
+def identify(services: Services, request: Request, *, acting: bool = True) -> Person | None:
+    """Who a request is from: by its bearer token if it has one (and then by nothing else), else by its cookie.
+
+    `acting`: somebody does something; a stream that is only open is looked up again without.
+    """
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme:
         return services.people.by_token(token.strip()) if scheme.lower() == "bearer" else None
-    cookie = request.cookies.get(COOKIE)
-    return None if cookie is None else services.people.by_session(cookie)
+    cookie = session_token(request)
+    return services.people.by_session(cookie, acting=acting) if cookie else None
 
 
 def caller(request: Request) -> str:
@@ -69,6 +73,31 @@ def needs(operation: Operation) -> dict[str, Any]:
 def for_signed_in() -> dict[str, Any]:
     """Arguments of a route for whoever is signed in: about themselves."""
     return _arguments(SIGNED_IN, [Depends(signed_in)], 401)
+
+
+def own_session(request: Request) -> str:
+    """The token of the session that asks, whether it is complete or waits for something (`linli.signin`).
+
+    NotAllowed for an API token: it decides nothing about an account.
+    """
+    services: Services = request.app.state.services
+    if request.headers.get("authorization"):
+        if identify(services, request) is not None:
+            raise NotAllowed(Text("此操作须登录后进行，不能使用令牌", "sign in for this: a token may not"))
+        raise NotSignedIn(Text("请先登录，或使用有效的令牌", "sign in first, or use a valid token"))
+    token = session_token(request)
+    if not token or services.people.sessions.enter(token) is None:
+        raise NotSignedIn(Text("请先登录", "sign in first"))
+    return token
+
+
+Own = Annotated[str, Depends(own_session)]
+"""The parameter of a route that is for a session alone."""
+
+
+def for_session() -> dict[str, Any]:
+    """Arguments of a route for a session alone, never for a token; also for one that waits for more."""
+    return _arguments(SESSION, [Depends(own_session)], 401, 403)
 
 
 def for_everybody() -> dict[str, Any]:

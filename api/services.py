@@ -36,6 +36,7 @@ from api.words import OUTCOMES
 from linli.charts import Chart, Series, Shape
 from linli.clock import DAY, Clock
 from linli.db.alertlist import Wanted
+from linli.datafolder import DataFolder
 from linli.db.alerts import OUTCOME_DONE
 from linli.db.commands import SqlCommands
 from linli.db.database import Database
@@ -47,6 +48,7 @@ from linli.model import Action, ActionKind, Alert, Community, Device, Severity
 from linli.ports import Bucket, MqttClient, ReadingStore
 from linli.roles import Operation
 from linli.settings import Settings
+from linli.sealing import Seals
 
 ANSWER_WITHIN_S = 3.0
 LOOK_EVERY_S = 0.02
@@ -353,7 +355,7 @@ def build_services(
     `client` hears of alerts, `command_client` is for commands; without the latter none can be given.
     """
     kept = guarded(database)
-    people = People(kept.whole(), clock)
+    people = People(kept.whole(), clock, settings.sign_in_policy, Seals(DataFolder(settings.data).secrets))
     directory = Directory(kept.whole(), people, clock)
     sights = Sights(kept, directory, StoreReader(store, clock))
     live = AlertHub(kept, directory, people, clock, client)

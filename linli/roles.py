@@ -54,6 +54,8 @@ class Duty:
     operations: frozenset[Operation]
     what: Text
     """Who has this role, in a sentence."""
+    tokens_only: bool = False
+    """Whether it never signs in with a password: it is no person."""
 
 
 OPERATIONS: Mapping[Operation, Text] = {
@@ -145,6 +147,7 @@ ROLES: Mapping[Role, Duty] = {
             )
         ),
         Text("另一个系统，只用令牌", "Another system: tokens only, each limited to some of these operations"),
+        tokens_only=True,
     ),
     Role.AUDITOR: Duty(
         Text("审计员", "Auditor"),

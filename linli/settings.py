@@ -13,6 +13,7 @@ import socket
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from ipaddress import ip_address
 from typing import Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
@@ -27,7 +28,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from linli.clock import Clock, ScaledClock, SystemClock
+from linli.clock import DAY, HOUR, MINUTE, Clock, ScaledClock, SystemClock
 from linli.errors import ConfigError
 from linli.i18n import Language, Text, shell_language
 from linli.keeping import CLASSES, NOTHING_GOES, Terms, too_short
@@ -35,6 +36,7 @@ from linli.retention import FOR_EVER, Retention
 from linli.shards import MOST, Shard
 
 PREFIX = "LINLI_"
+from linli.signin import Lifetime, SignInPolicy
 BrokerKind = Literal["auto", "nats", "mosquitto", "external"]
 StoreKind = Literal["auto", "influx1", "influx2", "influx3"]
 
@@ -144,6 +146,56 @@ class Settings(BaseSettings):
 
     rules: Path | None = Field(None, description="Folder of rule files. None: the catalogue that comes with Linli.")
     rules_overrides: Path | None = Field(
+    second_factor: Literal["auto", "required", "optional"] = Field(
+        "auto",
+        description="Whether administrators must have a second factor (TOTP). auto: where host is not this machine alone; "
+        "behind a proxy say required.",
+    )
+    session_days: float = Field(7.0, gt=0, le=90, description="Days after which everybody signs in again.")
+    session_idle_hours: float = Field(
+        24.0, gt=0, description="Hours without use, and without an open page, after which a session ends."
+    )
+    admin_session_hours: float = Field(
+        12.0, gt=0, description="The same for who manages accounts: hours after which they sign in again."
+    )
+    admin_idle_minutes: float = Field(
+        60.0, gt=0, description="Minutes without use after which their session ends; an open page is no use."
+    )
+    oidc_issuer: str | None = Field(
+        None, description="Issuer of the OpenID provider by which people may sign in; none: passwords alone."
+    )
+    oidc_client_id: str | None = Field(None, description="What the provider calls Linli.")
+    oidc_client_secret: SecretStr | None = Field(None, description="Linli's secret at the provider.")
+    oidc_client_secret_file: Path | None = Field(None, description="File that holds it, instead.")
+    oidc_redirect_url: str | None = Field(
+        None,
+        description="Where the provider sends people back, as registered there: https://.../oidc/callback. None: as reached.",
+    )
+    oidc_name: str | None = Field(None, description="What the sign-in page calls the provider.")
+    oidc_role_claim: str | None = Field(
+        None,
+        description="Claim of the ID token that holds groups or roles; dots lead into objects: realm_access.roles.",
+    )
+    oidc_roles: str | None = Field(
+        None,
+        description="Role for each value of it, the first that fits counts: linli-admins=administrator, guards=security.",
+    )
+    oidc_communities_claim: str | None = Field(None, description="Claim that lists the ids of somebody's communities.")
+    oidc_add_accounts: bool = Field(
+        False, description="Add an account for whoever oidc_roles gives a role; it goes by the claims at each sign-in."
+    )
+
+    requests_per_minute: int = Field(
+        3000,
+        ge=0,
+        description="Requests that each token and each session may make in a minute, and at once; 0: no limit.",
+    )
+    webhook_allowed: str | None = Field(
+        None,
+        description="Receivers of webhooks within your own networks, by name or network: hooks.example.gov, 10.8.0.0/16. None: only "
+        "https out in the Internet.",
+    )
+
         None,
         description="Folder of overrides of rules by community, place or device, besides `overrides/` in that of the rules.",
     )
@@ -249,6 +301,23 @@ class Settings(BaseSettings):
         return self.audit_head or self.data / "audit" / "head.json"
 
     @property
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the API and the console can be reached from this machine alone."""
+        try:
+            return ip_address(self.host.strip("[]")).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    @property
+    def sign_in_policy(self) -> SignInPolicy:
+        """How long people stay signed in, and whether administrators must have a second factor."""
+        return SignInPolicy(
+            self.second_factor == "required" or (self.second_factor == "auto" and not self.is_loopback),
+            Lifetime(round(self.session_days * DAY), round(self.session_idle_hours * HOUR)),
+            Lifetime(round(self.admin_session_hours * HOUR), round(self.admin_idle_minutes * MINUTE)),
+        )
+
     def broker_is_external(self) -> bool:
         """Whether the broker is somebody else's: Linli then neither starts nor configures one."""
         return self.broker == "external" or (self.broker == "auto" and self.broker_host is not None)

@@ -192,7 +192,7 @@ class CommandDialog:
     def _do(self) -> None:
         assert self._device is not None
         arguments = {key: int(typed) for key, typed in self._seconds.items()}
-        person = person_now(self._services, self._visit)
+        person = person_now(self._services, self._visit, acting=True)
         self._services.command(person, self._device.id, self._name, arguments, self._reason)
 
 

@@ -158,7 +158,7 @@ class Consoles:
     async def _end_if_signed_out(self, console: Console) -> None:
         """The hub ends a subscription when its person may no longer sign in, but also when this process stops: then the
         page stays as it is, and connects again to the next one."""
-        if await asyncio.to_thread(self._services.people.by_session, console.visit.token) is None:
+        if await asyncio.to_thread(self._ended, {console.visit.token}):
             self._send_away(console)
 
     def _send_away(self, console: Console) -> None:
@@ -208,7 +208,7 @@ class Consoles:
                 self.end(token)
 
     def _ended(self, tokens: set[str]) -> list[str]:
-        return [token for token in tokens if self._services.people.by_session(token) is None]
+        return [token for token in tokens if self._services.people.by_session(token, acting=False) is None]
 
     def _beat_code(self, health: HealthView, language: str, person: Person) -> str:
         line, dot = health_line(health, person)

@@ -134,5 +134,5 @@ class ActDialog:
         return None if self._text.strip() else self._act.missing
 
     def _do(self) -> None:
-        person = person_now(self._services, self._visit)
+        person = person_now(self._services, self._visit, acting=True)
         self._act.call(person, self._alert, Said(self._text, self._lasting))

@@ -168,7 +168,7 @@ class _ModeDialog:
         return None if self._reason.strip() else texts.MODE_REASON_MISSING
 
     def _do(self) -> None:
-        person = person_now(self._services, self._visit)
+        person = person_now(self._services, self._visit, acting=True)
         mode = None if self._mode == INHERIT else self._mode
         self._services.arm(person, self._place, mode, self._reason)
 

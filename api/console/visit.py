@@ -11,12 +11,12 @@ from fastapi.responses import RedirectResponse
 
 from api.console import texts
 from api.services import Services
+from api.session_cookie import session_token
 from linli.db.people import Person
 from linli.errors import NotSignedIn
 from linli.i18n import Language, preferred_language
 from linli.model import Role
 
-SESSION_COOKIE = "linli_session"
 LANGUAGE_COOKIE = "linli_language"
 _UTC = ZoneInfo("UTC")
 
@@ -42,7 +42,7 @@ class Visit:
 
 async def enter(services: Services, request: Request) -> Visit | RedirectResponse:
     """The visit that `request` begins, or the way to the sign-in page."""
-    token = request.cookies.get(SESSION_COOKIE, "")
+    token = session_token(request)
     visit = await asyncio.to_thread(_visit, services, token, request) if token else None
     if visit is None:
         wanted = request.url.path
@@ -50,12 +50,13 @@ async def enter(services: Services, request: Request) -> Visit | RedirectRespons
     return visit
 
 
-def person_now(services: Services, visit: Visit) -> Person:
+def person_now(services: Services, visit: Visit, *, acting: bool = False) -> Person:
     """Who is looking, as they are now: a page may be open for days, while roles and communities change. Reads the database.
 
-    NotSignedIn if the session has ended or the account is disabled.
+    `acting`: they do something just now, so that the session does not end for want of use. NotSignedIn if the session has
+    ended or the account is disabled.
     """
-    person = services.people.by_session(visit.token)
+    person = services.people.by_session(visit.token, acting=acting)
     if person is None:
         raise NotSignedIn(texts.SIGNED_OUT)
     return person

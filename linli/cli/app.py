@@ -20,7 +20,7 @@ from linli.cli.gateways import gateway_app
 from linli.cli.letters import command as deadletters
 from linli.cli.openapi import HELP as OPENAPI_HELP
 from linli.cli.openapi import openapi
-from linli.cli.people import token_app, user_app
+from linli.cli.people import user_app
 from linli.cli.preparing import HELP as PREPARE_HELP
 from linli.cli.preparing import prepare_command
 from linli.cli.registries import registry_app
@@ -29,6 +29,7 @@ from linli.cli.simulate import HELP as SIMULATE_HELP
 from linli.cli.simulate import simulate
 from linli.cli.status.reconciling import HELP as RECONCILE_HELP
 from linli.cli.status.reconciling import reconcile_command
+from linli.cli.tokens import token_app
 from linli.i18n import Text
 
 START = str(Text("从这里开始", "Start here"))

@@ -97,20 +97,22 @@ def _fill(settings: Settings, database: Database) -> FirstRun:
 
             registry.save(connection, demo_registry(), settings.clock().now())
         communities = registry.read_registry(connection).communities
-    accounts = _first_accounts(People(database, settings.clock()), list(communities), demo=compound)
+    people = People(database, settings.clock())
+    accounts = _first_accounts(people, list(communities), demo=compound, one_time=not settings.is_loopback)
     return FirstRun(tuple(accounts), compound)
 
 
-def _first_accounts(people: People, communities: Sequence[str], demo: bool) -> list[Account]:
+def _first_accounts(people: People, communities: Sequence[str], demo: bool, one_time: bool) -> list[Account]:
     """Accounts for who has none yet: one for each role, or an administrator where there is nothing to belong to.
 
     `demo`: the demo compound was registered just now; then also for roles that nobody has, after a first run without it.
+    `one_time`: where strangers can reach the page, who signs in first chooses a password that was never on a terminal.
     """
     if communities:
-        return [Account(*made) for made in make_demo_accounts(people, communities, complete=demo)]
+        return [Account(*made) for made in make_demo_accounts(people, communities, complete=demo, one_time=one_time)]
     if people.all():
         return []
-    person, password = people.add("admin", Role.ADMINISTRATOR, display_name="管理员 Administrator")
+    person, password = people.add("admin", Role.ADMINISTRATOR, display_name="管理员 Administrator", one_time=one_time)
     return [Account(person.role, person.name, password)]
 
 

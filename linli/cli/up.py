@@ -105,7 +105,7 @@ def _say_welcome(settings: Settings, first: FirstRun, people: Sequence[Person]) 
         names = ", ".join(person.name for person in people[:_SHOWN_ACCOUNTS])
         more = " ..." if len(people) > _SHOWN_ACCOUNTS else ""
         say(f"账号：{names}{more}", f"Accounts: {names}{more}")
-        say("忘记密码：linli user reset 登录名", "Lost a password: linli user reset NAME")
+        say("忘记密码：linli user reset-password 登录名", "Lost a password: linli user reset-password NAME")
     for warning in (exposure(settings), certificate_note(settings, SystemClock().now())):
         if warning is not None:
             say(warning.zh, warning.en)

@@ -1,333 +1,372 @@
-"""People in the database: who they are, which communities they belong to, and how a request proves to be from them.
+"""People in the database: who they are, and how a request or a browser proves to be from them.
 
-Passwords are kept as argon2id hashes; of session cookies and API tokens only the SHA-256 is kept (they are 256 random
-bits, which no dictionary finds).
+`People` is the way in. Its rooms: accounts (itself), `sessions`, `tokens`, `factors`, `identities`. What is here is the door:
+passwords and codes are tried, throttled, and lead to a session or nowhere.
 """
 
-import functools
-import hashlib
-import logging
-import re
-import secrets
-import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NoReturn
 
-from pwdlib import PasswordHash
-from pwdlib.hashers.argon2 import Argon2Hasher
-from sqlalchemy import Connection, Row, Select, delete, insert, select, update
+from sqlalchemy import Connection, select, update
 
-from linli.clock import DAY, Clock
+from linli.clock import Clock
 from linli.db import schema
+from linli.db.accounts import Account, Accounts, Changes, checked
 from linli.db.database import Database
+from linli.db.identities import Identities, Identity
+from linli.db.person import Person
+from linli.db.proofs import hashed, make_password, nobodys_hash, verified
+from linli.db.secondfactors import FactorState, Offer, SecondFactors, fresh_codes
+from linli.db.sessions import Entered, Session, Sessions
+from linli.db.signin_events import Happening, SignInEvent, record
 from linli.db.throttle import Throttle
-from linli.db.turns import take_turn
-from linli.errors import Conflict, NotFound, NotSignedIn, Refused, TooMany
-from linli.i18n import Language, Text
+from linli.db.tokens import DEFAULT_DAYS, ApiToken, Tokens
+from linli.errors import Conflict, NotSignedIn, TooMany
+from linli.i18n import Text
 from linli.model import Role
-from linli.roles import ROLES, Operation, Reach
+from linli.roles import ROLES
+from linli.sealing import Seals
+from linli.signin import SignInPolicy, Stage, next_stage
 
-SESSION_FOR = 7 * DAY
-"""A session ends this long after signing in: a console in a guard room should not sign out in the middle of a night."""
+__all__ = [
+    "Account",
+    "ApiToken",
+    "Changes",
+    "Entered",
+    "FactorState",
+    "Identity",
+    "Offer",
+    "PasswordOver",
+    "People",
+    "Person",
+    "SamePassword",
+    "Session",
+    "SignedIn",
+    "WrongCode",
+    "WrongPresent",
+    "make_demo_accounts",
+    "make_password",
+]
 
-MIN_PASSWORD = 10
-MAX_PASSWORD = 200
+CODE_REFILL_S = 300.0
+"""Codes have five tries, and one more each five minutes: of a million codes three count, so a year of trying finds one with a
+chance of a quarter, and the log tells of every try."""
 
-_log = logging.getLogger(__name__)
+_WRONG = Text("用户名或密码不对", "the name or the password is wrong")
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-# OWASP Password Storage Cheat Sheet, argon2id: 19 MiB, 2 passes, 1 lane. With two at a time a sign-in storm costs 38 MiB.
-_HASHER = PasswordHash((Argon2Hasher(time_cost=2, memory_cost=19 * 1024, parallelism=1),))
-_AT_ONCE = threading.BoundedSemaphore(2)
-# Without 0, 1, i, l and o, which people confuse when they read a password off a screen.
-_READABLE = "abcdefghjkmnpqrstuvwxyz23456789"
+
+class WrongCode(NotSignedIn):
+    """The session stands, and the code is wrong: another may be tried."""
+
+
+class PasswordOver(NotSignedIn):
+    """The password is right, was made for one time, and that time is over."""
+
+
+class WrongPresent(Conflict):
+    """The password that somebody gave once more is not theirs."""
+
+
+class SamePassword(Conflict):
+    """The new password is the present one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
-    """Somebody who may sign in. `communities`: those they reach; None for a role that reaches the whole district.
+class SignedIn:
+    """Who was let in how far: the `token` is of a session that waits for `stage`; COMPLETE for nothing more."""
 
-    `limited_to`: what the token that they came with may do at most; None for a session, or a token without limits.
+    person: Person
+    token: str
+    stage: Stage
+
+
+class People(Accounts):
+    """Accounts, sessions, tokens, second factors and identities of one database. Safe to call from several threads.
+
+    `seals` opens second factors; without it nobody can use one (commands that only look at accounts need none).
     """
 
-    id: str
-    name: str
-    display_name: str
-    role: Role
-    communities: frozenset[str] | None
-    language: str | None = None
-    enabled: bool = True
-    limited_to: frozenset[Operation] | None = None
+    def __init__(
+        self, database: Database, clock: Clock, policy: SignInPolicy | None = None, seals: Seals | None = None
+    ) -> None:
+        super().__init__(database, clock)
+        self.policy = policy or SignInPolicy()
+        self.sessions = Sessions(database, clock, self.policy)
+        self.tokens = Tokens(database, clock)
+        self.factors = SecondFactors(database, clock, seals)
+        self.identities = Identities(database, clock)
+        self._passwords = Throttle()
+        self._codes = Throttle(refill_s=CODE_REFILL_S)
 
-    @property
-    def operations(self) -> frozenset[Operation]:
-        """What they may do: their role's operations, less what their token leaves out."""
-        allowed = ROLES[self.role].operations
-        return allowed if self.limited_to is None else allowed & self.limited_to
+    # --- who asks -------------------------------------------------------------------------------------------------
 
-    def sees(self, community: str) -> bool:
-        """Whether the community is within this person's scope."""
-        return self.communities is None or community in self.communities
+    def by_session(self, token: str, *, acting: bool = True) -> Person | None:
+        """Whose session it is; None if there is none, it is not complete, it has ended, or the account is disabled.
 
-
-@dataclass(frozen=True, slots=True)
-class ApiToken:
-    """A token for scripts, as it can be listed: what is secret about it is not kept."""
-
-    id: str
-    user_name: str
-    name: str
-    created_at: int
-    expires_at: int | None
-    revoked_at: int | None
-
-
-class People:
-    """Users, sessions and API tokens. Safe to call from several threads."""
-
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._database = database
-        self._clock = clock
-        self._throttle = Throttle()
-
-    # --- accounts -------------------------------------------------------------------------------------------------
-
-    def add(
-        self,
-        name: str,
-        role: Role,
-        communities: Iterable[str] = (),
-        *,
-        display_name: str = "",
-        password: str | None = None,
-        language: str | None = None,
-    ) -> tuple[Person, str]:
-        """A new person, and their password (made now if none is given).
-
-        Refused for a name, password or display name that is not taken, Conflict for a name in use, NotFound for a
-        community that is not registered. A role that reaches the whole district belongs to no community: it sees all.
+        `acting`: as for `Sessions.enter`.
         """
-        _check_name(name)
-        secret = make_password() if password is None else _check_password(password)
-        shown = _check_display_name(display_name or name)
-        wanted = frozenset(communities) if ROLES[role].reach is Reach.COMMUNITIES else frozenset()
-        user = "p" + secrets.token_hex(8)
-        hashed = _hash(secret)
-        with self._database.write() as connection:
-            take_turn(connection, schema.users)
-            if connection.execute(select(schema.users.c.id).where(schema.users.c.name == name)).first():
-                raise Conflict(Text(f"已有名为 {name} 的账号", f"there is an account named {name} already"))
-            _check_communities(connection, wanted)
-            connection.execute(
-                insert(schema.users).values(
-                    id=user,
-                    name=name,
-                    display_name=shown,
-                    role=role.value,
-                    password_hash=hashed,
-                    language=language,
-                    enabled=True,
-                    created_at=self._clock.now(),
-                )
-            )
-            for community in sorted(wanted):
-                connection.execute(insert(schema.memberships).values(user_id=user, community_id=community))
-        scope = None if ROLES[role].reach is Reach.DISTRICT else wanted
-        return Person(user, name, shown, role, scope, language), secret
+        entered = self.sessions.enter(token, acting=acting)
+        return entered.person if entered is not None and entered.stage is Stage.COMPLETE else None
 
-    def all(self) -> list[Person]:
-        """Everybody, by name; those who are disabled too."""
-        return self._persons(select(schema.users).order_by(schema.users.c.name))
+    def by_token(self, secret: str) -> Person | None:
+        """Whose token it is, limited as it is; None if it is not one, was revoked, has expired, or the account is disabled."""
+        return self.tokens.owner(secret)
 
-    def get(self, name: str) -> Person:
-        """The person of that sign-in name, or NotFound."""
-        found = self._persons(select(schema.users).where(schema.users.c.name == name))
-        if not found:
-            raise NotFound(Text(f"没有名为 {name} 的账号", f"there is no account named {name}"))
-        return found[0]
+    def new_token(self, user: str, name: str, days: int = DEFAULT_DAYS) -> tuple[str, str]:
+        """A token of the person of this sign-in name: its id, and the secret, which is shown only now."""
+        return self.tokens.make(self.get(user), name, days)
 
-    def enabled_by_id(self, ids: Sequence[str]) -> dict[str, Person]:
-        """Those of `ids` who may still sign in, as they are now."""
-        table = schema.users
-        found = self._persons(select(table).where(table.c.id.in_(ids), table.c.enabled.is_(True)))
-        return {person.id: person for person in found}
+    # --- the door -------------------------------------------------------------------------------------------------
 
-    def display_names(self) -> dict[str, str]:
-        """What to show for each person's id."""
-        with self._database.read() as connection:
-            rows = connection.execute(select(schema.users.c.id, schema.users.c.display_name)).all()
-        return {row.id: row.display_name for row in rows}
+    def sign_in(self, name: str, password: str, address: str = "", browser: str = "") -> SignedIn:
+        """A new session of who has this name and password, as far as that goes (`linli.signin`).
 
-    def reset_password(self, name: str, password: str | None = None) -> str:
-        """Give the person a new password (made now if none is given) and end their sessions; the password."""
-        person = self.get(name)
-        secret = make_password() if password is None else _check_password(password)
-        hashed = _hash(secret)
-        with self._database.write() as connection:
-            table = schema.users
-            connection.execute(update(table).where(table.c.id == person.id).values(password_hash=hashed))
-            _end_sessions(connection, person.id)
-        self._throttle.forget(name)
-        return secret
-
-    def set_enabled(self, name: str, enabled: bool) -> None:
-        """Allow or forbid signing in. Forbidding ends the person's sessions, and their tokens are refused from now on."""
-        person = self.get(name)
-        with self._database.write() as connection:
-            table = schema.users
-            connection.execute(update(table).where(table.c.id == person.id).values(enabled=enabled))
-            if not enabled:
-                _end_sessions(connection, person.id)
-
-    def set_communities(self, name: str, communities: Iterable[str]) -> frozenset[str]:
-        """Let the person belong to exactly these, from now on; their open pages follow within seconds.
-
-        Conflict for a role that sees all; NotFound for a community that is not registered.
-        """
-        person = self.get(name)
-        if person.communities is None:
-            role = ROLES[person.role].name
-            zh, en = f"{role.zh}总能看到全部小区", f"the role {role.en} always sees all communities"
-            raise Conflict(Text(zh, en))
-        wanted, table = frozenset(communities), schema.memberships
-        with self._database.write() as connection:
-            take_turn(connection, table)
-            _check_communities(connection, wanted)
-            connection.execute(delete(table).where(table.c.user_id == person.id))
-            for community in sorted(wanted):
-                connection.execute(insert(table).values(user_id=person.id, community_id=community))
-        return wanted
-
-    def set_language(self, person: Person, language: Language) -> None:
-        """Remember the language that the person chose."""
-        with self._database.write() as connection:
-            table = schema.users
-            connection.execute(update(table).where(table.c.id == person.id).values(language=language.value))
-
-    # --- sessions -------------------------------------------------------------------------------------------------
-
-    def sign_in(self, name: str, password: str, address: str = "") -> tuple[Person, str]:
-        """The person, and the token of a new session. `address`: the network address that asks, by which tries are counted.
-
-        NotSignedIn for a wrong name, a wrong password or a disabled account: the same answer after the same work, so it
-        does not tell which names exist. TooMany when throttled, before anything is looked up.
+        `address`: the network address that asks, by which tries are counted. NotSignedIn for a wrong name, a wrong password,
+        a disabled account or one without a password: the same answer after the same work, so it does not tell which names
+        exist. TooMany when throttled, before anything is looked up.
         """
         name = name[:64].casefold()
-        wait = self._throttle.take(name, address, self._clock.monotonic())
-        if wait > 0:
-            _log.warning("sign-in throttled for %r from %s", name, address)
-            seconds = max(1, round(wait))
-            text = Text(f"尝试次数过多，请 {seconds} 秒后再试", f"too many tries; try again in {seconds} s")
-            raise TooMany(text, retry_after_s=wait)
-        table, nobodys = schema.users, _nobodys_hash()
+        self._admit(self._passwords, name, address)
+        table, nobodys, now = schema.users, nobodys_hash(), self._clock.now()
         with self._database.read() as connection:
             row = connection.execute(select(table).where(table.c.name == name)).one_or_none()
-        right = _verify(password, nobodys if row is None else row.password_hash)
-        if row is None or not right or not row.enabled:
-            _log.warning("sign-in refused for %r from %s", name, address)
-            raise NotSignedIn(Text("用户名或密码不对", "the name or the password is wrong"))
-        self._throttle.forgive(name, address)
-        _log.info("%s signed in from %s", name, address)
-        token = secrets.token_urlsafe(32)
-        now = self._clock.now()
-        with self._database.write() as connection:
-            connection.execute(delete(schema.sessions).where(schema.sessions.c.expires_at <= now))
-            connection.execute(
-                insert(schema.sessions).values(
-                    token_hash=_digest(token), user_id=row.id, created_at=now, expires_at=now + SESSION_FOR
+        right = verified(password, nobodys if row is None else row.password_hash)
+        if row is None or not right or not row.enabled or ROLES[Role(row.role)].tokens_only:
+            self._refuse(Happening.SIGN_IN_REFUSED, self._passwords, name, None if row is None else row.id, address)
+        if row.one_time_until is not None and now >= row.one_time_until:
+            self._refuse(Happening.SIGN_IN_REFUSED, self._passwords, name, row.id, address, _over())
+        self._passwords.forgive(name, address)
+        return self._let_in(self.by_id(row.id), row.one_time_until is not None, False, "password", address, browser)
+
+    def sign_in_by_identity(
+        self, issuer: str, subject: str, *, strongly: bool, address: str = "", browser: str = ""
+    ) -> SignedIn:
+        """A new session of who is linked to what a provider has vouched for; `strongly`: with a second factor of its own.
+
+        NotSignedIn if it is linked to nobody, or to an account that may not sign in.
+        """
+        found = self.identities.find(issuer, subject)
+        person = None if found is None else found[0]
+        if person is None or not person.enabled or ROLES[person.role].tokens_only:
+            with self._database.write() as connection:
+                known = None if person is None else person.id
+                detail = {"issuer": issuer}
+                event = SignInEvent(Happening.IDENTITY_REFUSED, self._clock.now(), None, known, address, detail)
+                record(connection, event)
+            raise NotSignedIn(
+                Text(
+                    "您的统一身份没有关联到这里的账号，请联系管理员",
+                    "your identity is not linked to an account here; ask an administrator",
                 )
             )
-        return self.get(name), token
-
-    def by_session(self, token: str) -> Person | None:
-        """Whose session it is; None if there is none, it has ended, or the account is disabled."""
-        table = schema.sessions
-        return self._owner(
-            select(table.c.user_id).where(table.c.token_hash == _digest(token), table.c.expires_at > self._clock.now())
-        )
+        return self._let_in(person, False, strongly, "oidc", address, browser)
 
     def sign_out(self, token: str) -> None:
         """End the session. Ending one that is not there is allowed."""
-        with self._database.write() as connection:
-            connection.execute(delete(schema.sessions).where(schema.sessions.c.token_hash == _digest(token)))
+        self.sessions.sign_out(token)
 
-    # --- API tokens -----------------------------------------------------------------------------------------------
+    def waiting(self, token: str) -> Entered | None:
+        """The session of this token while it waits for something; None if there is none, or it is complete."""
+        entered = self.sessions.enter(token)
+        return entered if entered is not None and entered.stage is not Stage.COMPLETE else None
 
-    def new_token(self, user: str, name: str, days: int | None = None) -> tuple[str, str]:
-        """A token with the rights of `user` (a sign-in name): its id, and the secret, which is shown only now.
+    def give_code(self, token: str, code: str, address: str = "") -> SignedIn:
+        """The session of who has signed in and has a second factor, renewed, if `code` is of their phone or a recovery code.
 
-        `days`: how long it is valid; None for as long as nobody revokes it.
+        WrongCode if it is not; NotSignedIn if the session does not wait for one; TooMany when throttled.
         """
-        person = self.get(user)
-        shown = _check_display_name(name)
-        number, secret, now = "t" + secrets.token_hex(5), "linli_" + secrets.token_urlsafe(32), self._clock.now()
-        with self._database.write() as connection:
-            connection.execute(
-                insert(schema.api_tokens).values(
-                    id=number,
-                    user_id=person.id,
-                    name=shown,
-                    token_hash=_digest(secret),
-                    created_at=now,
-                    expires_at=None if days is None else now + days * DAY,
-                )
-            )
-        return number, secret
+        entered = self._at(token, Stage.CODE)
+        self._try_code(entered.person, code, address)
+        return self._renewed(entered, factor_shown=True)
 
-    def by_token(self, secret: str) -> Person | None:
-        """Whose token it is; None if it is not one, was revoked, has expired, or the account is disabled."""
-        table = schema.api_tokens
-        still = table.c.expires_at.is_(None) | (table.c.expires_at > self._clock.now())
-        return self._owner(
-            select(table.c.user_id).where(table.c.token_hash == _digest(secret), table.c.revoked_at.is_(None), still)
-        )
+    # --- what people do about their own account -------------------------------------------------------------------
 
-    def tokens(self) -> list[ApiToken]:
-        """Every token, the oldest first; those revoked or expired too."""
-        table, users = schema.api_tokens, schema.users
-        query = (select(table, users.c.name.label("user_name")).join(users, users.c.id == table.c.user_id)).order_by(
-            table.c.created_at, table.c.id
-        )
-        with self._database.read() as connection:
-            return [
-                ApiToken(row.id, row.user_name, row.name, row.created_at, row.expires_at, row.revoked_at)
-                for row in connection.execute(query)
-            ]
+    def change_password(self, token: str, present: str, fresh: str, address: str = "") -> SignedIn:
+        """The session, renewed, of somebody who has another password from now on; their other sessions end.
 
-    def revoke_token(self, token_id: str) -> None:
-        """Refuse the token from now on; NotFound if there is none of that id. Revoking twice is allowed."""
-        table = schema.api_tokens
-        with self._database.write() as connection:
-            if connection.execute(select(table.c.id).where(table.c.id == token_id)).first() is None:
-                raise NotFound(Text(f"没有编号为 {token_id} 的令牌", f"there is no token {token_id}"))
-            connection.execute(
-                update(table)
-                .where(table.c.id == token_id, table.c.revoked_at.is_(None))
-                .values(revoked_at=self._clock.now())
-            )
-
-    def _owner(self, user_id: Select[tuple[str]]) -> Person | None:
+        Asked of who is signed in, or signs in with a password that another made. Refused for one that is not taken;
+        NotSignedIn without a session that may; Conflict if `present` is wrong; TooMany when throttled.
+        """
+        entered = self._at(token, Stage.PASSWORD, Stage.COMPLETE)
+        person = entered.person
+        self._check_present(person, present, address)
+        if fresh == present:
+            raise SamePassword(Text("新密码须与现在的不同", "the new password must differ from the present one"))
+        kept, now = hashed(checked(fresh, person.name, person.display_name)), self._clock.now()
+        values = {"password_hash": kept, "one_time_until": None, "password_changed_at": now}
         table = schema.users
-        found = self._persons(select(table).where(table.c.id == user_id.scalar_subquery(), table.c.enabled.is_(True)))
-        return found[0] if found else None
+        with self._database.write() as connection:
+            connection.execute(update(table).where(table.c.id == person.id).values(values))
+            record(connection, SignInEvent(Happening.PASSWORD_CHANGED, now, person.id, person.id, address))
+        self.sessions.end_others(person.id, entered.session.id, by=person.id)
+        return self._renewed(entered, factor_shown=self.factors.state(person.id).on)
 
-    def _persons(self, query: Select[tuple[object, ...]]) -> list[Person]:
+    def offer_factor(self, token: str, password: str | None = None, address: str = "") -> Offer:
+        """A second factor to set up, or another one. Who is signed in already gives their password again.
+
+        Conflict if the password is wrong; NotSignedIn without a session that may; TooMany when throttled.
+        """
+        entered = self._at(token, Stage.ENROLMENT, Stage.COMPLETE)
+        if entered.stage is Stage.COMPLETE:
+            self._check_present(entered.person, password or "", address)
+        return self.factors.offer(entered.person)
+
+    def offered_factor(self, token: str) -> Offer:
+        """What was offered last, to show it again; Conflict if that is over."""
+        return self.factors.offered(self._at(token, Stage.ENROLMENT, Stage.COMPLETE).person)
+
+    def enrol_factor(self, token: str, code: str, address: str = "") -> tuple[SignedIn, list[str]]:
+        """The session, renewed, of who has typed the first code of what was offered; and their new recovery codes, which are
+        shown now. Their other sessions end.
+
+        WrongCode if it is not; Conflict if nothing is offered; NotSignedIn and TooMany as ever.
+        """
+        entered = self._at(token, Stage.ENROLMENT, Stage.COMPLETE)
+        person = entered.person
+        self._admit(self._codes, person.id, address)
+        codes, hashes = fresh_codes()
+        with self._database.write() as connection:
+            taken = self.factors.enrol(connection, person, code, hashes)
+        if not taken:
+            self._refuse(Happening.SECOND_FACTOR_REFUSED, self._codes, person.id, person.id, address, _wrong_code())
+        self._codes.forgive(person.id, address)
+        self.sessions.end_others(person.id, entered.session.id, by=person.id)
+        return self._renewed(entered, factor_shown=True), codes
+
+    def drop_factor(self, token: str, password: str, address: str = "") -> None:
+        """Do without a second factor from now on. Conflict for a role that must have one, or a wrong password."""
+        person = self._at(token, Stage.COMPLETE).person
+        if self.policy.demands_factor(person.role):
+            raise Conflict(Text("您的角色必须使用双重验证", "your role must have a second factor"))
+        self._check_present(person, password, address)
+        with self._database.write() as connection:
+            self.factors.remove(connection, person.id)
+            record(
+                connection, SignInEvent(Happening.SECOND_FACTOR_OFF, self._clock.now(), person.id, person.id, address)
+            )
+
+    def new_recovery_codes(self, token: str, password: str, address: str = "") -> list[str]:
+        """Other recovery codes, shown now; those from before are worth nothing. Conflict without a second factor, or for a
+        wrong password."""
+        person = self._at(token, Stage.COMPLETE).person
+        self._check_present(person, password, address)
+        if not self.factors.state(person.id).on:
+            raise Conflict(Text("还没有设置双重验证", "there is no second factor"))
+        codes, hashes = fresh_codes()
+        with self._database.write() as connection:
+            self.factors.replace_codes(connection, person.id, hashes)
+        return codes
+
+    def reset_password(
+        self, name: str, password: str | None = None, *, one_time: bool = False, by: str = "linli"
+    ) -> str:
+        """As `Accounts.reset_password`; all tries at the old one are forgotten."""
+        secret = super().reset_password(name, password, one_time=one_time, by=by)
+        self._passwords.forget(name)
+        return secret
+
+    def reset_factor(self, name: str, *, by: str = "linli") -> None:
+        """For who has lost it: take it away and end their sessions."""
+        person = self.get(name)
+        self.factors.reset(person.id, by=by)
+        self._codes.forget(person.id)
+
+    # --- within ---------------------------------------------------------------------------------------------------
+
+    def _let_in(
+        self, person: Person, one_time: bool, factor_shown: bool, way: str, address: str, browser: str
+    ) -> SignedIn:
+        with self._database.write() as connection:
+            stage = next_stage(
+                has_factor=self.factors.state_in(connection, person.id).on,
+                factor_shown=factor_shown,
+                one_time_password=one_time,
+                factor_demanded=self.policy.demands_factor(person.role),
+            )
+            token = self.sessions.begin(connection, person.id, stage, way, address, browser)
+            if stage is Stage.COMPLETE:
+                self._record_entry(connection, person, way, address)
+        return SignedIn(person, token, stage)
+
+    def _renewed(self, entered: Entered, *, factor_shown: bool) -> SignedIn:
+        """The session with another token, waiting for what is still wanted."""
+        person, session, table = entered.person, entered.session, schema.users
+        with self._database.write() as connection:
+            until = connection.execute(select(table.c.one_time_until).where(table.c.id == person.id)).scalar()
+            stage = next_stage(
+                has_factor=self.factors.state_in(connection, person.id).on,
+                factor_shown=factor_shown or entered.stage is Stage.COMPLETE,
+                one_time_password=until is not None and session.way == "password",
+                factor_demanded=self.policy.demands_factor(person.role),
+            )
+            token = self.sessions.renew(connection, session.id, person.role, stage)
+            if stage is Stage.COMPLETE and entered.stage is not Stage.COMPLETE:
+                self._record_entry(connection, person, session.way, session.address)
+        return SignedIn(person, token, stage)
+
+    def _record_entry(self, connection: Connection, person: Person, way: str, address: str) -> None:
+        record(
+            connection,
+            SignInEvent(Happening.SIGNED_IN, self._clock.now(), person.id, person.id, address, {"way": way}),
+        )
+
+    def _at(self, token: str, *stages: Stage) -> Entered:
+        entered = self.sessions.enter(token)
+        if entered is None or entered.stage not in stages:
+            raise NotSignedIn(Text("请先登录", "sign in first"))
+        return entered
+
+    def _admit(self, throttle: Throttle, key: str, address: str) -> None:
+        """Take a try, or TooMany."""
+        wait = throttle.take(key, address, self._clock.monotonic())
+        if wait > 0:
+            seconds = max(1, round(wait))
+            text = Text(f"尝试次数过多，请 {seconds} 秒后再试", f"too many tries; try again in {seconds} s")
+            raise TooMany(text, retry_after_s=wait)
+
+    def _refuse(
+        self,
+        what: Happening,
+        throttle: Throttle,
+        key: str,
+        user: str | None,
+        address: str,
+        error: Exception | None = None,
+    ) -> NoReturn:
+        """Keep that a try was wrong, and whether it was the last for now."""
+        now = self._clock.now()
+        with self._database.write() as connection:
+            record(connection, SignInEvent(what, now, None, user, address))
+            if throttle.wait(key, address, self._clock.monotonic()) > 0:
+                record(connection, SignInEvent(Happening.SIGN_IN_LOCKED_OUT, now, None, user, address))
+        raise error or NotSignedIn(_WRONG)
+
+    def _try_code(self, person: Person, code: str, address: str) -> None:
+        self._admit(self._codes, person.id, address)
+        if not self.factors.taken(person.id, code):
+            self._refuse(Happening.SECOND_FACTOR_REFUSED, self._codes, person.id, person.id, address, _wrong_code())
+        self._codes.forgive(person.id, address)
+
+    def _check_present(self, person: Person, password: str, address: str) -> None:
+        """That it is the person's own password; counted like a try to sign in."""
+        self._admit(self._passwords, person.name, address)
+        table = schema.users
         with self._database.read() as connection:
-            rows = connection.execute(query).all()
-            member = schema.memberships
-            belongs: dict[str, set[str]] = {row.id: set() for row in rows}
-            for link in connection.execute(select(member).where(member.c.user_id.in_(list(belongs)))):
-                belongs[link.user_id].add(link.community_id)
-        return [_person(row, belongs[row.id]) for row in rows]
+            kept = connection.execute(select(table.c.password_hash).where(table.c.id == person.id)).scalar_one()
+        if not verified(password, kept):
+            wrong = WrongPresent(Text("现在的密码不对", "the present password is wrong"))
+            self._refuse(Happening.PASSWORD_REFUSED, self._passwords, person.name, person.id, address, wrong)
+        self._passwords.forgive(person.name, address)
 
 
 def make_demo_accounts(
-    people: People, communities: Iterable[str], *, complete: bool = False
+    people: People, communities: Iterable[str], *, complete: bool = False, one_time: bool = False
 ) -> list[tuple[Role, str, str]]:
     """The accounts of a first run, as (role, name, password): 'admin', 'guard' and 'manager', with passwords made now.
 
     The last two belong to `communities`. Nothing if anybody has an account already: passwords are shown once. `complete`:
-    then those whose role nobody has, and whose name is free.
+    then those whose role nobody has, and whose name is free. `one_time`: they must be changed when first used.
     """
     there = people.all()
     if there and not complete:
@@ -340,84 +379,20 @@ def make_demo_accounts(
         (Role.PROPERTY, "manager", "物业经理 Manager"),
     )
     return [
-        (role, name, people.add(name, role, belong, display_name=display_name)[1])
+        (role, name, people.add(name, role, belong, display_name=display_name, one_time=one_time)[1])
         for role, name, display_name in wanted
         if role not in roles and name not in names
     ]
 
 
-def make_password() -> str:
-    """Three groups of five readable letters and digits, 'k7mqp-3xw9d-hh2rt': 74 random bits."""
-    return "-".join("".join(secrets.choice(_READABLE) for _ in range(5)) for _ in range(3))
-
-
-def _person(row: Row[tuple[object, ...]], belongs: set[str]) -> Person:
-    role = Role(row.role)
-    scope = None if ROLES[role].reach is Reach.DISTRICT else frozenset(belongs)
-    return Person(row.id, row.name, row.display_name, role, scope, row.language, row.enabled)
-
-
-def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _hash(password: str) -> str:
-    with _AT_ONCE:
-        return _HASHER.hash(password)
-
-
-def _verify(password: str, hashed: str) -> bool:
-    """Whether it is the password. Takes as long for one that is too long to be anybody's."""
-    taken = password if len(password) <= MAX_PASSWORD else ""
-    with _AT_ONCE:
-        right = _HASHER.verify(taken.encode("utf-8", "surrogatepass"), hashed)
-    return right and taken == password
-
-
-@functools.cache
-def _nobodys_hash() -> str:
-    """A hash of the same cost that no password fits: what is checked for a name that nobody has."""
-    return _hash(secrets.token_urlsafe(32))
-
-
-def _end_sessions(connection: Connection, user: str) -> None:
-    connection.execute(delete(schema.sessions).where(schema.sessions.c.user_id == user))
-
-
-def _refused(reason: str, text: Text) -> Refused:
-    error = Refused(reason, text.en)
-    error.text = text
-    return error
-
-
-def _check_name(name: str) -> None:
-    if _NAME.fullmatch(name) is None:
-        zh, en = (
-            "用户名须为 1 到 64 个小写字母、数字、.、_ 或 -",
-            "a sign-in name is 1 to 64 of a-z, 0-9, '.', '_' and '-'",
+def _over() -> PasswordOver:
+    return PasswordOver(
+        Text(
+            "一次性密码已过期，请联系管理员重新获取",
+            "this one-time password has run out: ask an administrator for another",
         )
-        raise _refused("bad_name", Text(f"{name!r:.80}：{zh}", f"{name!r:.80}: {en}"))
+    )
 
 
-def _check_password(password: str) -> str:
-    if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
-        bounds = f"{MIN_PASSWORD}-{MAX_PASSWORD}"
-        raise _refused("bad_password", Text(f"密码须为 {bounds} 个字符", f"a password has {bounds} characters"))
-    return password
-
-
-def _check_display_name(name: str) -> str:
-    shown = name.strip()
-    if not 1 <= len(shown) <= 200 or not shown.isprintable():
-        text = Text("名称须为 1 到 200 个可显示的字符", "a name to show is 1 to 200 printable characters")
-        raise _refused("bad_display_name", text)
-    return shown
-
-
-def _check_communities(connection: Connection, wanted: frozenset[str]) -> None:
-    table = schema.communities
-    known = set(connection.execute(select(table.c.id).where(table.c.id.in_(sorted(wanted)))).scalars())
-    missing = sorted(wanted - known)
-    if missing:
-        names = ", ".join(missing)
-        raise NotFound(Text(f"没有登记小区 {names}", f"no such community: {names}"))
+def _wrong_code() -> WrongCode:
+    return WrongCode(Text("验证码不对，或已经用过", "the code is wrong, or was used before"))

@@ -28,10 +28,10 @@ MAX_KNOWN = 8
 
 
 class Throttle:
-    """Counts tries at passwords. Safe to call from several threads. Forgets all when the process ends."""
+    """Counts tries at passwords, or at codes. Safe to call from several threads. Forgets all when the process ends."""
 
-    def __init__(self) -> None:
-        self._names: Buckets[tuple[str, str]] = Buckets(BURST, REFILL_S, MAX_KEPT)
+    def __init__(self, burst: int = BURST, refill_s: float = REFILL_S) -> None:
+        self._names: Buckets[tuple[str, str]] = Buckets(burst, refill_s, MAX_KEPT)
         self._addresses: Buckets[str] = Buckets(ADDRESS_BURST, ADDRESS_REFILL_S, MAX_KEPT)
         self._known: OrderedDict[str, list[str]] = OrderedDict()
         self._lock = threading.Lock()
@@ -46,6 +46,13 @@ class Throttle:
             if (wait := self._names.of(self._key(name, source), now).take(now)) == 0:
                 shared.take(now)
             return wait
+
+    def wait(self, name: str, address: str, now: float) -> float:
+        """How long the next try for `name` from `address` would have to wait; takes none."""
+        source = source_of(address)
+        with self._lock:
+            found = (self._names.get(self._key(name, source)), self._addresses.get(source))
+            return max((bucket.wait(now) for bucket in found if bucket is not None), default=0.0)
 
     def forgive(self, name: str, address: str) -> None:
         """The last try for `name` was right: it and the earlier ones from there no longer count, and `address` is known."""

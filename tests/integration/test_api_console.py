@@ -54,8 +54,8 @@ class Page:
 def visiting(world: World, name: str) -> Visit:
     """A page opened by somebody who belongs to both communities."""
     world.services.people.add(name, Role.SECURITY, [HOME, FOREIGN], password=PASSWORD)
-    person, token = world.services.people.sign_in(name, PASSWORD)
-    return Visit(person, token, "en", {})
+    signed = world.services.people.sign_in(name, PASSWORD)
+    return Visit(signed.person, signed.token, "en", {})
 
 
 def leave_foreign(world: World, visit: Visit) -> None:

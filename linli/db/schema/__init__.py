@@ -4,7 +4,17 @@ Times are BIGINT microseconds since 1970 UTC. Ids are those of `linli.ids`. Each
 (`linli.db.scoping`): one that does not is refused.
 """
 
-from linli.db.schema.accounts import api_tokens, enrolments, memberships, sessions, users
+from linli.db.schema.accounts import (
+    api_tokens,
+    committee_memberships,
+    enrolments,
+    identities,
+    memberships,
+    recovery_codes,
+    second_factors,
+    sessions,
+    users,
+)
 from linli.db.schema.alerting import actions, alert_changes, alerts, rules_positions
 from linli.db.schema.audit import audit_entries, audit_subjects, audit_texts
 from linli.db.schema.base import metadata
@@ -64,6 +74,7 @@ __all__ = [
     "audit_texts",
     "command_changes",
     "commands",
+    "committee_memberships",
     "committees",
     "communities",
     "consents",
@@ -82,6 +93,7 @@ __all__ = [
     "holidays",
     "households",
     "idempotency_keys",
+    "identities",
     "inhabitant_history",
     "inhabitant_statements",
     "installations",
@@ -90,11 +102,13 @@ __all__ = [
     "organisations",
     "persons",
     "places",
+    "recovery_codes",
     "registry_history",
     "registry_version",
     "residents",
     "rules_positions",
     "rules_tallies",
+    "second_factors",
     "sessions",
     "staff",
     "statements",

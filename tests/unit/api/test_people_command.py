@@ -10,7 +10,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from linli.cli.people import token_app, user_app
+from linli.cli.people import user_app
+from linli.cli.tokens import token_app
 from linli.clock import SystemClock
 from linli.db.database import open_database
 from linli.db.migrate import upgrade
@@ -18,6 +19,7 @@ from linli.db.people import People
 from linli.db.registry import save
 from linli.i18n import Text
 from linli.model import Community
+from linli.signin import Stage
 
 RUNNER = CliRunner()
 
@@ -52,19 +54,21 @@ def test_an_added_account_signs_in_with_what_was_shown(folder: Path, people: Peo
     shown = run(user_app, folder, "add", "guard", "--role", "security", "--community", "c001")
     password = re.search(r"password: (\S+)", shown)
     assert password is not None
-    person, _ = people.sign_in("guard", password.group(1))
-    assert person.communities == frozenset({"c001"})
+    signed = people.sign_in("guard", password.group(1))
+    assert signed.stage is Stage.PASSWORD
+    assert signed.person.communities == frozenset({"c001"})
     run(user_app, folder, "add", "manager", "--role", "property")
     assert people.get("manager").communities == frozenset({"c001", "c002"})
     listed = run(user_app, folder, "list")
-    assert re.search(r"guard +security +c001 +enabled", listed)
+    assert re.search(r"guard +security +c001 +one-time password +- ", listed)
 
 
 def test_a_reset_gives_a_new_password(folder: Path, people: People) -> None:
     """That works, for who lost the first."""
     run(user_app, folder, "add", "guard", "--role", "security")
-    shown = run(user_app, folder, "reset", "guard")
-    people.sign_in("guard", shown.split("password: ")[1].split()[0])
+    for command in ("reset-password", "reset"):
+        shown = run(user_app, folder, command, "guard")
+        people.sign_in("guard", shown.split("password: ")[1].split()[0])
 
 
 def test_a_typed_password_is_not_shown(folder: Path, people: People) -> None:
@@ -135,7 +139,7 @@ def test_output_in_chinese(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_help_loads_nothing_heavy() -> None:
     """So `linli --help` is quick."""
-    code = "import sys, linli.cli.people; print([m for m in ('sqlalchemy', 'pydantic', 'pwdlib') if m in sys.modules])"
+    code = "import sys, linli.cli.people, linli.cli.tokens; print([m for m in ('sqlalchemy', 'pydantic', 'pwdlib') if m in sys.modules])"
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
     )

@@ -1,0 +1,76 @@
+"""What happens to accounts and at the door, told in one place: `record` is where all of it passes.
+
+People are named by their id alone, so that erasing one leaves the record whole; what somebody typed that is no account's name
+is not kept, for it may be a password.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum, auto
+
+from sqlalchemy import Connection
+
+LINLI = "linli"
+"""Who does what nobody asked for."""
+
+_log = logging.getLogger(__name__)
+
+
+class Happening(StrEnum):
+    """What can happen. The values (the names in small letters) are kept, so they never change."""
+
+    SIGNED_IN = auto()
+    SIGN_IN_REFUSED = auto()
+    SIGN_IN_LOCKED_OUT = auto()
+    SECOND_FACTOR_REFUSED = auto()
+    RECOVERY_CODE_USED = auto()
+    SIGNED_OUT = auto()
+    SESSION_ENDED = auto()
+    PASSWORD_CHANGED = auto()
+    PASSWORD_REFUSED = auto()
+    PASSWORD_RESET = auto()
+    SECOND_FACTOR_ENROLLED = auto()
+    SECOND_FACTOR_OFF = auto()
+    SECOND_FACTOR_RESET = auto()
+    RECOVERY_CODES_MADE = auto()
+    SECRETS_SEALED_ANEW = auto()
+    ACCOUNT_ADDED = auto()
+    ACCOUNT_CHANGED = auto()
+    IDENTITY_LINKED = auto()
+    IDENTITY_UNLINKED = auto()
+    IDENTITY_REFUSED = auto()
+    TOKEN_MADE = auto()
+    TOKEN_REVOKED = auto()
+
+
+UNWELCOME = frozenset(
+    (
+        Happening.SIGN_IN_REFUSED,
+        Happening.SIGN_IN_LOCKED_OUT,
+        Happening.SECOND_FACTOR_REFUSED,
+        Happening.PASSWORD_REFUSED,
+        Happening.IDENTITY_REFUSED,
+    )
+)
+"""What an administrator may want to look at."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignInEvent:
+    """One happening. `actor` did it and `subject` it was done to, both ids of people (`cli:root` for who was at the machine;
+    None where nobody is known). `detail`: names and words of ours, never a secret."""
+
+    what: Happening
+    at: int
+    actor: str | None
+    subject: str | None
+    address: str = ""
+    detail: Mapping[str, str] = field(default_factory=dict)
+
+
+def record(connection: Connection, event: SignInEvent) -> None:
+    """Keep the event, in the transaction of what happened."""
+    level = logging.WARNING if event.what in UNWELCOME else logging.INFO
+    shown = "".join(f" {name}={value!r}" for name, value in sorted(event.detail.items()))
+    _log.log(level, "%s subject=%s actor=%s from=%r%s", event.what, event.subject, event.actor, event.address, shown)
