@@ -21,6 +21,10 @@ ALL = "all"
 BENCHES: Mapping[str, Text] = {
     "latency": Text("从设备事件到值班页面的时间", "from a device's event to the page of the person on duty"),
     "ingest": Text("从边缘代理到存储的吞吐与开销", "from the agent to the store: how much, and at what cost"),
+    "api": Text(
+        "一个区多年的告警之上的接口：列表、实时流、权限",
+        "the API over years of alerts: a list, live streams, what permission costs",
+    ),
     "rules": Text(
         "规则引擎的吞吐、内存与告警延迟", "the rules: how many events, how much memory, how soon an alert is told"
     ),

@@ -1,0 +1,254 @@
+"""The API over a district's years of alerts: a list, live streams, an export, and what a permission check costs.
+
+A real API process on one core, with a broker; once with few alerts stored and once with many, on SQLite and, where its programs
+are installed, on PostgreSQL. What is worst of all is the metric; each is in the list too.
+"""
+
+import random
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from time import monotonic, perf_counter
+from typing import Any
+
+import psutil
+
+from api.scope import demand
+from api.services import build_services
+from linli.adapters.connect import service_client
+from linli.cli.benches import postgresd
+from linli.cli.benches.helper import Helper
+from linli.cli.benches.measured import Measured, cpu_seconds, percentile
+from linli.cli.benches.reference import register
+from linli.cli.benches.storedalerts import fill
+from linli.cli.private import PrivateLinli, private_linli
+from linli.clock import SECOND
+from linli.codec import encode_notice, notice_of
+from linli.datafolder import DataFolder
+from linli.db.alertlist import AlertLists, Wanted
+from linli.db.alerts import Change, Effects, SqlAlerts
+from linli.db.database import Database, open_database
+from linli.db.people import People
+from linli.errors import LinliError
+from linli.i18n import Text
+from linli.model import Alert, Handling, Role
+from linli.roles import Operation
+from linli.settings import Settings
+from linli.testing import MemoryStore
+from linli.topics import AlertTopic
+
+_SIZES, _QUICK_SIZES = (10_000, 1_000_000), (1_000, 20_000)
+_RATE = 200.0
+_WARM_S, _SECONDS, _QUICK_SECONDS = 3.0, 20.0, 4.0
+_STREAMS = 200
+_ALERTS, _QUICK_ALERTS = 100, 12
+_PAUSE_S = (0.1, 0.3)
+_LONGEST_S = 15.0
+_CHECKS = 300
+_DISTRICT, _COMMITTEE = "bench-district", "bench-committee"
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One store with so many alerts."""
+
+    store: str
+    alerts: int
+
+    def name(self, metric: str) -> str:
+        return f"{metric}_{self.store}_{self.alerts}"
+
+
+def measure(settings: Settings, quick: bool) -> Measured:
+    """The metrics of bench 'api'. LinliError if something does not come up, or an answer is not 200."""
+    found: dict[str, float] = {}
+    sizes = _QUICK_SIZES if quick else _SIZES
+    programs = postgresd.find()
+    for store in ("sqlite",) if programs is None or quick else ("sqlite", "postgresql"):
+        for size in sizes:
+            found |= _measure(settings, _Case(store, size), quick)
+    return Measured(_worst(found, sizes) | found, _notes(programs is None))
+
+
+def _worst(found: Mapping[str, float], sizes: Sequence[int]) -> dict[str, float]:
+    """The worst over stores at the largest size, and how much dearer a request is there than at the smallest."""
+    small, large = (str(size) for size in (sizes[0], sizes[-1]))
+
+    def worst(metric: str) -> float:
+        return max(value for name, value in found.items() if name.startswith(metric) and name.endswith("_" + large))
+
+    def growth(metric: str) -> float:
+        return max(
+            value / found[name.removesuffix(large) + small]
+            for name, value in found.items()
+            if name.startswith(metric) and name.endswith("_" + large)
+        )
+
+    metrics = ("alerts_list_p99_ms", "stream_200_p99_ms", "permission_check_ms")
+    ratios = {"list_growth_ratio": growth("alerts_list_cpu_ms"), "stream_growth_ratio": growth("stream_200_p50_ms")}
+    return {metric: worst(metric) for metric in metrics} | ratios
+
+
+def _notes(no_postgresql: bool) -> tuple[Text, ...]:
+    if not no_postgresql:
+        return ()
+    return (
+        Text(
+            "未找到 PostgreSQL（Debian/Ubuntu：apt install postgresql），只测了 SQLite",
+            "PostgreSQL is not installed (Debian/Ubuntu: apt install postgresql): only SQLite was measured",
+        ),
+    )
+
+
+def _measure(settings: Settings, case: _Case, quick: bool) -> dict[str, float]:
+    tokens: dict[str, str] = {}
+
+    def before_start(own: Settings) -> None:
+        database = open_database(own.app_database_url)
+        try:
+            tokens.update(_prepare(own, database, case.alerts))
+        finally:
+            database.close()
+
+    with _server(case.store) as url:
+        own: dict[str, object] = {"simulator": False, "database_url": url}
+        with private_linli(settings, ("broker", "api"), own=own, before_start=before_start) as linli:
+            pid = _api_on_one_core(linli)
+            listed = _list(linli, pid, case, tokens[_DISTRICT], quick)
+            streamed = _stream(linli, case, tokens[_DISTRICT], quick)
+            return listed | streamed | _permission(linli.settings, case)
+
+
+@contextmanager
+def _server(store: str) -> Iterator[str | None]:
+    programs = postgresd.find()
+    with nullcontext() if store == "sqlite" or programs is None else postgresd.running(programs) as url:
+        yield url
+
+
+def _prepare(settings: Settings, database: Database, alerts: int) -> dict[str, str]:
+    """Register the district, store the alerts, make two accounts: their tokens by name."""
+    clock = settings.clock()
+    communities = register(database, clock.now())
+    fill(database, alerts, clock.now())
+    people = People(database, clock)
+    people.add(_DISTRICT, Role.DISTRICT_COMMAND)
+    people.add(_COMMITTEE, Role.COMMITTEE, communities[:4])
+    return {name: people.new_token(name, "bench", 1)[1] for name in (_DISTRICT, _COMMITTEE)}
+
+
+def _api_on_one_core(linli: PrivateLinli) -> int:
+    pid = next(part.pid for part in linli.stack.states() if part.name == "api" and part.pid is not None)
+    process = psutil.Process(pid)
+    if hasattr(process, "cpu_affinity"):
+        process.cpu_affinity([process.cpu_affinity()[0]])
+    return pid
+
+
+def _list(linli: PrivateLinli, pid: int, case: _Case, token: str, quick: bool) -> dict[str, float]:
+    seconds = _QUICK_SECONDS if quick else _SECONDS
+    job = _where(linli) | {
+        "path": "/api/v1/alerts?limit=100",
+        "headers": {"authorization": f"Bearer {token}"},
+        "rate": _RATE,
+        "warm_s": _WARM_S,
+        "seconds": seconds,
+    }
+    helper = Helper("linli.cli.benches.apiload", job, DataFolder(linli.settings.data).run / "load.log")
+    try:
+        helper.until("measuring")
+        before = cpu_seconds(pid)
+        told = helper.until("took")
+    finally:
+        helper.stop()
+    if told["failed"]:
+        raise LinliError(Text(f"列表请求失败：{told['failed'][0]}", f"a list failed: {told['failed'][0]}"))
+    took = [one * 1000 for one in told["took"]]
+    return {
+        case.name("alerts_list_p99_ms"): percentile(took, 99),
+        case.name("alerts_list_p50_ms"): percentile(took, 50),
+        case.name("alerts_list_cpu_ms"): (cpu_seconds(pid) - before) * 1000 / len(took),
+    }
+
+
+def _stream(linli: PrivateLinli, case: _Case, token: str, quick: bool) -> dict[str, float]:
+    job = _where(linli) | {"count": _STREAMS, "token": token}
+    helper = Helper("linli.cli.benches.apistreams", job, DataFolder(linli.settings.data).run / "streams.log")
+    try:
+        helper.until("ready")
+        took = list(_tell_alerts(linli, helper, _QUICK_ALERTS if quick else _ALERTS))
+    finally:
+        helper.stop()
+    return {
+        case.name("stream_200_p99_ms"): percentile(took, 99),
+        case.name("stream_200_p50_ms"): percentile(took, 50),
+    }
+
+
+def _where(linli: PrivateLinli) -> dict[str, Any]:
+    return {"host": linli.settings.host, "port": linli.settings.port}
+
+
+def _tell_alerts(linli: PrivateLinli, helper: Helper, count: int) -> Iterator[float]:
+    """Do as rules does, again and again: after how many milliseconds each alert was on the last stream."""
+    settings = linli.settings
+    database = open_database(settings.app_database_url)
+    client = service_client(settings, "rules")
+    client.start(lambda *_message: None, lambda: None, lambda _reason: None)
+    alerts, pause, rng = SqlAlerts(database), threading.Event(), random.Random(settings.seed)
+    like = alerts.find(open_only=True, limit=1)[0]
+    try:
+        deadline = monotonic() + _LONGEST_S
+        while not client.connected and monotonic() < deadline:
+            pause.wait(0.02)
+        for number in range(count):
+            alert = _fresh(like, number, linli.clock.now())
+            alerts.apply([Effects(number + 1, (Change(alert, "opened", alert.opened_at),))])
+            topic = str(AlertTopic(alert.community, alert.id))
+            client.publish(topic, encode_notice(notice_of(alert, "opened")), qos=0)
+            told = helper.until("alert")
+            yield (told["at"] - alert.opened_at) * 1000 / SECOND
+            pause.wait(rng.uniform(*_PAUSE_S))
+    finally:
+        client.stop()
+        database.close()
+
+
+def _fresh(like: Alert, number: int, now: int) -> Alert:
+    times = dict.fromkeys(("opened_at", "first_seen", "last_seen", "updated_at"), now)
+    return replace(
+        like,
+        id=f"c{number:015x}",
+        rule=f"bench-{number}",
+        handling=Handling.UNACKNOWLEDGED,
+        **times,  # type: ignore[arg-type]
+    )
+
+
+def _permission(settings: Settings, case: _Case) -> dict[str, float]:
+    """What it adds to a list of 100 that it is a person's, confined to their communities: milliseconds, by the median."""
+    database = open_database(settings.app_database_url)
+    services = build_services(settings, database, MemoryStore(), settings.clock())
+    wanted = Wanted(open_only=True)
+    try:
+        person = services.people.get(_COMMITTEE)
+        communities = Wanted(person.communities, open_only=True)
+        plain = _median(lambda: AlertLists(database).page(communities, 100))
+
+        def checked() -> object:
+            demand(person, Operation.SEE)
+            return AlertLists(services.sights.of(person).database).page(wanted, 100)
+
+        return {case.name("permission_check_ms"): max(0.0, _median(checked) - plain)}
+    finally:
+        database.close()
+
+
+def _median(act: Any) -> float:
+    took = []
+    for _ in range(_CHECKS):
+        began = perf_counter()
+        act()
+        took.append((perf_counter() - began) * 1000)
+    return percentile(took, 50)
