@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from linli.adapters import readings_schema
+from linli.cli.backups import sources
 from linli.cli.backups.databases import Pinned, copy_database
 from linli.cli.backups.sources import Moment
 from linli.datafolder import DataFolder
@@ -110,6 +111,35 @@ def test_the_rules_start_from_it_without_mending_anything(
             with closing(open_database(f"sqlite:///{target / 'linli.db'}")) as database:
                 reached = [start(target, database, shard) for shard in shards]
             assert all(there >= had for there, had in zip(reached, before, strict=True))
+    assert [record for record in caplog.records if record.levelname == "WARNING"] == []
+
+
+def test_a_snapshot_in_the_middle_of_it_does_no_harm(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Inputs just before the database is looked at, and a snapshot just after: the copy has the snapshot of before, and the inputs."""
+    rules = Rules(settings, WHOLE)
+    really = sources.open_database
+
+    def open_meanwhile(settings: Settings) -> sources.Database:
+        rules.step()
+        opened = really(settings)
+        rules.step()
+        rules.step()
+        return opened
+
+    monkeypatch.setattr(sources, "open_database", open_meanwhile)
+    rules.step()
+    rules.step()
+    with closing(rules):
+        with closing(Moment(settings, with_database=True, with_readings=False)) as moment:
+            [journal] = moment.journals.values()
+            assert (journal.snapshot, journal.position) == (0, 15)
+            target = copied(moment, settings.data, tmp_path / "copy")
+        assert (settings.data / "rules" / "snapshot-00000000000000000012.state").exists()
+    with closing(open_database(f"sqlite:///{target / 'linli.db'}")) as database:
+        assert SqlAlerts(database).position() == 9
+        assert start(target, database, WHOLE) == 15
     assert [record for record in caplog.records if record.levelname == "WARNING"] == []
 
 
