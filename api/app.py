@@ -2,10 +2,12 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
+from starlette.types import ASGIApp
 
 from api import openapi, problems
 from api.gate import Gate, RequestCounts
@@ -14,6 +16,19 @@ from api.routes import build_router
 from api.routing import PREFIX
 from api.services import Services
 from linli import __version__
+
+
+class _Guarded(FastAPI):
+    """FastAPI behind the gate: what its own answer to an unexpected error needs too, which no added middleware sees."""
+
+    def __init__(self, requests: RequestCounts, **given: Any) -> None:
+        super().__init__(**given)
+        self._requests = requests
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """As Starlette builds it, within the gate."""
+        return Gate(super().build_middleware_stack(), self._requests)
+
 
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
@@ -33,7 +48,8 @@ def build_app(services: Services, console: Callable[[FastAPI, Services], None] |
             services.stop()
 
     requests = RequestCounts()
-    app = FastAPI(
+    app = _Guarded(
+        requests,
         title="Linli",
         version=__version__,
         openapi_url=f"{PREFIX}/openapi.json",
@@ -46,7 +62,6 @@ def build_app(services: Services, console: Callable[[FastAPI, Services], None] |
     app.state.requests = requests
     app.state.services = services
     problems.install(app, services.settings.language)
-    app.add_middleware(Gate, counts=requests)
     router = build_router(services, Metrics(services, requests))
     app.include_router(router)
     for path in ("/api", "/api/{rest:path}"):

@@ -1,4 +1,5 @@
-"""What every request passes before any route: a bound on its size, the check of where it comes from, and a count.
+"""What every request passes before any route: a bound on its size, the check of where it comes from, and a count; and what
+every answer takes along (`api.headers`).
 
 A plain ASGI middleware, because Starlette's own buffers streams.
 """
@@ -14,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.headers import harden, is_api, new_nonce
 from api.problems import CROSS_ORIGIN, TOO_LARGE, problem
 
 MAX_BODY = 64 * 1024
@@ -81,13 +83,12 @@ class Gate:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers, path, method = Headers(scope=scope), scope["path"], scope["method"]
-        ours = path.startswith("/api/")
+        ours, nonce = is_api(path), new_nonce(scope)
 
         async def counting(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self._counts.add(method, message["status"])
-                if ours:
-                    _harden(MutableHeaders(scope=message))
+                harden(MutableHeaders(scope=message), scope, nonce)
             await send(message)
 
         guarded = method not in _SAFE or path.startswith(_SOCKET_PATH)
@@ -109,11 +110,6 @@ def _socket_headers(scope: Scope) -> Headers:
 def _declared(headers: Headers) -> int:
     text = headers.get("content-length", "0")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else MAX_BODY + 1
-
-
-def _harden(headers: MutableHeaders) -> None:
-    headers.setdefault("cache-control", "no-store")
-    headers["x-content-type-options"] = "nosniff"
 
 
 def _bounded(receive: Receive) -> Receive:

@@ -14,6 +14,7 @@ from api.console import (
     facilities_page,
     facility_page,
     login_page,
+    nonces,
     places_page,
     rule_page,
     rules_page,
@@ -22,7 +23,6 @@ from api.console import (
 from api.console.consoles import Consoles
 from api.console.guard import Unframed
 from api.console.layout import FAVICON, STYLE_PATH, html_lang
-from api.console.handover import Handover
 from api.console.session import add_routes
 from api.console.sounds import tone
 from api.console.visit import language_of
@@ -51,13 +51,13 @@ def mount(app: FastAPI, services: Services) -> None:
     secret and keeps no files.
     """
     consoles = Consoles(services)
-    handover = Handover(services.clock)
-    add_routes(app, services, consoles, handover)
+    add_routes(app, services, consoles)
     _add_files(app)
     _add_error_pages(services)
     for page in _PAGES:
         page.add(services, consoles)
     nicegui_app.add_middleware(Unframed)
+    nonces.install()
     nicegui_app.on_startup(consoles.start)
     nicegui_app.on_shutdown(consoles.stop)
     style = (STATIC / "console.css").read_bytes()

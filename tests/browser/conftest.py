@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, ViewportSize, sync_playwright
 
 from linli.clock import SystemClock
 from tests.browser import world
@@ -96,22 +96,38 @@ def browser() -> Iterator[Browser]:
         made.close()
 
 
+def watch_policy(context: BrowserContext) -> list[str]:
+    """What the context's pages do against their content policy, filled in as it happens."""
+    broken: list[str] = []
+
+    def hear(message: ConsoleMessage) -> None:
+        if "Content Security Policy" in message.text or "Permissions policy" in message.text:
+            broken.append(f"{message.page.url if message.page else ''}: {message.text}")
+
+    context.on("console", hear)
+    return broken
+
+
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    """A browser profile of a desk: wide, empty."""
+    """A browser profile of a desk: wide, empty. The test fails if a page does anything against its content policy."""
     made = browser.new_context(viewport=WIDE, locale="zh-CN")
     made.set_default_timeout(20_000)
+    broken = watch_policy(made)
     yield made
     made.close()
+    assert not broken, "\n".join(broken)
 
 
 @pytest.fixture
 def phone(browser: Browser) -> Iterator[BrowserContext]:
-    """A browser profile of a phone."""
+    """A browser profile of a phone, watched as `context` is."""
     made = browser.new_context(viewport=PHONE, has_touch=True, is_mobile=True, locale="zh-CN")
     made.set_default_timeout(20_000)
+    broken = watch_policy(made)
     yield made
     made.close()
+    assert not broken, "\n".join(broken)
 
 
 SignIn = Callable[..., Page]
