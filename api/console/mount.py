@@ -22,6 +22,7 @@ from api.console import (
 )
 from api.console.consoles import Consoles
 from api.console.guard import Unframed
+from api.console.handover import Handover
 from api.console.layout import FAVICON, STYLE_PATH, html_lang
 from api.console.session import add_routes
 from api.console.sounds import tone
@@ -51,7 +52,8 @@ def mount(app: FastAPI, services: Services) -> None:
     secret and keeps no files.
     """
     consoles = Consoles(services)
-    add_routes(app, services, consoles)
+    handover = Handover(services.clock)
+    add_routes(app, services, consoles, handover)
     _add_files(app)
     _add_error_pages(services)
     for page in _PAGES:
