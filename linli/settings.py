@@ -9,11 +9,12 @@ The edge agent does not use this: it runs on another machine, and has its own sm
 
 import difflib
 import os
+import re
 import socket
 import tomllib
 from collections.abc import Iterator
-from pathlib import Path
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
@@ -29,14 +30,15 @@ from pydantic_settings import (
 )
 
 from linli.clock import DAY, HOUR, MINUTE, Clock, ScaledClock, SystemClock
+from linli.egress import Allowed
 from linli.errors import ConfigError
 from linli.i18n import Language, Text, shell_language
 from linli.keeping import CLASSES, NOTHING_GOES, Terms, too_short
 from linli.retention import FOR_EVER, Retention
 from linli.shards import MOST, Shard
+from linli.signin import Lifetime, SignInPolicy
 
 PREFIX = "LINLI_"
-from linli.signin import Lifetime, SignInPolicy
 BrokerKind = Literal["auto", "nats", "mosquitto", "external"]
 StoreKind = Literal["auto", "influx1", "influx2", "influx3"]
 
@@ -144,8 +146,6 @@ class Settings(BaseSettings):
         "in the data folder.",
     )
 
-    rules: Path | None = Field(None, description="Folder of rule files. None: the catalogue that comes with Linli.")
-    rules_overrides: Path | None = Field(
     second_factor: Literal["auto", "required", "optional"] = Field(
         "auto",
         description="Whether administrators must have a second factor (TOTP). auto: where host is not this machine alone; "
@@ -196,6 +196,8 @@ class Settings(BaseSettings):
         "https out in the Internet.",
     )
 
+    rules: Path | None = Field(None, description="Folder of rule files. None: the catalogue that comes with Linli.")
+    rules_overrides: Path | None = Field(
         None,
         description="Folder of overrides of rules by community, place or device, besides `overrides/` in that of the rules.",
     )
@@ -260,6 +262,17 @@ class Settings(BaseSettings):
         Shard.parse(text, socket.gethostname())
         return text
 
+    @field_validator("webhook_allowed")
+    @classmethod
+    def _hosts_and_networks(cls, text: str | None) -> str | None:
+        Allowed.parse(_words(text))
+        return text
+
+    @property
+    def webhooks_allowed(self) -> Allowed:
+        """Where webhooks may go besides the Internet."""
+        return Allowed.parse(_words(self.webhook_allowed))
+
     @field_validator("retention_audit_days", "retention_commands_days")
     @classmethod
     def _kept_long_enough(cls, days: int, info: ValidationInfo) -> int:
@@ -289,19 +302,6 @@ class Settings(BaseSettings):
         )
 
     @property
-    def terms(self) -> Terms:
-        """How long each class of what is kept is kept."""
-        if self.clock_origin is not None:
-            return NOTHING_GOES
-        return Terms({kept: getattr(self, one.setting) for kept, one in CLASSES.items() if one.setting})
-
-    @property
-    def audit_head_path(self) -> Path:
-        """The file that names the newest entry of the audit log."""
-        return self.audit_head or self.data / "audit" / "head.json"
-
-    @property
-    @property
     def is_loopback(self) -> bool:
         """Whether the API and the console can be reached from this machine alone."""
         try:
@@ -318,6 +318,19 @@ class Settings(BaseSettings):
             Lifetime(round(self.admin_session_hours * HOUR), round(self.admin_idle_minutes * MINUTE)),
         )
 
+    @property
+    def terms(self) -> Terms:
+        """How long each class of what is kept is kept."""
+        if self.clock_origin is not None:
+            return NOTHING_GOES
+        return Terms({kept: getattr(self, one.setting) for kept, one in CLASSES.items() if one.setting})
+
+    @property
+    def audit_head_path(self) -> Path:
+        """The file that names the newest entry of the audit log."""
+        return self.audit_head or self.data / "audit" / "head.json"
+
+    @property
     def broker_is_external(self) -> bool:
         """Whether the broker is somebody else's: Linli then neither starts nor configures one."""
         return self.broker == "external" or (self.broker == "auto" and self.broker_host is not None)
@@ -357,6 +370,10 @@ class Settings(BaseSettings):
                 value = value.resolve()
             out[PREFIX + name.upper()] = str(value)
         return out
+
+
+def _words(text: str | None) -> list[str]:
+    return [word for word in re.split(r"[,\s]+", text or "") if word]
 
 
 _OTHER_VARIABLES = {PREFIX + "CONFIG", PREFIX + "LEASH", PREFIX + "TEST_REQUIRE_ALL", PREFIX + "FAILPOINT"}
