@@ -13,11 +13,13 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.app import build_app
+from api.auditkeeping import AuditKeeper
 from api.console import mount
 from api.services import Services, build_services
 from linli import runtime
 from linli.adapters.connect import service_client
 from linli.adapters.store import build_store
+from linli.audithead import HeadFile
 from linli.db.database import open_database
 from linli.errors import LinliError, PortTaken
 from linli.i18n import Text
@@ -61,11 +63,14 @@ def _run(settings: Settings, stop: threading.Event) -> int:
     services = build_services(settings, database, store, clock, hearing, commanding)
     app = build_app(services, mount)
     reporter = runtime.Reporter("api", database, clock, lambda: _health(services, app))
+    keeper = AuditKeeper(database, HeadFile(settings.audit_head_path), settings.terms, clock)
     listener = _listen(settings.host, settings.port)
     try:
         reporter.start()
+        keeper.start()
         asyncio.run(_serve(app, services, listener, stop))
     finally:
+        keeper.stop()
         reporter.stop()
         listener.close()
         store.close()

@@ -139,7 +139,8 @@ class SqlCommands:
 
 
 def _append(connection: Connection, command: StoredCommand, at: int, actor: str | None) -> None:
-    take_turn(connection, schema.command_changes)  # rows are sealed up to the newest that can be seen (linli.db.auditseals)
+    # Rows are sealed up to the newest that can be seen (linli.db.auditseals): none with a lower number may come later.
+    take_turn(connection, schema.command_changes)
     connection.execute(
         insert(schema.command_changes).values(
             command_id=command.id,
