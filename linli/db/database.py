@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError
 
-from linli.errors import ConfigError
+from linli.errors import ConfigError, DataFolderError
 from linli.i18n import Text
 
 _WRITES = "linli_writes"
@@ -44,6 +44,19 @@ class Database:
         """A transaction that writes: committed at the end of the block, rolled back when the block raises."""
         with self.engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
             yield connection
+
+    @contextmanager
+    def alter(self) -> Iterator[Connection]:
+        """A writing transaction that may change tables.
+
+        SQLite changes many things about a table by making it anew and dropping the old one, which rows that refer to it would
+        not allow. So references are not held meanwhile, and looked at before the end: DataFolderError, and nothing is changed,
+        if one leads nowhere then.
+        """
+        writing = self.engine.connect().execution_options(**{_WRITES: True})
+        with writing as connection, _references_aside(connection), connection.begin():
+            yield connection
+            _check_references(connection)
 
     def close(self) -> None:
         """Close all connections."""
@@ -143,6 +156,33 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+@contextmanager
+def _references_aside(connection: Connection) -> Iterator[None]:
+    """SQLite knows this between transactions only."""
+    driver = connection.connection.driver_connection
+    if driver is None or connection.dialect.name != "sqlite":
+        yield
+        return
+    driver.execute("PRAGMA foreign_keys=OFF")
+    try:
+        yield
+    finally:
+        driver.execute("PRAGMA foreign_keys=ON")
+
+
+def _check_references(connection: Connection) -> None:
+    if connection.dialect.name != "sqlite":
+        return
+    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+    if broken is not None:
+        raise DataFolderError(
+            Text(
+                f"数据库未升级：表 {broken[0]} 中有一行指向 {broken[2]} 中不存在的行",
+                f"the database was not migrated: a row of {broken[0]} refers to one of {broken[2]} that is not there",
+            )
+        )
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -7,6 +7,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import table
+from sqlalchemy.exc import OperationalError
 
 from linli.db.database import Database
 from linli.db.turns import take_turn
@@ -36,12 +37,20 @@ def head() -> str:
 
 
 def upgrade(database: Database, revision: str = "head") -> None:
-    """Migrate up to `revision`, in one transaction. DataFolderError if the database is of a newer Linli.
+    """Migrate up to `revision`, in one transaction. DataFolderError if the database is of a newer Linli, or cannot be used.
 
     Of two that begin at once, the second finds it done.
     """
+    try:
+        _upgrade(database, revision)
+    except OperationalError as error:
+        said = str(error.orig).partition("\n")[0]
+        raise DataFolderError(Text(f"数据库不能使用：{said}", f"the database cannot be used: {said}")) from error
+
+
+def _upgrade(database: Database, revision: str) -> None:
     script = ScriptDirectory.from_config(config())
-    with database.write() as connection:
+    with database.alter() as connection:
         take_turn(connection, _VERSIONS)
         current = MigrationContext.configure(connection).get_current_revision()
         if current is not None and current not in {step.revision for step in script.walk_revisions()}:
@@ -58,7 +67,7 @@ def upgrade(database: Database, revision: str = "head") -> None:
 
 def downgrade(database: Database, revision: str) -> None:
     """Migrate down to `revision`."""
-    with database.write() as connection:
+    with database.alter() as connection:
         take_turn(connection, _VERSIONS)
         settings = config()
         settings.attributes["connection"] = connection

@@ -9,9 +9,11 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import MetaData, delete, inspect, select, text
+from sqlalchemy import MetaData, String, delete, inspect, select, text
+from sqlalchemy.exc import IntegrityError
 
 from linli.db import schema
 from linli.db.database import Database, open_database
@@ -19,9 +21,10 @@ from linli.db.migrate import config, current, downgrade, head, upgrade
 from linli.db.registry import read_registry, save
 from linli.errors import DataFolderError
 from linli.i18n import Text
-from linli.model import Community
+from linli.model import Community, Gateway
 from tests.contract.database.specimens import fill, key_of
 from tests.databases import Databases
+from tests.support import free_port
 
 REVISIONS = [step.revision for step in reversed(list(ScriptDirectory.from_config(config()).walk_revisions()))]
 
@@ -190,3 +193,36 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(empty: Database) -
         upgrade(empty)
     with empty.read() as connection:
         assert inspect(connection).get_table_names() == ["workers"]
+
+
+def test_a_table_is_made_anew_though_others_refer_to_it(database: Database) -> None:
+    """What SQLite cannot change it makes anew; and from then on references are held as before."""
+    with database.write() as connection:
+        save(connection, [Community("c001", Text("甲", "A")), Gateway("gw", "c001", Text("网", "G"))])
+    with database.alter() as connection:
+        operations = Operations(MigrationContext.configure(connection))
+        with operations.batch_alter_table("communities") as batch:
+            batch.alter_column("timezone", existing_type=String(64), type_=String(80))
+    with database.read() as connection:
+        assert list(read_registry(connection).gateways) == ["gw"]
+    with pytest.raises(IntegrityError), database.write() as connection:
+        connection.execute(delete(schema.communities))
+
+
+def test_a_change_of_tables_that_leaves_a_row_astray_is_taken_back(database: Database) -> None:
+    """Whichever database it is: SQLite would not have looked."""
+    with database.write() as connection:
+        save(connection, [Community("c001", Text("甲", "A")), Gateway("gw", "c001", Text("网", "G"))])
+    with pytest.raises((IntegrityError, DataFolderError)), database.alter() as connection:
+        connection.execute(delete(schema.communities))
+    with database.read() as connection:
+        assert list(read_registry(connection).communities) == ["c001"]
+
+
+def test_a_server_that_is_not_there_is_told() -> None:
+    """In words for whoever starts Linli, without a password: the server may be down, or the address wrong."""
+    away = open_database(f"postgresql+psycopg://linli:secret@127.0.0.1:{free_port()}/linli", patience_s=2)
+    with pytest.raises(DataFolderError, match="cannot be used") as caught:
+        upgrade(away)
+    assert "secret" not in str(caught.value)
+    away.close()
