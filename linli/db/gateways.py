@@ -58,7 +58,7 @@ class SqlGatewayStatuses:
         """Every gateway of the registry, heard of or not, by id."""
         table = schema.gateways
         with self._database.read() as connection:
-            rows = connection.execute(select(table).order_by(table.c.id)).all()
+            rows = connection.execute(select(table).where(table.c.removed_at.is_(None)).order_by(table.c.id)).all()
         return [Gateway(row.id, row.community_id, Text(row.name_zh, row.name_en)) for row in rows]
 
     def all(self) -> list[GatewayStatus]:

@@ -6,15 +6,17 @@ migration), its first rows say what there was then, and nobody knows since when.
 
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import msgspec
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, select
 
 from linli.db import schema
 from linli.db.database import Database
 from linli.db.registry import KINDS, Item, RegistrySnapshot, calendars
 from linli.model import Community, Device, Facility, Gateway, Holiday, Place
+from linli.registry.changes import Key
+from linli.registry.kinds import KINDS as KINDS_OF_ALL
 
 
 class RegistryHistory:
@@ -38,7 +40,7 @@ class RegistryHistory:
         table = schema.registry_history
         with self._database.read() as connection:
             state = _at(connection, since)
-            query = select(table).where(table.c.at > since, table.c.at <= until, ~table.c.known_since)
+            query = select(table).where(_told(), table.c.at > since, table.c.at <= until, ~table.c.known_since)
             rows = connection.execute(query.order_by(table.c.seq)).all()
         found: list[tuple[int, RegistrySnapshot]] = []
         for _, version in groupby(rows, lambda row: row.version):
@@ -79,6 +81,12 @@ class _State:
         )
 
 
+def _told() -> ColumnElement[bool]:
+    """What a snapshot is made of: no rooms in which nothing hangs, and no kinds that ingest and rules know nothing of."""
+    table = schema.registry_history
+    return and_(table.c.watched, table.c.kind.in_(KINDS))
+
+
 def _known_since(connection: Connection) -> int | None:
     table = schema.registry_history
     return connection.execute(select(func.min(table.c.at)).where(table.c.known_since)).scalar()
@@ -88,9 +96,47 @@ def _at(connection: Connection, time: int) -> _State:
     table = schema.registry_history
     newest = (
         select(func.max(table.c.seq))
-        .where(table.c.at <= max(time, _known_since(connection) or 0))
+        .where(_told(), table.c.at <= max(time, _known_since(connection) or 0))
         .group_by(table.c.kind, table.c.item_id)
     )
     state = _State()
     state.take(connection.execute(select(table).where(table.c.seq.in_(newest)).order_by(table.c.seq)).all())
     return state
+
+
+class Past(NamedTuple):
+    """One change of an item: from what to what (None: it was not there, or what it said is erased), when, by whom (an
+    account) and from what source (both None: not known)."""
+
+    at: int
+    actor: str | None
+    source: str | None
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    removed: bool
+
+
+def history_of(connection: Connection, key: Key) -> list[Past]:
+    """Every change of an item, newest first; a device's with those of its equipment."""
+    if KINDS_OF_ALL[key.kind].personal:
+        table = schema.inhabitant_history
+        removed: ColumnElement[bool] = table.c.removed
+        kinds = [key.kind]
+    else:
+        table = schema.registry_history
+        removed = table.c.content.is_(None)
+        kinds = ["device", "equipment"] if key.kind == "device" else [key.kind]
+    query = (
+        select(table.c.kind, table.c.at, table.c.actor, table.c.source, table.c.content, removed.label("removed"))
+        .where(table.c.kind.in_(kinds), table.c.item_id == key.id)
+        .order_by(table.c.seq)
+    )
+    last: dict[str, dict[str, Any] | None] = {}
+    found: list[Past] = []
+    for row in connection.execute(query):
+        if row.removed or last.get(row.kind) != row.content or row.kind not in last:
+            found.append(
+                Past(row.at, row.actor, row.source, last.get(row.kind), row.content, removed=bool(row.removed))
+            )
+        last[row.kind] = row.content
+    return found[::-1]

@@ -57,8 +57,9 @@ def test_saving_again_replaces_and_counts_up(database: Database) -> None:
 
 def test_a_bad_id_is_never_registered(database: Database) -> None:
     """The one place where names get in."""
-    with pytest.raises(Refused, match="bad_id"), database.write() as connection:
+    with pytest.raises(Refused, match="does not match") as refused, database.write() as connection:
         save(connection, [Community("Lake View", Text("", ""))])
+    assert refused.value.reason == "bad_id"
 
 
 def test_refresh_sees_what_changed(database: Database) -> None:

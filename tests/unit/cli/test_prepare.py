@@ -191,7 +191,7 @@ def test_for_a_broker_of_ones_own_the_rights_are_told(
     ("arguments", "said"),
     [
         (("gw9", "--community", "nowhere"), "registered: c001"),
-        (("Gateway 9", "--community", "c001"), "bad_id"),
+        (("Gateway 9", "--community", "c001"), "does not match"),
         (("gw-c001", "--community", "c002"), "no compound c002"),
     ],
 )

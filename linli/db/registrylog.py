@@ -1,0 +1,90 @@
+"""The registry's own counting: its version, and the history of each item, written in the transaction that changes it."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import Connection, insert, select, update
+
+from linli.db import schema
+from linli.db.turns import take_turn
+from linli.registry.changes import Key, Origin
+from linli.registry.kinds import KINDS, Item, community_of, kind_of, person_of
+from linli.registry.model import Holiday
+
+
+class Entry(NamedTuple):
+    """What an item is from now on, or was until it is `removed` now. `watched`: ingest, rules and replays are told."""
+
+    item: Item | Holiday
+    removed: bool = False
+    watched: bool = True
+
+
+def take_turns(connection: Connection, kinds: Sequence[str]) -> None:
+    """Wait for the turn to change items of these kinds: what is read from now on still holds when it is written."""
+    personal = [KINDS[kind].personal if kind in KINDS else False for kind in kinds]
+    tables = [schema.inhabitant_history] if any(personal) else []
+    if not all(personal):
+        tables.append(schema.registry_version)
+    take_turn(connection, *tables)
+
+
+def remember(connection: Connection, entries: Sequence[Entry], origin: Origin) -> None:
+    """Append to the histories; the version is counted up, once, if any of it is not personal."""
+    personal = [entry for entry in entries if kind_of(entry.item) in KINDS and KINDS[kind_of(entry.item)].personal]
+    mine = set(map(id, personal))
+    others = [entry for entry in entries if id(entry) not in mine]
+    if others:
+        version = count_up(connection)
+        connection.execute(insert(schema.registry_history), [_shared(entry, version, origin) for entry in others])
+    if personal:
+        connection.execute(insert(schema.inhabitant_history), [_personal(entry, origin) for entry in personal])
+
+
+def count_up(connection: Connection) -> int:
+    """The registry's next version."""
+    table = schema.registry_version
+    if connection.execute(update(table).values(version=table.c.version + 1)).rowcount == 0:
+        connection.execute(insert(table).values(id=1, version=1))
+    return read_version(connection)
+
+
+def read_version(connection: Connection) -> int:
+    """How often the registry has changed; 0 for an empty one."""
+    return connection.execute(select(schema.registry_version.c.version)).scalar() or 0
+
+
+def key_of(item: Item) -> Key:
+    """Names the item."""
+    return Key(kind_of(item), item.id)
+
+
+def _shared(entry: Entry, version: int, origin: Origin) -> dict[str, Any]:
+    return {
+        "version": version,
+        "at": origin.at,
+        "kind": kind_of(entry.item),
+        "item_id": entry.item.id,
+        "content": None if entry.removed else msgspec.to_builtins(entry.item),
+        "known_since": False,
+        "community_id": community_of(entry.item),
+        "actor": origin.actor,
+        "source": origin.source,
+        "watched": entry.watched,
+    }
+
+
+def _personal(entry: Entry, origin: Origin) -> dict[str, Any]:
+    item = entry.item
+    return {
+        "at": origin.at,
+        "kind": kind_of(item),
+        "item_id": item.id,
+        "community_id": community_of(item),
+        "person_id": None if isinstance(item, Holiday) else person_of(item),
+        "content": None if entry.removed else msgspec.to_builtins(item),
+        "removed": entry.removed,
+        "actor": origin.actor,
+        "source": origin.source,
+    }
