@@ -17,6 +17,7 @@ from linli.db.deadletters import SqlDeadLetters
 from linli.db.gateways import SqlGatewayStatuses
 from linli.db.heartbeats import SqlHeartbeats
 from linli.db.registry import SqlRegistry
+from linli.db.strangers import SqlStrangers
 from linli.errors import LinliError
 from linli.settings import Settings, load_settings
 
@@ -51,7 +52,7 @@ def _run(name: str, settings: Settings, stop: threading.Event) -> int:
     )
     limits = Limits.of_years(settings.max_clock_error_years)
     replayer = Replayer(letters, store, outside.registry, limits, clock, settings.deadletters_days, outside.shard)
-    chores = Chores(SqlHeartbeats(database), replayer, clock)
+    chores = Chores(SqlHeartbeats(database), replayer, clock, SqlStrangers(database))
     worker = Worker(outside, limits, late_after(settings.late_s), settings.qos, chores=chores)
     shard = outside.shard
     upkeep = Upkeep(store, clock, settings.retention, shard.covers, thins=shard.number == 0)

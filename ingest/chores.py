@@ -1,4 +1,5 @@
-"""What ingest does beside its lanes, about once a second: keep what gateways say of themselves, and try letters again.
+"""What ingest does beside its lanes, about once a second: keep what gateways say of themselves, note who is not registered,
+and try letters again.
 
 None of it holds up a lane: what cannot be written now waits.
 """
@@ -11,9 +12,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ingest.pipeline import Taken
 from ingest.replay import Replayer
+from ingest.strangers import StrangerList, Strangers
 from linli.clock import DAY, Clock
 from linli.db.heartbeats import Heartbeat
 from linli.model import HEARTBEAT_TYPE, Lane
+from linli.registry.strangers import Stranger
 
 KEPT_DAYS = 400
 """Days for which the counts of agents and rules are kept: a year can be compared with the one before."""
@@ -35,8 +38,13 @@ class Chores:
     """`heard` what was taken, `step` once a second. The newest heartbeat of each lane is enough: what agents count is
     cumulative."""
 
-    def __init__(self, heartbeats: Heartbeats, replayer: Replayer, clock: Clock) -> None:
+    def __init__(
+        self, heartbeats: Heartbeats, replayer: Replayer, clock: Clock, strangers: StrangerList | None = None
+    ) -> None:
+        """`strangers`: where they are kept; None: nobody wants to know."""
         self._heartbeats = heartbeats
+        self._list = strangers
+        self._strangers = Strangers()
         self._replayer = replayer
         self._clock = clock
         self._forgotten = 0
@@ -52,12 +60,18 @@ class Chores:
                 self._beats.pop(key, None)
                 self._beats[key] = beat  # at the end: in the order of arrival
 
+    def strange(self, strangers: Iterable[Stranger]) -> None:
+        """Note who reported and is not registered."""
+        if self._list is not None:
+            self._strangers.add(strangers)
+
     def step(self) -> bool:
         """Do what there is to do; whether there is more to be done at once. Never raises for a database that fails."""
         try:
             self._keep()
+            self._keep_strangers()
         except SQLAlchemyError as error:
-            _log.warning("heartbeats cannot be kept now: %s", str(error).partition("\n")[0][:300])
+            _log.warning("heartbeats and strangers cannot be kept now: %s", str(error).partition("\n")[0][:300])
         return self._replayer.step()
 
     def _keep(self) -> None:
@@ -68,6 +82,11 @@ class Chores:
         if self._forgotten != today:
             self._heartbeats.forget_before(today - KEPT_DAYS)
             self._forgotten = today
+
+    def _keep_strangers(self) -> None:
+        if self._list is not None and self._strangers:
+            self._list.put(self._strangers.heard(), self._strangers.left_out, self._clock.now())
+            self._strangers.clear()
 
     def counters(self) -> dict[str, float]:
         """For health: letters replayed, and deleted for their age."""

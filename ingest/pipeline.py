@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from ingest.checks import REGISTRY_REASONS, KnownSeries, Limits, check_event, check_gateway, sort_readings
 from ingest.letters import Arrival, anonymous_key, device_letter, letter, sequence_key
+from ingest.strangers import strangers_in
 from linli import codec, topics
 from linli.clock import DAY, SECOND
 from linli.delivery import Positions, Verdict, key_of
@@ -24,9 +25,13 @@ from linli.errors import Refused
 from linli.eventtime import settle
 from linli.model import DeadLetter, LaneKey, Message, Received, Tally, TallyKey
 from linli.ports import NO_TALLIES, Registry
+from linli.registry.strangers import Stranger
 
 INPUT_REFUSED_TYPE = "linli.input.refused"
 """CloudEvents type by which an agent reports what a device sent and it could not take."""
+
+_FROM_STRANGERS = frozenset(("unregistered_device", "foreign_device", "time_out_of_range"))
+"""Refusals of what may come from devices that are not registered, by a gateway that is."""
 
 _log = logging.getLogger(__name__)
 _NOTHING = Tally(0, 0)
@@ -63,7 +68,7 @@ class Batch:
     `answers`.
 
     `answers` is a dict for its order, that of arrival. `tallies` are totals. `registry_doubt`: something was refused that a
-    newer registry might accept.
+    newer registry might accept. `strangers`: devices that reported and are not registered.
     """
 
     taken: list[Taken] = field(default_factory=list)
@@ -73,6 +78,7 @@ class Batch:
     tallies: dict[TallyKey, Tally] = field(default_factory=dict)
     counts: Counts = field(default_factory=Counts)
     registry_doubt: bool = False
+    strangers: list[Stranger] = field(default_factory=list)
 
     @property
     def durable(self) -> bool:
@@ -165,6 +171,8 @@ class Pipeline:
         if refused is not None:
             batch.letters.append(letter(arrival, refused, sequence_key(key, message.sequence)))
             batch.registry_doubt |= refused.reason in REGISTRY_REASONS
+            if refused.reason in _FROM_STRANGERS:
+                batch.strangers += strangers_in(message, self._registry, arrival.received_at)
 
     def _tell_apart(self, batch: Batch, key: TallyKey, stored: int, dead: int) -> None:
         before = batch.tallies.get(key) or self._tallies.get(key) or _NOTHING

@@ -189,6 +189,7 @@ class Worker:
         failpoints.reach("ingest.written")
         if self._chores is not None:
             self._chores.heard(batch.taken)
+            self._chores.strange(batch.strangers)
         self._answer(self._pipeline.commit(batch).items())
         failpoints.reach("ingest.acknowledged")
 
