@@ -13,6 +13,7 @@ from linli.i18n import Text
 
 if TYPE_CHECKING:
     from linli.cli.backups.shown import ProgressLine
+    from linli.cli.backups.taking import Wanted
 
 
 def _t(zh: str, en: str) -> str:
@@ -84,52 +85,66 @@ def backup(
         ),
     ] = False,
     influx_rpc: Annotated[str | None, _RPC] = None,
+    verify_too: Annotated[
+        bool,
+        typer.Option(
+            "--verify", help=_t("随后检查它，同 linli backup verify", "then check it, as linli backup verify does")
+        ),
+    ] = False,
     data: Annotated[Path | None, _DATA] = None,
     as_json: Annotated[bool, _JSON] = False,
 ) -> None:
-    """Take one; exit status 0 when it is there, 2 with what to do when it cannot be made."""
+    """Take one; exit status 0 when it is there, 1 if it is not sound, 2 with what to do when it cannot be made."""
     if context.invoked_subcommand is not None:
         return
+    from linli.cli.backups.taking import Wanted
+
+    place = None if to == "-" else Path(to)
+    wanted = Wanted(place, not without_database, not without_readings, influx_rpc)
+    file = _take(data, wanted, as_json=as_json, verify_too=verify_too)
+    if verify_too and file is not None:
+        check_backup(str(file), file.parent, quick=False, as_json=as_json)
+
+
+def _take(data: Path | None, wanted: "Wanted", *, as_json: bool, verify_too: bool) -> Path | None:
+    """Take it, and say what was done, unless it is said when it was checked too. The file, if there is one."""
     from linli.cli.backups.shown import document, print_json, size_of, told
-    from linli.cli.backups.taking import Wanted, take
+    from linli.cli.backups.taking import take
     from linli.clock import SystemClock
     from linli.settings import load_settings
 
     clock = SystemClock()
     with _telling() as progress:
-        settings = load_settings(data=data)
         began = clock.monotonic()
-        if to == "-" and sys.stdout.isatty():
+        if wanted.to is None and (verify_too or sys.stdout.isatty()):
             raise LinliError(
                 Text(
-                    "--to - 要接管道或重定向，如 linli backup --to - | age ...",
-                    "--to - is for a pipe, such as linli backup --to - | age ...",
+                    "--to - 要接管道或重定向，如 linli backup --to - | age ...；不能与 --verify 同用",
+                    "--to - is for a pipe, such as linli backup --to - | age ..., and not for --verify",
                 )
             )
-        place = None if to == "-" else Path(to)
-        taken = take(settings, Wanted(place, not without_database, not without_readings, influx_rpc), clock, progress)
+        taken = take(load_settings(data=data), wanted, clock, progress)
     for note in taken.notes:
         typer.echo(note, err=True)
     if taken.file is None:
+        size = size_of(taken.manifest.size)
+        typer.echo(Text(f"备份已写出，{size}", f"written, {size}"), err=True)
+    elif not as_json:
+        seconds = f"{clock.monotonic() - began:.1f}"
         typer.echo(
-            Text(f"备份已写出，{size_of(taken.manifest.size)}", f"written, {size_of(taken.manifest.size)}"), err=True
+            Text(f"备份在 {taken.file}（用时 {seconds} 秒）", f"the backup is {taken.file} (it took {seconds} s)")
         )
-        return
-    if as_json:
+        for line in told(taken.manifest) if not verify_too else ():
+            typer.echo(f"  {line}")
+        typer.echo(
+            Text(
+                "其中有密码与密钥，请妥善保管。检查一份备份：linli backup verify",
+                "It holds passwords and keys: keep it safe. To check a backup: linli backup verify",
+            )
+        )
+    elif not verify_too:
         print_json({"file": str(taken.file.resolve()), **document(taken.manifest)})
-        return
-    seconds = clock.monotonic() - began
-    typer.echo(
-        Text(f"备份在 {taken.file}（用时 {seconds:.1f} 秒）", f"the backup is {taken.file} (it took {seconds:.1f} s)")
-    )
-    for line in told(taken.manifest):
-        typer.echo(f"  {line}")
-    typer.echo(
-        Text(
-            f"其中有密码与密钥，请妥善保管。检查它：linli backup verify {taken.file}",
-            f"It holds passwords and keys: keep it safe. To check it: linli backup verify {taken.file}",
-        )
-    )
+    return taken.file
 
 
 @backup_app.command(
@@ -217,6 +232,7 @@ def check_backup(file: str, temporary: Path | None, *, quick: bool, as_json: boo
     from linli.cli.backups.checking import check
     from linli.cli.backups.shown import document, print_json, told
 
+    shown = file if file == "-" else str(Path(file).resolve())
     with _telling() as progress, _opened(file) as stream:
         try:
             found = check(stream, file, temporary, progress, quick=quick)
@@ -225,13 +241,13 @@ def check_backup(file: str, temporary: Path | None, *, quick: bool, as_json: boo
         except BackupError as error:
             progress.clear()
             if as_json:
-                print_json({"file": file, "sound": False, "faults": [{"zh": error.text.zh, "en": error.text.en}]})
+                print_json({"file": shown, "sound": False, "faults": [{"zh": error.text.zh, "en": error.text.en}]})
             else:
                 typer.echo(str(error), err=True)
             raise typer.Exit(1) from None
     if as_json:
         faults = [{"zh": fault.zh, "en": fault.en} for fault in found.faults]
-        print_json({"file": file, "sound": not faults, "faults": faults, **document(found.manifest)})
+        print_json({"file": shown, "sound": not faults, "faults": faults, **document(found.manifest)})
     else:
         for line in (*told(found.manifest), *found.notes):
             typer.echo(f"  {line}")

@@ -18,6 +18,8 @@ from edge.outbox.outbox import Outbox
 from linli.backups import MANIFEST, decode_manifest, encode_manifest
 from linli.cli.app import app
 from linli.cli.stack import prepare
+from linli.db import migrate
+from linli.db.database import open_database
 from linli.model import Lane
 from linli.settings import load_settings
 from rules.durable.journal import Image, Journal, Snapshot
@@ -219,6 +221,29 @@ def test_verify_says_what_is_in_it(data: Path) -> None:
     assert (document["sound"], document["faults"]) == (True, [])
     assert document["journals"] == [{"folder": "rules", "snapshot": 2, "position": 4}]
     assert run("backup", "verify", str(archive), "--quick").endswith("is sound\n")
+
+
+def test_taken_and_checked_at_once(data: Path, tmp_path: Path) -> None:
+    """One command for cron; a backup that goes through a pipe is checked where it ends."""
+    document = json.loads(run("backup", "--data", str(data), "--verify", "--json"))
+    assert document["sound"] and Path(document["file"]).parent == tmp_path
+    said = run("backup", "--data", str(data), "--verify")
+    assert "the backup is " in said and said.endswith("is sound\n")
+    assert "not for --verify" in run("backup", "--data", str(data), "--to", "-", "--verify", status=2)
+    assert left_in(tmp_path) == []
+
+
+def test_an_older_database_is_restored_and_brought_up_to_date_at_the_next_start(data: Path, tmp_path: Path) -> None:
+    """A backup of the Linli before."""
+    (data / "linli.db").unlink()
+    with closing(open_database(f"sqlite:///{data / 'linli.db'}")) as database:
+        migrate.upgrade(database, "0007")
+    archive = backup(data)
+    run("restore", str(archive), "--data", str(tmp_path / "new"))
+    with closing(open_database(f"sqlite:///{tmp_path / 'new' / 'linli.db'}")) as database:
+        assert migrate.current(database) == "0007"
+        prepare(load_settings(data=tmp_path / "new"))
+        assert migrate.current(database) == migrate.head()
 
 
 @pytest.mark.parametrize("name", ["data/linli.db", "data/secrets/broker.json", "settings/settings.json"])
