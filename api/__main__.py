@@ -16,6 +16,7 @@ from api.app import build_app
 from api.auditkeeping import AuditKeeper
 from api.console import mount
 from api.services import Services, build_services
+from api.tls import TlsPort, build_port
 from linli import runtime
 from linli.adapters.connect import service_client
 from linli.adapters.store import build_store
@@ -36,7 +37,26 @@ THREADS = 32
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its own signal handlers: `runtime.begin` has set ours."""
+    """uvicorn without its own signal handlers: `runtime.begin` has set ours. With `port` it is the one that takes connections."""
+
+    def __init__(self, config: uvicorn.Config, port: TlsPort | None) -> None:
+        super().__init__(config)
+        self._port = port
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn does, but for who takes the connections under TLS."""
+        if self._port is None or not sockets:
+            await super().startup(sockets)
+            return
+        await super().startup([])
+        self._port.start(sockets[0], self._protocol)
+        self.servers.append(self._port)  # type: ignore[arg-type]  # closed and waited for like one, and nothing else
+
+    def _protocol(self) -> asyncio.Protocol:
+        made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return made
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -57,18 +77,19 @@ def main() -> int:
 
 def _run(settings: Settings, stop: threading.Event) -> int:
     clock = settings.clock()
+    port = build_port(settings)
     database = open_database(settings.app_database_url)
     store = build_store(settings)
     hearing, commanding = service_client(settings, "api"), service_client(settings, "api")
     services = build_services(settings, database, store, clock, hearing, commanding)
     app = build_app(services, mount)
-    reporter = runtime.Reporter("api", database, clock, lambda: _health(services, app))
+    reporter = runtime.Reporter("api", database, clock, lambda: _health(services, app, port))
     keeper = AuditKeeper(database, HeadFile(settings.audit_head_path), settings.terms, clock)
     listener = _listen(settings.host, settings.port)
     try:
         reporter.start()
         keeper.start()
-        asyncio.run(_serve(app, services, listener, stop))
+        asyncio.run(_serve(app, services, listener, port, stop))
     finally:
         keeper.stop()
         reporter.stop()
@@ -78,11 +99,13 @@ def _run(settings: Settings, stop: threading.Event) -> int:
     return 0
 
 
-async def _serve(app: FastAPI, services: Services, listener: socket.socket, stop: threading.Event) -> None:
+async def _serve(
+    app: FastAPI, services: Services, listener: socket.socket, port: TlsPort | None, stop: threading.Event
+) -> None:
     config = uvicorn.Config(
         app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=GRACE_S
     )
-    server = _Server(config)
+    server = _Server(config, port)
     loop, told = asyncio.get_running_loop(), asyncio.Event()
     loop.set_default_executor(ThreadPoolExecutor(THREADS, "console"))
     threading.Thread(target=_tell, args=(stop, loop, told), name="stop", daemon=True).start()
@@ -127,11 +150,13 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _health(services: Services, app: FastAPI) -> runtime.Health:
+def _health(services: Services, app: FastAPI, port: TlsPort | None) -> runtime.Health:
     counters = {"requests": float(app.state.requests.total()), "streams": float(services.live.streams)}
     troubles = runtime.Troubles()
     for cause, text in services.own_troubles().items():
         troubles.set(cause, text)
+    if port is not None and port.fault is not None:
+        troubles.set("certificate", port.fault, hinders=False)
     return troubles.health(counters)
 
 

@@ -62,6 +62,12 @@ class Settings(BaseSettings):
     data: Path = Field(Path("data"), description="Folder of everything Linli keeps: databases, secrets, logs.")
     host: str = Field("127.0.0.1", description="Address on which the API and the console listen.")
     port: int = Field(8480, ge=1, le=65535, description="Port of the API and the console.")
+    tls_certificate: Path | None = Field(
+        None,
+        description="Certificate of the API and the console, with those between it and the CA; with it they speak HTTPS alone.",
+    )
+    tls_key: Path | None = Field(None, description="Its private key, without a passphrase.")
+    tls_minimum: Literal["1.2", "1.3"] = Field("1.2", description="Lowest version of TLS that is spoken there.")
     language: Language = Field(
         default_factory=shell_language, description="Language of the terminal, and of a page nobody has chosen one for."
     )

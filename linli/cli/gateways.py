@@ -92,7 +92,9 @@ def _page(settings: "Settings") -> Text:
 
     if is_loopback(settings.host) or settings.host in ("0.0.0.0", "::", ""):
         return Text("https://邻里页面的地址", "https://ADDRESS-OF-LINLIS-PAGE")
-    return Text(f"http://{settings.host}:{settings.port}", f"http://{settings.host}:{settings.port}")
+    scheme = "http" if settings.tls_certificate is None else "https"
+    address = f"{scheme}://{settings.host}:{settings.port}"
+    return Text(address, address)
 
 
 @gateway_app.command("list", help=str(Text("列出网关及其状态。", "List gateways and how they are.")))

@@ -156,7 +156,8 @@ def workers_of(settings: Settings) -> list[str]:
 def page_address(settings: Settings) -> str:
     """Where the console is opened on this machine."""
     host = "127.0.0.1" if settings.host in ("0.0.0.0", "::", "") else settings.host
-    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+    scheme = "http" if settings.tls_certificate is None else "https"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{settings.port}"
 
 
 class Stack:
@@ -185,6 +186,10 @@ class Stack:
         if "broker" in self._names:
             find_program(self.settings)
             check_certificates(self.settings)
+        if "api" in self._names:
+            from api.tls import build_port
+
+            build_port(self.settings)
         self._require_ports()
 
     def start(self) -> None:
