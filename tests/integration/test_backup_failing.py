@@ -1,6 +1,7 @@
 """Backups and restores that end half way: a full disk, a kill. Nothing is lost, nothing half done is taken for whole."""
 
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -133,3 +134,28 @@ def test_a_pipe_that_ends_too_soon(data: Path, tmp_path: Path, environment: dict
     assert done.returncode == 2, done.stderr
     assert "Broken pipe" in done.stderr and "Traceback" not in done.stderr
     assert left_in(tmp_path / "tmp") == []
+
+
+def test_the_line_for_cron_on_the_page(data: Path, tmp_path: Path, environment: dict[str, str]) -> None:
+    """Makes one, checks it, and only then lets the old ones go."""
+    page = (Path(__file__).parents[2] / "docs" / "backup.md").read_text()
+    [line] = re.findall(r"^0 3 \* \* \*  linli  (.*)$", page, re.MULTILINE)
+    backups = tmp_path / "backups"
+    backups.mkdir()
+    old = backups / "linli-backup-20250101T030000Z.tar"
+    old.touch()
+    os.utime(old, (0, 0))
+    variables = tmp_path / "linli.env"
+    line = line.replace("/mnt/backups", str(backups)).replace("/etc/linli/linli.env", str(variables))
+
+    def at_three() -> int:
+        path = f"{LINLI.parent}:{os.environ['PATH']}"
+        return subprocess.run(["sh", "-c", line], env=environment | {"PATH": path}, check=False).returncode
+
+    variables.write_text("LINLI_DATA=/nowhere\n")
+    assert at_three() != 0
+    assert list(backups.iterdir()) == [old]
+    variables.write_text(f"LINLI_DATA={data}\n")
+    assert at_three() == 0
+    [new] = backups.iterdir()
+    assert new != old and new.stat().st_size > BIG
