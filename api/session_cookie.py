@@ -12,8 +12,8 @@ from linli.clock import SECOND
 from linli.db.people import SignedIn
 from linli.signin import PENDING_FOR, SignInPolicy, Stage
 
-_PLAIN = "linli_session"
-_SECURE = f"__Host-{_PLAIN}"
+COOKIE = "linli_session"
+_SECURE = f"__Host-{COOKIE}"
 
 
 def session_token(request: Request) -> str:
@@ -31,13 +31,13 @@ def set_session(request: Request, response: Response, entered: SignedIn, policy:
         path="/",
         httponly=True,
         samesite="lax",
-        secure=_is_secure(request),
+        secure=is_secure(request),
     )
 
 
 def clear_session(request: Request, response: Response) -> None:
     """Let the browser forget it."""
-    response.delete_cookie(_name(request), path="/", httponly=True, samesite="lax", secure=_is_secure(request))
+    response.delete_cookie(_name(request), path="/", httponly=True, samesite="lax", secure=is_secure(request))
 
 
 def browser_of(request: Request) -> str:
@@ -45,9 +45,10 @@ def browser_of(request: Request) -> str:
     return request.headers.get("user-agent", "")[:300]
 
 
-def _is_secure(request: Request) -> bool:
+def is_secure(request: Request) -> bool:
+    """Whether the browser came by TLS, to us or to a proxy before us."""
     return request.url.scheme == "https"
 
 
 def _name(request: Request) -> str:
-    return _SECURE if _is_secure(request) else _PLAIN
+    return _SECURE if is_secure(request) else COOKIE

@@ -36,7 +36,7 @@ from linli.i18n import Language, Text, shell_language
 from linli.keeping import CLASSES, NOTHING_GOES, Terms, too_short
 from linli.retention import FOR_EVER, Retention
 from linli.shards import MOST, Shard
-from linli.signin import Lifetime, SignInPolicy
+from linli.signin import Lifetime, SignInPolicy, roles_by_value
 
 PREFIX = "LINLI_"
 BrokerKind = Literal["auto", "nats", "mosquitto", "external"]
@@ -261,6 +261,12 @@ class Settings(BaseSettings):
         except (OSError, ValueError, LookupError):  # a folder's name, an absolute path, no such zone
             raise ValueError("no such time zone; one is named like Asia/Shanghai") from None
         return name
+
+    @field_validator("oidc_roles")
+    @classmethod
+    def _known_roles(cls, text: str | None) -> str | None:
+        roles_by_value(text or "")
+        return text
 
     @field_validator("shard")
     @classmethod

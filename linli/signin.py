@@ -75,3 +75,15 @@ def next_stage(*, has_factor: bool, factor_shown: bool, one_time_password: bool,
     if factor_demanded and not has_factor and not factor_shown:
         return Stage.ENROLMENT
     return Stage.COMPLETE
+
+
+def roles_by_value(text: str) -> tuple[tuple[str, Role], ...]:
+    """'linli-admins=administrator, guards=security' as pairs, in its order; ValueError for what is not."""
+    pairs = []
+    for part in filter(None, (one.strip() for one in text.split(","))):
+        value, equals, role = part.rpartition("=")
+        if not equals or not value.strip() or role.strip() not in set(Role):
+            known = ", ".join(Role)
+            raise ValueError(f"{part!r:.80} is not VALUE=ROLE, with a role of: {known}")
+        pairs.append((value.strip(), Role(role.strip())))
+    return tuple(pairs)

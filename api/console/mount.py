@@ -28,6 +28,7 @@ from api.console.session import add_routes
 from api.console.sounds import tone
 from api.console.visit import language_of
 from api.services import Services
+from linli.errors import ConfigError
 from linli.i18n import Text
 from linli.model import Severity
 
@@ -54,6 +55,7 @@ def mount(app: FastAPI, services: Services) -> None:
     consoles = Consoles(services)
     handover = Handover(services.clock)
     add_routes(app, services, consoles, handover)
+    _add_provider(app, services)
     _add_files(app)
     _add_error_pages(services)
     for page in _PAGES:
@@ -75,6 +77,24 @@ def mount(app: FastAPI, services: Services) -> None:
         reconnect_timeout=10.0,
         show_welcome_message=False,
     )
+
+
+def _add_provider(app: FastAPI, services: Services) -> None:
+    """The way to the OpenID provider, where one is set. Its libraries are an extra, and are loaded only then."""
+    if services.settings.oidc_issuer is None:
+        return
+    try:
+        from api import oidc, oidc_routes
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            Text(
+                f"oidc_issuer 需要 {error.name}：请在 Linli 的检出目录中执行 pip install '.[oidc]'",
+                f"oidc_issuer needs {error.name}: run pip install '.[oidc]' in the checkout of Linli",
+            )
+        ) from None
+    config = oidc.read_config(services.settings)
+    if config is not None:
+        oidc_routes.add_routes(app, services, oidc.Provider(config, services.clock))
 
 
 def _add_files(app: FastAPI) -> None:

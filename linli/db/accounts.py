@@ -101,6 +101,14 @@ class Accounts:
             rows = connection.execute(select(schema.users.c.id, schema.users.c.display_name)).all()
         return {row.id: row.display_name for row in rows}
 
+    def registered(self, communities: Collection[str]) -> frozenset[str]:
+        """Those of them that there are."""
+        table = schema.communities
+        with self._database.read() as connection:
+            return frozenset(
+                connection.execute(select(table.c.id).where(table.c.id.in_(sorted(communities)))).scalars()
+            )
+
     def described(self, ids: Collection[str] | None = None) -> list[Account]:
         """The accounts as an administrator sees them, by name; of these ids, or all."""
         table = schema.users
