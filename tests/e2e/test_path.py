@@ -1,4 +1,7 @@
-"""The whole path, in the processes that `linli up` runs: a device's event becomes one row and one alert, whatever dies."""
+"""The whole path, in the processes that `linli up` runs: a device's event becomes one row and one alert, whatever dies.
+
+On SQLite, as Linli runs at first, and on PostgreSQL.
+"""
 
 import json
 import os
@@ -6,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -31,6 +35,7 @@ from linli.model import Device, Gateway, Role
 from linli.ports import ReadingStore, StoredEvent
 from linli.settings import Settings, load_settings
 from simulators.compound import COMMUNITY, GATE
+from tests.databases import Databases
 from tests.support import eventually, free_port
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
@@ -87,9 +92,16 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> Iterator[World]:
     data: Path = tmp_path_factory.mktemp("path") / "data"
-    settings = load_settings(data=data, port=free_port(), broker_port=free_port())
+    with databases.new(migrated=False) as url, running(data, url) as made:
+        yield made
+
+
+@contextmanager
+def running(data: Path, database_url: str) -> Iterator[World]:
+    """All of it up, from an empty folder and database."""
+    settings = load_settings(data=data, database_url=database_url, port=free_port(), broker_port=free_port())
     made = prepare(settings)
     database, clock = open_database(settings.app_database_url), SystemClock()
     name = Text("测试", "Test")
@@ -180,6 +192,7 @@ def test_scenario_in_the_linli_that_runs(world: World, tmp_path: Path) -> None:
     file.write_text(SHORT, encoding="utf-8")
     command = [str(LINLI), "simulate", str(file), "--data", str(world.settings.data), "--json"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LINLI_")}
+    environment["LINLI_DATABASE_URL"] = world.settings.app_database_url
     for _ in range(2):
         done = subprocess.run(
             command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=150, check=False

@@ -12,7 +12,6 @@ from linli.adapters.sqlite_store import SqliteStore
 from linli.clock import SystemClock
 from linli.db.alerts import SqlAlerts
 from linli.db.database import open_database
-from linli.db.migrate import upgrade
 from linli.db.registry import save
 from linli.db.workers import reports
 from linli.model import Consumer
@@ -32,11 +31,10 @@ LINLI = Path(sys.executable).with_name("linli")
 class Workers:
     """A data folder, and a process for each service and shard. A door may stand open for 5 s."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, database_url: str) -> None:
         self.folder = folder
         folder.mkdir()
-        self.database = open_database(f"sqlite:///{folder}/linli.db")
-        upgrade(self.database)
+        self.database = open_database(database_url)
         with self.database.write() as connection:
             save(connection, [item for community in COMMUNITIES for item in items(community)])
         self.alerts = SqlAlerts(self.database)
@@ -44,7 +42,8 @@ class Workers:
         shutil.copytree(CATALOGUE, own_rules)
         held = own_rules / "door-held-open.yaml"
         held.write_text(held.read_text("utf-8").replace("for: 30s", "for: 5s"), "utf-8")
-        self.environment = environment(folder, port) | {"LINLI_RULES": str(own_rules)}
+        self.environment = environment(folder, port)
+        self.environment |= {"LINLI_RULES": str(own_rules), "LINLI_DATABASE_URL": database_url}
         self.processes: dict[tuple[str, Shard], subprocess.Popen[bytes]] = {}
 
     def start(self, service: str, shard: Shard) -> None:
@@ -99,9 +98,9 @@ class Workers:
 
 
 @pytest.fixture
-def workers(tmp_path: Path, broker: int) -> Iterator[Workers]:
+def workers(tmp_path: Path, broker: int, database_url: str) -> Iterator[Workers]:
     """Nothing runs yet."""
-    made = Workers(tmp_path / "data", broker)
+    made = Workers(tmp_path / "data", broker, database_url)
     yield made
     for process in made.processes.values():
         process.kill()
