@@ -148,6 +148,12 @@ class Moment:
             for folder, journal in self.journals.items()
         ]
 
+    def let_go_of_rules(self) -> None:
+        """Journals and database are copied: the database's log need not grow while readings are."""
+        for held in (*self.journals.values(), self.database):
+            if held is not None:
+                held.close()
+
     def close(self) -> None:
         """Let go of all."""
         self._all.close()

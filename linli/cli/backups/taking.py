@@ -113,6 +113,7 @@ class _Taking:
                 for held in journal.files():
                     name = f"{DATA}/{folder.relative_to(root).as_posix()}/{held.name}"
                     self.writer.add_descriptor(name, held.size, held.descriptor)
+            moment.let_go_of_rules()
             readings = self._add_readings(moment)
         finally:
             moment.close()
