@@ -75,6 +75,13 @@ class PostgresServer:
         upgrade(database)
         database.close()
 
+    def run_as_superuser(self, url: str, statements: str) -> None:
+        """Run SQL in the database of that URL, with every right."""
+        name = url.rpartition("/")[2]
+        address = f"host=127.0.0.1 port={self.port} user=postgres dbname={name} connect_timeout=10"
+        with psycopg.connect(address, password=self.password, autocommit=True) as connection:
+            connection.execute(statements.encode())
+
     def answers(self) -> bool:
         """Whether it takes connections by now."""
         try:
@@ -103,7 +110,7 @@ def running() -> Iterator[PostgresServer]:
         if user is not None:
             shutil.chown(folder, user, user)
         _initialise(initdb, folder, server.password, user)
-        command = [str(postgres), "-D", str(folder / "data"), "-p", str(server.port)]
+        command = [*_leash(), str(postgres), "-D", str(folder / "data"), "-p", str(server.port)]
         for name, value in _QUICK.items():
             command += ["-c", f"{name}={value}"]
         with (folder / "log").open("w") as log:
@@ -155,6 +162,12 @@ def _user() -> str | None:
         return pwd.getpwnam("postgres").pw_name
     except KeyError:
         missing("root cannot run PostgreSQL, and there is no user postgres (Debian package postgresql-15)")
+
+
+def _leash() -> list[str]:
+    """What ends the server when the tests were killed and cannot; where there is none, it stays."""
+    program = shutil.which("setpriv")
+    return [] if program is None else [program, "--pdeathsig", "INT"]
 
 
 def _as(user: str | None) -> dict[str, Any]:
