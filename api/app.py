@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
@@ -11,11 +12,18 @@ from starlette.types import ASGIApp
 
 from api import openapi, problems
 from api.gate import Gate, RequestCounts
+from api.idempotency import Idempotent
 from api.metrics import Metrics
+from api.ratelimit import Policy, RateLimiter
 from api.routes import build_router
-from api.routing import PREFIX
+from api.routing import PREFIX, identify
 from api.services import Services
+from api.session_cookie import COOKIE
 from linli import __version__
+from linli.clock import SystemClock
+from linli.datafolder import DataFolder
+from linli.db.idempotency import SqlIdempotency
+from linli.sealing import Seals
 
 
 class _Guarded(FastAPI):
@@ -62,6 +70,7 @@ def build_app(services: Services, console: Callable[[FastAPI, Services], None] |
     app.state.requests = requests
     app.state.services = services
     problems.install(app, services.settings.language)
+    _add_middleware(app, services)
     router = build_router(services, Metrics(services, requests))
     app.include_router(router)
     for path in ("/api", "/api/{rest:path}"):
@@ -69,6 +78,17 @@ def build_app(services: Services, console: Callable[[FastAPI, Services], None] |
     if console is not None:
         console(app, services)
     return app
+
+
+def _add_middleware(app: FastAPI, services: Services) -> None:
+    """What a request passes between the gate and its route; the one added last comes first. By the machine's clock: what they
+    count and keep is about real callers, whatever time is simulated."""
+    clock, settings = SystemClock(), services.settings
+    keys = SqlIdempotency(services.database.whole(), Seals(DataFolder(settings.data).secrets))
+    app.add_middleware(Idempotent, keys=keys, who=partial(identify, services), clock=clock)
+    if settings.requests_per_minute:
+        policy = Policy(settings.requests_per_minute, 60)
+        app.add_middleware(RateLimiter, policy=policy, clock=clock, cookie=COOKIE)
 
 
 def _elsewhere(router: APIRouter) -> Callable[[Request], Response]:

@@ -68,6 +68,26 @@ CROSS_ORIGIN = Kind(
     Text("拒绝来自其他网站的请求", "A request from another site is refused"),
     Text("请在 Linli 的页面上操作", "do this on a page of Linli itself"),
 )
+BAD_KEY = Kind(
+    "bad-idempotency-key",
+    400,
+    Text("Idempotency-Key 不对", "The Idempotency-Key is not valid"),
+    Text(
+        "请使用 1 到 255 个可见的 ASCII 字符，例如一个 UUID", "give 1 to 255 visible ASCII characters, such as a UUID"
+    ),
+)
+KEY_REUSED = Kind(
+    "idempotency-key-reused",
+    422,
+    Text("此 Idempotency-Key 已用于另一个请求", "This Idempotency-Key was used for another request"),
+    Text("新的请求请用新的键", "give a new request a new key"),
+)
+KEY_UNDER_WAY = Kind(
+    "idempotency-key-under-way",
+    409,
+    Text("同一个键的请求正在处理", "A request with this key is being carried out"),
+    Text("请稍后用同样的请求再试，将得到它的结果", "send the same again in a moment, and you get its answer"),
+)
 DATABASE = Kind("database", 503, Text("数据库没有应答", "The database does not answer"), _AGAIN)
 INTERNAL = Kind(
     "internal",

@@ -14,6 +14,7 @@ from api import (
     enrolment,
     rule_routes,
     session_routes,
+    webhook_routes,
 )
 from api.bodies import When
 from api.metrics import CONTENT_TYPE, Metrics
@@ -56,6 +57,7 @@ def build_router(services: Services, metrics: Metrics) -> APIRouter:
     arming_routes.add_routes(router, services)
     rule_routes.add_routes(router, services)
     enrolment.add_routes(router, services, caller)
+    webhook_routes.add_routes(router, services)
     forgotten = undeclared(router)
     assert not forgotten, f"routes that do not say whom they are for: {forgotten}"
     return router

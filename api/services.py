@@ -32,11 +32,12 @@ from api.views import (
     FacilityView,
     HealthView,
 )
+from api.webhooks import WebhookService, build_webhooks
 from api.words import OUTCOMES
 from linli.charts import Chart, Series, Shape
 from linli.clock import DAY, Clock
-from linli.db.alertlist import Wanted
 from linli.datafolder import DataFolder
+from linli.db.alertlist import Wanted
 from linli.db.alerts import OUTCOME_DONE
 from linli.db.commands import SqlCommands
 from linli.db.database import Database
@@ -47,8 +48,8 @@ from linli.i18n import Text
 from linli.model import Action, ActionKind, Alert, Community, Device, Severity
 from linli.ports import Bucket, MqttClient, ReadingStore
 from linli.roles import Operation
-from linli.settings import Settings
 from linli.sealing import Seals
+from linli.settings import Settings
 
 ANSWER_WITHIN_S = 3.0
 LOOK_EVERY_S = 0.02
@@ -62,7 +63,8 @@ MAX_SHELVE = 7 * DAY
 
 class Services:
     """All that the API and the console offer. `live` tells what happens; `people` signs in; `commands` tells devices what
-    to do; `arming` the modes of places; `rules` the rules in words; `clock` and `settings` are those of this installation."""
+    to do; `arming` the modes of places; `rules` the rules in words; `webhooks` tells others; `clock` and `settings` are those of
+    this installation."""
 
     def __init__(
         self,
@@ -75,6 +77,7 @@ class Services:
         commands: CommandService,
         arming: ArmingService,
         rules: RuleService,
+        webhooks: WebhookService,
     ) -> None:
         self.database = database
         self.clock = clock
@@ -84,6 +87,7 @@ class Services:
         self.commands = commands
         self.arming = arming
         self.rules = rules
+        self.webhooks = webhooks
         self.sights = sights
         self._facilities = FacilityReader(clock)
         self._pages = AlertPages()
@@ -95,14 +99,16 @@ class Services:
         return self.sights.of(person)
 
     def start(self) -> None:
-        """Begin the live stream, and to hear what becomes of commands."""
+        """Begin the live stream, to hear what becomes of commands, and to send what webhooks owe."""
         self.live.start()
         self.commands.desk.start()
+        self.webhooks.sender.start()
 
     def stop(self) -> None:
-        """End both. Stopping twice is allowed."""
+        """End all three. Stopping twice is allowed."""
         self.live.stop()
         self.commands.desk.stop()
+        self.webhooks.sender.stop()
 
     # --- alerts ---------------------------------------------------------------------------------------------------
 
@@ -361,7 +367,9 @@ def build_services(
     live = AlertHub(kept, directory, people, clock, client)
     commands = CommandService(sights, CommandDesk(SqlCommands(kept.whole()), clock, command_client))
     rules = RuleService(RuleFiles(settings.rules, settings.rules_overrides, clock), sights)
-    return Services(kept, clock, settings, people, sights, live, commands, ArmingService(sights, clock), rules)
+    webhooks = build_webhooks(settings, kept, sights, people, live)
+    arming = ArmingService(sights, clock)
+    return Services(kept, clock, settings, people, sights, live, commands, arming, rules, webhooks)
 
 
 def _tidy(comment: str) -> str:

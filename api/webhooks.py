@@ -110,9 +110,9 @@ class WebhookService:
         secret = self._hooks.rotate(webhook, self._clock.now())
         return self._hooks.get(webhook), secret
 
-    def owner_name(self, webhook: Webhook) -> str:
+    def owner_name(self, person: Person, webhook: Webhook) -> str:
         """What its owner is called."""
-        return self._people.display_names().get(webhook.owner, webhook.owner)
+        return self._sights.of(person).names.person(webhook.owner) or webhook.owner
 
     # --- the log --------------------------------------------------------------------------------------------------
 
