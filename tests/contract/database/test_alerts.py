@@ -76,6 +76,14 @@ def test_an_alert_comes_back_as_it_was(alerts: SqlAlerts) -> None:
     assert alerts.get("a2") is None
 
 
+def test_an_alert_is_not_lost_for_a_long_title(alerts: SqlAlerts) -> None:
+    """It is cut to what the column takes: PostgreSQL would refuse the alert."""
+    write(alerts, dataclasses.replace(ALERT, title=Text("门" * 400, "Door " * 80)))
+    kept = alerts.get("a1")
+    assert kept is not None
+    assert (kept.title.zh, len(kept.title.en)) == ("门" * 300, 300)
+
+
 def test_effects_that_are_here_already_change_nothing(alerts: SqlAlerts) -> None:
     """By position: the second time nothing is written, and nothing is said to have been."""
     effects = [Effects(3, (Change(ALERT, "opened", 100),)), Effects(5, (Change(closed(ALERT), "closed", 200),))]
