@@ -20,13 +20,17 @@
     |   `-- StoreRefused          it answered no: the same batch again would be refused again
     |-- BrokerError               the MQTT broker does not answer, refuses the sign-in or a topic
     |   `-- NotSent               so a command was not sent, and will not be
+    |-- ApiProblem                a Linli that a script talks to refuses: status, type and words are the server's
+    |-- ApiUnreachable            there is no such server, or it is not Linli
     `-- GrafanaError              Grafana does not answer, or refuses what is published to it
 
 The base-class split is 'ours against theirs': a StoreUnavailable is the other side's fault and passes by itself, a
 Refused is the sender's. Facts are attributes, so nobody parses a message text.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from linli.i18n import Text
 
@@ -143,6 +147,20 @@ class BrokerError(LinliError):
 
 class NotSent(BrokerError):
     """There is no connection to the broker: a command was not sent, and will not be sent later."""
+
+
+class ApiProblem(LinliError):
+    """The API of a Linli refuses what a script asks. `type`: of the problem document (RFC 9457), which is `document`."""
+
+    def __init__(self, text: Text, *, status: int, type: str = "", document: Mapping[str, Any] | None = None) -> None:
+        super().__init__(text)
+        self.status = status
+        self.type = type
+        self.document = dict(document or {})
+
+
+class ApiUnreachable(LinliError):
+    """Nothing at the address answers as Linli's API does."""
 
 
 class GrafanaError(LinliError):

@@ -388,7 +388,14 @@ def _words(text: str | None) -> list[str]:
     return [word for word in re.split(r"[,\s]+", text or "") if word]
 
 
-_OTHER_VARIABLES = {PREFIX + "CONFIG", PREFIX + "LEASH", PREFIX + "TEST_REQUIRE_ALL", PREFIX + "FAILPOINT"}
+_OTHER_VARIABLES = {
+    PREFIX + "CONFIG",
+    PREFIX + "URL",
+    PREFIX + "TOKEN",
+    PREFIX + "LEASH",
+    PREFIX + "TEST_REQUIRE_ALL",
+    PREFIX + "FAILPOINT",
+}
 
 
 def load_settings(**options: Any) -> Settings:

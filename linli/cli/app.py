@@ -24,6 +24,9 @@ from linli.cli.people import user_app
 from linli.cli.preparing import HELP as PREPARE_HELP
 from linli.cli.preparing import prepare_command
 from linli.cli.registries import registry_app
+from linli.cli.remote.alerts import alerts_app
+from linli.cli.remote.devices import devices_app
+from linli.cli.remote.login import LOGIN_HELP, LOGOUT_HELP, login, logout
 from linli.cli.rulebook.command import rules_app
 from linli.cli.simulate import HELP as SIMULATE_HELP
 from linli.cli.simulate import simulate
@@ -39,6 +42,12 @@ SET_UP = str(Text("设置", "Set up"))
 _HELP = str(Text("显示本说明。", "Show this page."))
 
 
+_COMPLETION = {
+    "install_completion": Text("为当前 shell 安装命令补全。", "Install completion of commands for this shell."),
+    "show_completion": Text("显示补全脚本，可自行安装。", "Show the completion script, to install it by hand."),
+}
+
+
 class _Group(TyperGroup):
     """The root: says in our words what --help does, here and at every command below."""
 
@@ -48,6 +57,14 @@ class _Group(TyperGroup):
         if option is not None:
             option.help = _HELP
         return option
+
+    def get_params(self, ctx: Any) -> Any:
+        """Typer's own options, with our words."""
+        params = super().get_params(ctx)
+        for param in params:
+            if param.name in _COMPLETION:
+                param.help = str(_COMPLETION[param.name])
+        return params
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command of that name."""
@@ -67,7 +84,7 @@ def _name_help(command: Any, ctx: Any) -> None:
 app = typer.Typer(
     cls=_Group,
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help=str(
@@ -173,6 +190,10 @@ app.command("bench", help=BENCH_HELP, rich_help_panel=LOOK)(bench)
 app.add_typer(deadletters.app, name="deadletters", rich_help_panel=LOOK)
 app.add_typer(device_app, name="device", rich_help_panel=LOOK)
 app.add_typer(rules_app, name="rules", rich_help_panel=LOOK)
+app.add_typer(alerts_app, name="alerts", rich_help_panel=LOOK)
+app.add_typer(devices_app, name="devices", rich_help_panel=LOOK)
+app.command("login", help=LOGIN_HELP, rich_help_panel=LOOK)(login)
+app.command("logout", help=LOGOUT_HELP, rich_help_panel=LOOK)(logout)
 app.command("openapi", help=OPENAPI_HELP, rich_help_panel=LOOK)(openapi)
 app.command("arm", help=ARM_HELP, rich_help_panel=LOOK)(arm)
 app.command("prepare", help=PREPARE_HELP, rich_help_panel=SET_UP)(prepare_command)

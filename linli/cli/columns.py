@@ -22,3 +22,13 @@ def print_columns(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, ri
         if room is not None and cell_len(line) > room:
             line = set_cell_size(line, room - 1).rstrip() + "…"
         typer.echo(line)
+
+
+def printable(text: str, *, newlines: bool = False) -> str:
+    """`text` with every character that is no visible one (control, escape, direction marks) written as its escape."""
+    return "".join(
+        letter
+        if letter.isprintable() or (newlines and letter == "\n")
+        else letter.encode("unicode_escape", "surrogatepass").decode()
+        for letter in text
+    )

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from linli.cli.columns import printable
 from linli.cli.existing import existing
-from linli.cli.letters.shown import ConsumerName, Data, GatewayId, Reason, Since, choice_of, opened, printable
+from linli.cli.letters.shown import ConsumerName, Data, GatewayId, Reason, Since, choice_of, opened
 from linli.cli.spans import span
 from linli.errors import ConfigError, NotFound
 from linli.i18n import Text

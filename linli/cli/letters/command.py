@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from linli.cli.columns import print_columns
+from linli.cli.columns import print_columns, printable
 from linli.cli.letters import acts as letteracts
-from linli.cli.letters.shown import ConsumerName, Data, GatewayId, Reason, Since, choice_of, opened, printable
+from linli.cli.letters.shown import ConsumerName, Data, GatewayId, Reason, Since, choice_of, opened
 from linli.errors import NotFound
 from linli.i18n import Text
 

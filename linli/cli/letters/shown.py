@@ -72,13 +72,3 @@ def opened(data: Path | None) -> Iterator[tuple["Settings", "SqlDeadLetters"]]:
 
     with existing(data) as (settings, database):
         yield settings, SqlDeadLetters(database)
-
-
-def printable(text: str, *, newlines: bool = False) -> str:
-    """`text` with every character that is no visible one (control, escape, direction marks) written as its escape."""
-    return "".join(
-        letter
-        if letter.isprintable() or (newlines and letter == "\n")
-        else letter.encode("unicode_escape", "surrogatepass").decode()
-        for letter in text
-    )

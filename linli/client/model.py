@@ -1,0 +1,132 @@
+"""What the API answers, as far as scripts use it. Times are RFC 3339 in UTC, as they come; a text has both languages.
+
+Fields are added as a server gets them; what is not known here is left out.
+"""
+
+from typing import Any
+
+import msgspec
+
+
+class Names(msgspec.Struct, frozen=True):
+    """One text in Chinese and English."""
+
+    zh: str
+    en: str
+
+    def of(self, language: str) -> str:
+        """It in that language ('zh' or 'en')."""
+        return self.zh if language == "zh" else self.en
+
+
+class Person(msgspec.Struct, frozen=True, kw_only=True):
+    """Who the token is of. `communities` None: all; `may`: what it allows."""
+
+    id: str
+    name: str
+    display_name: str
+    role: str
+    communities: list[str] | None
+    may: list[str]
+
+
+class Alert(msgspec.Struct, frozen=True, kw_only=True):
+    """An alert. `open`-ness is in `handling`: everything but 'closed'."""
+
+    id: str
+    rule: str
+    community: str
+    community_name: Names
+    subject: str
+    subject_name: Names
+    place: str | None
+    place_name: Names | None
+    severity: str
+    condition: str
+    handling: str
+    title: Names
+    sentence: Names
+    advice: Names
+    steps: list[Names]
+    opened_at: str
+    last_seen: str
+    occurrences: int
+    acknowledged_at: str | None = None
+    acknowledged_by_name: str | None = None
+    resolved_at: str | None = None
+    closed_at: str | None = None
+    closed_by_name: str | None = None
+    close_reason: str | None = None
+    shelved_until: str | None = None
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of an alert's life; `actor_name` None: the rules."""
+
+    id: int
+    at: str
+    kind: str
+    kind_name: Names
+    actor_name: str | None
+    comment: str | None
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """One observation behind an alert."""
+
+    time: str
+    device: str
+    device_name: Names
+    what: str
+    what_name: Names
+    value: Any
+    unit: str | None
+    data: dict[str, Any]
+
+
+class AlertDetail(Alert, frozen=True, kw_only=True):
+    """An alert with its evidence and history, oldest first."""
+
+    evidence: list[Evidence]
+    changes: list[Change]
+
+
+class Device(msgspec.Struct, frozen=True, kw_only=True):
+    """A device; `stale`: it has not reported when it should have."""
+
+    id: str
+    kind: str
+    kind_name: Names
+    name: Names
+    community: str
+    community_name: Names
+    gateway: str
+    place: str
+    place_name: Names
+    gateway_online: bool | None = None
+    last_time: str | None = None
+    stale: bool = False
+
+
+class Facility(msgspec.Struct, frozen=True, kw_only=True):
+    """A facility and its state: ok, degraded, fault or unknown."""
+
+    id: str
+    kind: str
+    kind_name: Names
+    name: Names
+    community: str
+    place_name: Names
+    state: str
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What the live stream carries: a change, and the alert after it."""
+
+    id: int
+    kind: str
+    kind_name: Names
+    actor_name: str | None
+    comment: str | None
+    at: str
+    alert: Alert
