@@ -169,7 +169,7 @@ def compare_database(before: Rows, restored: Rows, after: Rows) -> None:
     for table in before:
         if before[table] == after[table]:
             assert restored[table] == before[table], table
-    for table in ("alert_changes", "dead_letters", "actions"):
+    for table in ("alert_changes", "dead_letters", "actions", "audit_entries", "audit_texts"):
         assert before[table] <= restored[table] <= after[table], table
     ids = {row[0] for row in before["alerts"]}
     assert ids <= {row[0] for row in restored["alerts"]} <= {row[0] for row in after["alerts"]}
