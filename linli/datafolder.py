@@ -9,6 +9,7 @@ broker/        configuration and store of the embedded broker
 secrets/       passwords, mode 600 in a folder of mode 700
 logs/          a log for each process
 run/           what is running now: lock, requests to the simulator
+restored/      where `linli restore` made the folder: the settings of then, and the files that they name
 """
 
 import errno

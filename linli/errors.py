@@ -4,6 +4,8 @@
     |-- ConfigError               a setting, a rule file, a mapping or a scenario is wrong: file, line, reason
     |-- OutboxError               an agent's outbox cannot be opened or written (edge.outbox.outbox)
     |-- DataFolderError           the data folder is of a newer version, locked, or cannot be written
+    |-- BackupError               a backup cannot be made, is not sound, or cannot be restored (linli.backups)
+    |   `-- NotDone               disk or system did not let it be done
     |-- PortTaken                 something else listens where Linli should: who, and what to do
     |-- Refused                   an input is not taken: the reason has a stable code
     |   `-- MalformedMessage      what arrived over MQTT is not a message of the wire format
