@@ -11,6 +11,7 @@ from linli.cli import dashboards
 from linli.cli.agents import agent_app
 from linli.cli.arming import HELP as ARM_HELP
 from linli.cli.arming import arm
+from linli.cli.audit import audit_app
 from linli.cli.backups.command import RESTORE_HELP, backup_app, restore
 from linli.cli.bench import HELP as BENCH_HELP
 from linli.cli.bench import bench
@@ -27,6 +28,8 @@ from linli.cli.registries import registry_app
 from linli.cli.remote.alerts import alerts_app
 from linli.cli.remote.devices import devices_app
 from linli.cli.remote.login import LOGIN_HELP, LOGOUT_HELP, login, logout
+from linli.cli.retention import HELP as RETENTION_HELP
+from linli.cli.retention import retention
 from linli.cli.rulebook.command import rules_app
 from linli.cli.simulate import HELP as SIMULATE_HELP
 from linli.cli.simulate import simulate
@@ -190,6 +193,8 @@ app.command("bench", help=BENCH_HELP, rich_help_panel=LOOK)(bench)
 app.add_typer(deadletters.app, name="deadletters", rich_help_panel=LOOK)
 app.add_typer(device_app, name="device", rich_help_panel=LOOK)
 app.add_typer(rules_app, name="rules", rich_help_panel=LOOK)
+app.add_typer(audit_app, name="audit", rich_help_panel=LOOK)
+app.command("retention", help=RETENTION_HELP, rich_help_panel=LOOK)(retention)
 app.add_typer(alerts_app, name="alerts", rich_help_panel=LOOK)
 app.add_typer(devices_app, name="devices", rich_help_panel=LOOK)
 app.command("login", help=LOGIN_HELP, rich_help_panel=LOOK)(login)
