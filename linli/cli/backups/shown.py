@@ -50,10 +50,11 @@ def told(manifest: Manifest) -> list[Text]:
     parts = Counter(file.name.split("/")[1] if "/" in file.name else file.name for file in manifest.files)
     journals_zh = "；".join(f"{kept.folder} 到 {kept.position}" for kept in manifest.journals) or "无"
     journals_en = "; ".join(f"{kept.folder} up to {kept.position}" for kept in manifest.journals) or "none"
+    at = f"{format_time(manifest.began_at)[:19]}Z"
     lines = [
         Text(
-            f"时间 {format_time(manifest.began_at)}，Linli {manifest.linli}，{len(manifest.files)} 个文件，{size_of(manifest.size)}",
-            f"of {format_time(manifest.began_at)}, Linli {manifest.linli}, {len(manifest.files)} files, {size_of(manifest.size)}",
+            f"时间 {at}，Linli {manifest.linli}，{len(manifest.files)} 个文件，{size_of(manifest.size)}",
+            f"of {at}, Linli {manifest.linli}, {len(manifest.files)} files, {size_of(manifest.size)}",
         ),
         _kept(Text("告警、台账、人员", "alerts, registry, people"), manifest.database),
         _kept(Text("读数与事件", "readings and events"), manifest.readings),

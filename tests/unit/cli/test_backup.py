@@ -18,7 +18,9 @@ from typer.testing import CliRunner
 from edge.outbox.outbox import Outbox
 from linli.backups import MANIFEST, decode_manifest, encode_manifest
 from linli.cli.app import app
+from linli.cli.lock import FolderLock, Runs
 from linli.cli.stack import prepare
+from linli.datafolder import DataFolder
 from linli.db import migrate
 from linli.db.database import open_database
 from linli.model import Lane
@@ -428,6 +430,24 @@ def test_without_readings_says_so(data: Path, tmp_path: Path) -> None:
     said = run("restore", str(archive), "--data", str(tmp_path / "new"))
     assert "readings and events: not in it" in said
     assert not (tmp_path / "new" / "readings.db").exists()
+
+
+def test_without_the_database_the_rest_is_saved(data: Path, tmp_path: Path) -> None:
+    """On a machine that has the rules alone."""
+    archive = backup(data, "--without-database", "--without-readings")
+    said = run("restore", str(archive), "--data", str(tmp_path / "new"))
+    assert "alerts, registry, people: not in it" in said and "rules up to 4" in said
+    assert not (tmp_path / "new" / "linli.db").exists()
+
+
+def test_other_settings_than_the_linli_that_runs_has_are_found(data: Path) -> None:
+    """Else the readings would be left out, and nobody would know."""
+    lock = FolderLock(DataFolder(data).run)
+    lock.take(runs=Runs("http://influx:8086", 1, False))
+    try:
+        assert "keeps its readings in http://influx:8086" in run("backup", "--data", str(data), status=2)
+    finally:
+        lock.release()
 
 
 def test_what_a_killed_run_left_is_taken_away(data: Path, tmp_path: Path) -> None:
