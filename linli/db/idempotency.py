@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Connection, Row, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from linli.clock import DAY, SECOND
@@ -92,15 +92,22 @@ class SqlIdempotency:
         }
         with self._database.write() as connection:
             row = {"person_id": claim.person, "key_hash": claim.key_hash} | values
-            if connection.execute(_PUT[connection.dialect.name], row).first() is not None:
-                return Verdict.FRESH, ""
-            had = connection.execute(select(_KEYS).where(*_is(claim)).with_for_update()).one()
-            verdict = judge(Known(had.request_hash, had.created_at, had.held_until, had.status), request_hash, now)
-            answer = self._open(claim, had.answer) if verdict is Verdict.DONE else ""
-            if answer is None:
-                verdict = Verdict.FRESH
-            if verdict is Verdict.FRESH:
-                connection.execute(update(_KEYS).where(*_is(claim)).values(**values))
+            while connection.execute(_PUT[connection.dialect.name], row).first() is None:
+                had = connection.execute(select(_KEYS).where(*_is(claim)).with_for_update()).one_or_none()
+                if had is not None:  # None: it was let go between the two
+                    return self._judge(connection, claim, had, values, now)
+        return Verdict.FRESH, ""
+
+    def _judge(
+        self, connection: Connection, claim: Claim, had: Row[Any], values: Mapping[str, Any], now: int
+    ) -> tuple[Verdict, str]:
+        known = Known(had.request_hash, had.created_at, had.held_until, had.status)
+        verdict = judge(known, values["request_hash"], now)
+        answer = self._open(claim, had.answer) if verdict is Verdict.DONE else ""
+        if answer is None:
+            verdict = Verdict.FRESH
+        if verdict is Verdict.FRESH:
+            connection.execute(update(_KEYS).where(*_is(claim)).values(**values))
         return verdict, answer or ""
 
     def hold_on(self, claim: Claim, now: int) -> None:

@@ -226,7 +226,8 @@ class SqlWebhooks:
     def seal_again(self) -> int:
         """Seal every secret with the newest key, for when keys are changed; how many there are."""
         with self._database.write() as connection:
-            rows = connection.execute(select(_HOOKS.c.id, _HOOKS.c.secret, _HOOKS.c.former_secret)).all()
+            secrets_of = select(_HOOKS.c.id, _HOOKS.c.secret, _HOOKS.c.former_secret)
+            rows = connection.execute(secrets_of.order_by(_HOOKS.c.id).with_for_update()).all()
             for row in rows:
                 again = {
                     name: None if sealed is None else self._seals.seal(self._seals.open(sealed, row.id), row.id)

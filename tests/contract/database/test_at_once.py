@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from sqlalchemy import Connection, Engine, func, select, text
+from sqlalchemy import Connection, Engine, event, func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from linli.clock import SystemClock
@@ -25,17 +26,22 @@ from linli.db.deadletters import SqlDeadLetters
 from linli.db.enrolments import SqlEnrolments
 from linli.db.gateways import GatewayStatus, SqlGatewayStatuses
 from linli.db.heartbeats import Heartbeat, SqlHeartbeats
+from linli.db.idempotency import Claim, SqlIdempotency, Verdict
 from linli.db.people import People
 from linli.db.registry import SqlRegistry, read_registry, read_version, remove_device, save
 from linli.db.turns import take_turn
+from linli.db.webhooks import SqlWebhooks
 from linli.db.workers import WorkerReport, report, reports
 from linli.errors import Conflict, Refused
 from linli.i18n import Text
 from linli.model import Action, ActionKind, Community, Device, Gateway, Lane, Place, Role
+from linli.sealing import Seals
 from linli.shards import WHOLE, Shard
+from linli.webhooks import Filter
 from tests.contract.database.test_alerts import another
 from tests.contract.database.test_commands import COMMAND
 from tests.contract.test_deadletters import LETTER
+from tests.postgres import PostgresServer
 from tests.support import eventually
 
 NAME = Text("名", "Name")
@@ -304,6 +310,39 @@ def _status(gateway: str, n: int) -> GatewayStatus:
 
 def _beat(gateway: str, n: int) -> Heartbeat:
     return Heartbeat("c001", gateway, "b1", Lane.URGENT, n, n, days={n: (1, 1)})
+
+
+def test_a_secret_made_while_secrets_are_sealed_anew_is_kept(database: Database, tmp_path: Path) -> None:
+    """Two commands at once: the webhook signs with the secret that its owner was shown."""
+    People(database, SystemClock()).add("li", Role.ADMINISTRATOR)
+    seals = Seals(tmp_path)
+    hook, _ = SqlWebhooks(database, seals).add(
+        People(database, SystemClock()).get("li").id, "h", "https://h", Filter(), None, 1
+    )
+    rotated, again = at_once(
+        database,
+        lambda db: SqlWebhooks(db, seals).rotate(hook.id, 2),
+        lambda db: str(SqlWebhooks(db, seals).seal_again()),
+    )
+    assert again.result() == "1"
+    assert SqlWebhooks(database, seals).keys(hook.id, 3)[0] == rotated.result()
+
+
+def test_a_key_let_go_between_two_looks_is_fresh(postgres: PostgresServer, tmp_path: Path) -> None:
+    """Another request with it fails just then: this one is carried out. (SQLite has nothing between the two looks.)"""
+    with postgres.database() as url:
+        database, other = open_database(url), open_database(url)
+        keys = SqlIdempotency(database, Seals(tmp_path))
+        theirs, ours = Claim("p1", "k", "theirs"), Claim("p1", "k", "ours")
+        assert keys.begin(theirs, "r", 1)[0] is Verdict.FRESH
+
+        def let_go(*_: object) -> None:
+            SqlIdempotency(other, Seals(tmp_path)).let_go(theirs)
+
+        event.listen(database.engine, "after_cursor_execute", let_go, once=True)
+        assert keys.begin(ours, "r", 2)[0] is Verdict.FRESH
+        database.close()
+        other.close()
 
 
 MANY: dict[str, Callable[[Database, list[int]], object]] = {
