@@ -71,6 +71,7 @@ class Writer:
         entry = tarfile.TarInfo(name)
         entry.size, entry.mode, entry.mtime = size, 0o600, self._at
         self._tar.addfile(entry, reader)
+        self._tar.members.clear()  # type: ignore[attr-defined]  # kept for a list that nobody asks for
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -98,11 +99,14 @@ def unpack(
     BackupError if that is no backup, is cut short, or holds anything that no backup holds; OSError if disk or pipe fail.
     """
     files: list[File] = []
+    names: set[str] = set()
     manifest = None
     try:
-        with tarfile.open(fileobj=stream, mode="r|") as tar:
-            for entry in tar:
+        with tarfile.open(fileobj=stream, mode="r|", bufsize=_CHUNK) as tar:
+            while (entry := tar.next()) is not None:
+                tar.members.clear()  # type: ignore[attr-defined]
                 content = _regular(tar, entry)
+                _require_new(entry.name, names)
                 if entry.name == MANIFEST:
                     if entry.size > MOST_MANIFEST_BYTES:
                         raise no_backup(name, f"{MANIFEST}: {entry.size}")
@@ -114,6 +118,17 @@ def unpack(
     if manifest is None:
         raise _cut_short(name)
     return manifest, files
+
+
+def _require_new(name: str, names: set[str]) -> None:
+    if name in names:
+        raise BackupError(
+            Text(
+                f"备份中有两个 {name}：不予恢复。备份可能被人改过",
+                f"{name} is in the backup twice: nothing is restored. Somebody may have changed it",
+            )
+        )
+    names.add(name)
 
 
 def _regular(tar: tarfile.TarFile, entry: tarfile.TarInfo) -> IO[bytes]:

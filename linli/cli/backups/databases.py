@@ -1,8 +1,8 @@
 """Copies of SQLite databases that are being written to, whole and of one instant.
 
 A `Pinned` one is held by a read transaction: what is copied is the file as it was then, however long that takes and whatever is
-written meanwhile. Writers never wait for it (WAL); the log only grows until it lets go. An agent has its outbox for itself, so
-nothing can ask SQLite for it: the files are copied as they lie, and once more if they changed meanwhile.
+written meanwhile. Writers never wait for it (WAL); the log only grows until it lets go. An agent has its outbox for itself, and
+must not find it locked when it starts: its files are copied as they lie, and once more if they changed meanwhile.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from linli.backups import BackupError
@@ -21,7 +21,13 @@ _STEP_PAGES = 2048
 _TRIES = 50
 _PAUSE_S = 0.1
 _WAL_HEAD = 32
+_LOGS = ("-wal", "-journal")
 _MAGIC = b"SQLite format 3\x00"
+
+
+class NeverStill(BackupError):
+    """A file that cannot be locked changed while it was read, however often."""
+
 
 Told = Callable[[int, int], None]
 """Told how many pages are copied, and of how many."""
@@ -87,8 +93,7 @@ def copy_database(source: Path, target: Path, told: Told) -> None:
     except BackupError as error:
         if getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_BUSY:
             raise
-        _copy_as_it_lies(source, target)
-        require_sound(target, str(source), thoroughly=False)
+        copy_as_it_lies(source, target)
         return
     with closing(pinned):
         pinned.copy(target, told)
@@ -113,30 +118,44 @@ def require_sound(path: Path, name: str, *, thoroughly: bool) -> None:
         )
 
 
-def _copy_as_it_lies(source: Path, target: Path) -> None:
-    """File and log, unchanged while they were read: the file holds the same before and after, and the log was not begun anew."""
-    log, target_log = source.with_name(source.name + "-wal"), target.with_name(target.name + "-wal")
+def copy_as_it_lies(source: Path, target: Path) -> None:
+    """The same without a lock: the database with its log, unchanged while they were read. It holds the same before and after, and
+    the log, which may grow, was not begun anew. NeverStill if it changes all the time, BackupError if it is damaged."""
     pause = threading.Event()
     for _ in range(_TRIES):
-        before = _digest(source), _head(log)
-        shutil.copyfile(source, target)
-        if log.exists():
-            shutil.copyfile(log, target_log)
-        if (_digest(source), _head(log)) == before == (_digest(target), _head(target_log)):
+        before = _state(source)
+        for end in ("", *_LOGS):
+            with suppress(FileNotFoundError):
+                shutil.copyfile(f"{source}{end}", f"{target}{end}")
+        if not target.exists():
+            raise FileNotFoundError(source)
+        if _state(source) == before == _state(target):
+            require_sound(target, str(source), thoroughly=False)
             return
-        target_log.unlink(missing_ok=True)
+        for end in _LOGS:
+            Path(f"{target}{end}").unlink(missing_ok=True)
         pause.wait(_PAUSE_S)
-    raise BackupError(
+    raise NeverStill(
         Text(
-            f"{source} 一直在变，没能复制：请再试一次，或先停止使用它的代理",
-            f"{source} changes all the time and could not be copied: try again, or stop the agent that uses it first",
+            f"{source} 一直在变，没能复制，备份中没有它：使用它的代理恢复后以新的 bootid 继续",
+            f"{source} changes all the time and is not in the backup: its agent goes on under a new bootid when restored",
         )
     )
 
 
+def _state(file: Path) -> tuple[bytes, bytes, bytes]:
+    """What tells that a database changed: its content, the beginning of a write-ahead log (which is drawn anew each time), and
+    the content of a rollback journal."""
+    wal, journal = (Path(f"{file}{end}") for end in _LOGS)
+    return _digest(file), _head(wal), _digest(journal)
+
+
 def _digest(file: Path) -> bytes:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").digest()
+    try:
+        with file.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").digest()
+    except FileNotFoundError:
+        return b""
 
 
 def _head(log: Path) -> bytes:

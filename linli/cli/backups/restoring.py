@@ -57,7 +57,8 @@ def restore(
     _require_empty(target)
     if isinstance(source, Path):
         _require_fitting(read_manifest(source), settings)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    with told_by_system(target.parent):
+        target.parent.mkdir(parents=True, exist_ok=True)
     opened = source.open("rb") if isinstance(source, Path) else nullcontext(source)
     beside = target.parent
     with told_by_system(beside), workplace(beside, f".{target.name}.restoring-") as scratch:

@@ -28,7 +28,7 @@ from linli.backups import (
 )
 from linli.cli.backups import carried, influx
 from linli.cli.backups.archive import Progress, Writer
-from linli.cli.backups.databases import copy_database, is_sqlite
+from linli.cli.backups.databases import NeverStill, copy_as_it_lies, copy_database, is_sqlite
 from linli.cli.backups.places import make_durable, put, told_by_system, workplace
 from linli.cli.backups.sources import Moment, files_of
 from linli.cli.lock import FolderLock, bare_address
@@ -68,20 +68,13 @@ def take(settings: Settings, wanted: Wanted, clock: Clock, progress: Progress) -
     ):
         stream, scratch, file = where
         writer = Writer(stream, clock.now(), progress)
+        taking = _Taking(settings, wanted, clock, writer, scratch, progress)
         try:
-            manifest = _Taking(settings, wanted, clock, writer, scratch, progress).run()
+            manifest = taking.run()
         except BaseException:
             writer.give_up()
             raise
-    missing = carried.missing_files(settings)
-    notes = [
-        Text(
-            f"设置 {name} 指定的 {path} 不存在，备份中没有它",
-            f"{path}, which the setting {name} names, is not there, and not in the backup",
-        )
-        for name, path in missing
-    ]
-    return Taken(file, manifest, notes)
+    return Taken(file, manifest, taking.notes)
 
 
 @dataclass
@@ -92,6 +85,7 @@ class _Taking:
     writer: Writer
     scratch: Path
     progress: Progress
+    notes: list[Text] = field(default_factory=list)
     _copies: int = field(default=0, init=False)
 
     def run(self) -> Manifest:
@@ -129,10 +123,14 @@ class _Taking:
             if turn is Turn.RULES and path.suffix != ".db":
                 continue
             try:
-                if is_sqlite(path):
+                if turn is Turn.OUTBOXES and is_sqlite(path):
+                    self._add_copy(name, partial(copy_as_it_lies, path))
+                elif is_sqlite(path):
                     self._add_copy(name, partial(copy_database, path, told=self._pages(name)))
                 else:
                     self.writer.add_path(name, path)
+            except NeverStill as error:
+                self.notes.append(error.text)
             except FileNotFoundError:
                 continue  # deleted since it was listed
 
@@ -166,6 +164,13 @@ class _Taking:
     def _add_settings(self) -> None:
         for name, path in carried.carried_files(self.settings):
             self.writer.add_path(name, path)
+        self.notes += [
+            Text(
+                f"设置 {name} 指定的 {path} 不存在，备份中没有它",
+                f"{path}, which the setting {name} names, is not there, and not in the backup",
+            )
+            for name, path in carried.missing_files(self.settings)
+        ]
         target = self.scratch / "settings"
         target.write_bytes(carried.encode(carried.what_was_set(self.settings)))
         self.writer.add_path(SETTINGS_FILE, target)

@@ -331,7 +331,8 @@ def test_only_regular_files_are_taken(data: Path, tmp_path: Path, kind: bytes) -
 def test_a_file_that_comes_twice_is_refused(data: Path, tmp_path: Path) -> None:
     """The second would take the place of the first, which was compared."""
     archive = with_entry(backup(data), tarfile.TarInfo("data/VERSION"), b"1\n")
-    run("restore", str(archive), "--data", str(tmp_path / "new"), status=2)
+    assert "twice" in run("restore", str(archive), "--data", str(tmp_path / "new"), status=2)
+    assert "twice" in run("backup", "verify", str(archive), status=1)
     assert not (tmp_path / "new").exists()
 
 

@@ -1,6 +1,8 @@
 """Journals and database held at one moment while the rules go on: of whatever moment, they fit."""
 
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -10,7 +12,7 @@ import pytest
 
 from linli.adapters import readings_schema
 from linli.cli.backups import sources
-from linli.cli.backups.databases import Pinned, copy_database
+from linli.cli.backups.databases import Pinned, copy_as_it_lies, copy_database
 from linli.cli.backups.sources import Moment
 from linli.datafolder import DataFolder
 from linli.db.alerts import Effects, SqlAlerts
@@ -168,3 +170,49 @@ def test_what_is_pinned_stays_as_it_was(tmp_path: Path) -> None:
     copy_database(tmp_path / "copy.db", tmp_path / "again.db", lambda _done, _whole: None)
     with closing(Pinned(tmp_path / "again.db")) as again:
         assert again.ask("SELECT n FROM numbers") == [(1,)]
+
+
+_WRITER = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=" + sys.argv[2], "wal_autocheckpoint=50"):
+    connection.execute(f"PRAGMA {pragma}").fetchall()
+connection.execute("CREATE TABLE one (n INTEGER, filler BLOB)")
+connection.execute("CREATE TABLE two (n INTEGER)")
+number = 0
+while True:
+    number += 1
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("INSERT INTO one VALUES (?, randomblob(3000))", (number,))
+    connection.execute("DELETE FROM one WHERE n < ?", (number - 40,))
+    connection.execute("INSERT INTO two VALUES (?)", (number,))
+    connection.execute("COMMIT")
+    print(number, flush=True)
+    sys.stdin.readline()
+"""
+
+
+@pytest.mark.parametrize("mode", ["WAL", "DELETE"])
+def test_what_another_process_has_for_itself_is_copied_as_it_lies(tmp_path: Path, mode: str) -> None:
+    """Each copy is whole, of one moment, and has what was committed before it began; between checkpoints and across them."""
+    file = tmp_path / "outbox.db"
+    command = [sys.executable, "-c", _WRITER, str(file), mode]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdin is not None and writer.stdout is not None
+        try:
+            for number in range(1, 120):
+                assert int(writer.stdout.readline()) == number
+                if number % 10 == 0:
+                    writer.stdin.write("\n")  # it goes on while it is copied
+                    writer.stdin.flush()
+                copy = tmp_path / f"copy {number}.db"
+                copy_as_it_lies(file, copy)
+                with closing(Pinned(copy)) as pinned:
+                    [(last,)] = pinned.ask("SELECT max(n) FROM one")
+                    assert pinned.ask("SELECT count(*), max(n) FROM two") == [(last, last)]
+                    assert isinstance(last, int) and last in (number, number + 1)
+                if number % 10 != 0:
+                    writer.stdin.write("\n")
+                    writer.stdin.flush()
+        finally:
+            writer.kill()
