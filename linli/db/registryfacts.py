@@ -236,10 +236,10 @@ def _say(
 
 
 def _values(item: Item) -> dict[str, JsonValue]:
-    values: dict[str, JsonValue] = msgspec.to_builtins(item)
+    values: dict[str, Any] = msgspec.to_builtins(item)
     for name in ("id", "community"):
         values.pop(name, None)
-    return values
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
 def _counting(item: Item, old: Item | None, known: Mapping[str, Fact]) -> Item:

@@ -63,7 +63,9 @@ def restore(connection: Connection, keys: Iterable[Key], origin: Origin) -> None
         if row._mapping.get("merged_into") is not None:
             raise _conflict(key, Text("已并入另一项，不能恢复", "was merged into another and cannot come back"))
         (items[key],) = items_of(connection, key.kind, [row])
-    check_references(connection, list(items.values()), items)
+    rows = rows_by_id(connection, schema.devices, (key.id for key in items if key.kind == "device"))
+    equipment: list[Item] = items_of(connection, "equipment", list(rows.values()))
+    check_references(connection, [*items.values(), *equipment], items)
     places = {item.id: item for item in items.values() if isinstance(item, Place)}
     columns = columns_of(connection, places)
     for key in items:
@@ -71,8 +73,7 @@ def restore(connection: Connection, keys: Iterable[Key], origin: Origin) -> None
     follow(connection, places)
     unknown = _unknown(connection, list(items))
     remember(connection, [Entry(item, watched=key not in unknown) for key, item in items.items()], origin)
-    equipment = rows_by_id(connection, schema.devices, (key.id for key in items if key.kind == "device"))
-    renew_doubts(connection, [*items.values(), *items_of(connection, "equipment", list(equipment.values()))])
+    renew_doubts(connection, [*items.values(), *equipment])
 
 
 def remove_device(connection: Connection, device: str, at: int | None = None) -> bool:
@@ -111,11 +112,16 @@ def _with_all_that_refer(connection: Connection, keys: Sequence[Key], *, along: 
         for other, by in needed_by(connection, key).items():
             (waiting if along and belongs(other, by) else staying.setdefault(key, [])).append(other)
     for key, others in staying.items():
-        left = [other for other in others if other not in found]
+        left = [other for other in others if _whole(other) not in found]
         if left:
             raise NeededBy(key, left)
     order = list(KINDS)
     return sorted(found, key=lambda key: -order.index(key.kind))
+
+
+def _whole(key: Key) -> Key:
+    """What goes when it goes: equipment is a part of its device."""
+    return Key("device", key.id) if key.kind == "equipment" else key
 
 
 def _mark(connection: Connection, keys: Sequence[Key], origin: Origin) -> None:

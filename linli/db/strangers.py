@@ -140,8 +140,8 @@ class _Room:
 
     def _count(self) -> Counter[str]:
         table = schema.strangers
-        query = select(table.c.gateway_id, func.count()).group_by(table.c.gateway_id)
-        return Counter(dict(self._connection.execute(query).tuples().all()))
+        query = select(table.c.gateway_id, func.count().label("number")).group_by(table.c.gateway_id)
+        return Counter({row.gateway_id: row.number for row in self._connection.execute(query)})
 
 
 def _known(connection: Connection, heard: Iterable[Stranger]) -> dict[tuple[str, str], Stranger]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from linli.model import JsonValue
+from linli.model import JsonScalar, JsonValue
 
 MOST_WORDS = 20
 """So many quantities and types of event are remembered of one."""
@@ -21,7 +21,7 @@ class Sample:
     what: str
     value: float | None = None
     unit: str | None = None
-    data: Mapping[str, JsonValue] = field(default_factory=dict)
+    data: Mapping[str, JsonScalar] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +54,13 @@ class Stranger:
         )
 
 
-def shortened(data: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+def shortened(data: Mapping[str, JsonValue]) -> dict[str, JsonScalar]:
     """Event data as it is kept in a sample: the first few fields, plain values only, texts cut."""
-    plain = {key: value for key, value in data.items() if not isinstance(value, dict | list)}
-    return {
-        key[:MOST_TEXT]: value[:MOST_TEXT] if isinstance(value, str) else value
-        for key, value in list(plain.items())[:MOST_DATA_KEYS]
-    }
+    found: dict[str, JsonScalar] = {}
+    for key, value in data.items():
+        if not isinstance(value, dict | list) and len(found) < MOST_DATA_KEYS:
+            found[key[:MOST_TEXT]] = value[:MOST_TEXT] if isinstance(value, str) else value
+    return found
 
 
 def _first(mine: Iterable[str], others: Iterable[str]) -> tuple[str, ...]:

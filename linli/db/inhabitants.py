@@ -1,0 +1,109 @@
+"""All that is kept of one person, and nothing of it any more.
+
+The rows stay when a person is erased, with what they said gone: ids that others wrote down lead to somebody who was erased,
+not to nothing, and never to another. Ids are made of nothing personal.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, delete, or_, select, update
+
+from linli.db import schema
+from linli.db.registryfacts import drop_doubts
+from linli.db.registryitems import Kept, kept_of
+from linli.db.registrylog import take_turns
+from linli.db.registryremoving import not_there, remove
+from linli.db.registryrows import SHAPES
+from linli.errors import Conflict
+from linli.i18n import Text
+from linli.registry.changes import Key, Origin
+from linli.registry.kinds import KINDS
+
+_THEIRS = tuple(kind for kind, of in KINDS.items() if "person" in of.refers)
+"""Kinds of item that are one person's."""
+
+
+@dataclass(frozen=True, slots=True)
+class PersonData:
+    """All that is kept of a person: the records (their own and those of duplicates that were merged into it, what is removed
+    too), each change of them, and what each source said. Plain values, as JSON has them."""
+
+    records: list[dict[str, Any]]
+    history: list[dict[str, Any]]
+    statements: list[dict[str, Any]]
+
+
+def person_data(connection: Connection, person: str) -> PersonData:
+    """All that is kept of the person; NotFound if there never was one of that id."""
+    ids = _ids_of(connection, person)
+    records: list[dict[str, Any]] = []
+    for kind in ("person", *_THEIRS):
+        for kept in _kept(connection, kind, ids).values():
+            told = {"kind": kind, "removed_at": kept.removed_at, "changed_at": kept.changed_at}
+            records.append(told | {"content": msgspec.to_builtins(kept.item)})
+    past, said = schema.inhabitant_history, schema.inhabitant_statements
+    columns = (past.c.kind, past.c.item_id, past.c.at, past.c.content, past.c.removed, past.c.source)
+    changes = select(*columns).where(past.c.person_id.in_(ids)).order_by(past.c.seq)
+    words = select(said.c.kind, said.c.item_id, said.c.source, said.c.said).where(said.c.person_id.in_(ids))
+    order = words.order_by(said.c.kind, said.c.item_id, said.c.source)
+    return PersonData(
+        records,
+        [dict(row._mapping) for row in connection.execute(changes)],
+        [dict(row._mapping) for row in connection.execute(order)],
+    )
+
+
+def erase_person(connection: Connection, person: str, origin: Origin) -> int:
+    """Let nothing of the person stay but that there was one; how many records were emptied.
+
+    What is in other places - audit log, backups, exports - is not reached from here. NotFound; Conflict for one who is
+    erased already.
+    """
+    take_turns(connection, ["person"])
+    ids = _ids_of(connection, person)
+    table = schema.persons
+    erased = connection.execute(select(table.c.erased_at).where(table.c.id == ids[0])).scalar()
+    if erased is not None:
+        raise Conflict(Text(f"{person} 的信息已经删除", f"{person} is erased already"))
+    theirs = {kind: _kept(connection, kind, ids) for kind in ("person", *_THEIRS)}
+    there = [Key(kind, one) for kind, found in theirs.items() for one, kept in found.items() if kept.removed_at is None]
+    remove(connection, there, origin)
+    empty: dict[str, Any] = {"name": None, "sex": None, "born": None, "needs": None, "erased_at": origin.at}
+    connection.execute(update(table).where(table.c.id.in_(ids)).values(empty))
+    for kind, values in _EMPTY.items():
+        of = SHAPES[kind].table
+        connection.execute(update(of).where(of.c.person_id.in_(ids)).values(values))
+    past, said = schema.inhabitant_history, schema.inhabitant_statements
+    connection.execute(update(past).where(past.c.person_id.in_(ids)).values(content=None))
+    connection.execute(delete(said).where(said.c.person_id.in_(ids)))
+    drop_doubts(connection, [Key(kind, one) for kind, found in theirs.items() for one in found])
+    return sum(map(len, theirs.values()))
+
+
+_EMPTY: dict[str, dict[str, Any]] = {
+    "resident": {"since": None, "until": None},
+    "contact": {"value": None, "verified_at": None},
+    "consent": {"source": ""},
+}
+"""What of a person's records says something of them."""
+
+
+def _ids_of(connection: Connection, person: str) -> list[str]:
+    """The survivor's id first, then those of the duplicates that were merged into it."""
+    table = schema.persons
+    row = connection.execute(select(table.c.id, table.c.merged_into).where(table.c.id == person)).one_or_none()
+    if row is None:
+        raise not_there(Key("person", person))
+    main = row.merged_into or row.id
+    query = select(table.c.id).where(or_(table.c.id == main, table.c.merged_into == main)).order_by(table.c.id)
+    return sorted(connection.execute(query).scalars(), key=lambda one: one != main)
+
+
+def _kept(connection: Connection, kind: str, ids: list[str]) -> dict[str, Kept]:
+    table = SHAPES[kind].table
+    column = table.c.id if kind == "person" else table.c.person_id
+    return kept_of(
+        connection, kind, list(connection.execute(select(table).where(column.in_(ids)).order_by(table.c.id)))
+    )
