@@ -6,6 +6,7 @@ that starts from it has each alert once, goes on with what was being timed, and 
 
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -192,26 +193,43 @@ def compare_rules(original: Path, restored: Path, before: int, said: dict[str, A
     assert dump(rebuilt(ours, ours.position)) == dump(rebuilt(theirs, ours.position))
 
 
+def saved(world: World, stack: Stack, killed: str, to: Path) -> Path:
+    """A backup taken while events pour in and the part `killed` dies, restored into a folder below `to` and compared."""
+    data, new = world.settings.data, to / f"without {killed}" / "data"
+    database, readings, position = rows(data / "linli.db"), rows(data / "readings.db"), journal_of(data).position
+    with busy(world):
+        kill(stack, killed)
+        said = linli("backup", "--data", str(data), "--to", str(to))
+    settle(world)
+    assert linli("backup", "verify", said["file"])["sound"]
+    linli("restore", said["file"], "--data", str(new))
+    compare_database(database, rows(new / "linli.db"), rows(data / "linli.db"))
+    compare_readings(readings, rows(new / "readings.db"), rows(data / "readings.db"))
+    compare_rules(data, new, position, said)
+    secrets = Path("secrets") / "broker.json"
+    assert (new / secrets).read_bytes() == (data / secrets).read_bytes()
+    return new
+
+
+def kill(stack: Stack, name: str) -> None:
+    """With -9, as a crash does; it is started again by its supervisor meanwhile."""
+    for status in stack.states():
+        if status.name == name and status.pid is not None:
+            os.kill(status.pid, signal.SIGKILL)
+
+
 def test_saved_while_it_runs_and_restored_elsewhere(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And started there: each alert once, timers and people's acts as they were, agents and rules go on."""
-    data, new = world.settings.data, tmp_path / "elsewhere" / "data"
-    with running(world.settings):
+    """While nothing fails, and while each part is killed; and started: each alert once, timers and people's acts as they were,
+    agents and rules go on."""
+    with running(world.settings) as stack:
         happen(world)
-        database, readings, position = rows(data / "linli.db"), rows(data / "readings.db"), journal_of(data).position
-        with busy(world):
-            said = linli("backup", "--data", str(data), "--to", str(tmp_path))
-        settle(world)
-        assert linli("backup", "verify", said["file"])["sound"]
-        linli("restore", said["file"], "--data", str(new))
-        compare_database(database, rows(new / "linli.db"), rows(data / "linli.db"))
-        compare_readings(readings, rows(new / "readings.db"), rows(data / "readings.db"))
-        compare_rules(data, new, position, said)
-    secrets = data / "secrets" / "broker.json"
-    assert (new / "secrets" / "broker.json").read_bytes() == secrets.read_bytes()
+        new = saved(world, stack, "nothing", tmp_path)
+        for part in ("rules", "ingest", "simulator"):
+            saved(world, stack, part, tmp_path)
 
-    data.rename(tmp_path / "gone")
+    world.settings.data.rename(tmp_path / "gone")
     kept = kept_alerts(new)
     monkeypatch.setenv("LINLI_CONFIG", str(new / "restored" / "linli.toml"))
     settings = load_settings()
