@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from pydantic import SecretStr
 
-from linli.backups import DATA, RESTORED, SETTINGS, BackupError
+from linli.backups import DATA, RESTORED, SETTINGS, BackupError, turn_of
 from linli.i18n import Text
 from linli.settings import Settings
 
@@ -86,7 +86,9 @@ def _is_carried(settings: Settings, name: str, value: Path) -> bool:
 
 
 def _is_within(settings: Settings, value: Path) -> bool:
-    return settings.data.resolve() in value.resolve().parents
+    """Whether it is in the backup as a part of the data folder."""
+    data, path = settings.data.resolve(), value.resolve()
+    return data in path.parents and turn_of(PurePosixPath(path.relative_to(data).as_posix()) / "any") is not None
 
 
 def _place(settings: Settings, name: str, value: Path) -> str:

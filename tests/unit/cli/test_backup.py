@@ -187,6 +187,15 @@ def test_settings_come_along_with_the_files_they_name(
     assert settings.broker_ca is not None and settings.broker_ca.read_text() == "a certificate"
     assert settings.rules is not None and (settings.rules / "mine.yaml").read_text() == "id: mine"
 
+    again = json.loads(run("backup", "--to", str(tmp_path / "again.tar"), "--json"))
+    monkeypatch.delenv("LINLI_CONFIG")
+    run("restore", again["file"], "--data", str(tmp_path / "newer"))
+    monkeypatch.setenv("LINLI_CONFIG", str(tmp_path / "newer" / "restored" / "linli.toml"))
+    settings = load_settings()
+    assert settings.broker_ca is not None and settings.broker_ca.read_text() == "a certificate"
+    assert tmp_path / "newer" in settings.broker_ca.parents
+    assert settings.rules is not None and (settings.rules / "mine.yaml").read_text() == "id: mine"
+
 
 def test_a_file_within_the_data_folder_is_named_where_it_is_restored(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
