@@ -10,11 +10,12 @@ from sqlalchemy.exc import OperationalError
 
 from api import services as services_module
 from linli.clock import DAY, HOUR, SECOND, format_time
-from linli.db import throttle as throttle_module
 from linli.db.throttle import BURST
 from linli.errors import StoreUnavailable
 from linli.i18n import Text
 from linli.model import Role, Severity
+from linli.roles import ROLES
+from tests.databases import Databases
 from tests.integration.api_world import HOME, PASSWORD, World, make_alert, running_world
 from tests.support import eventually
 
@@ -22,8 +23,8 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with running_world(tmp_path_factory.mktemp("rest")) as running:
+def world(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> Iterator[World]:
+    with databases.new() as url, running_world(tmp_path_factory.mktemp("rest"), url) as running:
         yield running
 
 
@@ -55,7 +56,7 @@ def test_signing_in_gives_a_cookie_that_scripts_cannot_read(world: World) -> Non
         assert (me["role"], me["communities"], me["may"]) == (
             "property",
             [HOME],
-            ["command_facilities", "handle_alerts", "see"],
+            sorted(ROLES[Role.PROPERTY].operations),
         )
 
 
@@ -107,7 +108,7 @@ def test_wrong_names_and_passwords_look_the_same_and_are_throttled(world: World)
 
 def test_tries_are_counted_by_the_address_that_asks(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stranger's wrong passwords are held against the stranger: somebody at another address signs in meanwhile."""
-    monkeypatch.setattr(throttle_module, "ADDRESS_BURST", 3)
+    monkeypatch.setattr(world.services.people._passwords._addresses, "size", 3)
     with world.client(**{"x-forwarded-for": "203.0.113.9"}) as stranger:
         answers = [
             stranger.post("/api/v1/sessions", json={"name": f"n{number}", "password": "wrong"}).status_code
@@ -192,7 +193,7 @@ def test_paging_gives_every_alert_once(world: World, guard: httpx.Client) -> Non
         got += [item["id"] for item in page["items"]]
         if page["next"] is None:
             break
-        query["before"] = page["next"]
+        query["cursor"] = page["next"]
     assert len(got) == 7
     assert set(got) == wanted
     assert got == sorted(got, reverse=True)
