@@ -12,6 +12,7 @@ from api import (
     bodies,
     command_routes,
     enrolment,
+    export_routes,
     rule_routes,
     session_routes,
     webhook_routes,
@@ -58,6 +59,7 @@ def build_router(services: Services, metrics: Metrics) -> APIRouter:
     rule_routes.add_routes(router, services)
     enrolment.add_routes(router, services, caller)
     webhook_routes.add_routes(router, services)
+    export_routes.add_routes(router, services)
     forgotten = undeclared(router)
     assert not forgotten, f"routes that do not say whom they are for: {forgotten}"
     return router

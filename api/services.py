@@ -164,10 +164,35 @@ class Services:
     ) -> Page[bytes]:
         """The same as JSON, a page of `limit` (at most MAX_LIMIT). `after`: the (opened_at, id) where the page before ended."""
         sight = self._sight(person)
-        within = None if community is None else frozenset((_community(sight, community),))
-        wanted = Wanted(within, open_only, tuple(severities), tuple(rules), subject, since, until)
+        wanted = self.wanted_alerts(
+            person,
+            open_only=open_only,
+            severities=severities,
+            rules=rules,
+            community=community,
+            subject=subject,
+            since=since,
+            until=until,
+        )
         begin = None if after is None else (int(after[0]), str(after[1]))
         return self._pages.page(sight, wanted, max(1, min(limit, MAX_LIMIT)), begin)
+
+    def wanted_alerts(
+        self,
+        person: Person,
+        *,
+        open_only: bool,
+        severities: Sequence[Severity],
+        rules: Sequence[str],
+        community: str | None,
+        subject: str | None,
+        since: int | None,
+        until: int | None,
+    ) -> Wanted:
+        """What these filters ask for; NotFound for a community that the person does not see."""
+        sight = self._sight(person)
+        within = None if community is None else frozenset((_community(sight, community),))
+        return Wanted(within, open_only, tuple(severities), tuple(rules), subject, since, until)
 
     def alert(self, person: Person, alert_id: str) -> AlertDetail:
         """The alert with its evidence and history; NotFound outside the person's scope."""
@@ -244,6 +269,10 @@ class Services:
             raise _no_such(Text("设施", "facility"), facility_id)
         return self._facilities.detail(sight, found)
 
+    def wanted_communities(self, person: Person, community: str | None) -> list[str]:
+        """That one, or all that are registered and within sight; NotFound for one that the person does not see."""
+        return _wanted(self._sight(person), community)
+
     # --- the store ------------------------------------------------------------------------------------------------
 
     def readings(
@@ -284,13 +313,7 @@ class Services:
         """
         before = None if cursor is None else read_cursor(cursor)
         sight = self._sight(person)
-        wanted = _wanted(sight, community)
-        _check_range(start, end)
-        if device is not None:
-            found = _device(sight, device)
-            if found.community not in wanted:
-                raise _no_such(Text("设备", "device"), device)
-            wanted = [found.community]
+        wanted = self.wanted_events(person, start, end, community, device)
         limit = max(1, min(limit, MAX_LIMIT))
         events = [
             event
@@ -301,6 +324,20 @@ class Services:
         page = events[:limit]
         following = write_cursor(page[-1].key) if len(page) == limit else None
         return EventPage([sight.names.event(event) for event in page], following)
+
+    def wanted_events(
+        self, person: Person, start: int, end: int, community: str | None, device: str | None
+    ) -> list[str]:
+        """The communities to look in for events of [start, end). Errors as for `readings`."""
+        sight = self._sight(person)
+        wanted = _wanted(sight, community)
+        _check_range(start, end)
+        if device is None:
+            return wanted
+        found = _device(sight, device)
+        if found.community not in wanted:
+            raise _no_such(Text("设备", "device"), device)
+        return [found.community]
 
     # --- the platform ---------------------------------------------------------------------------------------------
 

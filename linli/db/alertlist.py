@@ -75,7 +75,10 @@ def in_order(query: Select[Any], wanted: Wanted, limit: int, before: tuple[int, 
         query = query.where(table.c.opened_at < wanted.until)
     if before is not None:
         at, last = before
-        query = query.where(or_(table.c.opened_at < at, and_(table.c.opened_at == at, table.c.id < last)))
+        # The first condition follows from the second. By it the index is entered at the right place; without, read from its top.
+        query = query.where(
+            table.c.opened_at <= at, or_(table.c.opened_at < at, and_(table.c.opened_at == at, table.c.id < last))
+        )
     return query.order_by(table.c.opened_at.desc(), table.c.id.desc()).limit(limit)
 
 
