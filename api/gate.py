@@ -4,6 +4,8 @@ every answer takes along (`api.headers`).
 A plain ASGI middleware, because Starlette's own buffers streams.
 """
 
+import re
+import sys
 import threading
 from collections import Counter
 from collections.abc import Mapping
@@ -17,9 +19,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.headers import harden, is_api, new_nonce
 from api.problems import CROSS_ORIGIN, TOO_LARGE, problem
+from linli.snapshots import MAX_BYTES as MAX_PICTURE
 
 MAX_BODY = 64 * 1024
-"""No request of the API needs more."""
+"""No request of the API needs more, but for those in LARGER."""
+
+LARGER = ((re.compile(r"PUT /api/v1/devices/[^/]+/snapshots/[^/]+"), MAX_PICTURE),)
+"""What may be larger, by method and path."""
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _SOCKET_PATH = "/_nicegui_ws/"
@@ -91,14 +97,15 @@ class Gate:
                 harden(MutableHeaders(scope=message), scope, nonce)
             await send(message)
 
+        most = next((bound for what, bound in LARGER if what.fullmatch(f"{method} {path}")), MAX_BODY)
         guarded = method not in _SAFE or path.startswith(_SOCKET_PATH)
         refusal = None
         if guarded and is_foreign(headers):
             refusal = problem(Request(scope), CROSS_ORIGIN)
-        elif ours and _declared(headers) > MAX_BODY:
+        elif ours and _declared(headers) > most:
             refusal = problem(Request(scope), TOO_LARGE)
         answer: ASGIApp | Response = self._app if refusal is None else refusal
-        await answer(scope, _bounded(receive) if ours else receive, counting)
+        await answer(scope, _bounded(receive, most) if ours else receive, counting)
 
 
 def _socket_headers(scope: Scope) -> Headers:
@@ -109,18 +116,18 @@ def _socket_headers(scope: Scope) -> Headers:
 
 def _declared(headers: Headers) -> int:
     text = headers.get("content-length", "0")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else MAX_BODY + 1
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else sys.maxsize
 
 
-def _bounded(receive: Receive) -> Receive:
-    """`receive` that gives up on a body that grows beyond MAX_BODY, whatever length it declared."""
+def _bounded(receive: Receive, most: int) -> Receive:
+    """`receive` that gives up on a body that grows beyond `most` bytes, whatever length it declared."""
     taken = 0
 
     async def bounded() -> Message:
         nonlocal taken
         message = await receive()
         taken += len(message.get("body", b""))
-        if taken > MAX_BODY:
+        if taken > most:
             raise HTTPException(413)
         return message
 

@@ -6,6 +6,7 @@ readings.db    readings and events (SQLite; not there with an influx_url)
 rules/         journal and snapshots of the rules engine
 agents/        outboxes of agents that run on this machine (the simulator's)
 broker/        configuration and store of the embedded broker
+snapshots/     pictures that cameras took, mode 600: COMMUNITY/DEVICE/DAY/
 secrets/       passwords, mode 600 in a folder of mode 700
 logs/          a log for each process
 run/           what is running now: lock, requests to the simulator
@@ -49,6 +50,11 @@ class DataFolder:
     def secrets(self) -> Path:
         """Passwords."""
         return self.root / "secrets"
+
+    @property
+    def snapshots(self) -> Path:
+        """Pictures; not there before the first."""
+        return self.root / "snapshots"
 
     @property
     def logs(self) -> Path:

@@ -26,6 +26,7 @@ class Operation(StrEnum):
     RELEASE_PERSONS = "release_persons"
     SEE_OWN = "see_own"
     SEE_SNAPSHOTS = "see_snapshots"
+    ADD_SNAPSHOTS = "add_snapshots"
     EXPORT = "export"
     MANAGE_WEBHOOKS = "manage_webhooks"
     MANAGE_ACCOUNTS = "manage_accounts"
@@ -76,6 +77,7 @@ OPERATIONS: Mapping[Operation, Text] = {
         "查看关于自己的信息，修改联系方式与同意", "See what is known of oneself; change contact channels and consent"
     ),
     Operation.SEE_SNAPSHOTS: Text("查看抓拍图片", "See snapshots"),
+    Operation.ADD_SNAPSHOTS: Text("上传抓拍图片", "Add snapshots: for the token of a camera's agent"),
     Operation.EXPORT: Text("导出列表", "Export lists as CSV or NDJSON"),
     Operation.MANAGE_WEBHOOKS: Text("管理 webhook", "Manage webhooks"),
     Operation.MANAGE_ACCOUNTS: Text("管理账号、会话与令牌", "Manage accounts, sessions and tokens"),
@@ -142,6 +144,7 @@ ROLES: Mapping[Role, Duty] = {
                 Operation.SEE,
                 Operation.HANDLE_ALERTS,
                 Operation.EDIT_REGISTRY,
+                Operation.ADD_SNAPSHOTS,
                 Operation.EXPORT,
                 Operation.MANAGE_WEBHOOKS,
             )

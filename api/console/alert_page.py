@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import Request
@@ -19,6 +19,7 @@ from api.console.rows import full_moment, handled_by, moment, to_do, where
 from api.console.steps import steps
 from api.console.visit import Visit, enter, person_now
 from api.services import Services
+from api.snapshots import NAMED, SnapshotService, build_snapshots, named
 from api.views import AlertChange, AlertDetail, ChangeView, EvidenceView
 from api.words import HANDLINGS, SEVERITIES
 from linli.clock import Clock
@@ -33,6 +34,7 @@ from rules.language.model import Rule
 
 def add(services: Services, consoles: Consoles) -> None:
     """Add the page."""
+    snapshots = build_snapshots(services)
 
     @ui.page("/alerts/{alert_id}")
     async def alert(request: Request, client: Client, alert_id: str) -> RedirectResponse | None:
@@ -41,7 +43,7 @@ def add(services: Services, consoles: Consoles) -> None:
             return visit
         console = consoles.open(client, visit)
         views = await asyncio.to_thread(services.alerts, visit.person, open_only=True, limit=MAX_KNOWN)
-        found = await asyncio.to_thread(_read, services, visit, alert_id)
+        found = await asyncio.to_thread(_read, services, snapshots, visit, alert_id)
         devices, controls = await asyncio.to_thread(_controls, services, visit, found)
         title = texts.ALERTS if found is None else found.detail.view.alert.title
         with frame(services, console, title=title, known=known_alerts(views), active="/"):
@@ -49,7 +51,7 @@ def add(services: Services, consoles: Consoles) -> None:
             if found is None:
                 Node("div", texts.NO_SUCH_ALERT.of(visit.language), "panel")
             else:
-                _AlertPage(services, console, found, CommandPanel(services, visit, devices, controls))
+                _AlertPage(services, snapshots, console, found, CommandPanel(services, visit, devices, controls))
         return None
 
 
@@ -59,6 +61,8 @@ class _Found:
 
     detail: AlertDetail
     rule: Rule | None
+    pictures: Mapping[tuple[str, str], str] = field(default_factory=dict, compare=False)
+    """Links to the pictures of the evidence, by device and name; each time others."""
 
     @property
     def shelvable(self) -> bool:
@@ -71,8 +75,11 @@ class _Found:
 class _AlertPage:
     """The alert's panels, drawn again when something happens to it."""
 
-    def __init__(self, services: Services, console: Console, found: _Found, commands: CommandPanel) -> None:
+    def __init__(
+        self, services: Services, snapshots: SnapshotService, console: Console, found: _Found, commands: CommandPanel
+    ) -> None:
         self._services = services
+        self._snapshots = snapshots
         self._visit = console.visit
         self._commands = commands
         self._alert_id = found.detail.view.alert.id
@@ -89,7 +96,7 @@ class _AlertPage:
         if all(change.view.alert.id != self._alert_id for change in changes):
             return
         try:
-            found = await asyncio.to_thread(_read, self._services, self._visit, self._alert_id)
+            found = await asyncio.to_thread(_read, self._services, self._snapshots, self._visit, self._alert_id)
         except (LinliError, SQLAlchemyError):
             return  # what is shown stays; the banner says that the feed has stopped
         if found is not None and found != self._shown:  # what is pressed while it is drawn again is pressed in vain
@@ -106,7 +113,7 @@ class _AlertPage:
                     _why(found, self._visit)
                     _advice(detail, language)
                     self._commands.draw()
-                    _evidence(detail, self._visit)
+                    _evidence(found, self._visit)
                 with Node("div", classes="stack"):
                     _facts(detail, self._visit, clock)
                     _history(detail, self._visit, clock)
@@ -133,12 +140,14 @@ class _AlertPage:
         button.on("click", lambda: dialog.ask(self._alert_id, title))
 
 
-def _read(services: Services, visit: Visit, alert_id: str) -> _Found | None:
+def _read(services: Services, snapshots: SnapshotService, visit: Visit, alert_id: str) -> _Found | None:
+    person = person_now(services, visit)
     try:
-        detail = services.alert(person_now(services, visit), alert_id)
+        detail = services.alert(person, alert_id)
     except NotFound:
         return None
-    return _Found(detail, services.rules.find(detail.view.alert.rule))
+    rule = services.rules.find(detail.view.alert.rule)
+    return _Found(detail, rule, snapshots.of_evidence(person, detail.evidence))
 
 
 def _controls(services: Services, visit: Visit, found: _Found | None) -> tuple[list[str], Controls]:
@@ -199,7 +208,8 @@ def _advice(detail: AlertDetail, language: str) -> None:
                 Node("li" if len(found) > 1 else "p", step)
 
 
-def _evidence(detail: AlertDetail, visit: Visit) -> None:
+def _evidence(found: _Found, visit: Visit) -> None:
+    detail = found.detail
     language, zone = visit.language, visit.zone(detail.view.alert.community)
     with Node("section", classes="panel", data_test="evidence"):
         Node("h2", texts.EVIDENCE.of(language))
@@ -217,6 +227,22 @@ def _evidence(detail: AlertDetail, visit: Visit) -> None:
                         Node("td", seen.device_name.of(language))
                         Node("td", seen.what_name.of(language))
                         Node("td", _value(seen, language), "num")
+        _pictures(found, visit)
+
+
+def _pictures(found: _Found, visit: Visit) -> None:
+    """What the cameras saw; nothing for who may not look, and before a picture has come."""
+    zone, language = visit.zone(found.detail.view.alert.community), visit.language
+    shots = {link: seen for seen in found.detail.evidence if (link := found.pictures.get(named(seen)))}
+    if not shots:
+        return
+    with Node("div", classes="shots"):
+        for link, seen in shots.items():
+            words = texts.SNAPSHOT_OF.format(device=seen.device_name).of(language)
+            with Node("figure"):
+                with Node("a", href=link, target="_blank", rel="noopener"):
+                    Node("img", src=link, alt=words, data_test="snapshot")
+                Node("figcaption", f"{words} · {full_moment(seen.time, zone)}", "muted")
 
 
 def _value(seen: EvidenceView, language: str) -> str:
@@ -227,7 +253,9 @@ def _value(seen: EvidenceView, language: str) -> str:
         return number_with_unit(seen.what, seen.symbol, seen.value)
     if isinstance(seen.value, bool | str):
         return f"{seen.value} {seen.symbol}".strip()
-    return texts.LIST_COMMA.of(language).join(_fact(name, fact, language) for name, fact in seen.data.items())
+    return texts.LIST_COMMA.of(language).join(
+        _fact(name, fact, language) for name, fact in seen.data.items() if name != NAMED
+    )
 
 
 def _fact(name: str, fact: JsonValue, language: str) -> str:

@@ -36,6 +36,9 @@ def values(world: World, community: str) -> dict[str, str]:
         "rule_id": "door-forced",
         "gateway_id": f"gw-{community}",
         "command_id": f"c{community}0001",
+        "device_id": f"{community}-door",
+        "snapshot_id": f"{community}-s1",
+        "taken_at": format_time(now),
         "community": community,
         "subject": f"{community}-door",
         "device": f"{community}-car",
@@ -87,7 +90,7 @@ def operations(world: World) -> list[tuple[str, str, dict[str, Any]]]:
 
 def body_of(operation: dict[str, Any]) -> dict[str, object] | None:
     content = operation.get("requestBody", {}).get("content", {})
-    if not content:
+    if "application/json" not in content:
         return None
     return BODIES[content["application/json"]["schema"]["$ref"].rsplit("/", 1)[1]]
 

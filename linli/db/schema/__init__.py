@@ -30,6 +30,7 @@ from linli.db.schema.inhabitants import (
 )
 from linli.db.schema.modes import arming, arming_changes
 from linli.db.schema.outward import idempotency_keys, webhook_deliveries, webhook_replays, webhooks
+from linli.db.schema.pictures import snapshots
 from linli.db.schema.registry import (
     committees,
     communities,
@@ -110,6 +111,7 @@ __all__ = [
     "rules_tallies",
     "second_factors",
     "sessions",
+    "snapshots",
     "staff",
     "statements",
     "strangers",
