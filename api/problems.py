@@ -156,18 +156,27 @@ def problem(
 ) -> Response:
     """The answer for a problem of this kind."""
     language = language_of(request)
-    document: dict[str, object] = {
+    document = _document(kind, detail, language)
+    body = json.dumps(document | more)  # ASCII: a lone surrogate that somebody sent stays an escape
+    fixed = {"content-language": language, "cache-control": "no-store"}
+    if kind is TOO_LARGE:
+        fixed["connection"] = "close"  # else the rest would be read to its end to reach the next request
+    return Response(body, kind.status, media_type=MEDIA_TYPE, headers=fixed | (headers or {}))
+
+
+def problem_of(request: Request, error: LinliError) -> dict[str, object]:
+    """The document for an error of ours, as a part of a longer answer."""
+    return _document(kind_of(error), error.text, language_of(request))
+
+
+def _document(kind: Kind, detail: Text | None, language: str) -> dict[str, object]:
+    return {
         "type": PREFIX + kind.name,
         "title": kind.title.of(language),
         "status": kind.status,
         "detail": (detail or kind.title).of(language),
         "action": kind.action.of(language),
     }
-    body = json.dumps(document | more)  # ASCII: a lone surrogate that somebody sent stays an escape
-    fixed = {"content-language": language, "cache-control": "no-store"}
-    if kind is TOO_LARGE:
-        fixed["connection"] = "close"  # else the rest would be read to its end to reach the next request
-    return Response(body, kind.status, media_type=MEDIA_TYPE, headers=fixed | (headers or {}))
 
 
 def install(app: FastAPI, language: str) -> None:

@@ -10,6 +10,7 @@ from api import (
     alert_routes,
     arming_routes,
     bodies,
+    bulk_routes,
     command_routes,
     enrolment,
     export_routes,
@@ -67,6 +68,7 @@ def build_router(services: Services, metrics: Metrics) -> APIRouter:
     webhook_routes.add_routes(router, services)
     snapshot_routes.add_routes(router, services)
     export_routes.add_routes(router, services)
+    bulk_routes.add_routes(router, services)
     forgotten = undeclared(router)
     assert not forgotten, f"routes that do not say whom they are for: {forgotten}"
     return router

@@ -5,13 +5,12 @@ is answered like what does not exist. All are synchronous and safe to call from 
 pool from async code. Times are microseconds since 1970 UTC.
 """
 
-import secrets
-import threading
 import unicodedata
 from collections.abc import Mapping, Sequence
 
 from api.alert_pages import AlertPages
 from api.arming import ArmingService, PlaceView
+from api.bulk import Acts, Done
 from api.commanding import CommandDesk
 from api.commands import CommandService, CommandView
 from api.directory import Directory
@@ -33,26 +32,22 @@ from api.views import (
     HealthView,
 )
 from api.webhooks import WebhookService, build_webhooks
-from api.words import OUTCOMES
 from linli.charts import Chart, Series, Shape
 from linli.clock import DAY, Clock
 from linli.datafolder import DataFolder
 from linli.db.alertlist import Wanted
-from linli.db.alerts import OUTCOME_DONE
 from linli.db.commands import SqlCommands
 from linli.db.database import Database
 from linli.db.people import People, Person
 from linli.db.scoping import GuardedDatabase, guarded
-from linli.errors import Conflict, NotAnswering, NotFound, Refused
+from linli.errors import NotFound, Refused
 from linli.i18n import Text
-from linli.model import Action, ActionKind, Alert, Community, Device, Severity
+from linli.model import ActionKind, Alert, Community, Device, Severity
 from linli.ports import Bucket, MqttClient, ReadingStore
 from linli.roles import Operation
 from linli.sealing import Seals
 from linli.settings import Settings
 
-ANSWER_WITHIN_S = 3.0
-LOOK_EVERY_S = 0.02
 MAX_LIMIT = 1000
 MAX_POINTS = 2000
 MAX_RANGE = 366 * DAY
@@ -91,7 +86,7 @@ class Services:
         self.sights = sights
         self._facilities = FacilityReader(clock)
         self._pages = AlertPages()
-        self._pause = threading.Event()
+        self._acts = Acts(clock)
 
     def _sight(self, person: Person) -> Sight:
         """What the person sees, once they may see anything."""
@@ -214,8 +209,7 @@ class Services:
     def close(self, person: Person, alert_id: str, reason: str) -> AlertView:
         """Close the alert. Refused without a reason; otherwise like `acknowledge`."""
         tidy = _tidy(reason)
-        if not tidy:
-            raise _refused("no_reason", Text("关闭告警须写明原因", "closing an alert takes a reason"))
+        _check_reason(ActionKind.CLOSE, tidy)
         return self._act(person, alert_id, ActionKind.CLOSE, tidy)
 
     def shelve(self, person: Person, alert_id: str, until: int, reason: str) -> AlertView:
@@ -225,11 +219,8 @@ class Services:
         otherwise like `acknowledge`.
         """
         tidy = _tidy(reason)
-        if not tidy:
-            raise _refused("no_reason", Text("搁置告警须写明原因", "shelving an alert takes a reason"))
-        if not 0 < until - self.clock.now() <= MAX_SHELVE:
-            text = Text("只能搁置到将来，最多 7 天", "an alert is shelved until a time ahead, for 7 days at most")
-            raise _refused("bad_until", text)
+        _check_reason(ActionKind.SHELVE, tidy)
+        self._check_until(until)
         return self._act(person, alert_id, ActionKind.SHELVE, tidy, until)
 
     def unshelve(self, person: Person, alert_id: str, comment: str = "") -> AlertView:
@@ -351,38 +342,28 @@ class Services:
 
     # --- acts -----------------------------------------------------------------------------------------------------
 
+    def act_on_many(
+        self, person: Person, alerts: Sequence[str], kind: ActionKind, comment: str, until: int | None = None
+    ) -> list[Done]:
+        """The same act on each of these, and what became of each. Refused for all, where it would be for one alone."""
+        tidy = _tidy(comment)
+        if kind in (ActionKind.CLOSE, ActionKind.SHELVE):
+            _check_reason(kind, tidy)
+        if until is not None:
+            self._check_until(until)
+        demand(person, Operation.HANDLE_ALERTS)
+        return self._acts.all(self._sight(person), alerts, kind, tidy, until)
+
     def _act(
         self, person: Person, alert_id: str, kind: ActionKind, comment: str, until: int | None = None
     ) -> AlertView:
         demand(person, Operation.HANDLE_ALERTS)
-        sight = self._sight(person)
-        if not _alert(sight, alert_id).open:
-            raise _closed(alert_id)
-        action = Action("x" + secrets.token_hex(10), alert_id, kind, person.id, comment, self.clock.now(), until)
-        sight.alerts.add_action(action)
-        outcome = self._await_outcome(sight, action.id)
-        if outcome == "already_closed":
-            raise _closed(alert_id)
-        if outcome == "not_found":
-            raise _no_such(Text("告警", "alert"), alert_id)
-        if outcome not in (OUTCOME_DONE, "already_acknowledged"):
-            unknown = Text(f"未能执行（{outcome}）", f"this could not be done ({outcome})")
-            raise Conflict(OUTCOMES.get(outcome, unknown))
-        return sight.names.alert(_alert(sight, alert_id))
+        return self._acts.one(self._sight(person), alert_id, kind, comment, until)
 
-    def _await_outcome(self, sight: Sight, action: str) -> str:
-        deadline = self.clock.monotonic() + ANSWER_WITHIN_S
-        while (outcome := sight.alerts.action_outcome(action)) is None:
-            if self.clock.monotonic() >= deadline:
-                raise NotAnswering(
-                    Text(
-                        "规则进程没有应答；您的操作已保存，恢复后会自动执行，无需重复",
-                        "rules is not answering; your action is stored and will be applied when it is back: "
-                        "no need to repeat it",
-                    )
-                )
-            self._pause.wait(LOOK_EVERY_S)
-        return outcome
+    def _check_until(self, until: int) -> None:
+        if not 0 < until - self.clock.now() <= MAX_SHELVE:
+            text = Text("只能搁置到将来，最多 7 天", "an alert is shelved until a time ahead, for 7 days at most")
+            raise _refused("bad_until", text)
 
 
 def build_services(
@@ -421,6 +402,13 @@ def _tidy(comment: str) -> str:
     return tidy
 
 
+def _check_reason(kind: ActionKind, reason: str) -> None:
+    if not reason:
+        close = Text("关闭告警须写明原因", "closing an alert takes a reason")
+        shelve = Text("搁置告警须写明原因", "shelving an alert takes a reason")
+        raise _refused("no_reason", close if kind is ActionKind.CLOSE else shelve)
+
+
 def _printable(text: str) -> bool:
     return all(letter in "\n\t" or unicodedata.category(letter) not in ("Cc", "Cs") for letter in text)
 
@@ -437,10 +425,6 @@ def _refused(reason: str, text: Text) -> Refused:
     error = Refused(reason, text.en)
     error.text = text
     return error
-
-
-def _closed(alert: str) -> Conflict:
-    return Conflict(Text(f"告警 {alert} 已经关闭", f"alert {alert} is closed already"))
 
 
 def _community(sight: Sight, community: str) -> str:

@@ -185,23 +185,13 @@ class SqlAlerts:
 
     def add_action(self, action: Action) -> bool:
         """Keep a person's act for rules to apply; False if its id is here already (a repeat has no effect)."""
-        table = schema.actions
+        return self.add_actions([action]) == 1
+
+    def add_actions(self, actions: Sequence[Action]) -> int:
+        """Keep several together; how many of them were not here already."""
         with self._database.write() as connection:
-            take_turn(connection, table)
-            if connection.execute(select(table.c.seq).where(table.c.id == action.id)).first() is not None:
-                return False
-            connection.execute(
-                insert(table).values(
-                    id=action.id,
-                    alert_id=action.alert,
-                    kind=action.kind.value,
-                    actor=action.actor,
-                    comment=action.comment,
-                    at=action.at,
-                    until=action.until,
-                )
-            )
-            return True
+            take_turn(connection, schema.actions)
+            return sum(_add_action(connection, action) for action in actions)
 
     # --- everybody reads ------------------------------------------------------------------------------------------
 
@@ -210,6 +200,13 @@ class SqlAlerts:
         table = schema.actions
         with self._database.read() as connection:
             return connection.execute(select(table.c.outcome).where(table.c.id == action)).scalar()
+
+    def action_outcomes(self, actions: Sequence[str]) -> dict[str, str]:
+        """The same of several, of those that are applied."""
+        table = schema.actions
+        query = select(table.c.id, table.c.outcome).where(table.c.id.in_(actions), table.c.outcome.is_not(None))
+        with self._database.read() as connection:
+            return {row.id: row.outcome for row in connection.execute(query)}
 
     def get(self, alert: str) -> Alert | None:
         """The alert with its evidence, or None."""
@@ -301,6 +298,24 @@ _PUT_ALERT = {
     )
     for name, put in (("sqlite", sqlite.insert(schema.alerts)), ("postgresql", postgresql.insert(schema.alerts)))
 }
+
+
+def _add_action(connection: Connection, action: Action) -> bool:
+    table = schema.actions
+    if connection.execute(select(table.c.seq).where(table.c.id == action.id)).first() is not None:
+        return False
+    connection.execute(
+        insert(table).values(
+            id=action.id,
+            alert_id=action.alert,
+            kind=action.kind.value,
+            actor=action.actor,
+            comment=action.comment,
+            at=action.at,
+            until=action.until,
+        )
+    )
+    return True
 
 
 def _position(connection: Connection, shard: Shard) -> int:

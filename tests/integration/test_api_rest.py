@@ -8,7 +8,7 @@ import httpx
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from api import services as services_module
+from api import bulk as bulk_module
 from linli.clock import DAY, HOUR, SECOND, format_time
 from linli.db.throttle import BURST
 from linli.errors import StoreUnavailable
@@ -169,7 +169,7 @@ def test_comments_without_control_characters(world: World, guard: httpx.Client, 
 def test_rules_that_does_not_answer(world: World, guard: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """503 with the word that the act is stored; once rules is back it is applied without asking again."""
     alert = fresh(world, 22)
-    monkeypatch.setattr(services_module, "ANSWER_WITHIN_S", 0.2)
+    monkeypatch.setattr(bulk_module, "ANSWER_WITHIN_S", 0.2)
     world.rules_stopped.set()
     answer = guard.post(f"/api/v1/alerts/{alert}/acknowledge", json={"comment": "x"})
     assert (answer.status_code, answer.json()["type"]) == (503, "urn:linli:problem:rules-not-answering")
