@@ -16,6 +16,7 @@ from api.app import build_app
 from api.auditkeeping import AuditKeeper
 from api.console import mount
 from api.services import Services, build_services
+from api.snapshots import build_store as build_store_of_snapshots
 from api.tls import TlsPort, build_port
 from linli import runtime
 from linli.adapters.connect import service_client
@@ -24,6 +25,7 @@ from linli.audithead import HeadFile
 from linli.db.database import open_database
 from linli.errors import LinliError, PortTaken
 from linli.i18n import Text
+from linli.keeping import Kept
 from linli.settings import Settings, load_settings
 
 GRACE_S = 1
@@ -84,7 +86,8 @@ def _run(settings: Settings, stop: threading.Event) -> int:
     services = build_services(settings, database, store, clock, hearing, commanding)
     app = build_app(services, mount)
     reporter = runtime.Reporter("api", database, clock, lambda: _health(services, app, port))
-    keeper = AuditKeeper(database, HeadFile(settings.audit_head_path), settings.terms, clock)
+    thinners = {Kept.SNAPSHOTS: build_store_of_snapshots(database, settings).delete_before}
+    keeper = AuditKeeper(database, HeadFile(settings.audit_head_path), settings.terms, clock, thinners)
     listener = _listen(settings.host, settings.port)
     try:
         reporter.start()
