@@ -92,7 +92,7 @@ def example_of(schema: Json, name: str, schemas: Mapping[str, Json]) -> Any:
 
 
 def _named(kind: str, name: str, schemas: Mapping[str, Json]) -> Any:
-    if kind == "TextBody":
+    if kind in ("TextBody", "NameIn"):
         zh, en = _TEXTS.get(name, (name.replace("_", " "), name.replace("_", " ")))
         return {"zh": zh, "en": en}
     return example_of(schemas[kind], name, schemas)

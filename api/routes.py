@@ -10,17 +10,16 @@ from api import (
     alert_routes,
     arming_routes,
     bodies,
-    bulk_routes,
     command_routes,
     enrolment,
     export_routes,
     rule_routes,
     session_routes,
-    snapshot_routes,
     webhook_routes,
 )
 from api.bodies import When
 from api.metrics import CONTENT_TYPE, Metrics
+from api.registry import routes as registry_routes
 from api.routing import PREFIX, Signed, caller, for_everybody, identify, needs, undeclared
 from api.scope import may
 from api.services import MAX_LIMIT, MAX_POINTS, Services
@@ -32,12 +31,7 @@ from linli.ids import ID_PATTERN
 from linli.roles import Operation
 
 ANONYMOUS = frozenset(
-    {
-        ("POST", f"{PREFIX}/sessions"),
-        ("GET", f"{PREFIX}/health"),
-        ("POST", f"{PREFIX}/enrolments/redeem"),
-        ("GET", f"{PREFIX}/pictures/{{link}}"),
-    }
+    {("POST", f"{PREFIX}/sessions"), ("GET", f"{PREFIX}/health"), ("POST", f"{PREFIX}/enrolments/redeem")}
 )
 """The only operations that answer somebody who has not signed in. (The OpenAPI document itself is public too.)"""
 
@@ -64,11 +58,10 @@ def build_router(services: Services, metrics: Metrics) -> APIRouter:
     command_routes.add_routes(router, services)
     arming_routes.add_routes(router, services)
     rule_routes.add_routes(router, services)
+    registry_routes.add_routes(router, services)
     enrolment.add_routes(router, services, caller)
     webhook_routes.add_routes(router, services)
-    snapshot_routes.add_routes(router, services)
     export_routes.add_routes(router, services)
-    bulk_routes.add_routes(router, services)
     forgotten = undeclared(router)
     assert not forgotten, f"routes that do not say whom they are for: {forgotten}"
     return router
