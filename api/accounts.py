@@ -3,7 +3,7 @@
 All are synchronous and safe to call from several threads. Accounts are the district's: who may manage them sees all.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 from sqlalchemy import select
 
@@ -127,7 +127,7 @@ class AccountService:
             raise NotFound(Text(f"没有令牌 {token:.64}", f"there is no token {token:.64}"))
         self._people.tokens.revoke(token, by=person.id)
 
-    def places(self, person: Person) -> tuple[Mapping[str, Text], Mapping[str, Text]]:
+    def places(self, person: Person) -> tuple[dict[str, Text], dict[str, Text]]:
         """The names of all communities and committees that an account can belong to, by id."""
         self._demand(person)
         found: list[dict[str, Text]] = []

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from authlib.integrations.base_client.errors import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
@@ -248,9 +248,8 @@ class Provider:
             return None
         if not isinstance(endpoint, str):
             return None
-        with self._session(back_to) as session:
-            address, _ = session.create_authorization_url(endpoint, post_logout_redirect_uri=back_to)
-        return str(address)
+        asked = {"client_id": self.config.client_id, "post_logout_redirect_uri": back_to}
+        return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(asked)}"
 
     def _checked(self, token: str, nonce: str) -> Mapping[str, Any]:
         """The claims; with a key that is not known yet the keys are read again, for providers change them."""

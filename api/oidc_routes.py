@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 import re
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request
 from fastapi.responses import RedirectResponse
@@ -154,6 +155,18 @@ def add_routes(app: FastAPI, services: Services, provider: Provider) -> None:
             set_session(request, response, signed, people.policy)
         response.delete_cookie(_cookie(request), path="/", httponly=True, samesite="lax", secure=is_secure(request))
         return response
+
+
+def add_sign_out(app: FastAPI, provider: Provider) -> None:
+    """The way to sign out at the provider too (OpenID Connect RP-Initiated Logout 1.0). A link, since a form may lead nowhere
+    but here (`form-action` of the content policy)."""
+
+    @app.get("/oidc/logout", include_in_schema=False)
+    async def sign_out(request: Request) -> RedirectResponse:
+        back = provider.config.redirect_url or str(request.url)
+        back_to = urlsplit(back)._replace(path="/login", query="", fragment="").geturl()
+        address = await asyncio.to_thread(provider.end_session_url, back_to)
+        return RedirectResponse(address or "/login", 303)
 
 
 def _opened(seals: Seals, sealed: str, now: int) -> Began | None:

@@ -55,6 +55,7 @@ QR_CODE = Text("二维码", "QR code")
 TYPE_INSTEAD = Text("不能扫描时，手工输入这个密钥：", "If you cannot scan it, type this key:")
 PHONE_CODE = Text("6 位验证码", "Six digits")
 OFFER_OVER = Text("时间太久，请重新扫描新的二维码。", "That took too long. Scan the new code.")
+GONE = Text("它已经不在了。", "It is not there any more.")
 RECOVERY_TITLE = Text("请保存恢复码", "Keep these recovery codes")
 RECOVERY_HELP = Text(
     "手机丢失时，每个恢复码可以代替一次验证码。请抄下或打印，放在安全的地方；离开本页后不再显示。",
@@ -65,6 +66,8 @@ KEPT_THEM = Text("已经保存好了", "I have kept them")
 OR = Text("或者", "or")
 SIGN_IN_BY = Text("用{name}登录", "Sign in with {name}")
 PROVIDER = Text("统一身份", "single sign-on")
+SIGNED_OUT_HERE = Text("已在这里退出，{name}可能仍然登录着。", "You are signed out here; at {name} you may not be. ")
+SIGN_OUT_THERE = Text("也退出{name}", "Sign out at {name} too")
 PROVIDER_DOWN = Text(
     "统一身份服务没有应答。请稍后再试，或用密码登录。",
     "The sign-in provider does not answer. Try again later, or sign in with a password.",
@@ -77,7 +80,6 @@ NOT_LINKED = Text(
     "您的统一身份没有关联到这里的账号，请联系管理员。",
     "Your identity is not linked to an account here. Please ask an administrator.",
 )
-FORGOTTEN = Text("忘记密码请联系管理员重置。", "An administrator can reset a lost password.")
 
 # --- one's own account ------------------------------------------------------------------------------------------------
 
@@ -93,7 +95,8 @@ PASSWORD_CHANGED = Text("密码已修改，其他会话已结束。", "The passw
 FACTOR_ON = Text("{when} 起使用", "Since {when}")
 FACTOR_OFF = Text("没有设置", "Not set up")
 FACTOR_REQUIRED = Text("您的角色必须使用双重验证。", "Your role must have a second factor.")
-RECOVERY_LEFT = Text("还有 {n} 个恢复码没有用过", "{n} recovery codes are left")
+RECOVERY = Text("恢复码", "Recovery codes")
+RECOVERY_LEFT = Text("还有 {n} 个没有用过", "{n} are left")
 SET_UP = Text("设置", "Set up")
 REPLACE_PHONE = Text("换手机", "Another phone")
 NEW_CODES = Text("重新生成恢复码", "New recovery codes")
@@ -126,9 +129,9 @@ TOKEN_ALL = Text("与账号相同", "All its owner may")
 REVOKE = Text("吊销", "Revoke")
 REVOKED = Text("已吊销", "Revoked")
 EXPIRED = Text("已到期", "Expired")
+REVOKE_HELP = Text("立即失效，不能恢复。", "It stops working at once, for good.")
 TOKEN_REVOKED = Text("令牌已吊销。", "The token is revoked.")
 NEVER_USED = Text("从未", "Never")
-TRY_LATER = Text("尝试次数过多，请过几分钟再试。", "Too many tries. Try again in a few minutes.")
 BACK_TO_ACCOUNT = Text("返回我的账号", "Back to my account")
 
 # --- everybody's accounts ---------------------------------------------------------------------------------------------
@@ -138,6 +141,7 @@ ACCOUNTS_HELP = Text(
     "A new account's password is shown once; its owner changes it when first signing in.",
 )
 SEARCH = Text("查找用户名、姓名、小区", "Find a name or community")
+SEARCH_HERE = Text("查找", "Find")
 NO_ACCOUNT_MATCHES = Text("没有符合的账号", "No account matches")
 ADD_ACCOUNT = Text("添加账号", "Add an account")
 ADD = Text("添加", "Add")

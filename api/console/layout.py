@@ -8,13 +8,15 @@ from nicegui.element import Element
 from nicegui.elements.mixins.text_element import TextElement
 from nicegui.events import GenericEventArguments
 
-from api.console import texts
+from api.console import account_texts, texts
 from api.console.consoles import Console, health_line
 from api.console.visit import Visit
+from api.scope import may
 from api.services import Services
 from api.views import AlertView
+from linli.db.people import Person
 from linli.i18n import Language, Text
-from linli.roles import ROLES
+from linli.roles import ROLES, Operation
 
 STYLE_PATH = "/console/console.css"
 FAVICON = (
@@ -28,6 +30,8 @@ _PAGES = (
     ("/places", texts.ARMING, "i-shield"),
     ("/rules", texts.RULES, "i-list"),
 )
+_MANAGING = (("/accounts", account_texts.ACCOUNTS, "i-people"),)
+"""For who manages accounts."""
 
 
 class Live(Element, component="static/live.js"):
@@ -88,10 +92,10 @@ def frame(
         Node("a", texts.SKIP.of(language), "skip", href="#main")
         with Node("header", classes="top"), Node("div", classes="top-in"):
             _brand(language)
-            _navigation(language, active)
+            _navigation(visit.person, language, active)
             Node("div", classes="push")
             _live(services, visit, known, toasting)
-            _person(visit)
+            _person(visit, active)
             language_switch(language, client.request.url.path)
             _sign_out(language)
         with Node("div", classes="main", id="main"):
@@ -141,9 +145,9 @@ def _brand(language: str) -> None:
         Node("span", texts.BRAND.of(language))
 
 
-def _navigation(language: str, active: str) -> None:
+def _navigation(person: Person, language: str, active: str) -> None:
     with Node("nav", classes="nav", aria_label=texts.MAIN_NAVIGATION.of(language)):
-        for path, text, icon in _PAGES:
+        for path, text, icon in (*_PAGES, *(_MANAGING if may(person, Operation.MANAGE_ACCOUNTS) else ())):
             with Node("a", href=path) as link:
                 if path == active:
                     link.props["aria-current"] = "page"
@@ -168,10 +172,16 @@ def _live(services: Services, visit: Visit, known: Known, toasting: bool) -> Non
     live.props["person"] = visit.person.id
 
 
-def _person(visit: Visit) -> None:
-    with Node("div", classes="person only-wide"):
-        Node("b", visit.person.display_name)
-        Node("span", ROLES[visit.person.role].name.of(visit.language))
+def _person(visit: Visit, active: str) -> None:
+    """Who is signed in, and the way to their own account; on a phone a shape alone."""
+    words = account_texts.ACCOUNT.of(visit.language)
+    with Node("a", classes="person", href="/account", title=words, data_test="account") as link:
+        if active == "/account":
+            link.props["aria-current"] = "page"
+        Node("span", classes="icon i-person", aria_hidden="true")
+        Node("span", words, "visually-hidden")
+        Node("b", visit.person.display_name, "only-wide")
+        Node("span", ROLES[visit.person.role].name.of(visit.language), "only-wide")
 
 
 def _sign_out(language: str) -> None:

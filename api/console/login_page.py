@@ -29,6 +29,7 @@ FAULTS: dict[str, Text] = {
     "guessed": account_texts.PASSWORD_GUESSED,
     "same": account_texts.PASSWORD_SAME,
     "present": account_texts.PRESENT_WRONG,
+    "gone": account_texts.GONE,
     "late": account_texts.OFFER_OVER,
     "provider": account_texts.PROVIDER_DOWN,
     "denied": account_texts.PROVIDER_REFUSED,
@@ -47,7 +48,7 @@ def add(services: Services, _consoles: Consoles) -> None:
             return people.offer_factor(token)
 
     @ui.page("/login")
-    async def login(request: Request, client: Client, fault: str = "") -> RedirectResponse | None:
+    async def login(request: Request, client: Client, fault: str = "", out: str = "") -> RedirectResponse | None:
         token = session_token(request)
         entered = await asyncio.to_thread(people.sessions.enter, token) if token else None
         stage = None if entered is None else entered.stage
@@ -67,7 +68,7 @@ def add(services: Services, _consoles: Consoles) -> None:
             elif offer is not None:
                 page.ask_enrolment(offer)
             else:
-                page.ask_who(_provider(services, language))
+                page.ask_who(_provider(services, language), signed_out=out == "provider")
             with Node("div", classes="lang"):
                 language_switch(language, "/login" + (f"?next={quote(wanted)}" if wanted else ""))
         return None
@@ -81,11 +82,16 @@ class _Gate:
         self._fault = fault
         self._wanted = wanted
 
-    def ask_who(self, provider: str | None) -> None:
-        """Name and password; or the provider of this name."""
+    def ask_who(self, provider: str | None, *, signed_out: bool) -> None:
+        """Name and password; or the provider of this name, where somebody may still be signed in."""
         language = self._language
         with Node("form", method="post", action="/login"):
             self._head(texts.BRAND, texts.TAGLINE)
+            if provider is not None and signed_out:
+                with Node("div", classes="said-line", role="status"):
+                    Node("span", account_texts.SIGNED_OUT_HERE.format(name=provider).of(language))
+                    words = account_texts.SIGN_OUT_THERE.format(name=provider).of(language)
+                    Node("a", words, href="/oidc/logout", data_test="provider-out")
             field(texts.NAME.of(language), "name", "text", "username")
             field(texts.PASSWORD.of(language), "password", "password", "current-password")
             self._foot(texts.SIGN_IN, "sign-in")
@@ -168,8 +174,8 @@ def offer_fields(offer: Offer, language: str) -> None:
     """The QR code, drawn here: no other service learns the secret; the key for who types it; and the first code."""
     drawn = segno.make(offer.uri, error="m", micro=False).svg_data_uri(scale=5, border=3, light="#fff", dark="#000")
     Node("img", classes="qr", src=drawn, alt=account_texts.QR_CODE.of(language))
-    with Node("p", classes="muted"):
-        Node("span", account_texts.TYPE_INSTEAD.of(language))
+    with Node("div"):
+        Node("p", account_texts.TYPE_INSTEAD.of(language), "muted")
         Node("code", " ".join(offer.secret[at : at + 4] for at in range(0, len(offer.secret), 4)), data_test="secret")
     field(account_texts.PHONE_CODE.of(language), "code", "text", "one-time-code")
 

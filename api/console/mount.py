@@ -8,7 +8,12 @@ from fastapi.responses import FileResponse, HTMLResponse, Response
 from nicegui import app as nicegui_app
 from nicegui import ui
 
+from api import singlesignon
 from api.console import (
+    account_detail,
+    account_page,
+    account_posts,
+    accounts_page,
     alert_page,
     alerts_page,
     facilities_page,
@@ -16,6 +21,7 @@ from api.console import (
     login_page,
     nonces,
     places_page,
+    recovery_page,
     rule_page,
     rules_page,
     texts,
@@ -28,12 +34,14 @@ from api.console.session import add_routes
 from api.console.sounds import tone
 from api.console.visit import language_of
 from api.services import Services
-from linli.errors import ConfigError
 from linli.i18n import Text
 from linli.model import Severity
 
 _PAGES = (
     login_page,
+    account_page,
+    accounts_page,
+    account_detail,
     alerts_page,
     alert_page,
     facilities_page,
@@ -55,11 +63,13 @@ def mount(app: FastAPI, services: Services) -> None:
     consoles = Consoles(services)
     handover = Handover(services.clock)
     add_routes(app, services, consoles, handover)
-    _add_provider(app, services)
+    account_posts.add_routes(app, services, handover)
+    singlesignon.install(app, services)
     _add_files(app)
     _add_error_pages(services)
     for page in _PAGES:
         page.add(services, consoles)
+    recovery_page.add(services, handover)
     nicegui_app.add_middleware(Unframed)
     nonces.install()
     nicegui_app.on_startup(consoles.start)
@@ -77,24 +87,6 @@ def mount(app: FastAPI, services: Services) -> None:
         reconnect_timeout=10.0,
         show_welcome_message=False,
     )
-
-
-def _add_provider(app: FastAPI, services: Services) -> None:
-    """The way to the OpenID provider, where one is set. Its libraries are an extra, and are loaded only then."""
-    if services.settings.oidc_issuer is None:
-        return
-    try:
-        from api import oidc, oidc_routes
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            Text(
-                f"oidc_issuer 需要 {error.name}：请在 Linli 的检出目录中执行 pip install '.[oidc]'",
-                f"oidc_issuer needs {error.name}: run pip install '.[oidc]' in the checkout of Linli",
-            )
-        ) from None
-    config = oidc.read_config(services.settings)
-    if config is not None:
-        oidc_routes.add_routes(app, services, oidc.Provider(config, services.clock))
 
 
 def _add_files(app: FastAPI) -> None:

@@ -21,7 +21,7 @@ from api.routing import caller
 from api.services import Services
 from api.session_cookie import browser_of, clear_session, session_token, set_session
 from linli.db.people import PasswordOver, SamePassword, SignedIn, WrongCode, WrongPresent
-from linli.errors import Conflict, LinliError, NotSignedIn, Refused, TooMany
+from linli.errors import Conflict, LinliError, NotFound, NotSignedIn, Refused, TooMany
 from linli.i18n import Language
 from linli.signin import Stage
 
@@ -33,6 +33,7 @@ _FAULTS = (
     (TooMany, "busy"),
     (WrongPresent, "present"),
     (SamePassword, "same"),
+    (NotFound, "gone"),
 )
 
 
@@ -44,9 +45,11 @@ def add_routes(app: FastAPI, services: Services, consoles: Consoles, handover: H
     @app.post("/logout", include_in_schema=False)
     async def sign_out(request: Request) -> RedirectResponse:
         token = session_token(request)
+        entered = await asyncio.to_thread(services.people.sessions.enter, token)
         await asyncio.to_thread(services.people.sign_out, token)
         consoles.end(token)
-        response = RedirectResponse("/login", 303)
+        elsewhere = entered is not None and entered.session.way == "oidc"
+        response = RedirectResponse("/login?out=provider" if elsewhere else "/login", 303)
         clear_session(request, response)
         return response
 

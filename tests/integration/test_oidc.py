@@ -87,7 +87,9 @@ def world(tmp_path: Path, provider: Provider, request: pytest.FixtureRequest) ->
     assert config is not None
 
     def routes(app: FastAPI, services: Services) -> None:
-        oidc_routes.add_routes(app, services, oidc.Provider(config, clock))
+        provider = oidc.Provider(config, clock)
+        oidc_routes.add_routes(app, services, provider)
+        oidc_routes.add_sign_out(app, provider)
 
     server = uvicorn.Server(uvicorn.Config(build_app(services, routes), host="127.0.0.1", port=0, log_config=None))
     thread = threading.Thread(target=server.run, daemon=True)
@@ -118,6 +120,14 @@ def test_who_is_linked_gets_in(world: World) -> None:
         assert (session["way"], session["current"]) == ("oidc", True)
         assert client.delete("/api/v1/sessions/current").status_code == 204
         assert client.get("/api/v1/me").status_code == 401
+
+
+def test_signing_out_at_the_provider_too(world: World) -> None:
+    """By its own page, and back; where it is down, only here."""
+    with world.client() as client:
+        there = urlsplit(client.get("/oidc/logout").headers["location"])
+        assert f"{there.scheme}://{there.netloc}{there.path}" == f"{world.provider.issuer}/logout"
+        assert parse_qs(there.query) == {"client_id": [CLIENT], "post_logout_redirect_uri": [f"{world.url}/login"]}
 
 
 def test_who_is_not_linked_stays_out(world: World) -> None:

@@ -1,0 +1,148 @@
+"""Everybody's accounts, for who manages them: a list that can be searched, and a way to add one."""
+
+import asyncio
+
+from fastapi import Request
+from fastapi.responses import RedirectResponse
+from nicegui import Client, ui
+from nicegui.events import GenericEventArguments
+
+from api.accounts import AccountService
+from api.console import account_texts, texts
+from api.console.account_dialogs import AccountDialog, SecretDialog
+from api.console.consoles import Console, Consoles
+from api.console.layout import MAX_KNOWN, Node, frame, known_alerts
+from api.console.rows import ago
+from api.console.visit import enter, home, person_now
+from api.scope import may
+from api.services import Services
+from linli.db.people import Account
+from linli.i18n import Text
+from linli.roles import ROLES, Operation, Reach
+
+MOST_SHOWN = 200
+
+
+def add(services: Services, consoles: Consoles) -> None:
+    """Add the page."""
+    accounts = AccountService(services.people, services.database.whole(), services.settings.oidc_issuer)
+
+    @ui.page("/accounts")
+    async def everybody(request: Request, client: Client) -> RedirectResponse | None:
+        visit = await enter(services, request)
+        if isinstance(visit, RedirectResponse):
+            return visit
+        if not may(visit.person, Operation.MANAGE_ACCOUNTS):
+            return RedirectResponse(home(visit.person), 303)
+        console = consoles.open(client, visit)
+        views = await asyncio.to_thread(services.alerts, visit.person, open_only=True, limit=MAX_KNOWN)
+        found = await asyncio.to_thread(accounts.all, visit.person)
+        places = await asyncio.to_thread(accounts.places, visit.person)
+        with frame(services, console, title=account_texts.ACCOUNTS, known=known_alerts(views), active="/accounts"):
+            _Board(services, accounts, console, found, *places)
+        return None
+
+
+class _Board:
+    """The list. Searched as one types; nothing is asked of the database for that."""
+
+    def __init__(
+        self,
+        services: Services,
+        accounts: AccountService,
+        console: Console,
+        found: list[Account],
+        communities: dict[str, Text],
+        committees: dict[str, Text],
+    ) -> None:
+        self._services = services
+        self._accounts = accounts
+        self._visit = console.visit
+        self._found = found
+        self._names = communities | committees
+        self._sought = ""
+        language = self._visit.language
+        once = SecretDialog(language, account_texts.PASSWORD_ONCE, account_texts.PASSWORD_ONCE_HELP, self._look)
+        dialog = AccountDialog(services, accounts, self._visit, communities, committees, once)
+        with Node("div", classes="board-head"):
+            Node("h1", account_texts.ACCOUNTS.of(language))
+            words = account_texts.SEARCH.of(language)
+            search = Node("input", classes="search", type="search", placeholder=words, aria_label=words)
+            search.on("input", self._seek, js_handler="(event) => emit(event.target.value)")
+            adding = Node(
+                "button", account_texts.ADD_ACCOUNT.of(language), "btn btn-main", type="button", data_test="add"
+            )
+            adding.on("click", dialog.ask_new)
+            Node("p", account_texts.ACCOUNTS_HELP.of(language), "muted")
+        self._box = Node("div", data_test="accounts")
+        self._draw()
+
+    async def _look(self) -> None:
+        person = await asyncio.to_thread(person_now, self._services, self._visit)
+        self._found = await asyncio.to_thread(self._accounts.all, person)
+        self._draw()
+
+    def _seek(self, event: GenericEventArguments) -> None:
+        self._sought = str(event.args).strip().casefold()[:100]
+        self._draw()
+
+    def _draw(self) -> None:
+        language = self._visit.language
+        fitting = [account for account in self._found if self._fits(account)]
+        self._box.clear()
+        with self._box:
+            if not fitting:
+                Node("div", account_texts.NO_ACCOUNT_MATCHES.of(language), "panel")
+                return
+            with Node("ul", classes="rows"):
+                for account in fitting[:MOST_SHOWN]:
+                    self._row(account)
+            if len(fitting) > MOST_SHOWN:
+                Node("p", texts.AND_MORE.format(n=len(fitting) - MOST_SHOWN).of(language), "muted")
+
+    def _fits(self, account: Account) -> bool:
+        person = account.person
+        places = [self._names[one] for one in account.communities | account.committees if one in self._names]
+        said = [person.name, person.display_name, ROLES[person.role].name.zh, ROLES[person.role].name.en]
+        said += [word for place in places for word in (place.zh, place.en)]
+        return all(any(part in word.casefold() for word in said) for part in self._sought.split())
+
+    def _row(self, account: Account) -> None:
+        person, language, now = account.person, self._visit.language, self._services.clock.now()
+        with Node("li", classes="row-u" + ("" if person.enabled else " over"), data_account=person.name):
+            with Node("div"):
+                with Node("div", classes="p-name"):
+                    Node("a", person.display_name, href=f"/accounts/{person.id}")
+                    for tag in account_tags(account):
+                        Node("span", tag.of(language), "tag")
+                Node("small", person.name, "muted")
+            Node("div", ROLES[person.role].name.of(language), "u-role")
+            Node("div", where_words(account, self._names).of(language), "u-where muted")
+            seen = "" if account.last_seen_at is None else ago(now - account.last_seen_at).of(language)
+            Node("small", seen, "u-seen muted")
+
+
+def account_tags(account: Account) -> list[Text]:
+    """What is remarkable about it."""
+    tags = [] if account.person.enabled else [account_texts.DISABLED]
+    if account.one_time_until is not None:
+        tags.append(account_texts.ONE_TIME)
+    if account.second_factor:
+        tags.append(account_texts.WITH_FACTOR)
+    return tags
+
+
+def where_words(account: Account, names: dict[str, Text]) -> Text:
+    """Where somebody belongs, by name."""
+    reach = ROLES[account.person.role].reach
+    if reach is Reach.DISTRICT:
+        return account_texts.EVERYTHING
+    if reach is Reach.OWN:
+        return account_texts.NOTHING
+    found = [names.get(one, Text(one, one)) for one in (*sorted(account.committees), *sorted(account.communities))]
+    if not found:
+        return account_texts.BELONGS_NOWHERE
+    shown = found[:4]
+    more = texts.AND_MORE.format(n=len(found) - len(shown)) if len(found) > len(shown) else None
+    zh, en = texts.LIST_PAUSE.zh.join(one.zh for one in shown), texts.LIST_PAUSE.en.join(one.en for one in shown)
+    return Text(zh, en) if more is None else Text(f"{zh}，{more.zh}", f"{en}, {more.en}")
