@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.headers import harden, is_api, new_nonce
 from api.problems import CROSS_ORIGIN, TOO_LARGE, problem
+from linli.auditwho import Came, beginning
 from linli.snapshots import MAX_BYTES as MAX_PICTURE
 
 MAX_BODY = 64 * 1024
@@ -78,6 +79,10 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI's entry."""
+        with beginning(Came(_address(scope))):
+            await self._admit(scope, receive, send)
+
+    async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
             if is_foreign(_socket_headers(scope)):
                 await send({"type": "websocket.close", "code": 1008})
@@ -106,6 +111,12 @@ class Gate:
             refusal = problem(Request(scope), TOO_LARGE)
         answer: ASGIApp | Response = self._app if refusal is None else refusal
         await answer(scope, _bounded(receive, most) if ours else receive, counting)
+
+
+def _address(scope: Scope) -> str:
+    """Where it comes from; that of the proxy, where one stands before us."""
+    client = scope.get("client")
+    return "" if client is None else str(client[0])
 
 
 def _socket_headers(scope: Scope) -> Headers:

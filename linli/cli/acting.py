@@ -1,7 +1,5 @@
 """Commands that change something: who acts, and the head of the audit log, which follows once they are done."""
 
-import os
-import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,22 +8,12 @@ from typing import TYPE_CHECKING
 import typer
 
 from linli.audit import Who
-from linli.cli.existing import existing
+from linli.cli.existing import existing, operator
 from linli.i18n import Text
 
 if TYPE_CHECKING:
     from linli.db.database import Database
     from linli.settings import Settings
-
-
-def operator() -> Who:
-    """Who runs this command: 'cli:NAME' of the account on this machine, whatever the environment says; from where, if by SSH."""
-    number = os.getuid()
-    try:
-        name = pwd.getpwuid(number).pw_name
-    except KeyError:  # a container may have no name for its user
-        name = str(number)
-    return Who(f"cli:{name}", os.environ.get("SSH_CONNECTION", "").partition(" ")[0])
 
 
 @contextmanager

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from linli.cli.acting import acting, operator
+from linli.cli.acting import acting
 from linli.cli.auditshown import Progress, document, facts_of, print_entries, report_json, tell
 from linli.cli.columns import printable
-from linli.cli.existing import existing
+from linli.cli.existing import existing, operator
 from linli.cli.spans import moment
 from linli.errors import ConfigError, NotFound
 from linli.i18n import Text

@@ -1,5 +1,7 @@
 """The database of an installation that is there already, for commands that look into it whether Linli runs or not."""
 
+import os
+import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,12 +9,24 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from linli.audit import Who
+from linli.auditwho import Came, beginning
 from linli.errors import DataFolderError, LinliError
 from linli.i18n import Text
 
 if TYPE_CHECKING:
     from linli.db.database import Database
     from linli.settings import Settings
+
+
+def operator() -> Who:
+    """Who runs this command: 'cli:NAME' of the account on this machine, whatever the environment says; from where, if by SSH."""
+    number = os.getuid()
+    try:
+        name = pwd.getpwuid(number).pw_name
+    except KeyError:  # a container may have no name for its user
+        name = str(number)
+    return Who(f"cli:{name}", os.environ.get("SSH_CONNECTION", "").partition(" ")[0])
 
 
 @contextmanager
@@ -26,8 +40,10 @@ def existing(data: Path | None) -> Iterator[tuple["Settings", "Database"]]:
     try:
         settings = load_settings(data=data)
         database = open_existing(settings)
+        who = operator()
         try:
-            yield settings, database
+            with beginning(Came(who.address, who.actor)):
+                yield settings, database
         finally:
             database.close()
     except LinliError as error:

@@ -11,9 +11,12 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from linli.audit import Act
+from linli.auditwho import who_of
 from linli.db import schema
 from linli.db.alertlist import Wanted, in_order, within
 from linli.db.alertrows import alert_of, values_of
+from linli.db.audit import append
 from linli.db.database import Database
 from linli.db.tallies import RulesTally, rules_tallies, save_rules_tallies
 from linli.db.turns import take_turn
@@ -21,6 +24,14 @@ from linli.model import Action, ActionKind, Alert, Handling, Severity, TallyKey
 from linli.shards import WHOLE, Shard
 
 OUTCOME_DONE = "done"
+
+_VERBS = {
+    ActionKind.ACKNOWLEDGE: "alert.acknowledged",
+    ActionKind.SHELVE: "alert.shelved",
+    ActionKind.UNSHELVE: "alert.unshelved",
+    ActionKind.CLOSE: "alert.closed",
+}
+"""What the audit log calls each act. Whether it could be done is for rules to say, in the alert's history."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,6 +326,12 @@ def _add_action(connection: Connection, action: Action) -> bool:
             until=action.until,
         )
     )
+    alerts = schema.alerts
+    community = connection.execute(select(alerts.c.community_id).where(alerts.c.id == action.alert)).scalar()
+    who, facts = who_of(action.actor), {"action": action.id, "until": action.until}
+    verb = _VERBS[action.kind]
+    act = Act(verb, who, "alert", (action.alert,), community, reason=action.comment, facts=facts)
+    append(connection, act, action.at)
     return True
 
 

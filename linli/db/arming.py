@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, delete, func, insert, select
 
 from linli.arming import check_mode
+from linli.audit import Act
+from linli.auditwho import who_of
 from linli.db import schema
+from linli.db.audit import append
 from linli.db.database import Database
 from linli.db.turns import take_turn
 
@@ -64,6 +67,12 @@ class SqlArming:
             if mode is not None:
                 connection.execute(insert(table).values(place_id=place, mode=mode, **told))
             connection.execute(insert(schema.arming_changes).values(place_id=place, mode=mode, **told))
+            places = schema.places
+            community = connection.execute(select(places.c.community_id).where(places.c.id == place)).scalar()
+            act = Act(
+                "arming.changed", who_of(actor), "place", (place,), community, reason=reason, facts={"mode": mode}
+            )
+            append(connection, act, now)
             return True
 
     def changes(self, until: int) -> list[tuple[int, dict[str, str]]]:

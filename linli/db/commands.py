@@ -8,8 +8,11 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
+from linli.audit import Act, Fact
+from linli.auditwho import who_of
 from linli.commands.life import OPEN, CommandEvent, CommandState, after
 from linli.db import schema
+from linli.db.audit import append
 from linli.db.database import Database
 from linli.db.turns import take_turn
 
@@ -72,6 +75,7 @@ class SqlCommands:
                 return False
             connection.execute(insert(table).values(_values(command)))
             _append(connection, command, command.asked_at, command.actor)
+            append(connection, _act(command), command.asked_at)
         return True
 
     def apply(
@@ -136,6 +140,12 @@ class SqlCommands:
         with self._database.read() as connection:
             rows = connection.execute(wanted).all()
         return [CommandChange(row.id, row.at, CommandState(row.state), row.actor, row.code, row.detail) for row in rows]
+
+
+def _act(command: StoredCommand) -> Act:
+    facts: dict[str, Fact] = {"command": command.id, "name": command.name, "arguments": dict(command.arguments)}
+    who, ids = who_of(command.actor), (command.device, command.id)
+    return Act("command.asked", who, "device", ids, command.community, reason=command.reason, facts=facts)
 
 
 def _append(connection: Connection, command: StoredCommand, at: int, actor: str | None) -> None:

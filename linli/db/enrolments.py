@@ -10,8 +10,11 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from linli.audit import NOBODY, Act
+from linli.auditwho import who_of
 from linli.clock import DAY, Clock
 from linli.db import registry, schema
+from linli.db.audit import append
 from linli.db.database import Database
 from linli.db.throttle import Throttle, source_of
 from linli.db.turns import take_turn
@@ -87,6 +90,9 @@ class SqlEnrolments:
                     expires_at=now + valid_for,
                 )
             )
+            facts = {"expires_at": now + valid_for}
+            act = Act("enrolment.invited", who_of(by), "gateway", (gateway,), found.community, facts=facts)
+            append(connection, act, now)
         _log.info("%s invited gateway %s", by, gateway)
         return Invitation(code, found, now + valid_for)
 
@@ -123,7 +129,10 @@ class SqlEnrolments:
                 .where(table.c.code_hash == code)
                 .values(redeemed_at=now, redeemed_from=address[:64], attempt_hash=attempt)
             )
-        given = give(_gateway(connection, row.gateway_id), standing is Standing.AGAIN)
+        gateway = _gateway(connection, row.gateway_id)
+        given = give(gateway, standing is Standing.AGAIN)
+        who = who_of(NOBODY, address)
+        append(connection, Act("enrolment.redeemed", who, "gateway", (gateway.id,), gateway.community), now)
         _log.info("gateway %s was enrolled from %s", row.gateway_id, address)
         return given
 

@@ -10,7 +10,10 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, delete, or_, select, update
 
+from linli.audit import Act
+from linli.auditwho import who_of
 from linli.db import schema
+from linli.db.audit import append, erase_texts
 from linli.db.registryfacts import drop_doubts
 from linli.db.registryitems import Kept, kept_of
 from linli.db.registrylog import take_turns
@@ -58,8 +61,8 @@ def person_data(connection: Connection, person: str) -> PersonData:
 def erase_person(connection: Connection, person: str, origin: Origin) -> int:
     """Let nothing of the person stay but that there was one; how many records were emptied.
 
-    What is in other places - audit log, backups, exports - is not reached from here. NotFound; Conflict for one who is
-    erased already.
+    The texts beside the audit log's entries go too. What is in other places - backups, exports - is not reached from here.
+    NotFound; Conflict for one who is erased already.
     """
     take_turns(connection, ["person"])
     ids = _ids_of(connection, person)
@@ -79,6 +82,9 @@ def erase_person(connection: Connection, person: str, origin: Origin) -> int:
     connection.execute(update(past).where(past.c.person_id.in_(ids)).values(content=None))
     connection.execute(delete(said).where(said.c.person_id.in_(ids)))
     drop_doubts(connection, [Key(kind, one) for kind, found in theirs.items() for one in found])
+    who = who_of(origin.actor)
+    append(connection, Act("person.erased", who, "person", tuple(ids)), origin.at)
+    erase_texts(connection, who, ids, origin.at)
     return sum(map(len, theirs.values()))
 
 

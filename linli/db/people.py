@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from sqlalchemy import Connection, select, update
 
+from linli.auditwho import recognised
 from linli.clock import Clock
 from linli.db import schema
 from linli.db.accounts import Account, Accounts, Changes, checked
@@ -107,7 +108,10 @@ class People(Accounts):
         `acting`: as for `Sessions.enter`.
         """
         entered = self.sessions.enter(token, acting=acting)
-        return entered.person if entered is not None and entered.stage is Stage.COMPLETE else None
+        if entered is None or entered.stage is not Stage.COMPLETE:
+            return None
+        recognised(entered.person.id, entered.session.id)
+        return entered.person
 
     def by_token(self, secret: str) -> Person | None:
         """Whose token it is, limited as it is; None if it is not one, was revoked, has expired, or the account is disabled."""

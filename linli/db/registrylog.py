@@ -1,12 +1,17 @@
 """The registry's own counting: its version, and the history of each item, written in the transaction that changes it."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, insert, select, update
 
+from linli.audit import MAX_IDS, Act
+from linli.auditwho import who_of
+from linli.auditwords import VERBS
 from linli.db import schema
+from linli.db.audit import append
 from linli.db.turns import take_turn
 from linli.registry.changes import Key, Origin
 from linli.registry.kinds import KINDS, Item, community_of, kind_of, person_of
@@ -40,6 +45,8 @@ def remember(connection: Connection, entries: Sequence[Entry], origin: Origin) -
         connection.execute(insert(schema.registry_history), [_shared(entry, version, origin) for entry in others])
     if personal:
         connection.execute(insert(schema.inhabitant_history), [_personal(entry, origin) for entry in personal])
+    for act in acts_of(entries, origin):
+        append(connection, act, origin.at)
 
 
 def count_up(connection: Connection) -> int:
@@ -53,6 +60,36 @@ def count_up(connection: Connection) -> int:
 def read_version(connection: Connection) -> int:
     """How often the registry has changed; 0 for an empty one."""
     return connection.execute(select(schema.registry_version.c.version)).scalar() or 0
+
+
+def acts_of(entries: Sequence[Entry], origin: Origin) -> list[Act]:
+    """What the audit log has of it: who changed what. Of a large import only how much of each kind; the history, which is
+    sealed, has the rest."""
+    who, source = who_of(origin.actor), origin.source
+    if len(entries) > MAX_IDS:
+        counts = Counter(kind_of(entry.item) for entry in entries)
+        return [Act("registry.loaded", who, "record", facts={"source": source, **counts})]
+    groups: dict[tuple[str, str, str | None], dict[str, None]] = {}
+    for entry in entries:
+        verb, kind, name = _named(entry)
+        groups.setdefault((verb, kind, community_of(entry.item) or None), {})[name] = None
+    return [
+        Act(verb, who, kind, tuple(names), community, facts={"source": source})
+        for (verb, kind, community), names in groups.items()
+    ]
+
+
+def _named(entry: Entry) -> tuple[str, str, str]:
+    """The verb, the kind and the id of a change, as the audit log has them. A household's or a resident's is the person's."""
+    item, kind = entry.item, kind_of(entry.item)
+    end = "removed" if entry.removed else "changed"
+    if isinstance(item, Holiday):
+        return f"registry.holiday.{end}", "holiday", f"{item.community}/{item.day}"
+    if (person := person_of(item)) is not None:
+        return ("person.removed" if entry.removed and kind == "person" else "person.changed"), "person", person
+    if f"registry.{kind}.{end}" in VERBS:
+        return f"registry.{kind}.{end}", kind, item.id
+    return f"registry.record.{end}", "record", f"{kind}:{item.id}"
 
 
 def key_of(item: Item) -> Key:

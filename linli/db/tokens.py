@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Row, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
+from linli.auditwho import recognised
 from linli.clock import DAY, MINUTE, Clock
 from linli.db import schema
 from linli.db.accounts import check_display_name, check_registered, refused
@@ -116,6 +117,7 @@ class Tokens:
         if not found:
             return None
         self._mark_used(row, now)
+        recognised(row.user_id, row.id)
         token = _token(row, "")
         return found[0].limited(token.operations, token.communities)
 

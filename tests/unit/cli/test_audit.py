@@ -7,19 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
-from sqlalchemy import text
-from typer.testing import CliRunner
+from sqlalchemy import insert, text
+from typer.testing import CliRunner, Result
 
 from linli.audit import Act, Head, Who
 from linli.audithead import HeadFile
 from linli.cli.app import app
 from linli.clock import DAY, SystemClock
 from linli.datafolder import DataFolder
+from linli.db import schema
 from linli.db.audit import append
 from linli.db.database import Database, open_database
 from linli.db.migrate import upgrade
-from linli.db.people import People
 from linli.model import Role
 
 NOW = SystemClock().now()
@@ -41,7 +40,11 @@ def database(folder: Path) -> Iterator[Database]:
 
 @pytest.fixture
 def guard(database: Database) -> str:
-    return People(database, SystemClock()).add("li.wei", Role.DISTRICT_COMMAND)[0].id
+    """An account that no entry tells of yet."""
+    row = {"id": "p1", "name": "li.wei", "display_name": "Li", "role": Role.SECURITY.value, "password_hash": ""}
+    with database.write() as connection:
+        connection.execute(insert(schema.users).values(**row, enabled=True, created_at=NOW))
+    return "p1"
 
 
 @pytest.fixture
