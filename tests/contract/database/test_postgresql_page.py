@@ -20,7 +20,8 @@ PAGES = ["postgresql.md", "postgresql.zh-CN.md"]
 
 @pytest.fixture(params=PAGES)
 def page(request: pytest.FixtureRequest) -> str:
-    return (DOCS / request.param).read_text("utf-8")
+    name: str = request.param
+    return (DOCS / name).read_text("utf-8")
 
 
 @pytest.fixture
