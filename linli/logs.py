@@ -8,16 +8,26 @@ from pathlib import Path
 _FORMAT = "%(asctime)s.%(msecs)03dZ %(levelname)-7s %(name)s: %(message)s"
 
 
+def encoded(text: str) -> str:
+    """`text` as one line in which nothing steers a terminal or begins another line: what cannot be seen (line ends of any script,
+    escape sequences, direction marks) is written as its escape."""
+    if text.isprintable():
+        return text
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape", "surrogatepass").decode() for letter in text
+    )
+
+
 class _Formatter(logging.Formatter):
-    """UTC times, and no line feed that a logged value brought along."""
+    """UTC times, and no line that a logged value brought along: those of a traceback are set in."""
 
     converter = staticmethod(time.gmtime)
 
     def format(self, record: logging.LogRecord) -> str:
         text = super().format(record)
-        if record.exc_info:
-            return text
-        return text.replace("\r", "\\r").replace("\n", "\\n")
+        if not record.exc_info:
+            return encoded(text)
+        return "\n    ".join(map(encoded, text.split("\n")))
 
 
 def set_up_logging(level: str, file: Path | None = None) -> None:

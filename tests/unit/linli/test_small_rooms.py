@@ -180,7 +180,7 @@ def test_a_logged_value_cannot_forge_a_line(tmp_path: Path) -> None:
     lines = file.read_text().splitlines()
     assert lines[0].endswith("Z INFO    linli.test: topic a\\nINFO forged\\r\\n")
     assert lines[1].endswith("ERROR   linli.test: failed")
-    assert lines[-1] == "ValueError: deliberate"
+    assert lines[-1] == "    ValueError: deliberate"
 
 
 @pytest.mark.usefixtures("root_logger")
