@@ -28,10 +28,10 @@ async def events(
         await anext(batches)  # subscribed from here on, so nothing falls between what was missed and what is live
         reached = live.last
         yield f"retry: {RETRY_MS}\n\n"
-        if last is not None:
-            missed = await run_in_threadpool(live.missed, person, last)
-            yield _render(missed)
-            reached = max([reached, *(change.id for change in missed)])
+        # Read for a newcomer too: what the hub is handing out just now, it hands to those who were there when it began.
+        missed = await run_in_threadpool(live.missed, person, reached if last is None else last)
+        yield _render(missed)
+        reached = max([reached, *(change.id for change in missed)])
         yield f"id: {reached}\nevent: ready\ndata: {{}}\n\n"
         checked = clock.monotonic()
         async for batch in batches:

@@ -1,6 +1,7 @@
 """The live stream over HTTP: at once, going on where it was cut off, ending when it should."""
 
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
@@ -114,6 +115,35 @@ def test_going_on_where_it_was_cut_off(world: World) -> None:
     ]
     numbers = [int(event[1]) for event in seen]
     assert numbers == sorted(numbers)
+
+
+def test_who_comes_while_changes_are_handed_out_misses_none(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hub has read a change and looked who is there; whoever comes before it has told them gets the change all the same."""
+    live = world.services.live
+    views, reading, go = live._views, threading.Event(), threading.Event()
+
+    def slow(stored: Any) -> Any:
+        stored = list(stored)
+        if threading.current_thread() is live._thread and stored:
+            reading.set()
+            go.wait(10)
+        return views(stored)
+
+    with world.client("root") as first, listening(first) as others, world.client(f"{HOME}-security") as client:
+        next(others)
+        monkeypatch.setattr(live, "_views", slow)
+        world.change(make_alert(HOME, 240, world.clock.now()))
+        assert reading.wait(10)
+        with listening(client) as events:
+            seen = [next(events)]
+            while seen[-1][0] != "ready":
+                seen.append(next(events))
+            go.set()
+            world.change(make_alert(HOME, 241, world.clock.now()))
+            while seen[-1][2].get("alert", {}).get("id") != f"a{HOME}0241":
+                seen.append(next(events))
+    told = [event[2]["alert"]["id"] for event in seen if event[0] == "alert"]
+    assert told == [f"a{HOME}0240", f"a{HOME}0241"]
 
 
 def test_too_much_missed_is_a_resync(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
