@@ -90,8 +90,8 @@ class _Gate:
             if provider is not None and signed_out:
                 with Node("div", classes="said-line", role="status"):
                     Node("span", account_texts.SIGNED_OUT_HERE.format(name=provider).of(language))
-                    words = account_texts.SIGN_OUT_THERE.format(name=provider).of(language)
-                    Node("a", words, href="/oidc/logout", data_test="provider-out")
+                    out = account_texts.SIGN_OUT_THERE.format(name=provider)
+                    Node("a", out.of(language), href="/oidc/logout", data_test="provider-out")
             field(texts.NAME.of(language), "name", "text", "username")
             field(texts.PASSWORD.of(language), "password", "password", "current-password")
             self._foot(texts.SIGN_IN, "sign-in")
