@@ -12,12 +12,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from linli.audit import Act, system
 from linli.audithead import HeadError, HeadFile
+from linli.auditwords import RETENTION_RAN
 from linli.clock import Clock
 from linli.db.audit import append
 from linli.db.auditcheck import advance_head, glance
 from linli.db.auditseals import Sealer
 from linli.db.database import Database
-from linli.db.retaining import RAN, DatabaseKeeper
+from linli.db.retaining import DatabaseKeeper
 from linli.i18n import Text
 from linli.keeping import Kept, Terms
 from linli.retention import SteadyClock
@@ -160,7 +161,7 @@ class AuditKeeper:
             rows = self._deleted.pop(kept)
             with self._database.write() as connection:
                 facts = {"rows": rows, "before": before}
-                append(connection, Act(RAN, self._who, "class", (kept.value,), facts=facts), now)
+                append(connection, Act(RETENTION_RAN, self._who, "class", (kept.value,), facts=facts), now)
         return gone > 0
 
     def _fail(self, task: str, text: Text) -> None:

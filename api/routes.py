@@ -10,11 +10,13 @@ from api import (
     alert_routes,
     arming_routes,
     bodies,
+    bulk_routes,
     command_routes,
     enrolment,
     export_routes,
     rule_routes,
     session_routes,
+    snapshot_routes,
     webhook_routes,
 )
 from api.bodies import When
@@ -31,7 +33,12 @@ from linli.ids import ID_PATTERN
 from linli.roles import Operation
 
 ANONYMOUS = frozenset(
-    {("POST", f"{PREFIX}/sessions"), ("GET", f"{PREFIX}/health"), ("POST", f"{PREFIX}/enrolments/redeem")}
+    {
+        ("POST", f"{PREFIX}/sessions"),
+        ("GET", f"{PREFIX}/health"),
+        ("POST", f"{PREFIX}/enrolments/redeem"),
+        ("GET", f"{PREFIX}/pictures/{{link}}"),
+    }
 )
 """The only operations that answer somebody who has not signed in. (The OpenAPI document itself is public too.)"""
 
@@ -62,6 +69,8 @@ def build_router(services: Services, metrics: Metrics) -> APIRouter:
     enrolment.add_routes(router, services, caller)
     webhook_routes.add_routes(router, services)
     export_routes.add_routes(router, services)
+    bulk_routes.add_routes(router, services)
+    snapshot_routes.add_routes(router, services)
     forgotten = undeclared(router)
     assert not forgotten, f"routes that do not say whom they are for: {forgotten}"
     return router

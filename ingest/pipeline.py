@@ -21,6 +21,7 @@ from ingest.strangers import strangers_in
 from linli import codec, topics
 from linli.clock import DAY, SECOND
 from linli.delivery import Positions, Verdict, key_of
+from linli.doubles import Doubles
 from linli.errors import Refused
 from linli.eventtime import settle
 from linli.model import DeadLetter, LaneKey, Message, Received, Tally, TallyKey
@@ -68,7 +69,8 @@ class Batch:
     `answers`.
 
     `answers` is a dict for its order, that of arrival. `tallies` are totals. `registry_doubt`: something was refused that a
-    newer registry might accept. `strangers`: devices that reported and are not registered.
+    newer registry might accept. `strangers`: devices that reported and are not registered. `doubled`: gateways that two agents
+    were heard to speak for.
     """
 
     taken: list[Taken] = field(default_factory=list)
@@ -79,6 +81,7 @@ class Batch:
     counts: Counts = field(default_factory=Counts)
     registry_doubt: bool = False
     strangers: list[Stranger] = field(default_factory=list)
+    doubled: list[str] = field(default_factory=list)
 
     @property
     def durable(self) -> bool:
@@ -114,6 +117,7 @@ class Pipeline:
         self._front_pending: dict[LaneKey, int] = {}
         self._tallies = dict(tallies)
         self._known = KnownSeries()
+        self._doubles = Doubles()
 
     def decide(self, arrivals: Sequence[Arrival]) -> Batch:
         """What to do with these, in the order given. One bad arrival never spoils the others."""
@@ -156,6 +160,8 @@ class Pipeline:
             self._refuse(arrival, _refused(error, arrival), batch)
             return
         key = key_of(message)
+        if self._doubles.heard(key.gateway, key.bootid, arrival.received_at):
+            batch.doubled.append(key.gateway)
         if not self._judge(key, message.sequence, message.oldest, batch):
             return
         batch.counts.settled += message is not told

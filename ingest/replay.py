@@ -46,8 +46,8 @@ class ReplayBox(Protocol):
     def replayed(self, accepted: Sequence[int], refused: Mapping[int, str]) -> None:
         """What became of them: those accepted go, the others keep why not."""
 
-    def purge(self, choice: Choice) -> int:
-        """Delete those chosen; how many there were."""
+    def purge(self, choice: Choice, now: int) -> int:
+        """Delete those chosen, at `now`; how many there were."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,8 @@ class Replayer:
         now = self._clock.monotonic()
         if now - self._tidied < _TIDY_EVERY_S:
             return
-        gone = self._box.purge(Choice(before=self._clock.now() - round(self._keep_days * DAY)))
+        today = self._clock.now()
+        gone = self._box.purge(Choice(before=today - round(self._keep_days * DAY)), today)
         self._tidied = now
         self.purged += gone
         if gone:

@@ -111,6 +111,7 @@ class Worker:
         self._writes = 0
         self._writing_since: float | None = None
         self._suspects = Suspects()
+        self._doubles = 0
         self._troubles = Troubles()
         self._troubles.set("start", STARTING)
 
@@ -166,6 +167,7 @@ class Worker:
         counters = {**dataclasses.asdict(self._total), "write_failures": self._write_failures}
         counters["dropped"] = self._inbox.dropped
         counters["writes"] = self._writes
+        counters["doubles"] = self._doubles
         since = self._writing_since
         counters["unwritten_s"] = 0.0 if since is None else round(self._outside.clock.monotonic() - since, 1)
         if self._chores is not None:
@@ -186,12 +188,20 @@ class Worker:
             return
         self._writes += batch.durable
         self._count(batch.counts)
+        self._tell_doubles(batch.doubled)
         failpoints.reach("ingest.written")
         if self._chores is not None:
             self._chores.heard(batch.taken)
             self._chores.strange(batch.strangers)
         self._answer(self._pipeline.commit(batch).items())
         failpoints.reach("ingest.acknowledged")
+
+    def _tell_doubles(self, gateways: Iterable[str]) -> None:
+        """Rules makes an alert of the counter; which gateway it is stands in the log and, until the next start, in the status."""
+        for gateway in gateways:
+            self._doubles += 1
+            _log.error("two agents send as gateway %s: a stolen password, or a machine that was cloned", gateway)
+            self._troubles.set(f"double {gateway}", _doubled(gateway), hinders=False)
 
     def _keep(self, batch: Batch) -> None:
         """Letters first: once the positions are written, nobody sends the refused messages again."""
@@ -340,3 +350,10 @@ def _not_counted(error: StoreRefused) -> Text:
 def _one_line(error: Exception) -> str:
     lines = str(error).splitlines()
     return lines[0][:300] if lines else type(error).__name__
+
+
+def _doubled(gateway: str) -> Text:
+    return Text(
+        f"有两个代理在以网关 {gateway} 的名义发送：口令可能已泄露。运行 linli gateway invite {gateway} 并重新加入，旧口令随即失效",
+        f"two agents send as gateway {gateway}: its password may be stolen. Run linli gateway invite {gateway} and enrol it again, which ends the old one",
+    )

@@ -14,6 +14,7 @@ RESEALED = "audit.resealed"
 HEAD_STARTED = "audit.head.started"
 REANCHORED = "audit.reanchored"
 PERSON_READ = "person.read"
+RETENTION_RAN = "retention.ran"
 
 VERBS: Mapping[str, Text] = {
     "session.started": Text("登录", "Signed in"),
@@ -100,7 +101,7 @@ VERBS: Mapping[str, Text] = {
     ERASED: Text("删除审计记录旁关于某人的文字", "Texts about somebody beside the audit log erased"),
     HEAD_STARTED: Text("开始在数据库之外保存链头", "Head outside the database begun"),
     REANCHORED: Text("承认链的中断（例如恢复备份后）", "Broken end accepted, as after a restored backup"),
-    "retention.ran": Text("按期限删除数据", "Data deleted by retention"),
+    RETENTION_RAN: Text("按期限删除数据", "Data deleted by retention"),
 }
 """Every verb, in words."""
 

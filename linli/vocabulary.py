@@ -224,6 +224,9 @@ DEVICE_KINDS: dict[str, Text] = {
     "sensor": Text("传感器", "Sensor"),
     "siren": Text("警号", "Siren"),
     "relay": Text("继电器", "Relay"),
+    "network_switch": Text("交换机", "Network switch"),
+    "power_supply": Text("电源", "Power supply"),
+    "controller": Text("控制器", "Controller"),
 }
 
 

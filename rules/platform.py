@@ -11,6 +11,7 @@ others, by rules that come with Linli whatever folder of rules a site has:
     linli.journal.failing    a rules worker has been trying to write its journal for STUCK_S or more (`unjournalled_s`)
     linli.journal.written    it writes again
     linli.input.skipped      it has skipped an input that failed twice (`failed_inputs`)
+    linli.gateway.doubled    ingest has heard two agents speak for one gateway (`doubles`)
     linli.platform.unchanged what is being timed goes on
 
 Nothing is said of the store while its worker is silent, and nothing at all while the reports cannot be read: what nobody
@@ -44,8 +45,10 @@ SILENT, HEARD = "linli.ingest.silent", "linli.ingest.heard"
 UNCHANGED = "linli.platform.unchanged"
 JOURNAL_FAILING, JOURNAL_WRITTEN = "linli.journal.failing", "linli.journal.written"
 SKIPPED = "linli.input.skipped"
+DOUBLED = "linli.gateway.doubled"
 STORE_DOWN, INGEST_SILENT = "linli-store-down", "linli-ingest-silent"
 JOURNAL_DOWN, INPUT_SKIPPED = "linli-journal-down", "linli-input-skipped"
+GATEWAY_DOUBLED = "linli-gateway-doubled"
 _BEGINS = {STORE_DOWN: FAILING, INGEST_SILENT: SILENT, JOURNAL_DOWN: JOURNAL_FAILING}
 
 _LANE = LaneKey(PLATFORM, PLATFORM, "platform", Lane.URGENT)
@@ -124,6 +127,20 @@ def platform_rules(after_s: float) -> tuple[Rule, ...]:
             ),
             Clause(event=EventClause(types=(SKIPPED,), quiet="10m")),
         ),
+        _rule(
+            GATEWAY_DOUBLED,
+            Words(zh="有两个代理冒用同一网关", en="Two agents under one gateway's name"),
+            Words(
+                zh="数据接入听到两个代理轮流以同一网关的名义发送：网关的口令可能已泄露，或机器被克隆。",
+                en="Ingest hears two agents send in turn as one gateway: its password may be stolen, or its machine was cloned.",
+            ),
+            Words(
+                zh="运行 linli status 看是哪个网关；运行 linli gateway invite，在真正的网关上重新加入，旧口令随即失效；查看另一个代理在哪里。",
+                en="Run linli status to see which gateway; run linli gateway invite and enrol the true one "
+                "again, which ends the old password; find out where the other one runs.",
+            ),
+            Clause(event=EventClause(types=(DOUBLED,), quiet="10m")),
+        ),
     )
 
 
@@ -171,6 +188,8 @@ class Eye:
         self._failing: dict[str, int] = {}
         self._skipped: dict[str, tuple[int, float]] = {}
         self._skips: dict[str, tuple[int, float]] = {}
+        self._doubled: dict[str, tuple[int, float]] = {}
+        self._doubles: dict[str, tuple[int, float]] = {}
         self._blind_until = 0
 
     def blind(self, now: int) -> None:
@@ -185,6 +204,8 @@ class Eye:
                 self._failing.pop(look.worker, None)
             if look.type == SKIPPED:
                 self._skipped[look.worker] = self._skips[look.worker]
+            if look.type == DOUBLED:
+                self._doubled[look.worker] = self._doubles[look.worker]
 
     def look(
         self, reports: Sequence[WorkerReport], now: int, going_on: Mapping[tuple[str, str], Condition]
@@ -194,6 +215,7 @@ class Eye:
             return []
         ingest, rules = ingest_workers(reports), rules_workers(reports)
         looks = [look for report in ingest for look in self._judge(report, now, going_on)]
+        looks += [look for report in ingest if report.alive(now) for look in self._doubles_of(report, now)]
         looks += [look for report in rules if report.alive(now) for look in self._judge_rules(report, now, going_on)]
         return looks + _gone(ingest, rules, now, going_on)
 
@@ -233,11 +255,11 @@ class Eye:
 
     def _skips_of(self, report: WorkerReport, now: int) -> list[Look]:
         """Those of a process that ran before we looked are told already."""
-        count = report.counters.get("failed_inputs", 0.0)
-        known = count if report.started_at < self._since - JUST_STARTED else 0.0
-        pid, before = self._skipped.setdefault(report.name, (report.pid, known))
-        self._skips[report.name] = (report.pid, count)
-        return [Look(report.name, SKIPPED, now)] if count > (before if pid == report.pid else 0) else []
+        return _counted_up(report, "failed_inputs", SKIPPED, self._skipped, self._skips, self._since, now)
+
+    def _doubles_of(self, report: WorkerReport, now: int) -> list[Look]:
+        """As for what was skipped."""
+        return _counted_up(report, "doubles", DOUBLED, self._doubled, self._doubles, self._since, now)
 
     def _begins(
         self, worker: str, rule: str, now: int, ago: int, going_on: Mapping[tuple[str, str], Condition]
@@ -250,6 +272,23 @@ class Eye:
         if (worker, rule) in self._begun:
             return []
         return [Look(worker, _BEGINS[rule], now - ago)]
+
+
+def _counted_up(
+    report: WorkerReport,
+    counter: str,
+    kind: str,
+    told: dict[str, tuple[int, float]],
+    seen: dict[str, tuple[int, float]],
+    since: int,
+    now: int,
+) -> list[Look]:
+    """One look of `kind` if the counter of the worker's process is above what was `told`; `seen` becomes what it is now."""
+    count = report.counters.get(counter, 0.0)
+    known = count if report.started_at < since - JUST_STARTED else 0.0
+    pid, before = told.setdefault(report.name, (report.pid, known))
+    seen[report.name] = (report.pid, count)
+    return [Look(report.name, kind, now)] if count > (before if pid == report.pid else 0) else []
 
 
 def ingest_workers(reports: Sequence[WorkerReport]) -> list[WorkerReport]:

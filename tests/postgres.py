@@ -11,6 +11,7 @@ import os
 import pwd
 import secrets
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -44,11 +45,15 @@ _QUICK = {
 
 @dataclass
 class PostgresServer:
-    """A server that runs. `password` is that of both roles, the superuser postgres and Linli's."""
+    """A server with all it keeps in `folder`, run by `user`. `password` is that of both roles, the superuser postgres and
+    Linli's."""
 
+    folder: Path
+    user: str | None
     port: int
     password: str
     _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
+    _process: "subprocess.Popen[bytes] | None" = None
 
     def url(self, database: str, role: str = ROLE) -> str:
         """The address of a database for SQLAlchemy, and for LINLI_DATABASE_URL."""
@@ -74,6 +79,26 @@ class PostgresServer:
         database = open_database(self.url(_MIGRATED))
         upgrade(database)
         database.close()
+
+    def start(self) -> None:
+        """Start it, also after it was killed; it answers then."""
+        command = [*_leash(), str(_need("postgres")), "-D", str(self.folder / "data"), "-p", str(self.port)]
+        for name, value in _QUICK.items():
+            command += ["-c", f"{name}={value}"]
+        with (self.folder / "log").open("a") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder, **_as(self.user))
+        eventually(self.answers, timeout=30, what="PostgreSQL answers")
+
+    def end(self, number: signal.Signals = signal.SIGINT) -> None:
+        """Have it end at once: SIGINT ends its sessions in order, SIGQUIT as if the machine had failed."""
+        if self._process is None:
+            return
+        self._process.send_signal(number)
+        try:
+            self._process.wait(timeout=15)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
     def run_as_superuser(self, url: str, statements: str) -> None:
         """Run SQL in the database of that URL, with every right."""
@@ -102,26 +127,18 @@ class PostgresServer:
 @contextmanager
 def running() -> Iterator[PostgresServer]:
     """Start a server with all it keeps in a new folder; skips (fails, if all are required) without PostgreSQL 15."""
-    initdb, postgres = _need("initdb"), _need("postgres")
-    user = _user()
+    initdb, user = _need("initdb"), _user()
     folder = Path(tempfile.mkdtemp(prefix="linli-postgres-"))  # pytest's folders are closed to user postgres
-    server = PostgresServer(free_port(), secrets.token_urlsafe(16))
+    server = PostgresServer(folder, user, free_port(), secrets.token_urlsafe(16))
     try:
         if user is not None:
             shutil.chown(folder, user, user)
         _initialise(initdb, folder, server.password, user)
-        command = [*_leash(), str(postgres), "-D", str(folder / "data"), "-p", str(server.port)]
-        for name, value in _QUICK.items():
-            command += ["-c", f"{name}={value}"]
-        with (folder / "log").open("w") as log:
-            process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, **_as(user))
-            try:
-                eventually(server.answers, timeout=30, what="PostgreSQL answers")
-                server.prepare()
-                yield server
-            finally:
-                _end(process)
+        server.start()
+        server.prepare()
+        yield server
     finally:
+        server.end()
         shutil.rmtree(folder)
 
 
@@ -135,15 +152,6 @@ def _initialise(initdb: Path, folder: Path, password: str, user: str | None) -> 
     command += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8"]
     command += ["--locale-provider=icu", "--icu-locale=zh-CN"]
     subprocess.run(command, check=True, capture_output=True, text=True, cwd=folder, **_as(user))
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    process.send_signal(2)  # SIGINT: sessions are ended, not waited for
-    try:
-        process.wait(timeout=15)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 def _need(program: str) -> Path:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from linli.cli.acting import acting
 from linli.cli.auditshown import Progress, document, facts_of, print_entries, report_json, tell
 from linli.cli.columns import printable
 from linli.cli.existing import existing, operator
@@ -16,7 +15,6 @@ from linli.errors import ConfigError, NotFound
 from linli.i18n import Text
 
 if TYPE_CHECKING:
-    from linli.audit import Who
     from linli.db.audit import Search
     from linli.db.database import Database
     from linli.settings import Settings
@@ -83,10 +81,10 @@ def list_entries(
     """List those to which all of the options apply, the newest last, next to the prompt."""
     from linli.db.audit import SqlAudit
 
-    with acting(data) as (settings, database, who):
+    with existing(data) as (settings, database):
         search = _search(settings, database, actor, verb, about, community, since, until, refused=refused)
         found = SqlAudit(database).newest(search, limit)[::-1]
-        _written_down(settings, database, who, "audit.read", search, len(found))
+        _written_down(settings, database, "audit.read", search, len(found))
         names = _names(settings, database)
     if as_json:
         typer.echo(json.dumps([document(shown) for shown in found], ensure_ascii=False, indent=1))
@@ -105,11 +103,11 @@ def show(
     """Everything that is kept of it; what was erased is named as such."""
     from linli.db.audit import Search, SqlAudit
 
-    with acting(data) as (settings, database, who):
+    with existing(data) as (settings, database):
         shown = SqlAudit(database).get(number)
         if shown is None:
             raise NotFound(Text(f"没有第 {number} 条记录", f"there is no entry {number}"))
-        _written_down(settings, database, who, "audit.read", Search(), 1)
+        _written_down(settings, database, "audit.read", Search(), 1)
         names = _names(settings, database)
     if as_json:
         typer.echo(json.dumps(document(shown), ensure_ascii=False, indent=1))
@@ -145,10 +143,10 @@ def export(
     """Write them out, the oldest first, in flat memory. A file is made for the owner alone, and is there once it is whole."""
     from linli.db.audit import SqlAudit
 
-    with acting(data) as (settings, database, who):
+    with existing(data) as (settings, database):
         search = _search(settings, database, actor, verb, about, community, since, until, refused=refused)
         log = SqlAudit(database)
-        _written_down(settings, database, who, "audit.exported", search, log.count(search))
+        _written_down(settings, database, "audit.exported", search, log.count(search))
         lines = (json.dumps(document(shown), ensure_ascii=False) + "\n" for shown in log.all(search))
         if to is None:
             for line in lines:
@@ -290,15 +288,13 @@ def _names(settings: "Settings", database: "Database") -> dict[str, str]:
     return {person.id: person.name for person in People(database, settings.clock()).all()}
 
 
-def _written_down(
-    settings: "Settings", database: "Database", who: "Who", verb: str, search: "Search", number: int
-) -> None:
+def _written_down(settings: "Settings", database: "Database", verb: str, search: "Search", number: int) -> None:
     """That somebody looked: who watches is watched."""
     from linli.audit import Act
     from linli.db.audit import append
 
     asked = {name: value for name in search.__slots__ if (value := getattr(search, name)) is not None}
-    act = Act(verb, who, "audit", facts={"entries": number}, details=asked)
+    act = Act(verb, operator(), "audit", facts={"entries": number}, details=asked)
     with database.write() as connection:
         append(connection, act, settings.clock().now())
 

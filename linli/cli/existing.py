@@ -15,6 +15,7 @@ from linli.errors import DataFolderError, LinliError
 from linli.i18n import Text
 
 if TYPE_CHECKING:
+    from linli.audit import Head
     from linli.db.database import Database
     from linli.settings import Settings
 
@@ -32,7 +33,10 @@ def operator() -> Who:
 @contextmanager
 def existing(data: Path | None) -> Iterator[tuple["Settings", "Database"]]:
     """Settings and open database of the folder `data` (None: as set). An error of ours, here or in the block, and a
-    database that fails, end the command with status 2 and a text that says what to do."""
+    database that fails, end the command with status 2 and a text that says what to do.
+
+    What is done in the block is done by whoever runs the command; the head of the audit log follows.
+    """
     from sqlalchemy.exc import OperationalError, ProgrammingError
 
     from linli.settings import load_settings
@@ -41,10 +45,13 @@ def existing(data: Path | None) -> Iterator[tuple["Settings", "Database"]]:
         settings = load_settings(data=data)
         database = open_existing(settings)
         who = operator()
+        newest = _newest(database)
         try:
             with beginning(Came(who.address, who.actor)):
                 yield settings, database
         finally:
+            if _newest(database) != newest:
+                _follow(settings, database, who)
             database.close()
     except LinliError as error:
         typer.echo(str(error), err=True)
@@ -53,6 +60,37 @@ def existing(data: Path | None) -> Iterator[tuple["Settings", "Database"]]:
         said = Text(f"数据库不能使用：{error.orig}", f"the database cannot be used: {error.orig}")
         typer.echo(str(said), err=True)
         raise typer.Exit(2) from None
+
+
+def _newest(database: "Database") -> "Head | None":
+    """The newest entry of the audit log; None where it cannot be told."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from linli.db.audit import head_of
+
+    try:
+        with database.read() as connection:
+            return head_of(connection)
+    except SQLAlchemyError:  # a database of before the log, or none: the command itself meets it and says so
+        return None
+
+
+def _follow(settings: "Settings", database: "Database", who: Who) -> None:
+    """Let the head name the newest entry. What is in the way is told: the act is done and written down all the same."""
+    from linli.audithead import HeadError, HeadFile
+    from linli.db.auditcheck import advance_head
+
+    try:
+        wrong = advance_head(database, HeadFile(settings.audit_head_path), who, settings.clock().now())
+    except HeadError as error:
+        typer.echo(str(error), err=True)
+        return
+    if wrong is not None:
+        said = Text(
+            f"审计日志不完整：{wrong.text.zh}。见 linli audit verify",
+            f"the audit log is not whole: {wrong.text.en}. See linli audit verify",
+        )
+        typer.echo(str(said), err=True)
 
 
 def open_existing(settings: "Settings") -> "Database":

@@ -37,16 +37,22 @@ def load(
     """Read the file, check it against what is registered, and save it in one transaction."""
     from linli.cli.stack import ensure_broker_users
     from linli.db import registry
-    from linli.registryfile import load_registry
+    from linli.db.registryitems import all_of
+    from linli.db.registrywriting import put
+    from linli.model import Holiday
+    from linli.registry.changes import Origin
+    from linli.registryfile import KINDS, load_registry
 
     with existing(data) as (settings, database):
         with database.write() as connection:
-            there = [*registry.read_registry(connection).items(), *registry.read_holidays(connection)]
+            there = [*all_of(connection, KINDS), *registry.read_holidays(connection)]
             items = load_registry(file, there)
-            have = {item.id: item for item in there}
-            changed = [item for item in items if have.get(item.id) != item]
-            if changed:
-                registry.save(connection, changed, settings.clock().now())
+            have = {(type(item), item.id): item for item in there}
+            changed = [item for item in items if have.get((type(item), item.id)) != item]
+            now = settings.clock().now()
+            things = [item for item in changed if not isinstance(item, Holiday)]
+            put(connection, things, Origin(now, source=file.name[:64]), revive=True)
+            registry.save(connection, [item for item in changed if isinstance(item, Holiday)], now)
         ensure_broker_users(settings, database)
     same = len(items) - len(changed)
     said = Text(

@@ -10,7 +10,11 @@ from sqlalchemy import ColumnElement, Connection, delete, func, or_, select, upd
 from sqlalchemy.dialects import postgresql, sqlite
 
 from linli import topics
+from linli.audit import Act, Fact
+from linli.auditwho import NOBODY_ASKED, who_of
+from linli.auditwords import RETENTION_RAN
 from linli.db import schema
+from linli.db.audit import append
 from linli.db.database import Database
 from linli.db.turns import take_turn
 from linli.errors import Refused
@@ -57,6 +61,10 @@ class Choice:
     gateway: str | None = None
     since: int | None = None
     before: int | None = None
+
+    def facts(self) -> dict[str, Fact]:
+        """The same for the audit log."""
+        return {name: value for name in self.__slots__ if (value := getattr(self, name)) is not None}
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """The same for SQL."""
@@ -173,11 +181,14 @@ class SqlDeadLetters:
             rows = connection.execute(query).all()
         return {row.reason: row[1] for row in rows}
 
-    def purge(self, choice: Choice) -> int:
-        """Delete those chosen for good; how many there were."""
+    def purge(self, choice: Choice, now: int) -> int:
+        """Delete those chosen for good, at `now`; how many there were."""
         with self._database.write() as connection:
             take_turn(connection, schema.dead_letters)
-            return connection.execute(delete(schema.dead_letters).where(*choice.conditions())).rowcount
+            gone = connection.execute(delete(schema.dead_letters).where(*choice.conditions())).rowcount
+            if gone:
+                append(connection, _purged(choice, gone), now)
+        return gone
 
     # --- replay ---
 
@@ -201,6 +212,9 @@ class SqlDeadLetters:
             for some in _chunks(numbers):
                 asked = update(table).where(table.c.id.in_(some))
                 connection.execute(asked.values(replay_requested_at=now, replay_outcome=None))
+            if numbers:
+                facts = {**choice.facts(), "letters": len(numbers)}
+                append(connection, Act("deadletters.replayed", who_of(NOBODY_ASKED), "deadletter", facts=facts), now)
         return Requested(tuple(numbers), tuple(hindered.items()))
 
     def count_requested(self) -> int:
@@ -243,6 +257,14 @@ class SqlDeadLetters:
                     else:
                         refused[row.replay_outcome or ""] += 1
         return waiting, dict(refused)
+
+
+def _purged(choice: Choice, gone: int) -> Act:
+    """Somebody's act, or retention's."""
+    who = who_of(NOBODY_ASKED)
+    if who.actor == f"system:{NOBODY_ASKED}":
+        return Act(RETENTION_RAN, who, "class", ("deadletters",), facts={"rows": gone, "before": choice.before})
+    return Act("deadletters.purged", who, "deadletter", facts={**choice.facts(), "letters": gone})
 
 
 def _trim(connection: Connection) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection, Row, select
 
 from linli.db.registryrows import SHAPES, items_of, rows_by_id
 from linli.registry.changes import Key
@@ -31,6 +31,16 @@ def get(connection: Connection, key: Key) -> Kept | None:
 def get_many(connection: Connection, kind: str, ids: Iterable[str]) -> dict[str, Kept]:
     """The items of a kind with these ids, by id; also what is removed."""
     return kept_of(connection, kind, list(rows_by_id(connection, SHAPES[kind].table, ids).values()))
+
+
+def all_of(connection: Connection, kinds: Iterable[str]) -> list[Item]:
+    """Every item of these kinds that is there, by kind and id. For small kinds and small sites: it is all in memory."""
+    found: list[Item] = []
+    for kind in kinds:
+        table = SHAPES[kind].table
+        rows = connection.execute(select(table).where(table.c.removed_at.is_(None)).order_by(table.c.id)).all()
+        found += items_of(connection, kind, rows)
+    return found
 
 
 def kept_of(connection: Connection, kind: str, rows: list[Row[Any]]) -> dict[str, Kept]:

@@ -46,19 +46,24 @@ class _Work:
 
 
 def put(
-    connection: Connection, items: Iterable[Item], origin: Origin, expected: Mapping[Key, int] | None = None
+    connection: Connection,
+    items: Iterable[Item],
+    origin: Origin,
+    expected: Mapping[Key, int] | None = None,
+    *,
+    revive: bool = False,
 ) -> Written:
     """Add each item, or change what has its id; what is as it was stays untouched, also its revision and history.
 
     Items may come in any order and refer to one another; of two with one key the later counts. `expected`: the revision
     that some of them were changed from (0: it is not there yet). Raises, with nothing written: BadItem for what is no
-    sound item, refers to nothing, has a number that is another's, or is removed (restore it first); Outdated.
+    sound item, refers to nothing, has a number that is another's, or is removed (with `revive` it comes back); Outdated.
     """
     wanted = _in_order(items)
     for item in wanted.values():
         check_item(item)
     take_turns(connection, [key.kind for key in wanted])
-    work = _compare(connection, wanted, origin.at, expected or {}, revive=False)
+    work = _compare(connection, wanted, origin.at, expected or {}, revive=revive)
     written = list(work.written.values())
     check_references(connection, written, wanted)
     check_equipment_has_device(connection, written, wanted)

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, delete, func, s
 
 from linli.audit import SHORTENED, Act, Fact, Head, Who
 from linli.auditseals import Seal, grouped
+from linli.auditwords import RETENTION_RAN
 from linli.clock import DAY, HOUR
 from linli.commands.life import OPEN
 from linli.db import schema
@@ -24,7 +25,6 @@ from linli.db.database import Database
 from linli.db.turns import take_turn
 from linli.keeping import Kept
 
-RAN = "retention.ran"
 SLICE = 500
 """Rows of a class that go in one transaction: others wait to write meanwhile."""
 
@@ -235,7 +235,7 @@ def _forget(connection: Connection, upto: int) -> int:
 
 
 def _write_down(connection: Connection, who: Who, kept: Kept, rows: int, before: int, now: int) -> None:
-    append(connection, Act(RAN, who, "class", (kept.value,), facts={"rows": rows, "before": before}), now)
+    append(connection, Act(RETENTION_RAN, who, "class", (kept.value,), facts={"rows": rows, "before": before}), now)
 
 
 # --- what there is --------------------------------------------------------------------------------------------------
@@ -278,7 +278,7 @@ def _last_deletion(connection: Connection, kept: Kept) -> tuple[int | None, int 
     """When something of the class was deleted last, and how many rows within the day before that."""
     table, about = schema.audit_entries, schema.audit_subjects
     of_class = select(about.c.seq).where(about.c.kind == "class", about.c.item_id == kept.value)
-    query: Select[tuple[object, ...]] = select(table).where(table.c.seq.in_(of_class), table.c.verb == RAN)
+    query: Select[tuple[object, ...]] = select(table).where(table.c.seq.in_(of_class), table.c.verb == RETENTION_RAN)
     last = connection.execute(query.order_by(table.c.seq.desc()).limit(1)).one_or_none()
     if last is None:
         return None, None

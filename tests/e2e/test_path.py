@@ -36,6 +36,7 @@ from linli.ports import ReadingStore, StoredEvent
 from linli.settings import Settings, load_settings
 from simulators.compound import COMMUNITY, GATE
 from tests.databases import Databases
+from tests.postgres import PostgresServer
 from tests.support import eventually, free_port
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
@@ -171,6 +172,22 @@ def test_any_process_may_be_killed(world: World, name: str) -> None:
         assert len(world.rows(door)) == 1
         [alert] = world.alerts(door)
         assert (alert["rule"], alert["occurrences"]) == ("door-forced", 1)
+
+
+def test_the_database_server_may_be_killed(world: World, databases: Databases, request: pytest.FixtureRequest) -> None:
+    """What happens while it is down is stored at once, and one alert when it is back; nothing has to be started again."""
+    if databases.kind == "sqlite":  # there is no server
+        return
+    server: PostgresServer = request.getfixturevalue("postgres")
+    server.end(signal.SIGQUIT)
+    during = world.force_a_door()
+    eventually(lambda: world.rows(during), BACK_S, "it is stored")
+    refused = world.http.get("/api/v1/alerts")
+    assert (refused.status_code, refused.json()["type"]) == (503, "urn:linli:problem:database")
+    server.start()
+    eventually(lambda: world.arrived(during), BACK_S, "its alert is there")
+    assert len(world.rows(during)) == len(world.alerts(during)) == 1
+    eventually(lambda: all(part.state is State.READY for part in world.stack.states()), BACK_S, "all parts are well")
 
 
 SHORT = """\

@@ -189,7 +189,7 @@ def purge(
             return
         if not yes:
             _ask(counts)
-        gone = box.purge(choice)
+        gone = box.purge(choice, settings.clock().now())
     typer.echo(_t(f"已删除 {gone} 封", f"deleted {gone}"))
 
 

@@ -9,13 +9,12 @@ from sqlalchemy import insert, select, text
 from api.auditkeeping import AuditKeeper
 from linli.audit import Act, Head, Who
 from linli.audithead import HeadFile
-from linli.auditwords import SEALED
+from linli.auditwords import RETENTION_RAN, SEALED
 from linli.clock import DAY
 from linli.db import schema
 from linli.db.audit import Search, SqlAudit, append, head_of
 from linli.db.auditcheck import check_log
 from linli.db.database import Database
-from linli.db.retaining import RAN
 from linli.keeping import Kept, Terms
 from linli.retention import SteadyClock
 from linli.testing import ManualClock
@@ -92,7 +91,7 @@ def test_old_entries_go_by_themselves(
     report = check_log(database, head)
     assert report.whole
     assert report.first > 3
-    assert SqlAudit(database).newest(Search(verb=RAN))[0].entry.ids == ("audit",)
+    assert SqlAudit(database).newest(Search(verb=RETENTION_RAN))[0].entry.ids == ("audit",)
 
 
 def test_nothing_is_deleted_while_the_clock_is_not_steady(
@@ -121,7 +120,7 @@ def test_what_lies_outside_the_database_goes_by_its_class_too(
     keeper = AuditKeeper(database, head, terms, clock, {Kept.SNAPSHOTS: thin}, SteadyClock(0))
     settle(keeper, clock, 10)
     assert OLD - 30 * DAY <= asked[0] < OLD - 29 * DAY
-    [ran] = SqlAudit(database).newest(Search(verb=RAN))
+    [ran] = SqlAudit(database).newest(Search(verb=RETENTION_RAN))
     assert (ran.entry.ids, ran.entry.facts["rows"]) == (("snapshots",), 7)
 
 

@@ -44,7 +44,7 @@ class NoLetters(MemoryDeadLetters):
     def replayed(self, accepted: Sequence[int], refused: object) -> None:
         """Never called."""
 
-    def purge(self, choice: Choice) -> int:
+    def purge(self, choice: Choice, now: int) -> int:
         """None."""
         return 0
 

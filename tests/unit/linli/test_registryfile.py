@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from linli.errors import ConfigError
+from linli.i18n import Text
 from linli.model import Community, Device, Holiday, Place
+from linli.registry.model import Committee, Equipment, Organisation
 from linli.registryfile import load_registry
 
 EXAMPLE = Path(__file__).parents[3] / "edge" / "examples" / "registry.yaml"
@@ -54,6 +56,85 @@ def test_what_is_registered_already_may_be_named(tmp_path: Path) -> None:
     (item,) = load_registry(file, known)
     assert isinstance(item, Device)
     assert isinstance(known[0], Community)
+
+
+WHOLE = """
+districts: [{id: lakeside, name: {zh: 望湖区, en: Lakeside}}]
+committees: [{id: hubin, district: lakeside, kind: village, name: {zh: 湖滨, en: Hubin}}]
+organisations: [{id: green, kind: property, phone: 021-5555 1234, name: {zh: 绿城, en: Green}}]
+communities: [{id: c1, committee: hubin, kind: commercial, manager: green, name: {zh: 一, en: One}}]
+places: [{id: b1, community: c1, kind: building, code: "12", name: {zh: 楼, en: House}}]
+gateways: [{id: gw, community: c1, name: {zh: 网关, en: Gateway}}]
+devices:
+  - {id: door, community: c1, gateway: gw, kind: door, place: b1, parent: supply, serial: S-1, latitude: 31.2, longitude: 121.5, name: {zh: 门, en: Door}}
+  - {id: supply, community: c1, gateway: gw, kind: relay, place: b1, name: {zh: 电源, en: Supply}}
+"""
+
+
+def test_all_that_there_is_may_be_in_it(tmp_path: Path) -> None:
+    """The district around the site, numbers, what a device hangs on (also one further down), and what stands there."""
+    file = tmp_path / "registry.yaml"
+    file.write_text(WHOLE, encoding="utf-8")
+    items = load_registry(file)
+    found = {(type(item), item.id): item for item in items}
+    assert found[Community, "c1"] == Community("c1", Text("一", "One"), "Asia/Shanghai", "hubin", "commercial", "green")
+    assert found[Committee, "hubin"] == Committee("hubin", "lakeside", "village", Text("湖滨", "Hubin"))
+    assert found[Organisation, "green"].name.en == "Green"  # type: ignore[union-attr]
+    device, building = found[Device, "door"], found[Place, "b1"]
+    assert isinstance(device, Device)
+    assert isinstance(building, Place)
+    assert (device.parent, building.code) == ("supply", "12")
+    assert found[Equipment, "door"] == Equipment("door", "c1", "S-1", latitude=31.2, longitude=121.5)
+    assert (Equipment, "supply") not in found
+
+
+def test_what_a_file_leaves_out_stays_as_it_is_registered(tmp_path: Path) -> None:
+    """A file from before there were numbers and committees takes none of them away."""
+    file = tmp_path / "registry.yaml"
+    file.write_text(WHOLE, encoding="utf-8")
+    known = load_registry(file)
+    short = "\n".join(
+        line for line in WHOLE.splitlines() if line.startswith(("communities", "places", "gateways", "devices", "  -"))
+    )
+    for left_out in (
+        "committee: hubin, kind: commercial, manager: green, ",
+        'code: "12", ',
+        "parent: supply, ",
+        "serial: S-1, ",
+    ):
+        assert left_out in short
+        short = short.replace(left_out, "")
+    file.write_text(short, encoding="utf-8")
+    have = {(type(item), item.id): item for item in known}
+    assert [item for item in load_registry(file, known) if have[type(item), item.id] != item] == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "said"),
+    [
+        ("committee: hubin", "committee: xihu", 5, "xihu"),
+        ("district: lakeside", "district: lake", 3, "did you mean lakeside"),
+        ("kind: village", "kind: vilage", 3, "village"),
+        ("manager: green", "manager: hubin", 5, "hubin"),
+        ('code: "12"', "code: 12 号楼", 6, "code: is written 12"),
+        ("parent: supply", "parent: suply", 9, "supply"),
+        (", longitude: 121.5", "", 9, "latitude and longitude go together"),
+        ("latitude: 31.2", "latitude: 131.2", 9, "latitude is -90 to 90"),
+        ("021-5555 1234", "call me", 4, "phone"),
+    ],
+)
+def test_faults_of_what_is_new_are_told_by_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str, line: int, said: str
+) -> None:
+    """As all others."""
+    monkeypatch.setenv("LINLI_LANGUAGE", "en")
+    assert old in WHOLE
+    file = tmp_path / "registry.yaml"
+    file.write_text(WHOLE.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(ConfigError) as fault:
+        load_registry(file)
+    assert fault.value.line == line
+    assert said in str(fault.value)
 
 
 HOLIDAYS = """

@@ -123,6 +123,7 @@ def test_an_alert_taken_over_from_the_database_ends_too(bench: Bench) -> None:
 def test_without_the_rule_nothing_is_said() -> None:
     """On a simulated clock it is left out."""
     assert [rule.id for rule in with_platform_rules([], 30, gateways=False)] == [
+        "linli-gateway-doubled",
         "linli-ingest-silent",
         "linli-input-skipped",
         "linli-journal-down",
