@@ -425,7 +425,9 @@ def _tell_communities(connection: sa.Connection) -> None:
         last = rows[-1].seq
         told: list[dict[str, object]] = []
         for row in rows:
-            community = _community_of(row.kind, row.item_id, row.content) or known.get((row.kind, row.item_id))
+            community = _community_of(row.kind, row.item_id, row.content)
+            if community is None:
+                community = known.get((row.kind, row.item_id))
             if community is not None:
                 known[row.kind, row.item_id] = community
                 told.append({"its_seq": row.seq, "its": community})
