@@ -29,7 +29,7 @@ from linli.db.registryreplacing import installations, replace_equipment
 from linli.db.registryrows import SHAPES
 from linli.db.scoping import GuardedDatabase
 from linli.db.strangers import adopt, dismiss, strangers
-from linli.errors import Conflict, NotAllowed
+from linli.errors import Conflict, NotAllowed, NotFound
 from linli.i18n import Text
 from linli.registry.address import Address
 from linli.registry.changes import PERSON, Key, Origin
@@ -188,10 +188,13 @@ class RegistryService:
             letters.request_replay(Choice(reason=UNREGISTERED, gateway=device.gateway), self._clock.now())
         return shown
 
-    def dismiss(self, person: Person, gateway: str, device: str) -> int:
-        """Take an unknown device off the list, until it reports again; how many there were."""
+    def dismiss(self, person: Person, gateway: str, device: str) -> None:
+        """Take an unknown device off the list, until it reports again; NotFound if it is not on it."""
         with self._changed(person, "device").write() as connection:
-            return dismiss(connection, gateway, device)
+            if not dismiss(connection, gateway, device):
+                raise NotFound(
+                    Text(f"网关 {gateway} 没有报告过 {device}", f"gateway {gateway} has not told of {device}")
+                )
 
     # --- within ---------------------------------------------------------------------------------------------------
 

@@ -221,7 +221,7 @@ def test_unknown_devices_wait_to_be_adopted(world: World, manager: httpx.Client)
     assert manager.get(f"{R}/devices/{HOME}-new").json()["gateway"] == f"gw-{HOME}"
     theirs = f"{R}/unknown-devices/gw-{FOREIGN}/{FOREIGN}-new"
     assert manager.post(f"{theirs}/adopt", json=what).status_code == 404
-    manager.delete(theirs)
+    assert manager.delete(theirs).status_code == 404
     with world.client("district") as district:
         assert [item["device"] for item in district.get(f"{R}/unknown-devices").json()["items"]] == [f"{FOREIGN}-new"]
 

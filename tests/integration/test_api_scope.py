@@ -1,19 +1,16 @@
-"""Generated from the OpenAPI document: every route, for every role, in two communities that must not see each other."""
+"""Who sees and does what, where the table of roles and the matrix (tests/security/test_matrix.py) do not say it all."""
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import httpx
 import pytest
 
-from api.routes import ANONYMOUS
 from linli.clock import DAY, format_time
 from linli.db.arming import SqlArming
 from linli.db.commands import SqlCommands
 from linli.model import Role
 from linli.platform import PLATFORM, SERVER
-from linli.roles import ROLES, Operation
 from tests.databases import Databases
 from tests.integration.api_world import FOREIGN, HOME, World, make_alert, running_world
 
@@ -42,9 +39,6 @@ def values(world: World, community: str) -> dict[str, str]:
         "account_id": "p0123456789abcdef",
         "session_id": "s0123456789abcdef",
         "token_id": "t0123456789",
-        "account_id": "p0123456789abcdef",
-        "session_id": "s0123456789abcdef",
-        "token_id": "t0123456789",
         "snapshot_id": f"{community}-s1",
         "taken_at": format_time(now),
         "community": community,
@@ -64,62 +58,6 @@ def values(world: World, community: str) -> dict[str, str]:
         "downsample": "minmaxmean",
         "cursor": "1700000000000000.1.gw.b1.urgent",
     }
-    "AccountChangeBody": {"display_name": "Somebody"},
-
-
-    "CodeBody": {"code": "123456"},
-BODIES: dict[str, dict[str, object]] = {
-    "IdentityBody": {"subject": "u-1"},
-    "AccountChangeBody": {"display_name": "Somebody"},
-    "AcknowledgeBody": {"comment": "seen"},
-    "NewAccountBody": {"name": "somebody", "role": "security"},
-    "NewTokenBody": {"account": "root", "name": "script"},
-    "OwnPasswordBody": {"password": "wrong"},
-    "PasswordBody": {"present": "wrong", "new": "violet harbour 42 tin"},
-    "CloseBody": {"reason": "false alarm"},
-    "CodeBody": {"code": "123456"},
-    "CommandAskedBody": {"command": "unlock", "reason": "ambulance"},
-    "IdentityBody": {"subject": "u-1"},
-    "InviteBody": {"hours": 1},
-    "ModeBody": {"mode": "night", "reason": "closing time"},
-    "NewAccountBody": {"name": "somebody", "role": "security"},
-    "NewTokenBody": {"account": "root", "name": "script"},
-    "OwnPasswordBody": {"password": "wrong"},
-    "PasswordBody": {"present": "wrong", "new": "violet harbour 42 tin"},
-    "RedeemBody": {"code": "0000-0000-0000-0000", "attempt": "a-secret-of-the-agents"},
-    "ShelveBody": {"minutes": 60, "reason": "known"},
-    "SignInBody": {"name": "nobody", "password": "wrong"},
-    "UnshelveBody": {"comment": "back"},
-}
-
-
-_IDS = ("alert_id", "facility_id", "gateway_id", "command_id", "place_id", "device")
-
-
-def operations(world: World) -> list[tuple[str, str, dict[str, Any]]]:
-    """(method, path, operation) of all that the document describes."""
-    with world.client() as client:
-        document = client.get("/api/v1/openapi.json").json()
-    found = [
-        (method.upper(), path, operation)
-        for path, item in document["paths"].items()
-        for method, operation in item.items()
-    ]
-    assert len(found) >= 16
-    return found
-
-
-def allowed(name: str, operation: dict[str, Any]) -> bool:
-    """Whether the role that the account is named after may do what the route says that it needs."""
-    needed, role = operation["x-linli-operation"], Role(name.partition("-")[2])
-    return needed not in set(Operation) or Operation(needed) in ROLES[role].operations
-
-
-def body_of(operation: dict[str, Any]) -> dict[str, object] | None:
-    content = operation.get("requestBody", {}).get("content", {})
-    if "application/json" not in content:
-        return None
-    return BODIES[content["application/json"]["schema"]["$ref"].rsplit("/", 1)[1]]
 
 
 def ask(client: httpx.Client, method: str, path: str, body: object, query: dict[str, str]) -> tuple[int, str]:
@@ -129,73 +67,6 @@ def ask(client: httpx.Client, method: str, path: str, body: object, query: dict[
             chunks = answer.iter_text()
             return answer.status_code, next(chunks) + next(chunks)
         return answer.status_code, answer.read().decode()
-
-
-def test_only_a_short_list_answers_the_anonymous(world: World) -> None:
-    """Everything else is 401, whatever is asked for; a wrong cookie or token is like none."""
-    known = values(world, HOME)
-    cookie = {"cookie": "linli_session=wrong"}
-    for headers in ({}, cookie, {"authorization": "Bearer wrong"}, {"authorization": "Basic cm9vdDpyb290"}):
-        for method, path, operation in operations(world):
-            if (method, path) in ANONYMOUS:
-                continue
-            query = {p["name"]: known[p["name"]] for p in operation.get("parameters", []) if p["in"] == "query"}
-            with world.client(**headers) as client:
-                status, text = ask(client, method, path.format(**known), body_of(operation), query)
-            assert status == 401, f"{method} {path} answered {status}: {text[:200]}"
-            assert '"urn:linli:problem:not-signed-in"' in text
-
-
-@pytest.mark.parametrize("name", MEMBERS)
-def test_no_route_leaks_another_community(world: World, name: str) -> None:
-    """Each route is asked for all, then with each parameter in turn naming something foreign, then with all foreign.
-    No answer holds anything foreign, and one to a foreign id is the same as to an id that does not exist."""
-    home, foreign = values(world, HOME), values(world, FOREIGN)
-    for method, path, operation in operations(world):
-        if (method, path) in ANONYMOUS or method == "DELETE":
-            continue
-        parameters = operation.get("parameters", [])
-        in_path = [p["name"] for p in parameters if p["in"] == "path"]
-        in_query = [p["name"] for p in parameters if p["in"] == "query"]
-        required = {p["name"]: home[p["name"]] for p in parameters if p["in"] == "query" and p["required"]}
-        missing = [p for p in in_path + in_query if p not in home]
-        assert not missing, f"tell this test how to fill {missing}"
-        with world.client(name) as client:
-            if not in_path and method == "GET":
-                status, text = ask(client, method, path, None, required)
-                assert status in (200, 403), text
-                assert FOREIGN not in text, f"{method} {path} leaks"
-            for parameter in in_path + in_query:
-                if home[parameter] == foreign[parameter] or HOME not in home[parameter]:
-                    continue
-                status, text = _with(client, method, path, operation, required, parameter, foreign)
-                absent = {parameter: foreign[parameter].replace(FOREIGN, "nowhere")}
-                status_of_none, text_of_none = _with(client, method, path, operation, required, parameter, absent)
-                cleaned = text.replace(foreign[parameter], absent[parameter])
-                assert FOREIGN not in cleaned, f"{method} {path} leaks through {parameter}"
-                assert (status, cleaned) == (status_of_none, text_of_none), f"{method} {path} tells that it exists"
-                refused = status == 403 and not allowed(name, operation)
-                assert status == 404 or refused or parameter == "subject", f"{method} {path}?{parameter}: {status}"
-            everything = {p: foreign[p] for p in in_query}
-            _, text = ask(client, method, path.format(**foreign), body_of(operation), everything)
-            asked_for = (foreign[name] for name in _IDS)
-            for said in (*asked_for, f"community {FOREIGN}"):
-                text = text.replace(said, "")
-            assert FOREIGN not in text, f"{method} {path} leaks"
-
-
-def _with(
-    client: httpx.Client,
-    method: str,
-    path: str,
-    operation: dict[str, Any],
-    required: dict[str, str],
-    parameter: str,
-    source: dict[str, str],
-) -> tuple[int, str]:
-    if "{" + parameter + "}" in path:
-        return ask(client, method, path.format(**{parameter: source[parameter]}), body_of(operation), required)
-    return ask(client, method, path, body_of(operation), required | {parameter: source[parameter]})
 
 
 @pytest.mark.parametrize("name", ["root", *MEMBERS])
