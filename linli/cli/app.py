@@ -16,6 +16,7 @@ from linli.cli.backups.command import RESTORE_HELP, backup_app, restore
 from linli.cli.bench import HELP as BENCH_HELP
 from linli.cli.bench import bench
 from linli.cli.calendars import holidays_app
+from linli.cli.demo.command import demo_app
 from linli.cli.device import device_app
 from linli.cli.gateways import gateway_app
 from linli.cli.letters import command as deadletters
@@ -207,6 +208,7 @@ app.command("restore", help=RESTORE_HELP, rich_help_panel=SET_UP)(restore)
 app.add_typer(user_app, name="user", rich_help_panel=SET_UP)
 app.add_typer(token_app, name="token", rich_help_panel=SET_UP)
 app.add_typer(registry_app, name="registry", rich_help_panel=SET_UP)
+app.add_typer(demo_app, name="demo", rich_help_panel=SET_UP)
 app.add_typer(holidays_app, name="holidays", rich_help_panel=SET_UP)
 app.add_typer(gateway_app, name="gateway", rich_help_panel=SET_UP)
 app.add_typer(agent_app, name="agent", rich_help_panel=SET_UP)
