@@ -9,6 +9,7 @@ from api import (
     account_routes,
     alert_routes,
     arming_routes,
+    audit_routes,
     bodies,
     bulk_routes,
     command_routes,
@@ -71,6 +72,7 @@ def build_router(services: Services, metrics: Metrics) -> APIRouter:
     export_routes.add_routes(router, services)
     bulk_routes.add_routes(router, services)
     snapshot_routes.add_routes(router, services)
+    audit_routes.add_routes(router, services)
     forgotten = undeclared(router)
     assert not forgotten, f"routes that do not say whom they are for: {forgotten}"
     return router

@@ -25,11 +25,15 @@ ABOUT_ONESELF = ("/api/v1/me", "/api/v1/sessions")
 OF_KIND = {"devices": "door", "places": "b1", "facilities": "lift", "floor-plans": "plan"}
 FIXED = {
     "account_id": "p0",
+    "actor": "p0",
     "committee": "none",
     "contradicted": "true",
     "delivery_id": "1",
     "downsample": "minmaxmean",
+    "entry": "1",
     "format": "csv",
+    "item": "x0",
+    "kind": "alert",
     "limit": "50",
     "open": "false",
     "outcome": "done",
@@ -41,6 +45,7 @@ FIXED = {
     "severity": "high",
     "token_id": "t0",
     "type": "access.granted",
+    "verb": "alert.",
     "webhook_id": "w0",
 }
 OPTIONAL = ("along", "bom", "cursor", "headings", "lang", "link", "removed", "snapshot_id", "taken_at")
