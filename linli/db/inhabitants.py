@@ -64,7 +64,7 @@ def erase_person(connection: Connection, person: str, origin: Origin) -> int:
     The texts beside the audit log's entries go too. What is in other places - backups, exports - is not reached from here.
     NotFound; Conflict for one who is erased already.
     """
-    take_turns(connection, ["person"])
+    take_turns(connection)
     ids = _ids_of(connection, person)
     table = schema.persons
     erased = connection.execute(select(table.c.erased_at).where(table.c.id == ids[0])).scalar()

@@ -82,7 +82,7 @@ def record(
     registry without a source, and is contradicted, becomes the word of RECORDED. Raises as `registrywriting.put` does.
     """
     wanted = {key_of(item): item for item in items}
-    take_turns(connection, [key.kind for key in wanted])
+    take_turns(connection)
     there = _there(connection, wanted)
     before = statements_of(connection, wanted)
     source = origin.source or RECORDED

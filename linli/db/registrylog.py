@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, TableClause, insert, select, update
 
 from linli.audit import MAX_IDS, Act
 from linli.auditwho import who_of
@@ -26,13 +26,10 @@ class Entry(NamedTuple):
     watched: bool = True
 
 
-def take_turns(connection: Connection, kinds: Sequence[str]) -> None:
-    """Wait for the turn to change items of these kinds: what is read from now on still holds when it is written."""
-    personal = [KINDS[kind].personal if kind in KINDS else False for kind in kinds]
-    tables = [schema.inhabitant_history] if any(personal) else []
-    if not all(personal):
-        tables.append(schema.registry_version)
-    take_turn(connection, *tables)
+def take_turns(connection: Connection, *more: TableClause) -> None:
+    """Wait for the turn to change the registry, and whatever `more` a transaction changes: what is read from now on still
+    holds when it is written. All of it at once, always: two that each wait for what the other has would wait for good."""
+    take_turn(connection, schema.registry_version, schema.inhabitant_history, *more)
 
 
 def remember(connection: Connection, entries: Sequence[Entry], origin: Origin) -> None:

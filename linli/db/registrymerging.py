@@ -18,7 +18,7 @@ from linli.errors import Conflict
 from linli.i18n import Text
 from linli.registry.changes import Key, Origin, name_of
 from linli.registry.inhabitants import Contact, Resident
-from linli.registry.kinds import KINDS, Item, community_of, references_of
+from linli.registry.kinds import Item, community_of, references_of
 
 MERGED = ("person", "device")
 """The kinds of which there are duplicates."""
@@ -34,7 +34,7 @@ def merge(connection: Connection, duplicate: Key, survivor: Key, origin: Origin)
     that counts for more said otherwise (`linli.registry.facts`). NotFound for what is not there; Conflict for two that are
     one, are of other kinds or of other communities.
     """
-    take_turns(connection, [*KINDS])
+    take_turns(connection)
     gone, stays = _both(connection, duplicate, survivor)
     touched = _move(connection, duplicate, survivor, origin)
     put(connection, _enriched(connection, gone.item, stays.item, survivor), origin)

@@ -92,12 +92,13 @@ def make_way(connection: Connection, places: Collection[str]) -> None:
 
 
 def follow(connection: Connection, places: Iterable[str]) -> None:
-    """Bring the address of all that lies below these places up to date."""
+    """Bring the address of all that lies below these places up to date. BadItem if two would have one."""
     table = schema.places
     above = list(places)
     while above:
         parents = rows_by_id(connection, table, above)
         changed: list[dict[str, Any]] = []
+        moved: dict[str, Place] = {}
         for asked in portions(above):
             below = select(table).where(table.c.parent_id.in_(asked), table.c.removed_at.is_(None))
             for row in connection.execute(below):
@@ -106,6 +107,8 @@ def follow(connection: Connection, places: Iterable[str]) -> None:
                 values = derived(place, Codes(parent.building, parent.unit, parent.room))
                 if any(row._mapping[name] != value for name, value in values.items()):
                     changed.append({"its_id": row.id} | values)
+                    moved[row.id] = place
+        _check_free(connection, moved, {values["its_id"]: values for values in changed})
         above = [values["its_id"] for values in changed]
         make_way(connection, above)
         if changed:

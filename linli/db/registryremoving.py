@@ -38,7 +38,7 @@ def remove(
     for key in first:
         if key.kind == "equipment":
             raise _conflict(key, Text("随设备一并移除", "goes with its device alone"))
-    take_turns(connection, [*KINDS] if along else [key.kind for key in first])
+    take_turns(connection)
     for key in first:
         row = _row(connection, key)
         if expected is not None and expected.get(key, row.revision) != row.revision:
@@ -52,7 +52,7 @@ def restore(connection: Connection, keys: Iterable[Key], origin: Origin) -> None
     """Bring removed items back as they were, together. Conflict for one that is not removed, or was merged into another;
     BadItem if something that it refers to is not there, or its number was given to another place meanwhile."""
     wanted = list(dict.fromkeys(keys))
-    take_turns(connection, [key.kind for key in wanted])
+    take_turns(connection)
     items: dict[Key, Item] = {}
     for key in wanted:
         row = rows_by_id(connection, SHAPES[key.kind].table, [key.id]).get(key.id)

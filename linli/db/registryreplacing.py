@@ -6,9 +6,9 @@ from sqlalchemy import Connection, insert, select, update
 
 from linli.db import schema
 from linli.db.registryitems import get
+from linli.db.registrylog import take_turns
 from linli.db.registryremoving import not_there
 from linli.db.registrywriting import put
-from linli.db.turns import take_turn
 from linli.registry.changes import Key, Origin
 from linli.registry.model import Equipment, Installation
 
@@ -26,7 +26,7 @@ def replace_equipment(
 
     Its position stays: it is the place's. `expected`: the revision that was changed from. NotFound, Outdated, BadItem.
     """
-    take_turn(connection, schema.registry_version)
+    take_turns(connection)
     kept = get(connection, Key("equipment", device))
     if kept is None or kept.removed_at is not None or not isinstance(kept.item, Equipment):
         raise not_there(Key("device", device))

@@ -21,7 +21,7 @@ from linli.db.registryrows import AREAS, SHAPES, items_of, portions, row_of, row
 from linli.i18n import Text
 from linli.registry.changes import BadItem, Key, Origin, Outdated, Written
 from linli.registry.checks import check_id_of, check_item
-from linli.registry.kinds import KINDS, Item, community_of, kind_of
+from linli.registry.kinds import KINDS, Item, community_of
 from linli.registry.model import Device, Facility, Holiday, Place, Team
 
 
@@ -56,13 +56,13 @@ def put(
     """Add each item, or change what has its id; what is as it was stays untouched, also its revision and history.
 
     Items may come in any order and refer to one another; of two with one key the later counts. `expected`: the revision
-    that some of them were changed from (0: it is not there yet). Raises, with nothing written: BadItem for what is no
+    that some of them were changed from (0: it is not there yet). Raises (give the transaction up then): BadItem for what is no
     sound item, refers to nothing, has a number that is another's, or is removed (with `revive` it comes back); Outdated.
     """
     wanted = _in_order(items)
     for item in wanted.values():
         check_item(item)
-    take_turns(connection, [key.kind for key in wanted])
+    take_turns(connection)
     work = _compare(connection, wanted, origin.at, expected or {}, revive=revive)
     written = list(work.written.values())
     check_references(connection, written, wanted)
@@ -82,7 +82,7 @@ def save(connection: Connection, items: Iterable[Item | Holiday], at: int | None
     for item in wanted.values():
         check_id_of(item)
     origin = Origin(SystemClock().now() if at is None else at)
-    take_turns(connection, [kind_of(item) for item in saved])
+    take_turns(connection)
     work = _compare(connection, wanted, origin.at, {}, revive=True)
     _write(connection, work, origin, holidays)
 
@@ -91,7 +91,7 @@ def remove_holiday(connection: Connection, community: str, day: str, at: int | N
     """Take a day out of a calendar ('' for the district's); whether it was there."""
     table = schema.holidays
     here = (table.c.community_id == community, table.c.day == day)
-    take_turns(connection, ["holiday"])
+    take_turns(connection)
     row = connection.execute(select(table).where(*here)).one_or_none()
     if row is None:
         return False

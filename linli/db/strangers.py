@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from linli.clock import DAY
 from linli.db import schema
 from linli.db.database import Database
+from linli.db.registrylog import take_turns
 from linli.db.registryrows import portions
 from linli.db.registrywriting import put
 from linli.db.turns import take_turn
@@ -95,7 +96,7 @@ def adopt(connection: Connection, device: Device, origin: Origin) -> None:
     (`SqlDeadLetters.request_replay`, reason 'unregistered_device'). NotFound if it is not on the list.
     """
     table = schema.strangers
-    take_turn(connection, schema.registry_version, table)
+    take_turns(connection, table)
     here = (table.c.gateway_id == device.gateway, table.c.device_id == device.id)
     if connection.execute(delete(table).where(*here)).rowcount == 0:
         said = Text(

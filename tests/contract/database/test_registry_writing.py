@@ -12,13 +12,14 @@ from sqlalchemy import Connection, select
 from linli.db import schema
 from linli.db.database import Database, open_database
 from linli.db.registry import MOST_CHANGES, RegistrySnapshot, SqlRegistry, read_registry, read_version
+from linli.db.registryfacts import record
 from linli.db.registryhistory import RegistryHistory, history_of
 from linli.db.registryitems import get
 from linli.db.registryremoving import remove
 from linli.db.registryrows import SHAPES
 from linli.db.registrywriting import put, save
 from linli.i18n import Text
-from linli.registry.changes import BadItem, Key, Origin, Outdated, Written
+from linli.registry.changes import PERSON, BadItem, Key, Origin, Outdated, Written
 from linli.registry.inhabitants import Person
 from linli.registry.kinds import KINDS, Item
 from linli.registry.model import Community, Device, Equipment, Gateway, Place, Team
@@ -47,6 +48,7 @@ from tests.contract.database.district import (
     WANG,
     key,
 )
+from tests.contract.database.test_at_once import at_once
 from tests.databases import Databases
 
 
@@ -343,3 +345,28 @@ def test_an_empty_registry_is_one(database: Database) -> None:
         assert read_registry(connection) == RegistrySnapshot()
     assert Person("p", "c", None).name is None
     assert Team("t", "o", NAME).members == ()
+
+
+def test_a_floor_does_not_take_its_rooms_to_where_their_numbers_are_others(filled: Database) -> None:
+    """One address would be two rooms."""
+    with filled.write() as connection:
+        put(connection, [Place("u2", "c1", "unit", NAME, "c1-12", "2")], AT)
+        put(connection, [Place("u2-1203", "c1", "dwelling", NAME, "u2", "1203")], AT)
+    with pytest.raises(BadItem, match="u2-1203"), filled.write() as connection:
+        put(connection, [replace(FLOOR, parent="u2")], AT)
+
+
+@pytest.mark.parametrize("item", [DOOR, WANG], ids=["shared", "personal"])
+def test_of_two_who_change_one_revision_at_once_the_second_is_told(filled: Database, item: Item) -> None:
+    """On PostgreSQL both are under way; neither is lost in silence."""
+
+    def change(database: Database, source: str) -> None:
+        name: Text | str = source if isinstance(item, Person) else Text(source, source)
+        with database.write() as connection:
+            changed: Item = replace(item, name=name)  # type: ignore[arg-type]
+            record(connection, [changed], Origin(2_000, source, PERSON), expected={key(item): 1})
+
+    first, second = at_once(filled, lambda db: change(db, "li"), lambda db: change(db, "wang"))
+    first.result()
+    with pytest.raises(Outdated):
+        second.result()
