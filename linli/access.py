@@ -51,7 +51,9 @@ SERVICES: Mapping[str, Access] = {
 
 
 def gateway_access(community: str, gateway: str) -> Access:
-    """What one gateway may do: its own topics and no other's."""
+    """What one gateway may do: its own topics and no other's. Refused for an id that is none: it might be a wildcard."""
+    check_id(community, "community")
+    check_id(gateway, "gateway")
     return Access(
         publish=(
             lane_topic(community, gateway, Lane.URGENT),
