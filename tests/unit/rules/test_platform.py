@@ -259,7 +259,7 @@ def test_the_rules_of_a_site_do_not_replace_ours() -> None:
     """Whatever folder it has; in order of id, as the engine keeps them."""
     rules = with_platform_rules(catalogue(), 60)
     assert [rule.id for rule in rules] == sorted(rule.id for rule in rules)
-    assert len(rules) == len(catalogue()) + 5
+    assert len(rules) == len(catalogue()) + 6
     assert with_platform_rules(rules, 60) == rules
 
 
