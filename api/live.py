@@ -291,7 +291,8 @@ class AlertHub:
             if person is None:
                 subscription.end()
             else:
-                subscription.person = person
+                then = subscription.person  # a token's limits stay: a stream must not widen while it is open
+                subscription.person = person.limited(then.limited_to, then.within)
 
     def _current(self) -> list[Subscription]:
         with self._lock:

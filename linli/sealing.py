@@ -4,8 +4,8 @@ The key lies in the data folder (`secrets/sealing.keys`, mode 600), made when it
 stolen or backed up, opens nothing. A backup of the data folder holds both: keep it accordingly.
 
 Sealed is with Fernet (AES-128-CBC and HMAC-SHA256), together with whose secret it is, so that a row moved to another account
-does not open. The file has one key on each line, the newest first: all open, the newest seals. To change keys: `renew`, seal
-everything again, `forget_old`. After a crash in between, begin again: nothing is lost.
+does not open. The file has one key on each line, the newest first: all open, the newest seals. To change keys: `renew`, `anew` for
+everything that is sealed, `forget_old` (`linli.db.resealing`). After a crash in between, begin again: nothing is lost.
 """
 
 import json
@@ -51,6 +51,21 @@ class Seals:
             raise _not_here(self.file)
         return str(text)
 
+    def anew(self, sealed: str) -> str:
+        """The same, sealed with the newest key, whoever's it is; NotSealedHere if it does not open."""
+        try:
+            return self._fernet().rotate(sealed.encode()).decode()
+        except (InvalidToken, ValueError):
+            raise _not_here(self.file) from None
+
+    def is_newest(self, sealed: str) -> bool:
+        """Whether it is sealed with the newest key."""
+        try:
+            Fernet(self._keys()[0]).decrypt(sealed.encode())
+        except (InvalidToken, ValueError, IndexError):
+            return False
+        return True
+
     def renew(self) -> None:
         """Seal with a new key from now on. What was sealed before still opens."""
         with self._alone():
@@ -60,6 +75,10 @@ class Seals:
         """Keep the newest key alone."""
         with self._alone():
             self._write(self._keys()[:1])
+
+    def _fernet(self) -> MultiFernet:
+        """ValueError if there is no key."""
+        return MultiFernet([Fernet(key) for key in self._keys()])
 
     def _keys(self) -> list[str]:
         try:

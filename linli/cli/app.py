@@ -32,6 +32,7 @@ from linli.cli.remote.login import LOGIN_HELP, LOGOUT_HELP, login, logout
 from linli.cli.retention import HELP as RETENTION_HELP
 from linli.cli.retention import retention
 from linli.cli.rulebook.command import rules_app
+from linli.cli.secrets import secrets_app
 from linli.cli.simulate import HELP as SIMULATE_HELP
 from linli.cli.simulate import simulate
 from linli.cli.status.reconciling import HELP as RECONCILE_HELP
@@ -207,6 +208,7 @@ app.add_typer(backup_app, name="backup", rich_help_panel=SET_UP)
 app.command("restore", help=RESTORE_HELP, rich_help_panel=SET_UP)(restore)
 app.add_typer(user_app, name="user", rich_help_panel=SET_UP)
 app.add_typer(token_app, name="token", rich_help_panel=SET_UP)
+app.add_typer(secrets_app, name="secrets", rich_help_panel=SET_UP)
 app.add_typer(registry_app, name="registry", rich_help_panel=SET_UP)
 app.add_typer(demo_app, name="demo", rich_help_panel=SET_UP)
 app.add_typer(holidays_app, name="holidays", rich_help_panel=SET_UP)

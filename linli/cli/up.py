@@ -101,6 +101,11 @@ def _say_welcome(settings: Settings, first: FirstRun, people: Sequence[Person]) 
             role = ROLES[account.role].name
             shown = f"{account.name:<10}{account.password}"
             say(f"  {role.zh:\u3000<5}{shown}", f"  {role.en:<15}{shown}")
+        if not settings.is_loopback:
+            say(
+                "  第一次登录时须各自修改，72 小时内有效；管理员还要设置双重验证",
+                "  Each is changed when first used, within 72 hours; the administrator sets up a second factor, too",
+            )
     else:
         names = ", ".join(person.name for person in people[:_SHOWN_ACCOUNTS])
         more = " ..." if len(people) > _SHOWN_ACCOUNTS else ""

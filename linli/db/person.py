@@ -1,7 +1,7 @@
 """Somebody who may sign in, as every request knows them; and how they are read."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, Row, Select, select, union_all
 
@@ -18,7 +18,8 @@ class Person:
     """Somebody who may sign in. `communities`: those they reach, directly or by a committee; None for a role that reaches the
     whole district.
 
-    `limited_to`: what the token that they came with may do at most; None for a session, or a token without limits.
+    `limited_to` and `within`: what the token that they came with may do at most, and where; None for a session, or a token
+    without such a limit.
     """
 
     id: str
@@ -29,6 +30,7 @@ class Person:
     language: str | None = None
     enabled: bool = True
     limited_to: frozenset[Operation] | None = None
+    within: frozenset[str] | None = None
 
     @property
     def operations(self) -> frozenset[Operation]:
@@ -49,7 +51,7 @@ class Person:
         if communities is not None:
             may -= _OVER_ALL
             reached = communities if reached is None else reached & communities
-        return Person(self.id, self.name, self.display_name, self.role, reached, self.language, self.enabled, may)
+        return replace(self, communities=reached, limited_to=may, within=communities)
 
 
 def read_persons(connection: Connection, query: Select[tuple[object, ...]]) -> list[Person]:

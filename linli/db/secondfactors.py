@@ -139,30 +139,6 @@ class SecondFactors:
             end_sessions(connection, user)
             record(connection, SignInEvent(Happening.SECOND_FACTOR_RESET, self._clock.now(), by, user))
 
-    def seal_anew(self, *, by: str = LINLI) -> int:
-        """Rotation: a new key, every secret sealed with it, the old keys forgotten; how many secrets. What does not open is
-        left as it is, and logged. After a crash run it again."""
-        seals, table = self._sealing(), schema.second_factors
-        seals.renew()
-        changed = 0
-        with self._database.write() as connection:
-            take_turn(connection, table)
-            for row in connection.execute(select(table)).all():
-                for column in ("secret", "offered"):
-                    kept = getattr(row, column)
-                    if kept is None:
-                        continue
-                    try:
-                        fresh = seals.seal(seals.open(kept, row.user_id), row.user_id)
-                    except NotSealedHere as error:
-                        _log.error("the second factor of %s is left as it is: %s", row.user_id, error)
-                        continue
-                    connection.execute(update(table).where(table.c.user_id == row.user_id).values({column: fresh}))
-                    changed += 1
-            record(connection, SignInEvent(Happening.SECRETS_SEALED_ANEW, self._clock.now(), by, None))
-        seals.forget_old()
-        return changed
-
     def _phone(self, user: str, code: str) -> bool:
         table = schema.second_factors
         with self._database.write() as connection:

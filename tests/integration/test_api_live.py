@@ -14,8 +14,9 @@ from api.live import QUEUE, Resync, Subscription
 from api.views import AlertChange
 from linli.db import schema
 from linli.db.alerts import Change, Effects
-from linli.db.people import Person
+from linli.db.people import Changes, Person
 from linli.model import Alert, Role
+from linli.roles import Operation
 from tests.databases import Databases
 from tests.integration.api_world import FOREIGN, HOME, World, make_alert, running_world
 from tests.support import eventually
@@ -95,6 +96,23 @@ def test_people_are_read_again(world: World, monkeypatch: pytest.MonkeyPatch) ->
     assert not second.ended
     for subscription in (first, second):
         world.services.live.unsubscribe(subscription)
+
+
+def test_a_tokens_limits_last_as_long_as_its_stream(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """People are read again while it is open: it does not widen to all that its owner sees and may."""
+    monkeypatch.setattr(live_module, "RECHECK_S", 0.0)
+    people = world.services.people
+    owner, _ = people.add("hub", Role.INTEGRATOR, [HOME, FOREIGN])
+    secret = people.tokens.make(owner, "x", operations=[Operation.SEE], communities=[HOME])[1]
+    limited = people.by_token(secret)
+    assert limited is not None
+    subscription = world.services.live.subscribe(limited, lambda: None)
+    people.change("hub", Changes(display_name="Another name"))
+    world.services.live.nudge()
+    eventually(lambda: subscription.person.display_name == "Another name")
+    assert subscription.person.communities == frozenset((HOME,))
+    assert subscription.person.operations == {Operation.SEE}
+    world.services.live.unsubscribe(subscription)
 
 
 def test_changes_as_an_async_iterator(world: World) -> None:

@@ -3,12 +3,13 @@
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 
 from linli.clock import SECOND
-from linli.db import schema
+from linli.db import resealing, schema
 from linli.db.database import Database
 from linli.db.people import CODE_REFILL_S, People, SignedIn, WrongCode, WrongPresent
+from linli.db.resealing import SEALED, seal_everything_anew
 from linli.db.throttle import BURST
 from linli.errors import Conflict, NotSignedIn, TooMany
 from linli.model import Role
@@ -262,10 +263,36 @@ def test_another_data_folder_opens_nothing_but_recovery_codes(
 def test_keys_are_rotated(people: People, clock: ManualClock, database: Database, seals: Seals) -> None:
     """Everything is sealed with the new one, and the old one is forgotten; what was half done before is done now."""
     secret, _, _ = enrol(people, clock)
+    people.offer_factor(people.sign_in("guard", PASSWORD).token, PASSWORD)
+    with database.write() as connection:
+        connection.execute(
+            insert(schema.idempotency_keys).values(
+                person_id="p1",
+                key_hash="k",
+                request_hash="r",
+                created_at=0,
+                held_until=0,
+                answer=seals.seal("200", "p1").encode(),
+            )
+        )
     before = seals.file.read_text()
     seals.renew()  # a rotation that was cut off
-    assert people.factors.seal_anew() == 1
+    assert seal_everything_anew(database, clock, seals, by="cli:root") == 3
     after = seals.file.read_text()
     assert len(after.split()) == 1
     assert not set(after.split()) & set(before.split())
     people.give_code(people.sign_in("root", PASSWORD).token, code_at(secret, clock.us))
+    with database.read() as connection:
+        answer = connection.execute(select(schema.idempotency_keys.c.answer)).scalar_one()
+    assert seals.open(bytes(answer).decode(), "p1") == "200"
+
+
+def test_every_module_that_seals_has_its_columns_in_the_list() -> None:
+    """A secret that a rotation does not know would be shut for good."""
+    sealing = {
+        file.stem
+        for file in Path(resealing.__file__).parent.glob("*.py")
+        if "linli.sealing" in file.read_text(encoding="utf-8")
+    }
+    assert sealing == {"resealing", "people", "secondfactors", "webhooks", "idempotency"}, "look at SEALED"
+    assert {column.table.name for column in SEALED} == {"second_factors", "webhooks", "idempotency_keys"}

@@ -8,18 +8,23 @@ from pathlib import Path
 
 import pytest
 import typer
+from sqlalchemy import insert, update
 from typer.testing import CliRunner
 
 from linli.cli.people import user_app
+from linli.cli.secrets import secrets_app
 from linli.cli.tokens import token_app
-from linli.clock import SystemClock
+from linli.clock import SECOND, SystemClock
+from linli.db import schema
 from linli.db.database import open_database
 from linli.db.migrate import upgrade
 from linli.db.people import People
 from linli.db.registry import save
 from linli.i18n import Text
-from linli.model import Community
-from linli.signin import Stage
+from linli.model import Community, Role
+from linli.sealing import Seals
+from linli.secondfactor import code_at
+from linli.signin import SignInPolicy, Stage
 
 RUNNER = CliRunner()
 
@@ -156,3 +161,87 @@ def test_an_account_moves_to_another_community(folder: Path, people: People) -> 
     assert people.get("guard").communities == frozenset({"c002"})
     run(user_app, folder, "add", "boss", "--role", "administrator")
     assert "all" in run(user_app, folder, "assign", "boss", "c001", status=2)
+
+
+def test_committees_by_command(folder: Path, people: People) -> None:
+    """All of their communities, and those alone."""
+    names = {"name_zh": "v1", "name_en": "v1"}
+    with people._database.write() as connection:
+        connection.execute(insert(schema.districts).values(id="d1", **names))
+        connection.execute(insert(schema.committees).values(id="v1", district_id="d1", kind="village", **names))
+        table = schema.communities
+        connection.execute(update(table).where(table.c.id == "c002").values(committee_id="v1"))
+    assert "c002" in run(user_app, folder, "add", "cadre", "--role", "committee", "--committee", "v1")
+    assert people.get("cadre").communities == frozenset({"c002"})
+    run(user_app, folder, "assign", "cadre", "c001", "--committee", "v1")
+    assert people.get("cadre").communities == frozenset({"c001", "c002"})
+
+
+def test_another_role_by_command(folder: Path, people: People) -> None:
+    """The last administrator stays one."""
+    run(user_app, folder, "add", "boss", "--role", "administrator")
+    assert "nobody would be left" in run(user_app, folder, "role", "boss", "auditor", status=2)
+    run(user_app, folder, "add", "second", "--role", "administrator")
+    assert "auditor" in run(user_app, folder, "role", "boss", "auditor")
+    assert people.get("boss").role is Role.AUDITOR
+
+
+def test_sessions_by_command(folder: Path, people: People) -> None:
+    """Listed without a secret, and ended."""
+    people.add("guard", Role.SECURITY, ["c001"], password="violet harbour 42 tin")
+    token = people.sign_in("guard", "violet harbour 42 tin", "192.0.2.7", "Firefox").token
+    listed = run(user_app, folder, "sessions", "guard")
+    assert "192.0.2.7" in listed
+    assert token not in listed
+    assert "1 sessions" in run(user_app, folder, "sign-out", "guard")
+    assert people.by_session(token) is None
+
+
+def test_the_way_back_for_the_last_administrator(folder: Path) -> None:
+    """At the machine: phone lost, and the key of another data folder; a rotation in between changes nothing."""
+    seals, clock = Seals(folder / "secrets"), SystemClock()
+    database = open_database(f"sqlite:///{folder / 'linli.db'}")
+    people = People(database, clock, SignInPolicy(second_factor=True), seals)
+    people.add("boss", Role.ADMINISTRATOR, password="violet harbour 42 tin")
+    token = people.sign_in("boss", "violet harbour 42 tin").token
+    offer = people.offer_factor(token)
+    people.enrol_factor(token, code_at(offer.secret, clock.now()))
+    before = seals.file.read_text()
+    assert ": 1" in run(secrets_app, folder, "rotate")
+    assert seals.file.read_text() != before
+    entered = people.sign_in("boss", "violet harbour 42 tin")
+    later = code_at(offer.secret, clock.now() + 30 * SECOND)
+    assert people.give_code(entered.token, later).stage is Stage.COMPLETE
+    assert "yes" in run(user_app, folder, "list")
+    run(user_app, folder, "reset-totp", "boss")
+    assert people.sign_in("boss", "violet harbour 42 tin").stage is Stage.ENROLMENT
+    database.close()
+
+
+def test_an_identity_by_command(folder: Path, people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Linked by its subject, where a provider is set; and unlinked."""
+    run(user_app, folder, "add", "guard", "--role", "security")
+    assert "oidc_issuer is not set" in run(user_app, folder, "link", "guard", "u-1", status=2)
+    monkeypatch.setenv("LINLI_OIDC_ISSUER", "https://id.example")
+    run(user_app, folder, "link", "guard", "u-1")
+    found = people.identities.find("https://id.example", "u-1")
+    assert found is not None
+    assert found[0].name == "guard"
+    run(user_app, folder, "link", "guard")
+    assert people.identities.find("https://id.example", "u-1") is None
+
+
+def test_a_token_is_limited_by_command(folder: Path, people: People) -> None:
+    """To operations and communities; an integrator has no password to show."""
+    shown = run(user_app, folder, "add", "hub", "--role", "integrator")
+    assert "password" not in shown
+    assert "linli token new hub" in shown
+    shown = run(token_app, folder, "new", "hub", "--may", "see", "--may", "export", "--community", "c001")
+    secret = re.search(r"linli_\S+", shown)
+    assert secret is not None
+    person = people.by_token(secret.group())
+    assert person is not None
+    assert (sorted(person.operations), person.communities) == (["export", "see"], frozenset({"c001"}))
+    listed = run(token_app, folder, "list")
+    assert "export, see" in listed
+    assert "may not do" in run(token_app, folder, "new", "hub", "--may", "enrol", status=2)
