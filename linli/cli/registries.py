@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from linli.cli import registryfiles
 from linli.cli.existing import existing
 from linli.i18n import Text
 
@@ -12,8 +13,8 @@ registry_app = typer.Typer(
     no_args_is_help=True,
     help=str(
         Text(
-            "登记表：从 YAML 文件登记小区、楼栋、网关、设施、设备与节假日。",
-            "The registry: compounds, places, gateways, facilities, devices and holidays, from a YAML file.",
+            "登记表：片区、小区、房屋、住户、设备……，用 Excel、CSV 或 YAML 导入，可导出。",
+            "The registry: district, compounds, rooms, households, devices ..., imported from Excel, CSV or YAML, and exported.",
         )
     ),
 )
@@ -88,3 +89,8 @@ def show(data: Annotated[Path | None, _DATA] = None) -> None:
                 typer.echo(f"  {device.id}  {kind}  {device.name.of(language)}  <- {device.gateway}")
     if not snapshot.communities:
         typer.echo(Text("还没有登记任何小区", "no compound is registered yet").of(language))
+
+
+registry_app.command("import", help=registryfiles.IMPORT_HELP)(registryfiles.import_file)
+registry_app.command("export", help=registryfiles.EXPORT_HELP)(registryfiles.export)
+registry_app.command("template", help=registryfiles.TEMPLATE_HELP)(registryfiles.write_template)

@@ -10,8 +10,10 @@ from linli.db import schema
 from linli.db.registry import read_holidays
 from linli.db.registryfacts import record, statements_of
 from linli.db.registryitems import get_many
+from linli.db.registryreferences import needed_by
+from linli.db.registryremoving import remove
 from linli.db.registryrows import SHAPES, items_of
-from linli.db.registrywriting import save
+from linli.db.registrywriting import remove_holiday, save
 from linli.errors import Conflict, Refused
 from linli.i18n import Text
 from linli.registry.address import LEVEL_OF, LEVELS
@@ -20,7 +22,7 @@ from linli.registry.kinds import KINDS, Item
 from linli.registry.model import Holiday
 from linli.registry.tables.columns import TABLES
 from linli.registry.tables.directory import NOWHERE, Codes, Known
-from linli.registry.tables.importing import Spool, made_of
+from linli.registry.tables.importing import Checked, Spool, made_of
 from linli.registry.tables.show import Names, Shown, Where, cells_of
 
 PORTION = 2_000
@@ -194,3 +196,44 @@ def _places(connection: Connection, community: str) -> dict[str, Where]:
             above = tuple(code if place < index else "" for place, code in enumerate(above))  # type: ignore[assignment]
         found[row.id] = Where(codes[row.id], own, at.get(above))
     return found
+
+
+# --- what a file does not have --------------------------------------------------------------------------------------
+
+
+def missing(connection: Connection, checked: Checked) -> list[Key]:
+    """What is registered and not in the file: of each kind that the file has a table of, in the compounds that occur there."""
+    registered = SqlRegistered(connection)
+    found: list[Key] = []
+    for kind, named in checked.named.items():
+        if kind == "holiday":
+            days = (day for day in read_holidays(connection) if day.community in checked.communities[kind])
+            found += (Key(kind, day.id) for day in days if day.id not in named)
+            continue
+        for community in sorted(checked.communities[kind], key=str):
+            ids = (item.id for item, _ in registered.items(kind, community))
+            found += (Key(kind, name) for name in ids if name not in named)
+    return found
+
+
+def still_needed(connection: Connection, keys: Sequence[Key]) -> list[tuple[Key, Key]]:
+    """Of what is to be removed, what something else refers to that stays: with that."""
+    going = set(keys)
+    return [
+        (key, other)
+        for key in keys
+        if key.kind in KINDS
+        for other in needed_by(connection, key)
+        if other not in going and not (other.kind == "equipment" and Key("device", other.id) in going)
+    ]
+
+
+def remove_all(connection: Connection, keys: Sequence[Key], origin: Origin) -> None:
+    """Take out what `missing` has found, all of it together."""
+    for key in keys:
+        if key.kind == "holiday":
+            community, _, day = key.id.rpartition("/")
+            remove_holiday(connection, community, day, origin.at)
+    things = [key for key in keys if key.kind in KINDS]
+    if things:
+        remove(connection, things, origin)

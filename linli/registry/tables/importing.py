@@ -125,8 +125,11 @@ class Checking:
             said = Text("文件中没有任何表", "has no table in it")
             self._checked.faults.add(Fault(Level.ERROR, "", 0, "", "", "nothing", said))
         for kind, table in TABLES.items():
-            if kind in by_kind:
+            if kind in by_kind and (self._personal or not table.personal):
                 self._table(table, by_kind[kind])
+            elif kind in by_kind:
+                said = Text("含个人信息，您无权导入", "is personal data, which you may not import")
+                self._checked.faults.add(Fault(Level.ERROR, by_kind[kind][0].name, 0, "", "", "not_allowed", said))
             if not _is_referred_to_after(kind):
                 self._directory.forget(kind)
         return self._checked

@@ -70,4 +70,4 @@ def _values(item: Item | Holiday) -> dict[str, Any]:
     values: dict[str, Any] = msgspec.to_builtins(item)
     values.pop("id", None)
     values.pop("community", None)
-    return values
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
