@@ -9,7 +9,6 @@ from api import (
     account_routes,
     alert_routes,
     arming_routes,
-    audit_routes,
     bodies,
     bulk_routes,
     command_routes,
@@ -22,6 +21,7 @@ from api import (
 )
 from api.bodies import When
 from api.metrics import CONTENT_TYPE, Metrics
+from api.registry import person_routes
 from api.registry import routes as registry_routes
 from api.routing import PREFIX, Signed, caller, for_everybody, identify, needs, undeclared
 from api.scope import may
@@ -67,12 +67,12 @@ def build_router(services: Services, metrics: Metrics) -> APIRouter:
     arming_routes.add_routes(router, services)
     rule_routes.add_routes(router, services)
     registry_routes.add_routes(router, services)
+    person_routes.add_routes(router, services)
     enrolment.add_routes(router, services, caller)
     webhook_routes.add_routes(router, services)
     export_routes.add_routes(router, services)
     bulk_routes.add_routes(router, services)
     snapshot_routes.add_routes(router, services)
-    audit_routes.add_routes(router, services)
     forgotten = undeclared(router)
     assert not forgotten, f"routes that do not say whom they are for: {forgotten}"
     return router

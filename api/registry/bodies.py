@@ -11,7 +11,7 @@ from typing import Annotated, Any, get_args, get_type_hints
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from api.bodies import Moment, TextBody, When
-from api.registry.resources import RESOURCES
+from api.registry.resources import PERSONAL, RESOURCES
 from linli.db.registryitems import Kept
 from linli.i18n import Text
 from linli.registry.kinds import KINDS, Item
@@ -21,22 +21,26 @@ _TIMES = frozenset(("in_service_since", "verified_at", "at"))
 _Line = Annotated[str, Field(min_length=1, max_length=200)]
 
 
-class _In(BaseModel):
+class In(BaseModel):
+    """What comes in: what is not known is refused."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class _Out(BaseModel):
+class Out(BaseModel):
+    """What goes out."""
+
     model_config = ConfigDict(frozen=True, from_attributes=True)
 
 
-class NameIn(_In):
+class NameIn(In):
     """A name in Chinese and English."""
 
     zh: _Line
     en: _Line
 
 
-class EquipmentIn(_In):
+class EquipmentIn(In):
     """What stands where a device is, and where exactly; what is left out stays unknown."""
 
     serial: _Line | None = None
@@ -49,7 +53,7 @@ class EquipmentIn(_In):
     y_m: float | None = Field(None, ge=0)
 
 
-class EquipmentOut(_Out):
+class EquipmentOut(Out):
     """What stands where the device is. Metres on a floor plan are from its left and from its top."""
 
     serial: str | None
@@ -68,7 +72,7 @@ def _in_type(name: str, hint: Any) -> Any:
     if hint is str:
         return _Line
     if name in _TIMES:
-        return When | None
+        return When | None if NoneType in get_args(hint) else When
     if isinstance(hint, UnionType) and str in get_args(hint):
         return _Line | None
     return Annotated[list[_Line], Field(max_length=1000)] if hint == tuple[str, ...] else hint
@@ -99,31 +103,35 @@ def _made(kind: str) -> tuple[type[BaseModel], type[BaseModel]]:
     going |= {"revision": (int, ...), "changed_at": (Moment, ...), "removed_at": (Moment | None, ...)}
     words = " ".join((noun.__doc__ or "").split())
     return (
-        create_model(f"{title}In", __base__=_In, __doc__=words, **coming),
-        create_model(f"{title}Out", __base__=_Out, __doc__=words, **going),
+        create_model(f"{title}In", __base__=In, __doc__=words, **coming),
+        create_model(f"{title}Out", __base__=Out, __doc__=words, **going),
     )
 
 
-_BODIES = {kind: _made(kind) for kind in RESOURCES}
+_BODIES = {kind: _made(kind) for kind in (*RESOURCES, *PERSONAL)}
 IN: Mapping[str, type[BaseModel]] = {kind: bodies[0] for kind, bodies in _BODIES.items()}
 """What is sent of an item, by kind."""
 OUT: Mapping[str, type[BaseModel]] = {kind: bodies[1] for kind, bodies in _BODIES.items()}
 """What is answered of an item, by kind."""
 
 
+def many(kind: str) -> Any:
+    """The type of a list of items of a kind."""
+    made = OUT[kind]
+    return list[made]  # type: ignore[valid-type]
+
+
 def _page(kind: str) -> type[BaseModel]:
     made = OUT[kind]
-    what: dict[str, Any] = {"items": (list[made], ...), "next": (str | None, ...)}  # type: ignore[valid-type]
-    return create_model(
-        f"{KINDS[kind].noun.__name__}Page", __base__=_Out, __doc__=f"A page of {made.__name__}.", **what
-    )
+    what: dict[str, Any] = {"items": (many(kind), ...), "next": (str | None, ...)}
+    return create_model(f"{KINDS[kind].noun.__name__}Page", __base__=Out, __doc__=f"A page of {made.__name__}.", **what)
 
 
-PAGES: Mapping[str, type[BaseModel]] = {kind: _page(kind) for kind in RESOURCES}
+PAGES: Mapping[str, type[BaseModel]] = {kind: _page(kind) for kind in _BODIES}
 """A page of items, by kind."""
 
 
-class HistoryBody(_Out):
+class HistoryBody(Out):
     """One change: from what to what (null: it was not there, or has been erased), when, by which account, from what source."""
 
     at: Moment
@@ -134,7 +142,7 @@ class HistoryBody(_Out):
     removed: bool
 
 
-class ClaimBody(_Out):
+class ClaimBody(Out):
     """What one source says of a field: since when, and how sure it is (0 to 1)."""
 
     source: str
@@ -143,7 +151,7 @@ class ClaimBody(_Out):
     confidence: float
 
 
-class FactBody(_Out):
+class FactBody(Out):
     """What counts of a field, who says so, and who says other than that. `stale`: it should be looked at again."""
 
     field: str
@@ -155,7 +163,7 @@ class FactBody(_Out):
     stale: bool
 
 
-class DoubtBody(_Out):
+class DoubtBody(Out):
     """An item that somebody should look at, and since when."""
 
     kind: str
@@ -167,20 +175,20 @@ class DoubtBody(_Out):
     facts: list[FactBody]
 
 
-class DoubtsBody(_Out):
+class DoubtsBody(Out):
     """A page of the queue, what waits longest first."""
 
     items: list[DoubtBody]
     next: str | None
 
 
-class ConfirmBody(_In):
+class ConfirmBody(In):
     """The fields whose present value you confirm; it ends what contradicts it."""
 
     fields: list[_Line] = Field(min_length=1, max_length=50)
 
 
-class ReplaceBody(_In):
+class ReplaceBody(In):
     """What stands there from now on, and why."""
 
     serial: _Line | None = None
@@ -188,7 +196,7 @@ class ReplaceBody(_In):
     reason: str = Field(min_length=1, max_length=2000)
 
 
-class InstallationBody(_Out):
+class InstallationBody(Out):
     """What stood there, from when (null: nobody knows) to when (null: it does now)."""
 
     serial: str | None
@@ -199,13 +207,13 @@ class InstallationBody(_Out):
     actor: str | None
 
 
-class MergeBody(_In):
+class MergeBody(In):
     """The id of the duplicate: it goes, what refers to it and what was said of it moves over."""
 
     duplicate: _Line
 
 
-class SampleBody(_Out):
+class SampleBody(Out):
     """One thing that an unknown device sent."""
 
     time: Moment
@@ -215,7 +223,7 @@ class SampleBody(_Out):
     data: dict[str, Any]
 
 
-class StrangerBody(_Out):
+class StrangerBody(Out):
     """A device that reports and is not registered, and what it sent."""
 
     community: str
@@ -229,13 +237,13 @@ class StrangerBody(_Out):
     samples: list[SampleBody]
 
 
-class StrangersBody(_Out):
+class StrangersBody(Out):
     """Unknown devices, the last heard first."""
 
     items: list[StrangerBody]
 
 
-class AdoptBody(_In):
+class AdoptBody(In):
     """What the unknown device is. It keeps the id that it reports under."""
 
     kind: _Line
@@ -247,7 +255,7 @@ class AdoptBody(_In):
     replay: bool = Field(True, description="Also store what it sent before, which was kept as dead letters")
 
 
-class AddressBody(_Out):
+class AddressBody(Out):
     """A place by its address."""
 
     place: str
@@ -256,13 +264,16 @@ class AddressBody(_Out):
 
 def item_of(kind: str, name: str, body: BaseModel) -> list[Item]:
     """The item of that id, and a device's equipment beside it, as the body says them."""
-    noun = KINDS[kind].noun
-    values = {field: _value(getattr(body, field)) for field in type(body).model_fields if field != "equipment"}
-    items: list[Item] = [noun(id=name, **values)]
+    items: list[Item] = [KINDS[kind].noun(id=name, **values_of(body))]
     equipment = getattr(body, "equipment", None)
     if equipment is not None and isinstance(items[0], Device):
         items.append(Equipment(name, items[0].community, **equipment.model_dump()))
     return items
+
+
+def values_of(body: BaseModel) -> dict[str, Any]:
+    """The fields of the noun that the body says."""
+    return {field: _value(getattr(body, field)) for field in type(body).model_fields if field != "equipment"}
 
 
 def _value(value: Any) -> Any:

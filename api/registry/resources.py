@@ -53,3 +53,15 @@ RESOURCES: Mapping[str, Resource] = {
     }.items()
 }
 """By kind. A device's equipment is part of it."""
+
+PERSONAL: Mapping[str, Resource] = {
+    kind: _resource(kind, path)
+    for kind, path in {
+        "household": "households",
+        "person": "persons",
+        "resident": "residents",
+        "contact": "contacts",
+        "consent": "consents",
+    }.items()
+}
+"""The kinds that are personal data: seen and changed through `api.registry.persons` alone."""

@@ -27,7 +27,7 @@ _Id = Annotated[str, Path(pattern=f"^{ID_PATTERN}$", max_length=64)]
 _QueryId = Annotated[str, Query(pattern=f"^{ID_PATTERN}$", max_length=64)]
 _Words = Annotated[str, Query(max_length=100, description="Within names in both languages, numbers, serials and ids")]
 _Removed = Annotated[bool, Query(description="What was removed, instead of what is there")]
-_STALE: dict[int | str, dict[str, Any]] = {
+STALE: dict[int | str, dict[str, Any]] = {
     409: {"description": "Something else needs it, or it is not in that state"},
     412: {"description": "It was changed since you read it"},
     428: {"description": "Say in If-Match which version you have read"},
@@ -124,7 +124,7 @@ def _add_writing(router: APIRouter, registry: RegistryService, resource: Resourc
     router.put(
         path,
         response_model=bodies.OUT[kind],
-        responses=_STALE | {201: {"model": bodies.OUT[kind], "description": "It is registered now"}},
+        responses=STALE | {201: {"model": bodies.OUT[kind], "description": "It is registered now"}},
         description=f"Register a {words}, with `If-None-Match: *`, or change it, with `If-Match`.",
         **needs(_EDIT),
     )(write)
@@ -145,7 +145,7 @@ def _add_undoing(router: APIRouter, registry: RegistryService, resource: Resourc
     @router.delete(
         path,
         status_code=204,
-        responses=_STALE,
+        responses=STALE,
         description=f"Remove a {words}, with `If-Match`. It can be restored; its id is never given to another.",
         **needs(_EDIT),
     )
@@ -161,7 +161,7 @@ def _add_undoing(router: APIRouter, registry: RegistryService, resource: Resourc
     @router.post(
         f"{path}/restore",
         response_model=bodies.OUT[kind],
-        responses={409: _STALE[409]},
+        responses={409: STALE[409]},
         description=f"Restore a {words} that was removed.",
         **needs(_EDIT),
     )
@@ -177,14 +177,14 @@ def _add_devices(router: APIRouter, registry: RegistryService) -> None:
         """List what stood where the device is, the newest first."""
         return registry.installations(person, item_id)
 
-    @router.post(f"{path}/replace", response_model=bodies.OUT["device"], responses=_STALE, **needs(_EDIT))
+    @router.post(f"{path}/replace", response_model=bodies.OUT["device"], responses=STALE, **needs(_EDIT))
     def replace(item_id: _Id, body: bodies.ReplaceBody, request: Request, response: Response, person: Signed) -> Any:
         """Replace the equipment of a device, with `If-Match`. Its id, place and history stay."""
         revision = _revision(request, registry, person, Key("device", item_id))
         shown = registry.replace(person, item_id, body.serial, body.model, body.reason, revision)
         return _answer("device", shown, response)
 
-    @router.post(f"{path}/merge", response_model=bodies.OUT["device"], responses={409: _STALE[409]}, **needs(_EDIT))
+    @router.post(f"{path}/merge", response_model=bodies.OUT["device"], responses={409: STALE[409]}, **needs(_EDIT))
     def merge(item_id: _Id, body: bodies.MergeBody, response: Response, person: Signed) -> Any:
         """Merge a duplicate into this device: what refers to it and what was said of it moves over."""
         return _answer("device", registry.merge(person, Key("device", item_id), body.duplicate), response)

@@ -23,6 +23,7 @@ from linli.cli.letters import command as deadletters
 from linli.cli.openapi import HELP as OPENAPI_HELP
 from linli.cli.openapi import openapi
 from linli.cli.people import user_app
+from linli.cli.person import person_app
 from linli.cli.preparing import HELP as PREPARE_HELP
 from linli.cli.preparing import prepare_command
 from linli.cli.registries import registry_app
@@ -68,7 +69,7 @@ class _Group(TyperGroup):
         params = super().get_params(ctx)
         for param in params:
             if param.name in _COMPLETION:
-                param.help = str(_COMPLETION[param.name])
+                vars(param)["help"] = str(_COMPLETION[param.name])
         return params
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
@@ -211,6 +212,7 @@ app.add_typer(token_app, name="token", rich_help_panel=SET_UP)
 app.add_typer(secrets_app, name="secrets", rich_help_panel=SET_UP)
 app.add_typer(registry_app, name="registry", rich_help_panel=SET_UP)
 app.add_typer(demo_app, name="demo", rich_help_panel=SET_UP)
+app.add_typer(person_app, name="person", rich_help_panel=SET_UP)
 app.add_typer(holidays_app, name="holidays", rich_help_panel=SET_UP)
 app.add_typer(gateway_app, name="gateway", rich_help_panel=SET_UP)
 app.add_typer(agent_app, name="agent", rich_help_panel=SET_UP)

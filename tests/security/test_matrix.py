@@ -22,7 +22,17 @@ LIMITED = [role for role, duty in ROLES.items() if duty.reach is Reach.COMMUNITI
 ABOUT_ONESELF = ("/api/v1/me", "/api/v1/sessions")
 """Changes of one's own session or account: they have no community, and would end the test's own."""
 
-OF_KIND = {"devices": "door", "places": "b1", "facilities": "lift", "floor-plans": "plan"}
+OF_KIND = {
+    "devices": "door",
+    "places": "b1",
+    "facilities": "lift",
+    "floor-plans": "plan",
+    "persons": "person",
+    "households": "household",
+    "residents": "resident",
+    "contacts": "contact",
+    "consents": "consent",
+}
 FIXED = {
     "account_id": "p0",
     "actor": "p0",
@@ -37,7 +47,10 @@ FIXED = {
     "limit": "50",
     "open": "false",
     "outcome": "done",
+    "full": "false",
     "points": "10",
+    "purpose": "service",
+    "reason": "looking",
     "quantity": "running",
     "rule": "door-forced-1",
     "rule_id": "door-forced",
@@ -99,6 +112,8 @@ def value_of(world: World, path: str, name: str, community: str) -> str:
         "device_id": f"{community}-door",
         "facility_id": f"{community}-lift",
         "gateway": f"gw-{community}",
+        "household": f"{community}-household",
+        "place": f"{community}-b1",
         "gateway_id": f"gw-{community}",
         "place_id": f"{community}-b1",
         "q": f"{community} compound",

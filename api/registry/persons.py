@@ -1,0 +1,285 @@
+"""Persons, as people may see and change them: the one place through which personal data is handed out.
+
+Whoever looks says what for, and that is written into the audit log in the same transaction that reads: no look without its
+entry. They are shown masked (`linli.registry.masking`) unless they may see more, ask for it and say why.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Select, or_, select
+
+from api.paging import Page, page_of
+from api.registry.resources import PERSONAL
+from api.scope import demand
+from api.sight import Sights
+from linli.audit import Act
+from linli.auditwho import who_of
+from linli.clock import Clock
+from linli.db import schema
+from linli.db.audit import Search as AuditSearch
+from linli.db.audit import SqlAudit, append, person_read
+from linli.db.database import Database
+from linli.db.inhabitants import erase_person, person_data
+from linli.db.people import Person
+from linli.db.registryfacts import record
+from linli.db.registryhistory import Past, history_of
+from linli.db.registryitems import Kept, get, kept_of
+from linli.db.registrymerging import merge, survivor_of
+from linli.db.registryremoving import not_there, remove
+from linli.db.registryrows import SHAPES
+from linli.db.scoping import GuardedDatabase
+from linli.errors import Refused
+from linli.i18n import Text
+from linli.registry.changes import PERSON, Key, Origin
+from linli.registry.inhabitants import Consent, Contact, Household, Resident
+from linli.registry.inhabitants import Person as Inhabitant
+from linli.registry.kinds import KINDS, Personal, community_of, person_of
+from linli.registry.masking import MASKS, masked
+from linli.registry.naming import random_id
+from linli.roles import Operation
+
+_LETTERS = {"household": "h", "person": "i", "resident": "m", "contact": "k", "consent": "n"}
+_OF_A_PERSON = ("resident", "contact", "consent")
+MOST_HOMES = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What somebody says of why they look. `purpose`: a word of `linli.auditwords.PURPOSES`; `full`: not masked."""
+
+    purpose: str
+    reason: str = ""
+    full: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Whose list: of a community, of a household, of a room; `q` is looked for in names and ways to reach them."""
+
+    community: str | None = None
+    household: str | None = None
+    place: str | None = None
+    q: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A person with all that belongs to them, each as it is kept. `full`: nothing is masked."""
+
+    person: Kept
+    residents: Sequence[Kept]
+    households: Sequence[Kept]
+    contacts: Sequence[Kept]
+    consents: Sequence[Kept]
+    full: bool
+
+
+class PersonService:
+    """Personal data within a person's sight. Safe to call from several threads."""
+
+    def __init__(self, sights: Sights, database: GuardedDatabase, clock: Clock) -> None:
+        self._sights = sights
+        self._database = database
+        self._clock = clock
+
+    # --- looking --------------------------------------------------------------------------------------------------
+
+    def page(self, asker: Person, look: Look, wanted: Wanted, limit: int, after: str | None) -> Page[Kept]:
+        """Persons, by id, a page from after the id `after` on. To look for words takes the right to see in full: what is
+        masked would else be guessed, one letter at a time."""
+        self._demand(asker, look)
+        if wanted.q:
+            demand(asker, Operation.UNMASK_PERSONS)
+        with self._seen(asker).write() as connection:
+            query = _matching(wanted)
+            if after is not None:
+                query = query.where(schema.persons.c.id > after)
+            rows = connection.execute(query.order_by(schema.persons.c.id).limit(limit + 1)).all()
+            page = page_of(
+                list(kept_of(connection, "person", list(rows)).values()), limit, lambda kept: (kept.item.id,)
+            )
+            self._log(connection, asker, look, page.items)
+            return Page([_shown(kept, look.full) for kept in page.items], page.following)
+
+    def file(self, asker: Person, look: Look, person: str) -> File:
+        """All of one person; of a duplicate, whom it was merged into. NotFound."""
+        self._demand(asker, look)
+        with self._seen(asker).write() as connection:
+            kept = _there(connection, Key("person", survivor_of(connection, Key("person", person))))
+            found = {kind: _of_person(connection, kind, kept.item.id) for kind in _OF_A_PERSON}
+            homes = [_there(connection, Key("household", one.item.household)) for one in found["resident"]]  # type: ignore[union-attr]
+            self._log(connection, asker, look, [kept])
+        parts = {kind: [_shown(one, look.full) for one in some] for kind, some in found.items()}
+        shown = _shown(kept, look.full)
+        return File(shown, parts["resident"], homes, parts["contact"], parts["consent"], look.full)
+
+    def households(self, asker: Person, place: str | None, limit: int, after: str | None) -> Page[Kept]:
+        """Households, by id: which room each has, and of what kind. Nobody's name is in it."""
+        demand(asker, Operation.SEE_PERSONS)
+        table = schema.households
+        query = select(table).where(table.c.removed_at.is_(None))
+        if place is not None:
+            query = query.where(table.c.place_id == place)
+        if after is not None:
+            query = query.where(table.c.id > after)
+        with self._seen(asker).read() as connection:
+            rows = connection.execute(query.order_by(table.c.id).limit(limit + 1)).all()
+            kept = list(kept_of(connection, "household", list(rows)).values())
+        return page_of(kept, limit, lambda one: (one.item.id,))
+
+    def history(self, asker: Person, look: Look, key: Key) -> list[Past]:
+        """Every change of something personal, in full: it takes the right to see that."""
+        demand(asker, Operation.UNMASK_PERSONS)
+        with self._seen(asker).write() as connection:
+            kept = get(connection, key)
+            if kept is None:
+                raise not_there(key)
+            self._log(connection, asker, look, [kept])
+            return history_of(connection, key)
+
+    # --- changing -------------------------------------------------------------------------------------------------
+
+    def add(self, asker: Person, kind: str, values: Mapping[str, Any]) -> Kept:
+        """Register something personal, under an id that says nothing."""
+        item: Personal = KINDS[kind].noun(id=random_id(_LETTERS[kind]), **values)
+        return self.write(asker, item, 0)
+
+    def write(self, asker: Person, item: Personal, revision: int) -> Kept:
+        """Register or change it, from the revision that was read; as it is then, in full: it is what they have sent."""
+        demand(asker, Operation.EDIT_PERSONS)
+        key = Key(_kind(item), item.id)
+        with self._seen(asker).write() as connection:
+            record(connection, [item], self._origin(asker), expected={key: revision})
+            return _there(connection, key)
+
+    def revision(self, asker: Person, key: Key) -> int:
+        """The revision that a change has to be made from; NotFound."""
+        demand(asker, Operation.EDIT_PERSONS)
+        with self._seen(asker).read() as connection:
+            return _there(connection, key).revision
+
+    def remove(self, asker: Person, key: Key, revision: int, *, along: bool) -> None:
+        """Take it out. What it said is kept in its history until the person is erased, or its time is over."""
+        demand(asker, Operation.EDIT_PERSONS)
+        with self._seen(asker).write() as connection:
+            remove(connection, [key], self._origin(asker), along=along, expected={key: revision})
+
+    def merge(self, asker: Person, survivor: str, duplicate: str) -> None:
+        """Two records of one person become one."""
+        demand(asker, Operation.EDIT_PERSONS)
+        with self._seen(asker).write() as connection:
+            merge(connection, Key("person", duplicate), Key("person", survivor), self._origin(asker))
+
+    # --- the person's own rights ----------------------------------------------------------------------------------
+
+    def export(self, asker: Person, person: str, reason: str) -> dict[str, Any]:
+        """All that is known of one person, and who looked: as plain values, to be handed to them."""
+        demand(asker, Operation.RELEASE_PERSONS)
+        if not reason.strip():
+            raise _no_reason()
+        with self._seen(asker).write() as connection:
+            found: dict[str, Any] = msgspec.to_builtins(person_data(connection, person))
+            act = Act("person.exported", who_of(asker.id), "person", (person,), reason=reason)
+            append(connection, act, self._clock.now())
+        return found | {"looks": self.looks(asker, person)}
+
+    def looks(self, asker: Person, person: str) -> list[dict[str, Any]]:
+        """Who looked at the person's data, when and what for, the newest first."""
+        demand(asker, Operation.RELEASE_PERSONS)
+        log = SqlAudit(self._database.whole()).newest(AuditSearch(item=person, kind="person"), limit=1000)
+        return [
+            {"at": one.entry.at, "actor": one.entry.actor, "verb": one.entry.verb, "purpose": one.entry.purpose}
+            for one in log
+        ]
+
+    def erase(self, asker: Person, person: str, reason: str) -> int:
+        """Let nothing of the person stay but that there was one; how many records were emptied."""
+        demand(asker, Operation.RELEASE_PERSONS)
+        if not reason.strip():
+            raise _no_reason()
+        with self._seen(asker).write() as connection:
+            return erase_person(connection, person, self._origin(asker))
+
+    # --- within ---------------------------------------------------------------------------------------------------
+
+    def _demand(self, asker: Person, look: Look) -> None:
+        demand(asker, Operation.SEE_PERSONS)
+        if look.full:
+            demand(asker, Operation.UNMASK_PERSONS)
+            if not look.reason.strip():
+                raise _no_reason()
+
+    def _log(self, connection: Connection, asker: Person, look: Look, kept: Sequence[Kept]) -> None:
+        """Write the look down: a page of persons is one entry for each of their communities."""
+        by_community: dict[str | None, list[str]] = {}
+        for one in kept:
+            item: Any = one.item
+            by_community.setdefault(community_of(item), []).append(person_of(item) or item.id)
+        fields = () if look.full else sorted(f"{field} masked" for field in MASKS["person"])
+        for community, persons in by_community.items():
+            person_read(
+                connection,
+                who_of(asker.id),
+                persons,
+                look.purpose,
+                self._clock.now(),
+                reason=look.reason,
+                community=community,
+                fields=fields,
+            )
+
+    def _seen(self, asker: Person) -> Database:
+        return self._sights.of(asker).database
+
+    def _origin(self, asker: Person) -> Origin:
+        return Origin(self._clock.now(), asker.id, PERSON)
+
+
+def _matching(wanted: Wanted) -> Select[Any]:
+    persons, residents, contacts = schema.persons, schema.residents, schema.contacts
+    query = select(persons).where(persons.c.removed_at.is_(None))
+    if wanted.community is not None:
+        query = query.where(persons.c.community_id == wanted.community)
+    living = select(residents.c.person_id).where(residents.c.removed_at.is_(None))
+    if wanted.household is not None:
+        query = query.where(persons.c.id.in_(living.where(residents.c.household_id == wanted.household)))
+    if wanted.place is not None:
+        homes = select(schema.households.c.id).where(schema.households.c.place_id == wanted.place)
+        query = query.where(persons.c.id.in_(living.where(residents.c.household_id.in_(homes))))
+    if wanted.q:
+        reached = select(contacts.c.person_id).where(contacts.c.value.contains(wanted.q, autoescape=True))
+        query = query.where(or_(persons.c.name.contains(wanted.q, autoescape=True), persons.c.id.in_(reached)))
+    return query
+
+
+def _of_person(connection: Connection, kind: str, person: str) -> list[Kept]:
+    table = SHAPES[kind].table
+    query = select(table).where(table.c.person_id == person, table.c.removed_at.is_(None)).order_by(table.c.id)
+    return list(kept_of(connection, kind, list(connection.execute(query.limit(MOST_HOMES)))).values())
+
+
+def _there(connection: Connection, key: Key) -> Kept:
+    kept = get(connection, key)
+    if kept is None or kept.removed_at is not None:
+        raise not_there(key)
+    return kept
+
+
+def _shown(kept: Kept, full: bool) -> Kept:
+    item = kept.item
+    if full or not isinstance(item, Household | Inhabitant | Resident | Contact | Consent):
+        return kept
+    return Kept(masked(item), kept.revision, kept.changed_at)
+
+
+def _kind(item: Personal) -> str:
+    return next(kind for kind in PERSONAL if KINDS[kind].noun is type(item))
+
+
+def _no_reason() -> Refused:
+    error = Refused("no_reason", "say why, in a sentence")
+    error.text = Text("须写明原因", "this takes a reason: say why, in a sentence")
+    return error
