@@ -11,6 +11,8 @@ from linli.registry.kinds import KINDS
 PERSON = "person"
 """The source of what somebody settled: it goes over whatever was said before."""
 
+LONGEST_SOURCE = 64
+
 _SHOWN = 5
 
 
@@ -24,12 +26,34 @@ class Key(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Where a change comes from. `at`: microseconds since 1970 UTC; `actor`: the account that made it; `source`: what it was
-    known by (PERSON, or the name of a file, a system, a survey); `confidence`: how sure that source is, from 0 to 1."""
+    known by (PERSON, or the name of a file, a system, a survey); `confidence`: how sure that source is, from 0 to 1.
+
+    Refused for a source that is empty, longer than LONGEST_SOURCE or not printable, and for another confidence.
+    """
 
     at: int
     actor: str | None = None
     source: str | None = None
     confidence: float = 1.0
+
+    def __post_init__(self) -> None:
+        source = self.source
+        if source is not None and not (0 < len(source) <= LONGEST_SOURCE and source.isprintable()):
+            raise _refused(
+                "bad_source",
+                Text(
+                    f"来源须为 1 到 {LONGEST_SOURCE} 个可显示的字符",
+                    f"a source is 1 to {LONGEST_SOURCE} printable characters",
+                ),
+            )
+        if not 0 <= self.confidence <= 1:
+            raise _refused("bad_confidence", Text("可信度在 0 与 1 之间", "a confidence is between 0 and 1"))
+
+
+def _refused(reason: str, text: Text) -> Refused:
+    error = Refused(reason, text.en)
+    error.text = text
+    return error
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NoReturn
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from linli.errors import Refused
 from linli.i18n import Text
@@ -14,7 +15,7 @@ from linli.registry.address import code_of
 from linli.registry.changes import BadItem, Key
 from linli.registry.inhabitants import CONTACT_KINDS, HOUSEHOLD_KINDS, PURPOSES, RELATIONS, SEXES
 from linli.registry.kinds import Item, kind_of
-from linli.registry.model import COMMITTEE_KINDS, COMMUNITY_KINDS, ORGANISATION_KINDS, Equipment, Place
+from linli.registry.model import COMMITTEE_KINDS, COMMUNITY_KINDS, ORGANISATION_KINDS, Community, Equipment, Place
 from linli.vocabulary import DEVICE_KINDS, FACILITY_KINDS, PLACE_KINDS
 
 _BUILT_IN = re.compile(r"linli-(platform|server|worker-.*)")
@@ -50,6 +51,8 @@ _LENGTHS: Mapping[tuple[str, str], int] = {
     ("person", "needs"): 2_000,
     ("contact", "value"): 200,
     ("consent", "source"): 64,
+    ("floor_plan", "file"): 255,
+    ("staff", "account"): 64,
 }
 _NAME_LENGTH = 200
 
@@ -164,6 +167,14 @@ def _check_positive(item: Item, *names: str) -> None:
             _fault(item, "not_positive", name, "须大于 0", "must be above 0")
 
 
+def _check_timezone(community: Community) -> None:
+    try:
+        ZoneInfo(community.timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        zh, en = f"没有时区 {community.timezone:.40}", f"there is no time zone {community.timezone:.40}"
+        _fault(community, "unknown_word", "timezone", zh, en)
+
+
 def _check_contact(contact: Any) -> None:
     pattern = _REACHED_BY.get(contact.kind)
     if pattern is not None and contact.value is not None and pattern.fullmatch(contact.value) is None:
@@ -171,6 +182,7 @@ def _check_contact(contact: Any) -> None:
 
 
 _SPECIAL: Mapping[str, Callable[[Any], None]] = {
+    "community": _check_timezone,
     "place": _check_place,
     "equipment": _check_equipment,
     "contact": _check_contact,

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -18,6 +19,7 @@ from linli.db.registryitems import get
 from linli.db.registryremoving import remove
 from linli.db.registryrows import SHAPES
 from linli.db.registrywriting import put, save
+from linli.errors import Refused
 from linli.i18n import Text
 from linli.registry.changes import PERSON, BadItem, Key, Origin, Outdated, Written
 from linli.registry.inhabitants import Person
@@ -163,6 +165,8 @@ WRONG: list[tuple[str, str, Item]] = [
     ("bad_form", "born", replace(WANG, born="1953-13")),
     ("bad_form", "since", replace(LIVES, since="2026-02-40")),
     ("bad_form", "value", replace(MOBILE, value="call me")),
+    ("bad_letters", "file", replace(PLAN, file="a\ud800.png")),
+    ("unknown_word", "timezone", replace(COMMUNITY, timezone="Asia/Nowhere")),
     ("too_long", "needs", replace(WANG, needs="x" * 2_001)),
 ]
 
@@ -370,3 +374,13 @@ def test_of_two_who_change_one_revision_at_once_the_second_is_told(filled: Datab
     first.result()
     with pytest.raises(Outdated):
         second.result()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"source": ""}, {"source": "x" * 65}, {"source": "a\nb"}, {"confidence": 1.5}, {"confidence": float("nan")}],
+)
+def test_where_a_change_is_from_is_sound_or_refused(wrong: dict[str, Any]) -> None:
+    """It is shown to people, and part of a key."""
+    with pytest.raises(Refused, match=r"source|confidence"):
+        Origin(1, "li", **wrong)

@@ -134,3 +134,10 @@ def test_the_order_in_which_sources_come_does_not_matter(claims: dict[str, Claim
 def test_one_word_counts_however_unsure(confidence: float) -> None:
     """There is no better."""
     assert fact({FILE: claim("a", 1, confidence)}).value == "a"
+
+
+@given(CLAIMS)
+def test_one_source_alone_is_judged_as_among_several(claims: dict[str, Claim]) -> None:
+    """There is a shorter way for it."""
+    for source, one in claims.items():
+        assert facts({source: {"name": one}}) == {"name": fact({source: one})}
