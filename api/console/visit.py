@@ -10,12 +10,14 @@ from fastapi import Request
 from fastapi.responses import RedirectResponse
 
 from api.console import texts
+from api.scope import may
 from api.services import Services
 from api.session_cookie import session_token
 from linli.db.people import Person
 from linli.errors import NotSignedIn
 from linli.i18n import Language, preferred_language
 from linli.model import Role
+from linli.roles import Operation
 
 LANGUAGE_COOKIE = "linli_language"
 _UTC = ZoneInfo("UTC")
@@ -47,6 +49,8 @@ async def enter(services: Services, request: Request) -> Visit | RedirectRespons
     if visit is None:
         wanted = request.url.path
         return RedirectResponse("/login" if wanted == "/" else f"/login?next={quote(wanted)}", 303)
+    if not may(visit.person, Operation.SEE) and not request.url.path.startswith("/account"):
+        return RedirectResponse("/account", 303)  # a resident: there is nothing here for them but their account
     return visit
 
 
@@ -74,6 +78,8 @@ def language_of(services: Services, request: Request, person: Person | None) -> 
 
 def home(person: Person) -> str:
     """Where the person's work is: property managers look after facilities, everybody else watches alerts."""
+    if not may(person, Operation.SEE):
+        return "/account"
     return "/facilities" if person.role is Role.PROPERTY else "/"
 
 
@@ -87,7 +93,8 @@ def _visit(services: Services, token: str, request: Request) -> Visit | None:
     person = services.people.by_session(token)
     if person is None:
         return None
-    zones = {community.id: _zone(community.timezone) for community in services.communities(person)}
+    seen = services.communities(person) if may(person, Operation.SEE) else ()
+    zones = {community.id: _zone(community.timezone) for community in seen}
     return Visit(person, token, language_of(services, request, person), zones)
 
 

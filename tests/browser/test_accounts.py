@@ -171,3 +171,17 @@ def test_accounts_are_for_who_manages_them(console: ConsoleProcess, context: Bro
     assert page.locator("a[href='/accounts']").count() == 0
     page.goto(f"{console.url}/accounts")
     assert page.url == f"{console.url}/"
+
+
+def test_a_resident_finds_their_account_and_nothing_else(
+    console: ConsoleProcess, context: BrowserContext, people: People
+) -> None:
+    """The console is for staff: every other address leads back, and no entry leads there."""
+    people.add("resident", Role.RESIDENT, password=world.PASSWORD)
+    page = context.new_page()
+    enter(page, console, "resident", world.PASSWORD)
+    page.wait_for_selector("[data-test=sessions]")
+    assert page.locator("nav a").count() == 0
+    for path in ("/", "/facilities", "/rules", "/accounts"):
+        page.goto(f"{console.url}{path}")
+        assert page.url == f"{console.url}/account"
