@@ -2,11 +2,12 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.arming import PlaceDetail
 from api.bodies import Moment, ProblemBody, TextBody
+from api.paging import Cursor, Limit, Listed, cut, listed, read_cursor
 from api.routing import Signed, needs
 from api.services import MAX_COMMENT, Services
 from linli.arming import MODES
@@ -60,6 +61,10 @@ class PlaceBody(_Out):
     reason: str | None
 
 
+class PlacesBody(Listed[PlaceBody]):
+    """A page of places."""
+
+
 class ArmingChangeBody(_Out):
     """The place was given a mode; null: it gave its own up."""
 
@@ -83,10 +88,19 @@ def add_routes(router: APIRouter, services: Services) -> None:
         403: {"model": ProblemBody, "description": "Your role may not arm places"}
     }
 
-    @router.get("/places", response_model=list[PlaceBody], **needs(Operation.SEE))
-    def places(person: Signed, community: _Id | None = None) -> Any:
+    @router.get("/places", response_model=PlacesBody, **needs(Operation.SEE))
+    def places(
+        request: Request,
+        response: Response,
+        person: Signed,
+        community: _Id | None = None,
+        limit: Limit = 100,
+        cursor: Cursor = None,
+    ) -> Any:
         """Places with their modes, by id."""
-        return services.arming.places(person, community)
+        after = None if cursor is None else read_cursor("places", cursor, (str,))
+        page = cut(services.arming.places(person, community), limit, lambda place: (place.id,), after)
+        return listed("places", page, request, response)
 
     @router.get("/places/{place_id}", **needs(Operation.SEE))
     def place(place_id: _Place, person: Signed) -> PlaceDetailBody:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
+from api.paging import Listed
 from api.views import AlertChange, AlertDetail, AlertView, FacilityDetail, FacilityStatus
 from linli.clock import MINUTE, SECOND, format_time, parse_time
 from linli.db.people import Person
@@ -191,11 +192,8 @@ class AlertBody(_Out):
     shelved_until: Moment | None
 
 
-class AlertsBody(_Out):
-    """A page of alerts, the last opened first. `next`: what to give as `before` for the next page; null at the end."""
-
-    items: list[AlertBody]
-    next: str | None
+class AlertsBody(Listed[AlertBody]):
+    """A page of alerts, the last opened first."""
 
 
 class EvidenceBody(_Out):
@@ -254,6 +252,10 @@ class CommunityBody(_Out):
     timezone: str
 
 
+class CommunitiesBody(Listed[CommunityBody]):
+    """A page of communities."""
+
+
 class DeviceBody(_Out):
     """A device; `last_time` of its newest value."""
 
@@ -274,6 +276,10 @@ class DeviceBody(_Out):
     stale: bool
 
 
+class DevicesBody(Listed[DeviceBody]):
+    """A page of devices."""
+
+
 class FacilityBody(_Out):
     """A facility and its state: ok, degraded, fault, or unknown since the last value."""
 
@@ -291,6 +297,10 @@ class FacilityBody(_Out):
     since: Moment | None
     reasons: list[TextBody]
     worst_alerts: list[str]
+
+
+class FacilitiesBody(Listed[FacilityBody]):
+    """A page of facilities."""
 
 
 class ValueBody(_Out):
@@ -340,6 +350,10 @@ class EventBody(_Out):
     historic: bool
     late: bool
     data: dict[str, Any]
+
+
+class EventsBody(Listed[EventBody]):
+    """A page of events."""
 
 
 class WorkerBody(_Out):

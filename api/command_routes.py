@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.bodies import Moment, ProblemBody, TextBody
-from api.commands import MAX_LISTED, CommandDetail, CommandView, outcome_of
+from api.commands import CommandDetail, CommandView, outcome_of
+from api.paging import Cursor, Limit, Listed, following, read_cursor
 from api.routing import Signed, needs
 from api.services import MAX_COMMENT, Services
 from linli.commands.life import CommandState
@@ -77,6 +78,10 @@ class CommandDetailBody(CommandBody):
     changes: list[CommandChangeBody]
 
 
+class CommandsBody(Listed[CommandBody]):
+    """A page of commands."""
+
+
 def add_routes(router: APIRouter, services: Services) -> None:
     """Add them."""
     unsent: dict[int | str, dict[str, Any]] = {
@@ -93,15 +98,28 @@ def add_routes(router: APIRouter, services: Services) -> None:
 
     @router.get("/devices/{device}/commands", **needs(Operation.SEE))
     def commands(
-        device: _Device, person: Signed, limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = 50
-    ) -> list[CommandBody]:
+        device: _Device,
+        request: Request,
+        response: Response,
+        person: Signed,
+        limit: Limit = 100,
+        cursor: Cursor = None,
+    ) -> CommandsBody:
         """What the device was told, the last first."""
-        return [command_body(view) for view in services.commands.of_device(person, device, limit)]
+        before = None if cursor is None else _place(cursor)
+        page = services.commands.of_device(person, device, limit, before)
+        items = [command_body(view) for view in page.items]
+        return CommandsBody(items=items, next=following("commands", page, request, response))
 
     @router.get("/commands/{command_id}", **needs(Operation.SEE))
     def command(command_id: str, person: Signed) -> CommandDetailBody:
         """One command, and every step of it."""
         return command_detail_body(services.commands.get(person, command_id))
+
+
+def _place(cursor: str) -> tuple[int, str]:
+    asked_at, command = read_cursor("commands", cursor, (int, str))
+    return int(asked_at), str(command)
 
 
 def command_body(view: CommandView) -> CommandBody:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from api.commanding import CommandDesk
 from api.directory import Names
+from api.paging import Page, page_of
 from api.scope import demand, may
 from api.sight import Sight, Sights
 from api.words import COMMAND_REASONS, COMMAND_STATES
@@ -77,10 +78,14 @@ class CommandService:
             raise NotFound(Text(f"没有命令 {command:.64}", f"there is no command {command:.64}"))
         return CommandDetail(view_of(found, sight.names), tuple(sight.commands.changes(command)))
 
-    def of_device(self, person: Person, device: str, limit: int = 50) -> list[CommandView]:
-        """What the device was told, the last first; NotFound outside the scope."""
-        found, _ = self._device(person, device)
-        return self.of_devices(person, [found.id], limit)
+    def of_device(
+        self, person: Person, device: str, limit: int = 50, before: tuple[int, str] | None = None
+    ) -> Page[CommandView]:
+        """What the device was told, the last first; NotFound outside the scope. `before`: the key where the page before ended."""
+        found, sight = self._device(person, device)
+        known = sight.commands.of_devices([found.id], limit + 1, before)
+        page = page_of(known, limit, lambda command: (command.asked_at, command.id))
+        return Page([view_of(command, sight.names) for command in page.items], page.following)
 
     def of_devices(self, person: Person, devices: Sequence[str], limit: int = 50) -> list[CommandView]:
         """What these devices were told, the last first, as far as the person sees it."""

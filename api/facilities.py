@@ -1,12 +1,15 @@
 """Devices and facilities with their newest values, as views: reads what `api.facility_state` decides from."""
 
+import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from sqlalchemy import select
 
 from api.directory import Names
 from api.facility_state import AlertFacts, DeviceFacts, decide, heard_at, is_stale
+from api.paging import Page, page_of
 from api.sight import Sight
 from api.views import DeviceView, FacilityDetail, FacilityView, ValueView
 from linli.clock import SECOND, Clock
@@ -48,25 +51,31 @@ class FacilityReader:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
-    def devices(self, sight: Sight, communities: Iterable[str]) -> list[DeviceView]:
-        """Every device of these communities, by id."""
-        known, names = {community: self._known(sight, community) for community in communities}, sight.names
-        devices = sorted(names.registry.devices.values(), key=lambda device: device.id)
-        return [_device(names, device, known[device.community]) for device in devices if device.community in known]
+    def devices(
+        self, sight: Sight, communities: Iterable[str], limit: int | None = None, after: str = ""
+    ) -> Page[DeviceView]:
+        """The devices of these communities, by id; at most `limit`, after the id `after`. Only what they need is read."""
+        names = sight.names
+        devices = _next(names.registry.devices.values(), frozenset(communities), limit, after)
+        known = {community: self._known(sight, community) for community in {device.community for device in devices}}
+        views = [_device(names, device, known[device.community]) for device in devices]
+        return page_of(views, len(views) if limit is None else limit, lambda view: (view.id,))
 
-    def facilities(self, sight: Sight, communities: Sequence[str]) -> list[FacilityView]:
-        """Every facility of these communities with its state, by id."""
-        known, names = {community: self._known(sight, community) for community in communities}, sight.names
-        alerts = sight.alerts.open_alerts(frozenset(communities))
-        belongs: dict[str, list[Device]] = {}
-        for device in sorted(names.registry.devices.values(), key=lambda device: device.id):
-            if device.facility is not None:
-                belongs.setdefault(device.facility, []).append(device)
-        return [
+    def facilities(
+        self, sight: Sight, communities: Iterable[str], limit: int | None = None, after: str = ""
+    ) -> Page[FacilityView]:
+        """The facilities of these communities with their state, by id; at most `limit`, after the id `after`."""
+        names = sight.names
+        facilities = _next(names.registry.facilities.values(), frozenset(communities), limit, after)
+        within = {facility.community for facility in facilities}
+        known = {community: self._known(sight, community) for community in within}
+        alerts = sight.alerts.open_alerts(frozenset(within)) if within else []
+        belongs = _devices_of(names, {facility.id for facility in facilities})
+        views = [
             _facility(names, facility, belongs.get(facility.id, []), known[facility.community], alerts)
-            for facility in sorted(names.registry.facilities.values(), key=lambda facility: facility.id)
-            if facility.community in known
+            for facility in facilities
         ]
+        return page_of(views, len(views) if limit is None else limit, lambda view: (view.id,))
 
     def detail(self, sight: Sight, facility: Facility) -> FacilityDetail:
         """One facility with its devices and their newest values."""
@@ -133,6 +142,26 @@ def _facility(
         reasons=state.reasons,
         worst_alerts=state.worst_alerts,
     )
+
+
+_Placed = TypeVar("_Placed", Device, Facility)
+
+
+def _next(items: Iterable[_Placed], communities: frozenset[str], limit: int | None, after: str) -> list[_Placed]:
+    """Those of these communities after the id `after`, by id; one more than `limit`, so that it shows whether there are more."""
+    found = [item for item in items if item.id > after and item.community in communities]
+    if limit is None:
+        return sorted(found, key=lambda item: item.id)
+    return heapq.nsmallest(limit + 1, found, key=lambda item: item.id)
+
+
+def _devices_of(names: Names, facilities: set[str]) -> dict[str, list[Device]]:
+    """The devices of each of these facilities that has any, by id."""
+    belongs: dict[str, list[Device]] = {}
+    for device in names.registry.devices.values():
+        if device.facility in facilities and device.facility is not None:
+            belongs.setdefault(device.facility, []).append(device)
+    return {facility: sorted(devices, key=lambda device: device.id) for facility, devices in belongs.items()}
 
 
 def _device(names: Names, device: Device, known: _Known) -> DeviceView:

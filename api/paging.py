@@ -16,6 +16,7 @@ from typing import Annotated, Generic, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
 from fastapi import Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
 
 from linli.errors import Refused
 from linli.i18n import Text
@@ -27,6 +28,7 @@ MAX_LIMIT = 1000
 DEFAULT_LIMIT = 100
 MAX_CURSOR = 600
 _VERSION = 1
+_INT64 = 2**63
 _CHECK = 6
 """Bytes of checksum."""
 
@@ -43,6 +45,15 @@ class Page(Generic[_T]):
 
     items: list[_T]
     following: Key | None
+
+
+class Listed(BaseModel, Generic[_T]):
+    """A page of a list."""
+
+    model_config = ConfigDict(from_attributes=True, frozen=True)
+
+    items: list[_T]
+    next: str | None = Field(description="The `cursor` of the next page; null at the end")
 
 
 def write_cursor(name: str, key: Key) -> str:
@@ -63,13 +74,12 @@ def read_cursor(name: str, text: str, shape: tuple[type[int] | type[str], ...]) 
     except (binascii.Error, ValueError, RecursionError):
         found = None
     if not isinstance(found, list) or len(found) != 1 + len(shape) or found[0] != name:
-        raise _bad_cursor()
+        raise bad_cursor()
     key = tuple(found[1:])
-    if (
-        any(type(part) is not wanted for part, wanted in zip(key, shape, strict=True))
-        or write_cursor(name, key) != text
-    ):
-        raise _bad_cursor()
+    if any(type(part) is not wanted for part, wanted in zip(key, shape, strict=True)) or not all(map(_possible, key)):
+        raise bad_cursor()
+    if write_cursor(name, key) != text:  # another way to write the same
+        raise bad_cursor()
     return key
 
 
@@ -101,11 +111,22 @@ def following(name: str, page: Page[_T], request: Request, response: Response) -
     return cursor
 
 
+def _possible(part: int | str) -> bool:
+    """Whether it could be a key's: whoever makes a cursor up must not reach a query with what no column holds."""
+    return -_INT64 <= part < _INT64 if isinstance(part, int) else part.isprintable()
+
+
+def listed(name: str, page: Page[_T], request: Request, response: Response) -> dict[str, object]:
+    """A page as a `Listed` has it, and the `Link` to the next."""
+    return {"items": page.items, "next": following(name, page, request, response)}
+
+
 def _checksum(body: bytes) -> bytes:
     return hashlib.blake2b(body, digest_size=_CHECK, person=b"linli cursor").digest()
 
 
-def _bad_cursor() -> Refused:
+def bad_cursor() -> Refused:
+    """What to raise for a cursor that is none."""
     error = Refused("bad_cursor", "cursor: give the `next` of the page before, as it was, and of the same list")
     error.text = Text(
         "cursor 不对：请原样使用同一列表上一页的 next", f"{error.detail}; without one you get the first page"

@@ -9,6 +9,7 @@ from api import (
     account_routes,
     alert_routes,
     arming_routes,
+    audit_routes,
     bodies,
     bulk_routes,
     command_routes,
@@ -21,16 +22,18 @@ from api import (
 )
 from api.bodies import When
 from api.metrics import CONTENT_TYPE, Metrics
-from api.registry import person_routes
+from api.paging import Cursor, Limit, bad_cursor, cut, listed, read_cursor
 from api.registry import routes as registry_routes
 from api.routing import PREFIX, Signed, caller, for_everybody, identify, needs, undeclared
 from api.scope import may
-from api.services import MAX_LIMIT, MAX_POINTS, Services
+from api.services import MAX_POINTS, Services
 from api.stream import events
 from linli.charts import Shape
 from linli.errors import TooMany
 from linli.i18n import Text
-from linli.ids import ID_PATTERN
+from linli.ids import ID_PATTERN, is_id
+from linli.model import Lane
+from linli.ports import EventKey
 from linli.roles import Operation
 
 ANONYMOUS = frozenset(
@@ -67,32 +70,52 @@ def build_router(services: Services, metrics: Metrics) -> APIRouter:
     arming_routes.add_routes(router, services)
     rule_routes.add_routes(router, services)
     registry_routes.add_routes(router, services)
-    person_routes.add_routes(router, services)
     enrolment.add_routes(router, services, caller)
     webhook_routes.add_routes(router, services)
     export_routes.add_routes(router, services)
     bulk_routes.add_routes(router, services)
     snapshot_routes.add_routes(router, services)
+    audit_routes.add_routes(router, services)
     forgotten = undeclared(router)
     assert not forgotten, f"routes that do not say whom they are for: {forgotten}"
     return router
 
 
 def _add_registry(router: APIRouter, services: Services) -> None:
-    @router.get("/communities", response_model=list[bodies.CommunityBody], **needs(Operation.SEE))
-    def communities(person: Signed) -> Any:
-        """The communities that you see."""
-        return services.communities(person)
+    @router.get("/communities", response_model=bodies.CommunitiesBody, **needs(Operation.SEE))
+    def communities(
+        request: Request, response: Response, person: Signed, limit: Limit = 100, cursor: Cursor = None
+    ) -> Any:
+        """The communities that you see, by id."""
+        after = None if cursor is None else read_cursor("communities", cursor, (str,))
+        page = cut(services.communities(person), limit, lambda community: (community.id,), after)
+        return listed("communities", page, request, response)
 
-    @router.get("/devices", response_model=list[bodies.DeviceBody], **needs(Operation.SEE))
-    def devices(person: Signed, community: Id | None = None) -> Any:
+    @router.get("/devices", response_model=bodies.DevicesBody, **needs(Operation.SEE))
+    def devices(
+        request: Request,
+        response: Response,
+        person: Signed,
+        community: Id | None = None,
+        limit: Limit = 100,
+        cursor: Cursor = None,
+    ) -> Any:
         """Devices, by id."""
-        return services.devices(person, community)
+        after = "" if cursor is None else str(read_cursor("devices", cursor, (str,))[0])
+        return listed("devices", services.devices(person, community, limit, after), request, response)
 
-    @router.get("/facilities", response_model=list[bodies.FacilityBody], **needs(Operation.SEE))
-    def facilities(person: Signed, community: Id | None = None) -> Any:
+    @router.get("/facilities", response_model=bodies.FacilitiesBody, **needs(Operation.SEE))
+    def facilities(
+        request: Request,
+        response: Response,
+        person: Signed,
+        community: Id | None = None,
+        limit: Limit = 100,
+        cursor: Cursor = None,
+    ) -> Any:
         """Facilities with their state, by id."""
-        return services.facilities(person, community)
+        after = "" if cursor is None else str(read_cursor("facilities", cursor, (str,))[0])
+        return listed("facilities", services.facilities(person, community, limit, after), request, response)
 
     @router.get("/facilities/{facility_id}", **needs(Operation.SEE))
     def facility(facility_id: str, person: Signed) -> bodies.FacilityDetailBody:
@@ -120,8 +143,9 @@ def _add_store(router: APIRouter, services: Services) -> None:
         response.headers["Linli-Resolution"] = found.resolution.value
         return found.buckets
 
-    @router.get("/events", response_model=list[bodies.EventBody], **needs(Operation.SEE))
+    @router.get("/events", response_model=bodies.EventsBody, **needs(Operation.SEE))
     def stored_events(
+        request: Request,
         response: Response,
         person: Signed,
         start: Annotated[When, Query(alias="from")],
@@ -129,17 +153,15 @@ def _add_store(router: APIRouter, services: Services) -> None:
         community: Id | None = None,
         kind: Annotated[list[str], Query(alias="type", max_length=50)] = [],  # noqa: B006
         device: Id | None = None,
-        limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = 100,
-        cursor: Annotated[str | None, Query(max_length=200, description="The Linli-Next of the page before")] = None,
+        limit: Limit = 100,
+        cursor: Cursor = None,
     ) -> Any:
-        """Discrete events in [from, to), newest first. Where there may be more, the header `Linli-Next` is the `cursor` of
-        the next page."""
+        """Discrete events in [from, to), newest first."""
+        before = None if cursor is None else _event_key(cursor)
         page = services.events(
-            person, start, end, community=community, types=kind, device=device, limit=limit, cursor=cursor
+            person, start, end, community=community, types=kind, device=device, limit=limit, before=before
         )
-        if page.following is not None:
-            response.headers["Linli-Next"] = page.following
-        return page.events
+        return listed("events", page, request, response)
 
     @router.get(
         "/stream",
@@ -176,3 +198,11 @@ def _add_platform(router: APIRouter, services: Services, metrics: Metrics) -> No
     def read_metrics(person: Signed) -> Response:
         """Metrics for Prometheus; administrators only, since they count over all communities."""
         return Response(metrics.render(), media_type=CONTENT_TYPE)
+
+
+def _event_key(cursor: str) -> EventKey:
+    """The place of an event; Refused for what is none, since a store may be asked in words."""
+    time, sequence, gateway, bootid, lane = read_cursor("events", cursor, (int, int, str, str, str))
+    if lane not in set(Lane) or not is_id(gateway) or not is_id(bootid):
+        raise bad_cursor()
+    return EventKey(int(time), int(sequence), str(gateway), str(bootid), str(lane))

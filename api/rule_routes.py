@@ -2,10 +2,11 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict
 
 from api.bodies import TextBody
+from api.paging import Cursor, Limit, Listed, cut, listed, read_cursor
 from api.routing import Signed, needs
 from api.services import Services
 from linli.model import Severity
@@ -65,6 +66,10 @@ class OverrideBody(_Out):
     passed_over: TextBody | None
 
 
+class RulesBody(Listed[RuleBody]):
+    """A page of rules."""
+
+
 class RuleDetailBody(RuleBody):
     """A rule with what overrides it, and how many devices it watches, as far as you see them."""
 
@@ -75,10 +80,12 @@ class RuleDetailBody(RuleBody):
 def add_routes(router: APIRouter, services: Services) -> None:
     """Add them."""
 
-    @router.get("/rules", response_model=list[RuleBody], **needs(Operation.SEE))
-    def rules(person: Signed) -> Any:
+    @router.get("/rules", response_model=RulesBody, **needs(Operation.SEE))
+    def rules(request: Request, response: Response, person: Signed, limit: Limit = 100, cursor: Cursor = None) -> Any:
         """The rules in force, in words, the worst first."""
-        return services.rules.all(person)
+        after = None if cursor is None else read_cursor("rules", cursor, (int, str))
+        page = cut(services.rules.all(person), limit, lambda rule: (rule.severity.rank, rule.id), after)
+        return listed("rules", page, request, response)
 
     @router.get("/rules/{rule_id}", **needs(Operation.SEE))
     def rule(rule_id: _Rule, person: Signed) -> RuleDetailBody:

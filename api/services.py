@@ -16,17 +16,17 @@ from api.commands import CommandService, CommandView
 from api.directory import Directory
 from api.facilities import FacilityReader
 from api.live import AlertHub
-from api.paging import Key, Page
+from api.paging import Key, Page, page_of
 from api.platform import own_troubles, read_health
 from api.rulebook import RuleFiles, RuleService
 from api.scope import demand
 from api.sight import Sight, Sights
-from api.stored import StoreReader, read_cursor, write_cursor
+from api.stored import StoreReader
 from api.views import (
     AlertDetail,
     AlertView,
     DeviceView,
-    EventPage,
+    EventView,
     FacilityDetail,
     FacilityView,
     HealthView,
@@ -43,7 +43,7 @@ from linli.db.scoping import GuardedDatabase, guarded
 from linli.errors import NotFound, Refused
 from linli.i18n import Text
 from linli.model import ActionKind, Alert, Community, Device, Severity
-from linli.ports import Bucket, MqttClient, ReadingStore
+from linli.ports import Bucket, EventKey, MqttClient, ReadingStore
 from linli.roles import Operation
 from linli.sealing import Seals
 from linli.settings import Settings
@@ -242,15 +242,19 @@ class Services:
         known = self._sight(person).names.registry.communities
         return [known[name] for name in sorted(known)]
 
-    def devices(self, person: Person, community: str | None = None) -> list[DeviceView]:
-        """The devices of one community or of all that the person sees, by id."""
+    def devices(
+        self, person: Person, community: str | None = None, limit: int | None = None, after: str = ""
+    ) -> Page[DeviceView]:
+        """The devices of one community or of all that the person sees, by id; at most `limit`, after the id `after`."""
         sight = self._sight(person)
-        return self._facilities.devices(sight, _wanted(sight, community))
+        return self._facilities.devices(sight, _wanted(sight, community), limit, after)
 
-    def facilities(self, person: Person, community: str | None = None) -> list[FacilityView]:
-        """The facilities with their state, by id. If the store does not answer they are unknown, not missing."""
+    def facilities(
+        self, person: Person, community: str | None = None, limit: int | None = None, after: str = ""
+    ) -> Page[FacilityView]:
+        """The facilities with their state, likewise. If the store does not answer they are unknown, not missing."""
         sight = self._sight(person)
-        return self._facilities.facilities(sight, _wanted(sight, community))
+        return self._facilities.facilities(sight, _wanted(sight, community), limit, after)
 
     def facility(self, person: Person, facility_id: str) -> FacilityDetail:
         """One facility with its devices and their newest values; NotFound outside the person's scope."""
@@ -296,25 +300,25 @@ class Services:
         types: Sequence[str] = (),
         device: str | None = None,
         limit: int = 100,
-        cursor: str | None = None,
-    ) -> EventPage:
+        before: EventKey | None = None,
+    ) -> Page[EventView]:
         """Discrete events in [start, end) within the scope, newest first. Errors as for `readings`.
 
-        `cursor`: the `following` of the page before; Refused if it is none.
+        `before`: the key of the last event of the page before.
         """
-        before = None if cursor is None else read_cursor(cursor)
         sight = self._sight(person)
         wanted = self.wanted_events(person, start, end, community, device)
         limit = max(1, min(limit, MAX_LIMIT))
         events = [
             event
             for place in wanted
-            for event in sight.store.events(place, start, end, types=types, device=device, limit=limit, before=before)
+            for event in sight.store.events(
+                place, start, end, types=types, device=device, limit=limit + 1, before=before
+            )
         ]
         events.sort(key=lambda event: event.key, reverse=True)
-        page = events[:limit]
-        following = write_cursor(page[-1].key) if len(page) == limit else None
-        return EventPage([sight.names.event(event) for event in page], following)
+        page = page_of(events, limit, lambda event: event.key)
+        return Page([sight.names.event(event) for event in page.items], page.following)
 
     def wanted_events(
         self, person: Person, start: int, end: int, community: str | None, device: str | None

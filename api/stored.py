@@ -3,7 +3,6 @@ a store which hangs takes every thread from the alerts.
 """
 
 import logging
-import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from dataclasses import dataclass, field
 
 from linli.charts import Chart, Series, Shape, chart
 from linli.clock import Clock
-from linli.errors import Refused, StoreError, StoreUnavailable
+from linli.errors import StoreError, StoreUnavailable
 from linli.i18n import Text
 from linli.ports import EventKey, Latest, ReadingStore, StoredEvent
 from linli.retention import Retention
@@ -21,24 +20,8 @@ REST_S = 5.0
 """After the newest values could not be read nobody asks for this long: each question may take until its time-out."""
 
 MAX_AT_ONCE = 8
-_CURSOR = re.compile(r"(\d{1,18})\.(\d{1,19})\.([a-z0-9_-]{1,64})\.([a-z0-9_-]{1,64})\.(urgent|bulk)", re.ASCII)
-
 WAIT_S = 2.0
 """How long a question waits for its turn before the store counts as not answering."""
-
-
-def write_cursor(key: EventKey) -> str:
-    """The place of an event as text, to go on from."""
-    return ".".join(str(part) for part in key)
-
-
-def read_cursor(text: str) -> EventKey:
-    """The place that `write_cursor` wrote; Refused for any other text."""
-    match = _CURSOR.fullmatch(text)
-    if match is None:
-        raise Refused("bad_cursor", "cursor: give the Linli-Next of the page before, as it was")
-    time, sequence, gateway, bootid, lane = match.groups()
-    return EventKey(int(time), int(sequence), gateway, bootid, lane)
 
 
 _log = logging.getLogger(__name__)

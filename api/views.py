@@ -179,14 +179,6 @@ class EventView:
 
 
 @dataclass(frozen=True, slots=True)
-class EventPage:
-    """Some events, and where to go on; None if these are the last."""
-
-    events: list[EventView]
-    following: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class WorkerView:
     """A process of Linli, by its own last word. `state` is 'silent' if that is too long ago."""
 

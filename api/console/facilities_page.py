@@ -80,7 +80,7 @@ class _FacilityBoard:
 
 
 def _read(services: Services, visit: Visit) -> list[FacilityView]:
-    return services.facilities(person_now(services, visit))
+    return services.facilities(person_now(services, visit)).items
 
 
 def state_line(view: FacilityView, visit: Visit, now: int) -> None:

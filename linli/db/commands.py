@@ -6,7 +6,7 @@ them hear changes it once.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
 
 from linli.audit import Act, Fact
 from linli.auditwho import who_of
@@ -117,12 +117,18 @@ class SqlCommands:
         """The device's commands, the last asked first."""
         return self.of_devices((device,), limit)
 
-    def of_devices(self, devices: Sequence[str], limit: int) -> list[StoredCommand]:
-        """These devices' commands, the last asked first."""
+    def of_devices(
+        self, devices: Sequence[str], limit: int, before: tuple[int, str] | None = None
+    ) -> list[StoredCommand]:
+        """These devices' commands, the last asked first. `before`: the (asked_at, id) of the last of the page before."""
         table = schema.commands
         wanted = select(table).where(table.c.device_id.in_(devices))
+        if before is not None:
+            at, last = before
+            wanted = wanted.where(or_(table.c.asked_at < at, and_(table.c.asked_at == at, table.c.id < last)))
+        wanted = wanted.order_by(table.c.asked_at.desc(), table.c.id.desc())
         with self._database.read() as connection:
-            rows = connection.execute(wanted.order_by(table.c.asked_at.desc(), table.c.id).limit(limit)).all()
+            rows = connection.execute(wanted.limit(limit)).all()
         return [_read(row) for row in rows]
 
     def open(self) -> list[StoredCommand]:

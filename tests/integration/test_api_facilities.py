@@ -81,7 +81,7 @@ def test_a_gateway_that_is_offline(world: World, person: Person) -> None:
     assert view.state is FacilityStatus.UNKNOWN
     assert view.since == world.services.facility(person, LIFT).values[0].time
     assert "gateway offline" in view.reasons[0].en
-    assert world.services.devices(person)[0].gateway_online is False
+    assert world.services.devices(person).items[0].gateway_online is False
     with world.database.write() as connection:
         connection.execute(delete(table))
         connection.execute(insert(table).values(row | {"online": True, "since": world.clock.now()}))
@@ -97,7 +97,7 @@ def test_a_value_from_the_future_keeps_nothing_fresh(world: World, person: Perso
     value = world.services.facility(person, LIFT).values[0]
     assert value.stale
     assert value.age_s >= 30 * DAY / SECOND
-    assert all(device.stale for device in world.services.devices(person) if device.last_time is not None)
+    assert all(device.stale for device in world.services.devices(person).items if device.last_time is not None)
 
 
 def test_the_registry_is_read_again(world: World, person: Person) -> None:
@@ -105,7 +105,7 @@ def test_the_registry_is_read_again(world: World, person: Person) -> None:
     added = Facility(f"{HOME}-pump", HOME, "pump_room", Text("泵房", "Pump room"), f"{HOME}-b1")
     with world.database.write() as connection:
         save(connection, [added])
-    eventually(lambda: added.id in {view.id for view in world.services.facilities(person)})
+    eventually(lambda: added.id in {view.id for view in world.services.facilities(person).items})
     view = world.services.facility(person, added.id).view
     assert (view.state, view.since) == (FacilityStatus.UNKNOWN, None)
     assert view.kind_name.zh == "水泵房"
@@ -116,4 +116,4 @@ def test_counts_of_open_alerts_keep_to_the_scope(world: World, person: Person) -
     assert world.services.open_counts(person)[Severity.HIGH] == 2
     assert world.services.open_counts(world.services.people.get("root"))[Severity.HIGH] == 4
     assert {community.id for community in world.services.communities(person)} == {HOME}
-    assert FOREIGN not in {view.community for view in world.services.devices(person)}
+    assert FOREIGN not in {view.community for view in world.services.devices(person).items}

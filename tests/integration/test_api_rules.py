@@ -122,7 +122,9 @@ def test_a_place_is_armed_with_a_reason(world: World, guard: httpx.Client) -> No
     assert (inside["mode"], inside["own_mode"], inside["mode_from"]) == ("night", None, f"{HOME}-b1")
     assert inside["mode_name"] == {"zh": "夜间布防", "en": "Night"}
     guard.put(f"{floor}/mode", json={"mode": "disarmed", "reason": "cleaning"})
-    listed = {item["id"]: item["mode"] for item in guard.get("/api/v1/places", params={"community": HOME}).json()}
+    listed = {
+        item["id"]: item["mode"] for item in guard.get("/api/v1/places", params={"community": HOME}).json()["items"]
+    }
     assert listed == {f"{HOME}-b1": "night", f"{HOME}-f1": "disarmed"}
     given_up = guard.put(f"{floor}/mode", json={"mode": None, "reason": "done"}).json()
     assert (given_up["mode"], given_up["own_mode"]) == ("night", None)
@@ -148,7 +150,7 @@ def test_what_arming_lacks(guard: httpx.Client, body: dict[str, object], reason:
 
 def test_the_rules_in_words(world: World, guard: httpx.Client) -> None:
     """Every rule of the catalogue, the worst first; one with what it watches here; one that there is not."""
-    rules = guard.get("/api/v1/rules").json()
+    rules = guard.get("/api/v1/rules", params={"limit": 1000}).json()["items"]
     assert {rule["id"] for rule in rules} == {rule.id for rule in load_rules()}
     ranks = [Severity(rule["severity"]).rank for rule in rules]
     assert ranks == sorted(ranks)

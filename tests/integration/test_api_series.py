@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from api.paging import write_cursor
 from linli.clock import HOUR, MINUTE, SECOND, format_time
 from linli.model import READINGS_TYPE, Lane, Message, Reading, Received
 from tests.databases import Databases
@@ -66,7 +67,7 @@ def test_readings_in_every_shape_say_what_they_were_read_from(world: World, guar
 
 
 def test_events_come_in_pages(world: World, guard: httpx.Client) -> None:
-    """Linli-Next leads from each page to the next, and is missing on the last."""
+    """`next` leads from each page to the next, as the `Link` does, and is null on the last."""
     start = world.clock.now() - 5 * HOUR
     world.store.write([message(n, start + n // 3) for n in range(1, 26)], {})
     span: dict[str, str | int] = {"from": format_time(start), "to": format_time(start + SECOND), "limit": 10}
@@ -75,12 +76,21 @@ def test_events_come_in_pages(world: World, guard: httpx.Client) -> None:
     while True:
         answer = guard.get("/api/v1/events", params=span | more)
         assert answer.status_code == 200, answer.text
-        found += [event["time"] for event in answer.json()]
+        found += [event["time"] for event in answer.json()["items"]]
         pages += 1
-        if "linli-next" not in answer.headers:
+        following = answer.json()["next"]
+        assert ("link" in answer.headers) == (following is not None)
+        if following is None:
             break
-        more = {"cursor": answer.headers["linli-next"]}
+        more = {"cursor": following}
     assert (pages, len(found)) == (3, 25)
     assert found == sorted(found, reverse=True)
-    answer = guard.get("/api/v1/events", params=span | {"cursor": "page 2"})
-    assert (answer.status_code, answer.json()["type"]) == (422, "urn:linli:problem:invalid-request")
+    made_up = [
+        (1, 1, "gw", "b", "slow"),
+        (1, 1, "' OR 1=1", "b", "bulk"),
+        (2**63, 1, "gw", "b", "bulk"),
+        (1, 1, "\0", "b", "bulk"),
+    ]
+    for cursor in ["page 2", write_cursor("alerts", (1, "a")), *(write_cursor("events", key) for key in made_up)]:
+        answer = guard.get("/api/v1/events", params=span | {"cursor": cursor})
+        assert (answer.status_code, answer.json()["reason"]) == (422, "bad_cursor")

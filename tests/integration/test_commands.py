@@ -230,7 +230,9 @@ def test_a_door_is_opened_and_says_so(world: World) -> None:
         ended = world.ended(client, sent.json()["id"])
         assert (ended["state"], ended["outcome"]["en"], ended["reason"]) == ("done", "Done", "ambulance")
         assert [change["state"] for change in ended["changes"]] == ["pending", "sent", "done"]
-        (listed,) = [told for told in client.get(f"/devices/{DOOR}/commands").json() if told["id"] == ended["id"]]
+        (listed,) = [
+            told for told in client.get(f"/devices/{DOOR}/commands").json()["items"] if told["id"] == ended["id"]
+        ]
         assert listed["state"] == "done"
     wanted = {"access.granted", "access.lock.unlocked", "access.door.opened", "access.lock.locked"}
     eventually(lambda: wanted <= set(world.events(DOOR)), 15, "the door's events")

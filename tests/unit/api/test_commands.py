@@ -83,7 +83,7 @@ def test_what_lies_outside_the_scope_is_not_there(service: CommandService) -> No
             ask()
     assert service.of_devices(stranger, [DOOR]) == []
     assert service.offered(stranger, [DOOR, SIREN, "nowhere"]) == []
-    assert [view.command.id for view in service.of_device(root, DOOR)] == [sent.command.id]
+    assert [view.command.id for view in service.of_device(root, DOOR).items] == [sent.command.id]
 
 
 def test_a_reason_is_asked_for_where_one_is_needed(service: CommandService) -> None:
@@ -91,7 +91,7 @@ def test_a_reason_is_asked_for_where_one_is_needed(service: CommandService) -> N
     with pytest.raises(Refused) as refusal:
         service.send(person(Role.SECURITY), DOOR, "unlock", {}, "")
     assert refusal.value.reason == "no_reason"
-    assert service.of_device(person(Role.SECURITY), DOOR) == []
+    assert service.of_device(person(Role.SECURITY), DOOR).items == []
 
 
 def test_an_alert_offers_its_own_device_first_and_those_of_its_building(service: CommandService) -> None:

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from api.paging import Page, cut, following, page_of, read_cursor, write_cursor
 from linli.errors import Refused
 
-PARTS = st.one_of(st.integers(-(2**63), 2**63), st.text(max_size=40))
+PARTS = st.one_of(st.integers(-(2**63), 2**63 - 1), st.text(max_size=40).filter(str.isprintable))
 
 
 @given(st.lists(PARTS, min_size=1, max_size=4), st.text("abcdefgh", min_size=1, max_size=8))
@@ -56,6 +56,9 @@ def forged(body: object, version: int = 1) -> str:
         write_cursor("alerts", (1,)),
         write_cursor("alerts", ("1", "a")),
         write_cursor("alerts", (True, "a")),
+        write_cursor("alerts", (2**63, "a")),
+        write_cursor("alerts", (1, "a\0")),
+        write_cursor("alerts", (1, "\ud800")),
         forged(["alerts", 1, "a"]),
         forged(["alerts", 1, "a"], version=2),
         write_cursor("alerts", (1, "a")) + "=",

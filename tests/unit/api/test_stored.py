@@ -5,11 +5,11 @@ import threading
 import pytest
 
 from api import stored
-from api.stored import MAX_AT_ONCE, REST_S, StoreReader, read_cursor, write_cursor
+from api.stored import MAX_AT_ONCE, REST_S, StoreReader
 from linli.charts import Series, Shape
-from linli.errors import Refused, StoreUnavailable
+from linli.errors import StoreUnavailable
 from linli.i18n import Text
-from linli.ports import Bucket, EventKey, Latest, Resolution
+from linli.ports import Bucket, Latest, Resolution
 from linli.retention import FOR_EVER
 from linli.testing import ManualClock, MemoryStore
 from tests.support import eventually
@@ -121,12 +121,3 @@ def test_only_so_many_ask_at_once(reader: StoreReader, store: SlowStore, monkeyp
     for thread in threads:
         thread.join(10)
     assert reader.chart(SERIES, 1, Shape.MINMAXMEAN, FOR_EVER).buckets == []
-
-
-def test_a_cursor_reads_back_and_no_other_text_is_one() -> None:
-    """It goes into a URL and comes from one."""
-    key = EventKey(1_700_000_000_000_000, 2**63 - 1, "gw-1_a", "b01", "urgent")
-    assert read_cursor(write_cursor(key)) == key
-    for text in ("", "1", "1.2.gw.b", "1.2.gw.b.urgent.x", "1.2.gw.b.urgent\n", "-1.2.gw.b.bulk", "1.2.' OR 1.b.bulk"):
-        with pytest.raises(Refused):
-            read_cursor(text)

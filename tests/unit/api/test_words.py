@@ -40,6 +40,8 @@ def test_problem_kinds_are_stable_and_distinct() -> None:
         "not-allowed": 403,
         "not-found": 404,
         "conflict": 409,
+        "precondition-failed": 412,
+        "precondition-required": 428,
         "invalid-request": 422,
         "too-many": 429,
         "rules-not-answering": 503,
