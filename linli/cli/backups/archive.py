@@ -156,8 +156,6 @@ def _write(entry: tarfile.TarInfo, content: IO[bytes], target: Path | None, prog
         with os.fdopen(descriptor, "wb") as file:
             for chunk in reader.chunks():
                 file.write(chunk)
-            file.flush()
-            os.fsync(file.fileno())
     return File(entry.name, entry.size, reader.digest)
 
 
