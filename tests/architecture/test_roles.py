@@ -1,12 +1,15 @@
 """The table of roles: complete, and the documents show it as it is."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from linli.model import Role
+from linli.registry.masking import MASKS
 from linli.roles import OPERATIONS, ROLES, Operation
 
+_MASKED = re.compile(r"\| (\w+) \| `(\w+)` \|")
 DOCS = Path(__file__).parents[2] / "docs"
 
 
@@ -25,3 +28,11 @@ def test_the_documents_have_the_table(file: str, language: str) -> None:
         assert f"| {words.of(language)} (`{operation.value}`) | {marks} |" in text
     for role, duty in ROLES.items():
         assert f"| {duty.name.of(language)} | `{role.value}` | {duty.reach.value} | {duty.what.of(language)} |" in text
+
+
+@pytest.mark.parametrize("file", ["personal-data.md", "personal-data.zh-CN.md"])
+def test_the_documents_have_every_masked_field(file: str) -> None:
+    """And none that is not masked."""
+    lines = (DOCS / file).read_text().splitlines()
+    found = {(kind, field) for line in lines if (match := _MASKED.match(line)) for kind, field in [match.groups()]}
+    assert found == {(kind, field) for kind, masks in MASKS.items() for field in masks}
