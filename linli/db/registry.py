@@ -162,8 +162,8 @@ class SqlRegistry:
                 return now, []
             if now < version:
                 return None
-            told = (table.c.watched, table.c.kind.in_(KINDS))
-            query = select(table).where(table.c.version > version, table.c.version <= now, *told).order_by(table.c.seq)
+            news = (table.c.version > version, table.c.version <= now, table.c.watched)
+            query = select(table).where(*news).order_by(table.c.version, table.c.seq)
             rows = connection.execute(query.limit(MOST_CHANGES + 1)).all()
         if len(rows) > MOST_CHANGES or any(row.known_since for row in rows):
             return None

@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any, NamedTuple, cast
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Row, func, select
 
 from linli.db import schema
 from linli.db.database import Database
@@ -40,7 +40,7 @@ class RegistryHistory:
         table = schema.registry_history
         with self._database.read() as connection:
             state = _at(connection, since)
-            query = select(table).where(_told(), table.c.at > since, table.c.at <= until, ~table.c.known_since)
+            query = select(table).where(table.c.watched, table.c.at > since, table.c.at <= until, ~table.c.known_since)
             rows = connection.execute(query.order_by(table.c.seq)).all()
         found: list[tuple[int, RegistrySnapshot]] = []
         for _, version in groupby(rows, lambda row: row.version):
@@ -81,12 +81,6 @@ class _State:
         )
 
 
-def _told() -> ColumnElement[bool]:
-    """What a snapshot is made of: no rooms in which nothing hangs, and no kinds that ingest and rules know nothing of."""
-    table = schema.registry_history
-    return and_(table.c.watched, table.c.kind.in_(KINDS))
-
-
 def _known_since(connection: Connection) -> int | None:
     table = schema.registry_history
     return connection.execute(select(func.min(table.c.at)).where(table.c.known_since)).scalar()
@@ -96,7 +90,7 @@ def _at(connection: Connection, time: int) -> _State:
     table = schema.registry_history
     newest = (
         select(func.max(table.c.seq))
-        .where(_told(), table.c.at <= max(time, _known_since(connection) or 0))
+        .where(table.c.watched, table.c.at <= max(time, _known_since(connection) or 0))
         .group_by(table.c.kind, table.c.item_id)
     )
     state = _State()

@@ -115,6 +115,9 @@ KINDS: Mapping[str, Kind] = {
 }
 """By name, each after those that it refers to. An Equipment has the id of its Device."""
 
+FOLLOWED = frozenset(("community", "place", "gateway", "facility", "device", "holiday"))
+"""The kinds that ingest and rules follow: what a snapshot of the registry is made of."""
+
 _NAME_OF: Mapping[type, str] = {kind.noun: name for name, kind in KINDS.items()} | {Holiday: "holiday"}
 
 
