@@ -29,10 +29,10 @@ LOOKED_FOR_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class AuditView:
-    """An entry as it is shown. `actor_name`: None for who has no account. `erased`: texts that were there once."""
+    """An entry as it is shown. `names`: of the accounts in it, by id. `erased`: texts that were there once."""
 
     entry: Entry
-    actor_name: str | None
+    names: Mapping[str, str]
     reason: str | None
     address: str | None
     details: Mapping[str, Any]
@@ -128,7 +128,7 @@ def _view(shown: Shown, names: Mapping[str, str]) -> AuditView:
     texts = shown.texts
     return AuditView(
         shown.entry,
-        names.get(shown.entry.actor),
+        {one: names[one] for one in (shown.entry.actor, *shown.entry.ids) if one in names},
         texts.get("reason"),
         texts.get("address"),
         shown.details(),

@@ -158,7 +158,7 @@ def body_of(view: AuditView) -> AuditEntryBody:
         id=entry.seq,
         at=entry.at,  # type: ignore[arg-type]
         actor=entry.actor,
-        actor_name=view.actor_name,
+        actor_name=view.names.get(entry.actor),
         verb=entry.verb,
         words=TextBody.model_validate(verb_name(entry.verb)),
         kind=entry.kind,

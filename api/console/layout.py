@@ -8,7 +8,7 @@ from nicegui.element import Element
 from nicegui.elements.mixins.text_element import TextElement
 from nicegui.events import GenericEventArguments
 
-from api.console import account_texts, texts
+from api.console import account_texts, audit_texts, texts
 from api.console.consoles import Console, health_line
 from api.console.visit import Visit
 from api.scope import may
@@ -32,6 +32,8 @@ _PAGES = (
 )
 _MANAGING = (("/accounts", account_texts.ACCOUNTS, "i-people"),)
 """For who manages accounts."""
+_AUDITING = (("/audit", audit_texts.AUDIT, "i-log"),)
+"""For who reads the audit log."""
 
 
 class Live(Element, component="static/live.js"):
@@ -146,8 +148,11 @@ def _brand(language: str) -> None:
 
 
 def _navigation(person: Person, language: str, active: str) -> None:
+    seeing = _PAGES if may(person, Operation.SEE) else ()
+    managing = _MANAGING if may(person, Operation.MANAGE_ACCOUNTS) else ()
+    auditing = _AUDITING if may(person, Operation.READ_AUDIT) else ()
     with Node("nav", classes="nav", aria_label=texts.MAIN_NAVIGATION.of(language)):
-        for path, text, icon in (*_PAGES, *(_MANAGING if may(person, Operation.MANAGE_ACCOUNTS) else ())):
+        for path, text, icon in (*seeing, *managing, *auditing):
             with Node("a", href=path) as link:
                 if path == active:
                     link.props["aria-current"] = "page"

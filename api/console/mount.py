@@ -16,6 +16,7 @@ from api.console import (
     accounts_page,
     alert_page,
     alerts_page,
+    audit_page,
     facilities_page,
     facility_page,
     login_page,
@@ -49,6 +50,7 @@ _PAGES = (
     places_page,
     rules_page,
     rule_page,
+    audit_page,
 )
 STATIC = Path(__file__).parent / "static"
 _FOR_A_DAY = {"Cache-Control": "public, max-age=86400"}

@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import Connection, delete, or_, select, update
 
 from linli.audit import Act
-from linli.auditwho import who_of
+from linli.auditwho import NOBODY_ASKED, who_of
 from linli.db import schema
 from linli.db.audit import append, erase_texts
 from linli.db.registryfacts import drop_doubts
@@ -82,7 +82,7 @@ def erase_person(connection: Connection, person: str, origin: Origin) -> int:
     connection.execute(update(past).where(past.c.person_id.in_(ids)).values(content=None))
     connection.execute(delete(said).where(said.c.person_id.in_(ids)))
     drop_doubts(connection, [Key(kind, one) for kind, found in theirs.items() for one in found])
-    who = who_of(origin.actor)
+    who = who_of(origin.actor or NOBODY_ASKED)
     append(connection, Act("person.erased", who, "person", tuple(ids)), origin.at)
     erase_texts(connection, who, ids, origin.at)
     return sum(map(len, theirs.values()))

@@ -8,13 +8,13 @@ import msgspec
 from sqlalchemy import Connection, TableClause, insert, select, update
 
 from linli.audit import MAX_IDS, Act
-from linli.auditwho import who_of
+from linli.auditwho import NOBODY_ASKED, who_of
 from linli.auditwords import VERBS
 from linli.db import schema
 from linli.db.audit import append
 from linli.db.turns import take_turn
 from linli.registry.changes import Key, Origin
-from linli.registry.kinds import KINDS, Item, community_of, kind_of, person_of
+from linli.registry.kinds import FOLLOWED, KINDS, Item, community_of, kind_of, person_of
 from linli.registry.model import Holiday
 
 
@@ -62,7 +62,7 @@ def read_version(connection: Connection) -> int:
 def acts_of(entries: Sequence[Entry], origin: Origin) -> list[Act]:
     """What the audit log has of it: who changed what. Of a large import only how much of each kind; the history, which is
     sealed, has the rest."""
-    who, source = who_of(origin.actor), origin.source
+    who, source = who_of(origin.actor or NOBODY_ASKED), origin.source
     if len(entries) > MAX_IDS:
         counts = Counter(kind_of(entry.item) for entry in entries)
         return [Act("registry.loaded", who, "record", facts={"source": source, **counts})]
@@ -105,7 +105,7 @@ def _shared(entry: Entry, version: int, origin: Origin) -> dict[str, Any]:
         "community_id": community_of(entry.item),
         "actor": origin.actor,
         "source": origin.source,
-        "watched": entry.watched,
+        "watched": entry.watched and kind_of(entry.item) in FOLLOWED,
     }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from api import words
-from api.console import account_texts, texts
+from api.console import account_texts, audit_texts, texts
 from api.views import FacilityStatus
 from linli.i18n import Text
 
@@ -20,7 +20,7 @@ FIELD = re.compile(r"{(\w*)}")
 
 
 def _texts() -> Iterator[tuple[str, Text]]:
-    for module in (texts, account_texts, words):
+    for module in (texts, account_texts, audit_texts, words):
         for name, value in vars(module).items():
             if isinstance(value, Text):
                 yield name, value
