@@ -125,8 +125,8 @@ class SqlCommands:
         wanted = select(table).where(table.c.device_id.in_(devices))
         if before is not None:
             at, last = before
-            wanted = wanted.where(or_(table.c.asked_at < at, and_(table.c.asked_at == at, table.c.id < last)))
-        wanted = wanted.order_by(table.c.asked_at.desc(), table.c.id.desc())
+            wanted = wanted.where(or_(table.c.asked_at < at, and_(table.c.asked_at == at, table.c.id > last)))
+        wanted = wanted.order_by(table.c.asked_at.desc(), table.c.id)
         with self._database.read() as connection:
             rows = connection.execute(wanted.limit(limit)).all()
         return [_read(row) for row in rows]
