@@ -16,6 +16,8 @@ restored/      where `linli restore` made the folder: the settings of then, and 
 import errno
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +25,9 @@ from linli.errors import DataFolderError
 from linli.i18n import Text
 
 LAYOUT = 1
+
+OWNER_ALONE = 0o077
+"""The umask of every process of Linli: a file that it makes has mode 600, a folder 700, whatever library makes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +113,16 @@ class DataFolder:
                     f"the data folder {self.root} has version {said!r}, this Linli knows {LAYOUT}: upgrade Linli",
                 )
             )
+
+
+@contextmanager
+def for_owner_alone() -> Iterator[None]:
+    """What is made in this block is for its owner alone. For a process with work of its own besides; a service sets its umask."""
+    before = os.umask(OWNER_ALONE)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def not_writable(root: Path, error: OSError) -> DataFolderError:

@@ -15,7 +15,7 @@ from typing import IO
 from sqlalchemy.exc import SQLAlchemyError
 
 from linli.clock import Clock
-from linli.datafolder import DataFolder, not_writable
+from linli.datafolder import OWNER_ALONE, DataFolder, not_writable
 from linli.db.database import Database
 from linli.db.workers import REPORT_EVERY_S, WorkerReport, report
 from linli.errors import DataFolderError
@@ -50,7 +50,8 @@ class Health:
 
 
 def begin(name: str, settings: Settings) -> threading.Event:
-    """Set up logging, signals and the leash; the event is set when the process should stop."""
+    """Set up logging, signals and the leash, and that what is made is for its owner alone; the event is set when the process should stop."""
+    os.umask(OWNER_ALONE)
     stop = threading.Event()
     leashed = os.environ.get(LEASH_VARIABLE) == "1"
     set_up_logging(settings.log_level, DataFolder(settings.data).logs / f"{name}.log" if leashed else None)

@@ -46,6 +46,13 @@ def make_ready(settings: "Settings") -> list[Text]:
     No account is made, for what a service prints stays in the system's log. Raises as `stack.prepare`; DataFolderError
     too if the database cannot be reached.
     """
+    from linli.datafolder import for_owner_alone
+
+    with for_owner_alone():
+        return _make_ready(settings)
+
+
+def _make_ready(settings: "Settings") -> list[Text]:
     from sqlalchemy.exc import SQLAlchemyError
 
     from linli.cli.stack import prepare

@@ -22,7 +22,7 @@ from linli.cli.broker import EmbeddedBroker, check_certificates, find_program
 from linli.cli.lock import FolderLock, Runs, bare_address
 from linli.cli.probes import broker_probe, http_probe, worker_probe
 from linli.cli.supervisor import Part, PartStatus, Supervisor
-from linli.datafolder import DataFolder
+from linli.datafolder import DataFolder, for_owner_alone
 from linli.db import migrate, registry, shards
 from linli.db.database import Database, open_database
 from linli.db.people import People, make_demo_accounts
@@ -68,6 +68,11 @@ def prepare(settings: Settings, *, accounts: bool = True) -> FirstRun:
 
     Without `accounts` neither these nor the demo compound are made. Raises DataFolderError if the folder is newer, not writable, or in use by another Linli. Doing it again is harmless.
     """
+    with for_owner_alone():
+        return _prepare(settings, accounts)
+
+
+def _prepare(settings: Settings, accounts: bool) -> FirstRun:
     folder = DataFolder(settings.data)
     folder.prepare()
     lock = FolderLock(folder.run)
@@ -194,6 +199,10 @@ class Stack:
 
     def start(self) -> None:
         """Start every part. Raises DataFolderError (in use), PortTaken, ConfigError or BrokerError, with nothing started."""
+        with for_owner_alone():
+            self._begin()
+
+    def _begin(self) -> None:
         runs = Runs(bare_address(self.settings.influx_url), self.settings.shards, "simulator" in self._names)
         page = page_address(self.settings) if "api" in self._names else ""
         self._lock.take(page, self.settings.broker_endpoint, runs)

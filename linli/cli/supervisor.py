@@ -18,6 +18,7 @@ from pathlib import Path
 from time import monotonic
 
 from linli.cli.restart import HAS_PROCESS, HUNG_AFTER_S, Backoff, Event, Patience, State, after
+from linli.datafolder import OWNER_ALONE
 from linli.errors import LinliError
 from linli.i18n import Text
 from linli.runtime import LEASH_VARIABLE
@@ -281,7 +282,7 @@ def _spawn(part: Part, output: Path) -> "subprocess.Popen[bytes]":
     if sys.platform == "linux" or not part.speaks_leash:
         last_word = signal.SIGKILL if part.speaks_leash else signal.SIGTERM
         command = [sys.executable, "-I", "-S", str(_LEASH), str(os.getpid()), str(int(last_word)), *command]
-    with output.open("ab") as out:
+    with open(output, "ab", opener=_for_owner_alone) as out:
         return subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -289,7 +290,12 @@ def _spawn(part: Part, output: Path) -> "subprocess.Popen[bytes]":
             stderr=subprocess.STDOUT,
             env=dict(part.environment) | {LEASH_VARIABLE: "1"},
             start_new_session=True,
+            umask=OWNER_ALONE,
         )
+
+
+def _for_owner_alone(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _ask(part: Part, pid: int) -> Answer:

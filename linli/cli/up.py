@@ -15,7 +15,7 @@ from linli.cli.overview import OverviewReader
 from linli.cli.screens import screen
 from linli.cli.stack import FirstRun, Stack, page_address, prepare
 from linli.clock import SystemClock
-from linli.datafolder import DataFolder
+from linli.datafolder import OWNER_ALONE, DataFolder
 from linli.db.database import Database, open_database
 from linli.db.people import People, Person
 from linli.db.registry import SqlRegistry
@@ -54,6 +54,7 @@ class Interrupts:
 
 def run_up(settings: Settings) -> int:
     """Prepare, start, show, and stop when asked to. Returns 0. Raises LinliError, with nothing left running."""
+    os.umask(OWNER_ALONE)
     stack = Stack(settings)
     stack.check()  # before accounts are made whose passwords nobody would see
     first = prepare(settings)
