@@ -7,12 +7,13 @@ import traceback
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from linli.db import schema
 from linli.db.database import Database, open_database
 from linli.db.registry import read_version, save
+from linli.db.turns import take_turn
 from linli.errors import ConfigError
 from linli.i18n import Text
 from linli.model import Community, Gateway
@@ -38,47 +39,51 @@ def test_reading_goes_on_beside_a_writer(database: Database) -> None:
         assert read_version(reader) == 1
 
 
+def count_up(database: Database, times: int) -> None:
+    """Read a number and write the next, each in a transaction of its own."""
+    table = schema.registry_version
+    for _ in range(times):
+        with database.write() as connection:
+            take_turn(connection, table)
+            number = connection.execute(select(table.c.version)).scalar_one()
+            connection.execute(update(table).values(version=number + 1))
+
+
+@pytest.fixture
+def counted(database: Database) -> Database:
+    """A database with such a number, 0."""
+    with database.write() as connection:
+        connection.execute(insert(schema.registry_version).values(id=1, version=0))
+    return database
+
+
 _WRITER = """
 import sys
-from sqlalchemy import select, update
-from linli.db import schema
 from linli.db.database import open_database
-from linli.db.turns import take_turn
-table = schema.registry_version
-database = open_database(sys.argv[1])
-for _ in range(60):
-    with database.write() as connection:
-        take_turn(connection, table)
-        version = connection.execute(select(table.c.version)).scalar_one()
-        connection.execute(update(table).values(version=version + 1))
+from tests.contract.database.test_database import count_up
+count_up(open_database(sys.argv[1]), 60)
 """
 
 
-def test_two_processes_write_in_turn(database: Database, database_url: str) -> None:
+def test_three_processes_write_in_turn(counted: Database, database_url: str) -> None:
     """Read and write within one transaction, from three processes: nobody is told 'database is locked', nothing lost."""
-    with database.write() as connection:
-        save(connection, [])
     command = [sys.executable, "-c", _WRITER, database_url]
     writers = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    for _ in range(60):
-        with database.write() as connection:
-            save(connection, [])
+    count_up(counted, 60)
     for writer in writers:
         _, said = writer.communicate(timeout=60)
         assert writer.returncode == 0, said
-    with database.read() as connection:
-        assert read_version(connection) == 181
+    with counted.read() as connection:
+        assert read_version(connection) == 180
 
 
-def test_threads_of_one_process_write_in_turn(database: Database) -> None:
+def test_threads_of_one_process_write_in_turn(counted: Database) -> None:
     """The API's thread pool shares one engine."""
     failures: list[BaseException] = []
 
     def write() -> None:
         try:
-            for _ in range(20):
-                with database.write() as connection:
-                    save(connection, [])
+            count_up(counted, 20)
         except BaseException as error:  # noqa: BLE001  (handed to the test)
             failures.append(error)
 
@@ -88,7 +93,7 @@ def test_threads_of_one_process_write_in_turn(database: Database) -> None:
     for thread in threads:
         thread.join()
     assert failures == []
-    with database.read() as connection:
+    with counted.read() as connection:
         assert read_version(connection) == 80
 
 
