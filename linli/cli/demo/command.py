@@ -142,6 +142,7 @@ def fill(settings: "Settings", database: "Database", size: "Size", seed: int) ->
 
     origin = Origin(settings.clock().now(), f"cli:{getpass.getuser()}", SOURCE, _CONFIDENCE)
     counts: Counter[str] = Counter()
+    _make_room(database)
     for number, items in enumerate(portions(size, seed)):
         if number == 0:
             _check_free(database, items, size)
@@ -151,6 +152,14 @@ def fill(settings: "Settings", database: "Database", size: "Size", seed: int) ->
         _tell(number, size.compounds)
     ensure_broker_users(settings, database)
     return dict(counts)
+
+
+def _make_room(database: "Database") -> None:
+    """SQLite keeps more in memory, so that a page is written once and not with each compound."""
+    if database.engine.dialect.name == "sqlite":
+        with database.engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA cache_size=-131072")
+            connection.exec_driver_sql("PRAGMA wal_autocheckpoint=65536")
 
 
 def _check_free(database: "Database", items: Iterable["Item"], size: "Size") -> None:

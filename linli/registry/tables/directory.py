@@ -260,7 +260,7 @@ class Directory:
             for key in shelf.keys
             if key.startswith(begin) and key.endswith(end) and _JOIN not in key[len(begin) : len(key) - len(end)]
         ]
-        return next(iter(difflib.get_close_matches(codes[last], there, 1)), None)
+        return next(iter(difflib.get_close_matches(codes[last], there, 1, 0.5)), None)
 
     def on_ring(self, kind: str, community: str | None, name: str) -> bool:
         """Whether the item hangs on itself."""

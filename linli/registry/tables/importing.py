@@ -23,6 +23,9 @@ from linli.registry.tables.identify import Blame, Identifier, Row, headings_of
 from linli.registry.tables.outcome import Outcome, outcome
 
 PORTION = 1_000
+_TREES = ("place", "device")
+"""Kinds whose items hang on one another."""
+
 MOST_LISTED = 20_000
 """So many changes are told one by one."""
 
@@ -172,7 +175,7 @@ class Checking:
         """The rows, with what they refer to; where items hang on one another, after all of them are looked up."""
         composers = [Composer(table, self._directory, blame) for blame in blames]
         found = (row for data in rows if composers[(row := _ROW.decode(data)).sheet].refer(row))
-        if table.kind not in ("place", "device"):
+        if table.kind not in _TREES:
             yield from found
             return
         again = self._spool()
@@ -195,7 +198,7 @@ class Checking:
                 communities.add(row.community)
                 made = composers[row.sheet].make(row, mine)
                 news = self._judge(table, row, made, mine, blames[row.sheet])
-                depth = self._directory.depth(table.kind, row.community, row.id) if made else 0
+                depth = self._directory.depth(table.kind, row.community, row.id) if table.kind in _TREES else 0
                 for one in news:
                     by_depth.setdefault(depth, self._spool()).append(_encoded(one, blames[row.sheet].sheet, row.number))
         self._checked.items += (by_depth[depth] for depth in sorted(by_depth))
