@@ -206,6 +206,7 @@ def saved(world: World, stack: Stack, killed: str, to: Path) -> Path:
     compare_database(database, rows(new / "linli.db"), rows(data / "linli.db"))
     compare_readings(readings, rows(new / "readings.db"), rows(data / "readings.db"))
     compare_rules(data, new, position, said)
+    linli("audit", "verify", "--data", str(new))
     secrets = Path("secrets") / "broker.json"
     assert (new / secrets).read_bytes() == (data / secrets).read_bytes()
     return new
