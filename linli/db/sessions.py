@@ -8,14 +8,15 @@ import logging
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from linli.clock import MINUTE, Clock
 from linli.db import schema
 from linli.db.database import Database
-from linli.db.person import Person, read_persons
+from linli.db.person import Person, with_reach
 from linli.db.proofs import digest, new_token
 from linli.db.signin_events import Happening, SignInEvent, record
 from linli.errors import NotFound
@@ -28,6 +29,11 @@ MOST_SESSIONS = 50
 
 _SEEN_EVERY = 5 * MINUTE
 """That a session is used is written down this often at most, or ten times within its idle time."""
+
+_WITH_OWNER: Select[Any] = select(
+    *(column.label(f"session_{column.name}") for column in schema.sessions.c), schema.users
+).join(schema.users, schema.users.c.id == schema.sessions.c.user_id)
+"""Sessions with the account of each, in one statement: every request asks."""
 
 _log = logging.getLogger(__name__)
 
@@ -68,29 +74,25 @@ class Sessions:
 
         `acting`: somebody does something. A page that is only open keeps a session of staff, not an administrator's.
         """
-        now, table, users = self._clock.now(), schema.sessions, schema.users
-        query = select(table, users.c.role).join(users, users.c.id == table.c.user_id)
+        now, users = self._clock.now(), schema.users
+        query = _WITH_OWNER.where(schema.sessions.c.token_hash == digest(token), users.c.enabled.is_(True))
         with self._database.read() as connection:
-            row = connection.execute(query.where(table.c.token_hash == digest(token))).one_or_none()
+            row = connection.execute(query).one_or_none()
             if row is None or self._is_over(row, now):
                 return None
-            owner = select(users).where(users.c.id == row.user_id, users.c.enabled.is_(True))
-            found = read_persons(connection, owner)
-        if not found:
-            return None
-        if acting or not is_privileged(found[0].role):
-            self._mark_seen(row, self._policy.lifetime(found[0].role), now)
-        return Entered(found[0], self._session(row), Stage(row.stage))
+            person = with_reach(connection, [row])[0]
+        if acting or not is_privileged(person.role):
+            self._mark_seen(row, self._policy.lifetime(person.role), now)
+        return Entered(person, self._session(row), Stage(row.session_stage))
 
     def of(self, user: str) -> list[Session]:
         """The person's sessions that go on, the one used last first."""
-        now, table, users = self._clock.now(), schema.sessions, schema.users
-        query = select(table, users.c.role).join(users, users.c.id == table.c.user_id)
+        now, table = self._clock.now(), schema.sessions
+        query = _WITH_OWNER.where(table.c.user_id == user).order_by(table.c.last_seen_at.desc(), table.c.id)
         with self._database.read() as connection:
-            rows = connection.execute(
-                query.where(table.c.user_id == user).order_by(table.c.last_seen_at.desc(), table.c.id)
-            ).all()
-        return [self._session(row) for row in rows if row.stage == Stage.COMPLETE.value and not self._is_over(row, now)]
+            rows = connection.execute(query).all()
+        complete = (row for row in rows if row.session_stage == Stage.COMPLETE.value)
+        return [self._session(row) for row in complete if not self._is_over(row, now)]
 
     def begin(self, connection: Connection, user: str, stage: Stage, way: str, address: str, browser: str) -> str:
         """A new session, in the transaction of what proved who it is; its token. Those that are over are cleared away."""
@@ -157,27 +159,33 @@ class Sessions:
 
     def _is_over(self, row: Row[tuple[object, ...]], now: int) -> bool:
         """By the role as it is now: who becomes an administrator is signed in for as long as one."""
-        if row.stage != Stage.COMPLETE.value:
-            return bool(now >= row.expires_at)
-        return now >= row.expires_at or self._policy.lifetime(Role(row.role)).ended(
-            row.created_at, row.last_seen_at, now
-        )
+        if row.session_stage != Stage.COMPLETE.value:
+            return bool(now >= row.session_expires_at)
+        lifetime = self._policy.lifetime(Role(row.role))
+        return now >= row.session_expires_at or lifetime.ended(row.session_created_at, row.session_last_seen_at, now)
 
     def _lasting(self, role: Role, stage: Stage) -> int:
         return self._policy.lifetime(role).whole if stage is Stage.COMPLETE else PENDING_FOR
 
     def _session(self, row: Row[tuple[object, ...]]) -> Session:
         return Session(
-            row.id, row.user_id, row.way, row.created_at, row.last_seen_at, row.expires_at, row.address, row.browser
+            row.session_id,
+            row.id,
+            row.session_way,
+            row.session_created_at,
+            row.session_last_seen_at,
+            row.session_expires_at,
+            row.session_address,
+            row.session_browser,
         )
 
     def _mark_seen(self, row: Row[tuple[object, ...]], lifetime: Lifetime, now: int) -> None:
-        if now - row.last_seen_at < min(_SEEN_EVERY, lifetime.idle // 10):
+        if now - row.session_last_seen_at < min(_SEEN_EVERY, lifetime.idle // 10):
             return
         table = schema.sessions
         try:
             with self._database.write() as connection:
-                connection.execute(update(table).where(table.c.id == row.id).values(last_seen_at=now))
+                connection.execute(update(table).where(table.c.id == row.session_id).values(last_seen_at=now))
         except SQLAlchemyError as error:  # a full disk must not keep anybody from looking at alerts
             _log.warning("cannot write down that a session is used: %s", error)
 

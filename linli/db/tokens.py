@@ -6,8 +6,9 @@ import logging
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, Select, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from linli.auditwho import recognised
@@ -15,7 +16,7 @@ from linli.clock import DAY, MINUTE, Clock
 from linli.db import schema
 from linli.db.accounts import check_display_name, check_registered, refused
 from linli.db.database import Database
-from linli.db.person import Person, read_persons
+from linli.db.person import Person, with_reach
 from linli.db.proofs import digest, new_token
 from linli.db.signin_events import LINLI, Happening, SignInEvent, record
 from linli.errors import NotFound
@@ -29,6 +30,12 @@ PREFIX = "linli_"
 
 _USED_EVERY = 5 * MINUTE
 """That a token is used is written down this often at most."""
+
+_OPERATIONS = frozenset(Operation)
+_WITH_OWNER: Select[Any] = select(
+    *(column.label(f"token_{column.name}") for column in schema.api_tokens.c), schema.users
+).join(schema.users, schema.users.c.id == schema.api_tokens.c.user_id)
+"""Tokens with the account of each, in one statement: every request asks."""
 
 _log = logging.getLogger(__name__)
 
@@ -109,27 +116,23 @@ class Tokens:
     def owner(self, secret: str) -> Person | None:
         """Whose token it is, limited as it is; None if it is not one, was revoked, has expired, or the account is disabled."""
         now, table, users = self._clock.now(), schema.api_tokens, schema.users
+        query = _WITH_OWNER.where(table.c.token_hash == digest(secret), users.c.enabled.is_(True))
         with self._database.read() as connection:
-            row = connection.execute(select(table).where(table.c.token_hash == digest(secret))).one_or_none()
-            if row is None or not _token(row, "").works(now):
+            row = connection.execute(query).one_or_none()
+            if row is None or not (token := _token(row)).works(now):
                 return None
-            found = read_persons(connection, select(users).where(users.c.id == row.user_id, users.c.enabled.is_(True)))
-        if not found:
-            return None
-        self._mark_used(row, now)
-        recognised(row.user_id, row.id)
-        token = _token(row, "")
-        return found[0].limited(token.operations, token.communities)
+            person = with_reach(connection, [row])[0]
+        self._mark_used(token, now)
+        recognised(person.id, token.id)
+        return person.limited(token.operations, token.communities)
 
     def all(self, user: str | None = None) -> list[ApiToken]:
         """Every token, or those of one person, the oldest first; those revoked or expired too."""
-        table, users = schema.api_tokens, schema.users
-        query = select(table, users.c.name.label("user_name")).join(users, users.c.id == table.c.user_id)
-        if user is not None:
-            query = query.where(table.c.user_id == user)
+        table = schema.api_tokens
+        query = _WITH_OWNER if user is None else _WITH_OWNER.where(table.c.user_id == user)
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(table.c.created_at, table.c.id)).all()
-        return [_token(row, row.user_name) for row in rows]
+        return [_token(row) for row in rows]
 
     def get(self, token_id: str) -> ApiToken:
         """The token of that id, or NotFound."""
@@ -150,32 +153,31 @@ class Tokens:
                 event = SignInEvent(Happening.TOKEN_REVOKED, now, by, row.user_id, detail={"token": token_id})
                 record(connection, event)
 
-    def _mark_used(self, row: Row[tuple[object, ...]], now: int) -> None:
-        if row.last_used_at is not None and now - row.last_used_at < _USED_EVERY:
+    def _mark_used(self, token: ApiToken, now: int) -> None:
+        if token.last_used_at is not None and now - token.last_used_at < _USED_EVERY:
             return
         table = schema.api_tokens
         try:
             with self._database.write() as connection:
-                connection.execute(update(table).where(table.c.id == row.id).values(last_used_at=now))
+                connection.execute(update(table).where(table.c.id == token.id).values(last_used_at=now))
         except SQLAlchemyError as error:  # as for sessions: reading goes on with a full disk
             _log.warning("cannot write down that a token is used: %s", error)
 
 
-def _token(row: Row[tuple[object, ...]], user_name: str) -> ApiToken:
+def _token(row: Row[tuple[object, ...]]) -> ApiToken:
     """An operation that this version does not know is one that nobody has."""
-    known = set(Operation)
-    operations = None if row.operations is None else frozenset(Operation(one) for one in row.operations if one in known)
+    operations, communities = row.token_operations, row.token_communities
     return ApiToken(
+        row.token_id,
         row.id,
-        row.user_id,
-        user_name,
         row.name,
-        row.created_at,
-        row.expires_at,
-        row.revoked_at,
-        row.last_used_at,
-        operations,
-        None if row.communities is None else frozenset(row.communities),
+        row.token_name,
+        row.token_created_at,
+        row.token_expires_at,
+        row.token_revoked_at,
+        row.token_last_used_at,
+        None if operations is None else frozenset(Operation(one) for one in operations if one in _OPERATIONS),
+        None if communities is None else frozenset(communities),
     )
 
 
