@@ -1,7 +1,8 @@
 """The client itself: each method is one operation of the API."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 from urllib.parse import quote
@@ -9,7 +10,7 @@ from urllib.parse import quote
 import msgspec
 
 from linli.client.http import Transport
-from linli.client.model import Alert, AlertDetail, Device, Facility, Person
+from linli.client.model import Alert, AlertDetail, Bucket, Device, Facility, Person, Registered
 from linli.client.stream import Parser, Told
 from linli.errors import ApiProblem, ApiUnreachable
 
@@ -119,6 +120,23 @@ class Client:
     def facilities(self, *, community: str | None = None) -> Iterator[Facility]:
         """Facilities with their state, by id."""
         return self._all("/facilities", Facility, {"community": community})
+
+    def readings(self, device: str, quantity: str, start: datetime, end: datetime, points: int = 300) -> list[Bucket]:
+        """What the device measured in [start, end), in at most so many stretches; empty ones are left out. Times have a zone."""
+        span = {"from": start.isoformat(), "to": end.isoformat()}
+        query = {"device": device, "quantity": quantity, "points": points} | span
+        return self._transport.get("/readings", list[Bucket], query)
+
+    def register(self, kind: str, name: str, record: Mapping[str, Any], etag: str | None = None) -> Registered:
+        """Register a record of a kind ('devices', 'places' ...) under an id, or with the `etag` that was read change it."""
+        path = f"/registry/{quote(kind, safe='')}/{quote(name, safe='')}"
+        return self._transport.put(path, record, {"if-none-match": "*"} if etag is None else {"if-match": etag})
+
+    def export(self, what: str, **query: str) -> Iterator[dict[str, Any]]:
+        """A whole list ('alerts', 'devices', 'events'), line by line as it comes; `query` as the API has it."""
+        for line in self._transport.lines(f"/exports/{quote(what, safe='')}", {}, query | {"format": "ndjson"}):
+            if line:
+                yield msgspec.json.decode(line, type=dict[str, Any])
 
     def _act(self, alert: str, act: str, body: dict[str, Any]) -> Alert:
         return self._transport.post(f"/alerts/{quote(alert, safe='')}/{act}", Alert, body)

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 import requests
 
+from linli.client.model import Registered
 from linli.errors import ApiProblem, ApiUnreachable
 from linli.i18n import Text
 
@@ -43,11 +44,21 @@ class Transport:
         headers = {"idempotency-key": secrets.token_hex(16)}
         return self._decode(self._ask("POST", path, body=body, headers=headers), kind)
 
-    def lines(self, path: str, headers: Mapping[str, str]) -> Iterator[str]:
+    def put(self, path: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> Registered:
+        """What is registered then. Done once, however often it had to be sent."""
+        answer = self._ask("PUT", path, body=body, headers={"idempotency-key": secrets.token_hex(16)} | dict(headers))
+        record: dict[str, Any] = self._decode(answer, dict)
+        return Registered(etag=answer.headers.get("etag", ""), new=answer.status_code == 201, record=record)
+
+    def lines(self, path: str, headers: Mapping[str, str], query: Mapping[str, str] | None = None) -> Iterator[str]:
         """The lines of a stream, as they come, until it ends. A silence of a minute is an end: the server beats each 15 s."""
         try:
             with self._session.get(
-                self.url + PREFIX + path, headers=dict(headers), stream=True, timeout=(self._timeout_s, 60)
+                self.url + PREFIX + path,
+                params=query,
+                headers=dict(headers),
+                stream=True,
+                timeout=(self._timeout_s, 60),
             ) as answer:
                 if answer.status_code != 200:
                     raise problem_of(answer)

@@ -120,6 +120,25 @@ class Facility(msgspec.Struct, frozen=True, kw_only=True):
     state: str
 
 
+class Bucket(msgspec.Struct, frozen=True, kw_only=True):
+    """A stretch of a curve, in the unit of its quantity."""
+
+    start: str
+    count: int
+    minimum: float
+    mean: float
+    maximum: float
+    last: float
+
+
+class Registered(msgspec.Struct, frozen=True, kw_only=True):
+    """A record of the registry. `etag` is what a change of it names; `new`: it was not there before."""
+
+    etag: str
+    new: bool
+    record: dict[str, Any]
+
+
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What the live stream carries: a change, and the alert after it."""
 
