@@ -13,6 +13,7 @@ from api.exports import Exports
 from api.problems import language_of
 from api.routing import Signed, identify, needs
 from api.services import Services
+from linli.audit import Fact
 from linli.clock import format_time
 from linli.i18n import Language
 from linli.ids import ID_PATTERN
@@ -20,6 +21,10 @@ from linli.model import Severity
 from linli.roles import Operation
 
 _R = TypeVar("_R")
+
+MAX_QUERY = 500
+"""Characters of what was asked for that are kept in the audit log."""
+
 _Id = Annotated[str, Query(pattern=f"^{ID_PATTERN}$", max_length=64)]
 _Format = Annotated[Format, Query(alias="format", description="For people and spreadsheets, or for programs")]
 _Bom = Annotated[bool, Query(description="Begin CSV with a byte order mark, by which Excel knows UTF-8")]
@@ -32,7 +37,7 @@ _FILES: dict[int | str, dict[str, Any]] = {
 
 def add_routes(router: APIRouter, services: Services) -> None:
     """All of them."""
-    exports = Exports(services.sights, services.clock)
+    exports = Exports(services.sights, services.database.whole(), services.clock)
     exporting = {"response_class": StreamingResponse, "responses": _FILES} | needs(Operation.EXPORT)
     _add_alerts(router, services, exports, exporting)
     _add_others(router, services, exports, exporting)
@@ -68,7 +73,7 @@ def _add_alerts(router: APIRouter, services: Services, exports: Exports, exporti
         )
         look = exports.look(person, lambda: identify(services, request))
         writer = _writer(request, ALERTS, file_format, bom, headings, lang)
-        return _answer("alerts", services, exports, writer, alert_pages(look, wanted))
+        return _answer("alerts", request, services, exports, writer, alert_pages(look, wanted))
 
 
 def _add_others(router: APIRouter, services: Services, exports: Exports, exporting: dict[str, Any]) -> None:
@@ -86,7 +91,7 @@ def _add_others(router: APIRouter, services: Services, exports: Exports, exporti
         wanted = frozenset(services.wanted_communities(person, community))
         look = exports.look(person, lambda: identify(services, request))
         writer = _writer(request, DEVICES, file_format, bom, headings, lang)
-        return _answer("devices", services, exports, writer, device_pages(look, wanted))
+        return _answer("devices", request, services, exports, writer, device_pages(look, wanted))
 
     @router.get("/exports/events", **exporting)
     def export_events(
@@ -106,7 +111,8 @@ def _add_others(router: APIRouter, services: Services, exports: Exports, exporti
         wanted = services.wanted_events(person, start, end, community, device)
         look = exports.look(person, lambda: identify(services, request))
         writer = _writer(request, EVENTS, file_format, bom, headings, lang)
-        return _answer("events", services, exports, writer, event_pages(look, wanted, start, end, kind, device))
+        pages = event_pages(look, wanted, start, end, kind, device)
+        return _answer("events", request, services, exports, writer, pages)
 
 
 def _writer(
@@ -121,9 +127,15 @@ def _writer(
 
 
 def _answer(
-    name: str, services: Services, exports: Exports, writer: Writer[_R], pages: Iterator[Sequence[_R]]
+    name: str,
+    request: Request,
+    services: Services,
+    exports: Exports,
+    writer: Writer[_R],
+    pages: Iterator[Sequence[_R]],
 ) -> StreamingResponse:
-    export = exports.begin(writer, pages)
+    asked: dict[str, Fact] = {"list": name, "query": request.url.query[:MAX_QUERY]}
+    export = exports.begin(request.state.person, asked, writer, pages)
     day = format_time(services.clock.now())[:10]
     headers = {
         "content-disposition": f'attachment; filename="linli-{name}-{day}.{writer.format}"',

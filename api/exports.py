@@ -1,7 +1,7 @@
 """Exports as they stream: a page is read and written only once the reader has taken the one before, so memory stays flat."""
 
 import threading
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from starlette.concurrency import run_in_threadpool
@@ -9,7 +9,11 @@ from starlette.concurrency import run_in_threadpool
 from api.export_formats import Writer
 from api.export_sources import Look
 from api.sight import Sights
+from linli.audit import Act, Fact
+from linli.auditwho import who_of
 from linli.clock import Clock
+from linli.db.audit import append
+from linli.db.database import Database
 from linli.db.people import Person
 from linli.errors import NotSignedIn, TooMany
 from linli.i18n import Text
@@ -25,8 +29,9 @@ _R = TypeVar("_R")
 class Exports:
     """Counts those that stream. Safe to call from several threads."""
 
-    def __init__(self, sights: Sights, clock: Clock) -> None:
+    def __init__(self, sights: Sights, database: Database, clock: Clock) -> None:
         self._sights = sights
+        self._database = database
         self._clock = clock
         self._lock = threading.Lock()
         self.streaming = 0
@@ -46,15 +51,21 @@ class Exports:
 
         return lambda: self._sights.of(now())
 
-    def begin(self, writer: Writer[_R], pages: Iterator[Sequence[_R]]) -> "Export":
-        """An export whose first page is read: what is wrong shows while there can still be an answer that says so.
+    def begin(
+        self, person: Person, asked: Mapping[str, Fact], writer: Writer[_R], pages: Iterator[Sequence[_R]]
+    ) -> "Export":
+        """An export whose first page is read: what is wrong shows while there can still be an answer that says so. That the person
+        takes it, and what they `asked` for, is in the audit log before they have any of it.
 
         TooMany if AT_ONCE stream already.
         """
         if self.streaming >= AT_ONCE:
             raise TooMany(Text("正在进行的导出过多，请稍后再试", "too many exports are under way"), retry_after_s=30)
         chunks = _chunks(writer, pages)
-        return Export(self, next(chunks), chunks)
+        first = next(chunks)
+        with self._database.write() as connection:
+            append(connection, Act("data.exported", who_of(person.id), facts=asked), self._clock.now())
+        return Export(self, first, chunks)
 
     def count(self, change: int) -> None:
         """One more streams, or one fewer."""

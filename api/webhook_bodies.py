@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from api.bodies import Moment, TextBody, When
 from api.webhooks import MAX_NAME, Wish
 from api.words import CHANGES
-from linli.db.webhooks import Delivery, Webhook
+from linli.db.webhookrows import Delivery, Webhook
 from linli.egress import MAX_URL
 from linli.ids import ID_PATTERN
 from linli.model import Severity

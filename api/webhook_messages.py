@@ -11,7 +11,7 @@ from api.words import change_name
 from linli.clock import format_time
 from linli.db.alerts import AlertChange as StoredChange
 from linli.db.people import Person
-from linli.db.webhooks import Webhook
+from linli.db.webhookrows import Webhook
 from linli.roles import Operation
 from linli.webhooks import Ended, message_id
 

@@ -13,7 +13,7 @@ from api.routing import Signed, needs
 from api.services import Services
 from api.webhooks import WebhookService
 from linli.db.people import Person
-from linli.db.webhooks import Webhook
+from linli.db.webhookrows import Webhook
 from linli.ids import ID_PATTERN
 from linli.roles import Operation
 from linli.webhooks import Outcome

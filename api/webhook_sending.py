@@ -27,7 +27,8 @@ from api.webhook_messages import Message, next_message, test_message, why_ended
 from api.webhook_posting import DEADLINE_S, Poster
 from linli.clock import HOUR, SECOND, Clock
 from linli.db.people import People
-from linli.db.webhooks import Delivery, Due, Replay, Sent, SqlWebhooks, Webhook
+from linli.db.webhookrows import Delivery, Due, Replay, Sent, Webhook
+from linli.db.webhooks import SqlWebhooks
 from linli.egress import read_target
 from linli.errors import LinliError, NotAnswering, Refused, TooMany
 from linli.i18n import Text
@@ -137,6 +138,8 @@ class WebhookSender:
                 await self._round()
             except SQLAlchemyError as error:
                 _log.warning("cannot read what webhooks owe: %s", error)
+            except Exception:  # noqa: BLE001  nobody starts this thread again: whatever it meets, the next round tries anew
+                _log.exception("the sender of webhooks failed; it tries again")
         await self._finish([*self._serving.values()])
 
     async def _finish(self, serving: list["asyncio.Task[None]"]) -> None:

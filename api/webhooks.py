@@ -15,7 +15,8 @@ from linli.clock import DAY, Clock, SystemClock
 from linli.datafolder import DataFolder
 from linli.db.people import People, Person
 from linli.db.scoping import GuardedDatabase
-from linli.db.webhooks import Delivery, SqlWebhooks, Webhook
+from linli.db.webhookrows import Delivery, Webhook
+from linli.db.webhooks import SqlWebhooks
 from linli.egress import Allowed, read_target, why_not
 from linli.errors import NotFound, Outdated, Refused
 from linli.i18n import Text
@@ -98,16 +99,17 @@ class WebhookService:
             wanted=wish.filter,
             within=within,
             enabled=wish.enabled,
+            by=person.id,
         )
 
     def remove(self, person: Person, webhook: str) -> None:
         """Away with it and its log."""
-        self._hooks.remove(self.get(person, webhook).id)
+        self._hooks.remove(self.get(person, webhook).id, person.id, self._clock.now())
 
     def rotate(self, person: Person, webhook: str) -> tuple[Webhook, str]:
         """A new secret, shown only now; the former one signs too for a day."""
         self.get(person, webhook)
-        secret = self._hooks.rotate(webhook, self._clock.now())
+        secret = self._hooks.rotate(webhook, person.id, self._clock.now())
         return self._hooks.get(webhook), secret
 
     def owner_name(self, person: Person, webhook: Webhook) -> str:

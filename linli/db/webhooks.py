@@ -5,20 +5,31 @@ several processes of the API share the sending, and one that is killed lets go b
 """
 
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, delete, exists, func, insert, or_, select, update
 
+from linli.audit import Act, Fact
+from linli.auditwho import who_of
 from linli.db import schema
+from linli.db.audit import append
 from linli.db.database import Database
 from linli.db.turns import take_turn
+from linli.db.webhookrows import (
+    Delivery,
+    Due,
+    Replay,
+    Sent,
+    Webhook,
+    delivery_of,
+    filter_values,
+    standing_values,
+    webhook_of,
+)
 from linli.errors import Conflict, NotFound, Outdated
 from linli.i18n import Text
-from linli.model import Severity
 from linli.sealing import Seals
-from linli.webhooks import GRACE, Answer, Ended, Filter, Outcome, Standing, after, new_secret
+from linli.webhooks import GRACE, Ended, Filter, Outcome, Standing, after, new_secret
 
 MAX_EACH = 50
 """Webhooks that one person may have."""
@@ -27,80 +38,6 @@ MAX_REPLAYS = 20
 BATCH = 5000
 
 _HOOKS, _LOG, _REPLAYS = schema.webhooks, schema.webhook_deliveries, schema.webhook_replays
-
-
-@dataclass(frozen=True, slots=True)
-class Webhook:
-    """A webhook without its secret. `within`: what it is limited to besides its owner's own reach; None: nothing else.
-
-    `version` counts what people change; `position` is the id of the last change that it has dealt with.
-    """
-
-    id: str
-    owner: str
-    name: str
-    url: str
-    filter: Filter
-    within: frozenset[str] | None
-    version: int
-    created_at: int
-    updated_at: int
-    position: int
-    standing: Standing
-    last_success_at: int | None
-    former_until: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Replay:
-    """Changes above `position` up to `upto` that are to be sent once more."""
-
-    id: int
-    position: int
-    upto: int
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A request as it was sent. `change` None: a test. `origin`: live, replay or test. `duration_us`: until the answer was read."""
-
-    message: str
-    change: int | None
-    kind: str
-    origin: str
-    at: int
-    duration_us: int
-    answer: Answer
-    replay: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """A line of the log. `failures` in a row by then; `next_try_at` None: not tried again by itself."""
-
-    id: int
-    webhook: str
-    message: str
-    change: int | None
-    kind: str
-    origin: str
-    at: int
-    duration_us: int
-    outcome: Outcome
-    status: int | None
-    error: str | None
-    excerpt: str
-    failures: int
-    next_try_at: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """A webhook that may have something to send: changes up to `newest` are there, or a replay waits."""
-
-    webhook: str
-    newest: int
-    replaying: bool
 
 
 class SqlWebhooks:
@@ -141,8 +78,10 @@ class SqlWebhooks:
                     )
                 )
             newest = connection.execute(select(func.max(schema.alert_changes.c.id))).scalar() or 0
-            connection.execute(insert(_HOOKS).values(**values, **_filter_values(wanted), position=newest))
-            return _get(connection, number), secret
+            connection.execute(insert(_HOOKS).values(**values, **filter_values(wanted), position=newest))
+            made = _get(connection, number)
+            _written(connection, "webhook.added", made, owner, now)
+            return made, secret
 
     def get(self, webhook: str) -> Webhook:
         """The webhook, or NotFound."""
@@ -155,7 +94,7 @@ class SqlWebhooks:
         if owner is not None:
             query = query.where(_HOOKS.c.owner_id == owner)
         with self._database.read() as connection:
-            found = [_webhook(row) for row in connection.execute(query)]
+            found = [webhook_of(row) for row in connection.execute(query)]
         return sorted(found, key=lambda webhook: webhook.id)
 
     def change(
@@ -169,33 +108,36 @@ class SqlWebhooks:
         wanted: Filter,
         within: frozenset[str] | None,
         enabled: bool,
+        by: str,
     ) -> Webhook:
         """Make it these, if its version is still `version` (else Outdated). Turned on again, it forgets that it has failed and
         begins where it stopped."""
         values: dict[str, Any] = {"name": name, "url": url, "version": version + 1, "updated_at": now}
-        values |= _filter_values(wanted) | {"within": None if within is None else sorted(within)}
+        values |= filter_values(wanted) | {"within": None if within is None else sorted(within)}
         with self._database.write() as connection:
             before = _get(connection, webhook)
             if not enabled:
                 values["ended"] = (before.standing.ended or Ended.BY_PERSON).value
             elif not before.standing.enabled or url != before.url:
-                values |= _standing_values(Standing()) | {"ended": None}
+                values |= standing_values(Standing()) | {"ended": None}
             done = connection.execute(
                 update(_HOOKS).where(_HOOKS.c.id == webhook, _HOOKS.c.version == version).values(**values)
             )
             if done.rowcount == 0:
                 raise Outdated(Text("读取之后已有改动", "it was changed since you read it"))
-            return _get(connection, webhook)
+            changed = _get(connection, webhook)
+            _written(connection, "webhook.changed", changed, by, now)
+            return changed
 
-    def remove(self, webhook: str) -> None:
+    def remove(self, webhook: str, by: str, now: int) -> None:
         """With its log. NotFound if it is not there."""
         with self._database.write() as connection:
-            _get(connection, webhook)
+            _written(connection, "webhook.removed", _get(connection, webhook), by, now)
             for table in (_LOG, _REPLAYS):
                 connection.execute(delete(table).where(table.c.webhook_id == webhook))
             connection.execute(delete(_HOOKS).where(_HOOKS.c.id == webhook))
 
-    def rotate(self, webhook: str, now: int) -> str:
+    def rotate(self, webhook: str, by: str, now: int) -> str:
         """A new secret; the one before signs too for GRACE."""
         fresh = new_secret()
         with self._database.write() as connection:
@@ -212,6 +154,7 @@ class SqlWebhooks:
             )
             if done.rowcount == 0:
                 raise _no_webhook(webhook)
+            _written(connection, "secret.rotated", _get(connection, webhook), by, now)
         return fresh
 
     def keys(self, webhook: str, now: int) -> list[str]:
@@ -222,19 +165,6 @@ class SqlWebhooks:
             raise _no_webhook(webhook)
         former = row.former_secret if row.former_until is not None and row.former_until > now else None
         return [self._seals.open(sealed, webhook) for sealed in (row.secret, former) if sealed is not None]
-
-    def seal_again(self) -> int:
-        """Seal every secret with the newest key, for when keys are changed; how many there are."""
-        with self._database.write() as connection:
-            secrets_of = select(_HOOKS.c.id, _HOOKS.c.secret, _HOOKS.c.former_secret)
-            rows = connection.execute(secrets_of.order_by(_HOOKS.c.id).with_for_update()).all()
-            for row in rows:
-                again = {
-                    name: None if sealed is None else self._seals.seal(self._seals.open(sealed, row.id), row.id)
-                    for name, sealed in (("secret", row.secret), ("former_secret", row.former_secret))
-                }
-                connection.execute(update(_HOOKS).where(_HOOKS.c.id == row.id).values(**again))
-        return len(rows)
 
     # --- the log and replays --------------------------------------------------------------------------------------
 
@@ -248,7 +178,7 @@ class SqlWebhooks:
         if outcome is not None:
             query = query.where(_LOG.c.outcome == outcome.value)
         with self._database.read() as connection:
-            return [_delivery(row) for row in connection.execute(query)]
+            return [delivery_of(row) for row in connection.execute(query)]
 
     def delivery(self, webhook: str, number: int) -> Delivery:
         """A line of the webhook's log, or NotFound."""
@@ -258,7 +188,7 @@ class SqlWebhooks:
             ).one_or_none()
         if row is None:
             raise NotFound(Text(f"没有发送记录 {number}", f"there is no delivery {number}"))
-        return _delivery(row)
+        return delivery_of(row)
 
     def replay(self, webhook: str, position: int, upto: int, asked_by: str, now: int) -> None:
         """Send the changes above `position` up to `upto` once more. Conflict if MAX_REPLAYS are waiting."""
@@ -274,6 +204,8 @@ class SqlWebhooks:
                 )
             row = {"webhook_id": webhook, "position": position, "upto": upto, "asked_by": asked_by, "asked_at": now}
             connection.execute(insert(_REPLAYS).values(**row))
+            facts: dict[str, Fact] = {"after": position, "upto": upto}
+            append(connection, Act("webhook.replayed", who_of(asked_by), "webhook", (webhook,), facts=facts), now)
 
     def replays(self, webhook: str) -> list[Replay]:
         """Those that are not done, the oldest first."""
@@ -342,8 +274,8 @@ class SqlWebhooks:
             ).one_or_none()
             if row is None:
                 return None
-            standing, outcome = after(_webhook(row).standing, sent.answer, now, chance)
-            values = _standing_values(standing) | {"held_until": until}
+            standing, outcome = after(webhook_of(row).standing, sent.answer, now, chance)
+            values = standing_values(standing) | {"held_until": until}
             if standing.ended is not None and row.ended is None:
                 values["ended"] = standing.ended.value
             if outcome is Outcome.DELIVERED:
@@ -362,11 +294,11 @@ class SqlWebhooks:
         with self._database.write() as connection:
             _get(connection, webhook)
             if well:
-                healed = _standing_values(Standing()) | {"last_success_at": now}
+                healed = standing_values(Standing()) | {"last_success_at": now}
                 connection.execute(update(_HOOKS).where(_HOOKS.c.id == webhook).values(**healed))
             outcome = Outcome.DELIVERED if well else Outcome.FAILED
             number = _log(connection, webhook, sent, outcome, None)
-            return _delivery(connection.execute(select(_LOG).where(_LOG.c.id == number)).one())
+            return delivery_of(connection.execute(select(_LOG).where(_LOG.c.id == number)).one())
 
     def pass_over(self, webhook: str, position: int, replay: int | None = None) -> None:
         """Nothing up to `position` is for it, or for the replay of it. Never goes back."""
@@ -386,11 +318,18 @@ class SqlWebhooks:
             )
 
 
+def _written(connection: Connection, verb: str, webhook: Webhook, by: str, now: int) -> None:
+    """In the audit log, with where it sends and what: what an owner made known to whom can be asked later."""
+    wanted, facts = filter_values(webhook.filter), {"version": webhook.version, "enabled": webhook.standing.enabled}
+    details: dict[str, Fact] = {"url": webhook.url, "name": webhook.name} | wanted
+    append(connection, Act(verb, who_of(by), "webhook", (webhook.id,), facts=facts, details=details), now)
+
+
 def _get(connection: Connection, webhook: str) -> Webhook:
     row = connection.execute(select(_HOOKS).where(_HOOKS.c.id == webhook)).one_or_none()
     if row is None:
         raise _no_webhook(webhook)
-    return _webhook(row)
+    return webhook_of(row)
 
 
 def _log(connection: Connection, webhook: str, sent: Sent, outcome: Outcome, standing: Standing | None) -> int:
@@ -420,68 +359,6 @@ def _move_replay(connection: Connection, replay: int, position: int) -> None:
     """Forward, and away with it at its end."""
     connection.execute(update(_REPLAYS).where(_REPLAYS.c.id == replay).values(position=position))
     connection.execute(delete(_REPLAYS).where(_REPLAYS.c.id == replay, _REPLAYS.c.upto <= position))
-
-
-def _filter_values(wanted: Filter) -> dict[str, Any]:
-    return {
-        "communities": sorted(wanted.communities),
-        "severities": sorted(severity.value for severity in wanted.severities),
-        "rules": sorted(wanted.rules),
-        "kinds": sorted(wanted.kinds),
-    }
-
-
-def _standing_values(standing: Standing) -> dict[str, Any]:
-    """All but `ended`, which a person may have set meanwhile."""
-    return {
-        "failures": standing.failures,
-        "failing_since": standing.failing_since,
-        "next_try_at": standing.next_try_at,
-    }
-
-
-def _webhook(row: Row[Any]) -> Webhook:
-    ended = None if row.ended is None else Ended(row.ended)
-    return Webhook(
-        id=row.id,
-        owner=row.owner_id,
-        name=row.name,
-        url=row.url,
-        filter=Filter(
-            frozenset(row.communities),
-            frozenset(map(Severity, row.severities)),
-            frozenset(row.rules),
-            frozenset(row.kinds),
-        ),
-        within=None if row.within is None else frozenset(row.within),
-        version=row.version,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-        position=row.position,
-        standing=Standing(ended, row.failures, row.failing_since, row.next_try_at),
-        last_success_at=row.last_success_at,
-        former_until=row.former_until,
-    )
-
-
-_SAME_NAME = (
-    "id",
-    "message",
-    "kind",
-    "origin",
-    "at",
-    "duration_us",
-    "status",
-    "error",
-    "excerpt",
-    "failures",
-    "next_try_at",
-)
-
-
-def _delivery(row: Row[Any]) -> Delivery:
-    same: Mapping[str, Any] = {name: getattr(row, name) for name in _SAME_NAME}
-    return Delivery(webhook=row.webhook_id, change=row.change_id, outcome=Outcome(row.outcome), **same)
 
 
 def _no_webhook(webhook: str) -> NotFound:

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import psutil
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import insert, select, text
 
 from api import export_sources, exports
 from linli.clock import HOUR, SECOND, format_time
@@ -152,6 +152,18 @@ def test_who_may_export(world: World, name: str | None, status: int) -> None:
     """A guard sees alerts, and takes no lists away."""
     with world.client(name) as client:
         assert client.get("/api/v1/exports/alerts").status_code == status
+
+
+def test_who_took_what_away_is_written_down(world: World) -> None:
+    """Before they have any of it."""
+    with world.client("auditor") as client:
+        client.get("/api/v1/exports/devices", params={"format": "ndjson", "community": HOME})
+    table = schema.audit_entries
+    with world.database.read() as connection:
+        query = select(table).where(table.c.verb == "data.exported").order_by(table.c.seq.desc()).limit(1)
+        entry = connection.execute(query).one()
+    assert entry.actor == world.services.people.get("auditor").id
+    assert "community=home" in str(entry.facts)
 
 
 def test_a_name_that_is_a_formula_is_inert(world: World) -> None:

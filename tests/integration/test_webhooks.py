@@ -302,8 +302,29 @@ def test_a_secret_is_changed_without_a_gap(world: HookWorld, receiver: Receiver)
         row = str(connection.execute(select(schema.webhooks)).one())
     assert old not in row
     assert new not in row
-    assert world.hooks.seal_again() == 1
     assert world.hooks.keys(hook.id, world.clock.now()) == [new, old]
+
+
+def test_what_people_do_with_webhooks_is_written_down(world: HookWorld, receiver: Receiver) -> None:
+    """Who let which be told what, and where; the secret is in no entry."""
+    owner = world.person("caller")
+    hook, secret = world.service.add(owner, Wish("x", receiver.url, Filter()))
+    hook = world.service.change(owner, hook.id, hook.version, Wish("y", receiver.url, Filter()))
+    world.service.rotate(owner, hook.id)
+    world.alerts(range(1, 2))
+    world.service.replay_range(owner, hook.id, 0, DAY)
+    now = world.clock.now()
+    world.service.replay_range(owner, hook.id, now - HOUR, now + HOUR)
+    world.service.remove(owner, hook.id)
+    entries, texts = schema.audit_entries, schema.audit_texts
+    with world.database.read() as connection:
+        rows = connection.execute(select(entries).where(entries.c.kind == "webhook").order_by(entries.c.seq)).all()
+        beside = str(connection.execute(select(texts.c.text)).all())
+    verbs = ["webhook.added", "webhook.changed", "secret.rotated", "webhook.replayed", "webhook.removed"]
+    assert [row.verb for row in rows] == verbs
+    assert {row.actor for row in rows} == {owner.id}
+    assert receiver.url in beside
+    assert secret not in beside + str(rows)
 
 
 def test_who_may_have_and_see_webhooks(world: HookWorld, receiver: Receiver) -> None:

@@ -20,7 +20,8 @@ from linli.db.database import Database, open_database
 from linli.db.people import People, Person
 from linli.db.registry import save
 from linli.db.scoping import guarded
-from linli.db.webhooks import SqlWebhooks, Webhook
+from linli.db.webhookrows import Webhook
+from linli.db.webhooks import SqlWebhooks
 from linli.egress import Allowed
 from linli.model import Alert, Handling, Role, Severity
 from linli.sealing import Seals
