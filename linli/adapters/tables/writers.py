@@ -6,7 +6,7 @@ import os
 import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -74,6 +74,13 @@ class WorkbookWriter:
     def save(self, file: IO[bytes]) -> None:
         """All of it."""
         self._book.save(file)
+        self._sheet = None
+
+    def close(self) -> None:
+        """Also if it was not saved: what was written lies in temporary files."""
+        if self._sheet is not None:
+            for sheet in self._book.worksheets:
+                sheet.close()
 
 
 def _bold(sheet: Any, text: str) -> Any:
@@ -153,20 +160,17 @@ def written(file: Path, language: str) -> Iterator[Writer]:
                 f"{file.name}: name an .xlsx, a .zip or a folder",
             )
         file.mkdir(parents=True, exist_ok=True)
-        folder = CsvWriter(CsvFolder(file))
-        yield folder
-        folder.close()
+        with closing(CsvWriter(CsvFolder(file))) as folder:
+            yield folder
         return
     with _replacing(file) as out:
         if suffix == ".xlsx":
-            book = WorkbookWriter(language)
-            yield book
-            book.save(out)
+            with closing(WorkbookWriter(language)) as book:
+                yield book
+                book.save(out)
         else:
-            with zipfile.ZipFile(out, "w") as archive:
-                zipped = CsvWriter(CsvZip(archive))
+            with zipfile.ZipFile(out, "w") as archive, closing(CsvWriter(CsvZip(archive))) as zipped:
                 yield zipped
-                zipped.close()
 
 
 @contextmanager

@@ -95,7 +95,7 @@ def shown(connection: Connection, language: str = "zh") -> dict[str, list[list[S
     return {kind: list(table_rows(connection, kind, names, None)) for kind in TABLES}
 
 
-HAND = {
+HAND: Mapping[str, Sequence[Sequence[Raw]]] = {
     "片区": [["中文名称"], ["望湖区"]],
     "村居": [["中文名称", "种类"], ["湖滨", "居委会"]],
     "单位": [["名称", "种类", "电话"], ["安邦物业", "物业公司", "0512-12345678"]],
@@ -165,7 +165,7 @@ def test_what_was_imported_is_what_was_written(database: Database) -> None:
 
 
 def test_english_headings_and_ids_do_as_well(database: Database) -> None:
-    sheets = {
+    sheets: Mapping[str, Sequence[Sequence[Raw]]] = {
         "Compounds": [["Chinese name", "English name", "Id"], ["望湖苑", "Lakeview Court", "lakeview"]],
         "Gateways": [["Compound", "Chinese name", "Id"], ["Lakeview Court", "网关", "gw-1"]],
     }
@@ -249,7 +249,7 @@ def test_a_fault_is_told_by_sheet_row_and_column_with_what_to_do(
 
 def test_all_faults_are_told_and_nothing_is_written(database: Database) -> None:
     """Not the first alone; the good rows neither."""
-    rows = {
+    rows: Mapping[str, Sequence[Sequence[Raw]]] = {
         "网关": [["名称"], ["好的"], ["坏\x07的"]],
         "设备": [["种类", "名称", "上报间隔（秒）"], ["们", "a", "很久"], ["门", "b", 1]],
         "地点": [["种类", "名称"], [None, "x"]],
@@ -272,7 +272,7 @@ def test_all_faults_are_told_and_nothing_is_written(database: Database) -> None:
 def test_numbers_that_lost_their_zeros_show_beside_those_that_did_not(database: Database) -> None:
     """A column with 0101 and 102 in it."""
     checked(database, HAND, put=True)
-    rooms = [["望湖苑", "12", "1", room, "住户", "x"] for room in ("0201", 202, "1101")]
+    rooms: list[list[Raw]] = [["望湖苑", "12", "1", room, "住户", "x"] for room in ("0201", 202, "1101")]
     found = checked(database, {"地点": [PLACES[:6], *rooms]})
     assert errors(found) == [("地点", 3, "房号", "zeros_lost")]
 
@@ -280,7 +280,7 @@ def test_numbers_that_lost_their_zeros_show_beside_those_that_did_not(database: 
 def test_what_two_sources_say_otherwise_is_told_and_both_are_kept(database: Database) -> None:
     """The surer one counts, whichever comes last; the dry run says what the import then does."""
     checked(database, HAND, origin("survey", 0.9), put=True)
-    other = {"单位": [["名称", "电话"], ["安邦物业", "0512-87654321"]]}
+    other: Mapping[str, Sequence[Sequence[Raw]]] = {"单位": [["名称", "电话"], ["安邦物业", "0512-87654321"]]}
     found = checked(database, other, origin("hearsay", 0.3, NOW + DAY), put=True)
     assert counts(found) == {"organisation": (0, 0, 1)}
     (told,) = found.faults.of(Level.CONTRADICTION)
@@ -297,7 +297,7 @@ def test_what_two_sources_say_otherwise_is_told_and_both_are_kept(database: Data
 def test_what_a_source_says_anew_replaces_what_it_said(database: Database) -> None:
     """It is no contradiction to correct one's own file."""
     checked(database, HAND, put=True)
-    other = {"单位": [["名称", "电话"], ["安邦物业", "0512-87654321"]]}
+    other: Mapping[str, Sequence[Sequence[Raw]]] = {"单位": [["名称", "电话"], ["安邦物业", "0512-87654321"]]}
     found = checked(database, other, origin(at=NOW + DAY), put=True)
     assert counts(found) == {"organisation": (0, 1, 0)}
     assert [(one.field, one.before, one.after) for one in found.changes] == [
@@ -308,9 +308,9 @@ def test_what_a_source_says_anew_replaces_what_it_said(database: Database) -> No
 
 def test_an_empty_cell_leaves_what_is_there_and_a_person_may_clear_it(database: Database) -> None:
     checked(database, HAND, put=True)
-    empty = {"单位": [["名称", "种类", "电话"], ["安邦物业", None, None]]}
+    empty: Mapping[str, Sequence[Sequence[Raw]]] = {"单位": [["名称", "种类", "电话"], ["安邦物业", None, None]]}
     assert counts(checked(database, empty, put=True)) == {"organisation": (0, 0, 1)}
-    cleared = {"单位": [["名称", "电话"], ["安邦物业", "-"]]}
+    cleared: Mapping[str, Sequence[Sequence[Raw]]] = {"单位": [["名称", "电话"], ["安邦物业", "-"]]}
     assert counts(checked(database, cleared, origin("person", 1.0, NOW + DAY), put=True)) == {"organisation": (0, 1, 0)}
     with database.read() as connection:
         assert connection.execute(select(schema.organisations.c.phone)).scalar() is None
@@ -336,7 +336,9 @@ def test_what_the_file_does_not_have_stays_unless_it_is_told_to_go(database: Dat
 def test_what_was_changed_since_it_was_checked_stops_the_import(database: Database) -> None:
     """With the sheet and the row, and nothing written."""
     checked(database, HAND, put=True)
-    more = {"地点": [PLACES, ["望湖苑", "12", "2", None, "单元", "2单元", None, "u-new"]]}
+    more: Mapping[str, Sequence[Sequence[Raw]]] = {
+        "地点": [PLACES, ["望湖苑", "12", "2", None, "单元", "2单元", None, "u-new"]]
+    }
     with Spools() as spools:
         with database.read() as connection:
             found = Checking(SqlRegistered(connection), origin(), spools.new).check([Listed("地点", more["地点"])])
@@ -482,7 +484,10 @@ def imported(database: Database, file: Path) -> Checked:
 
 def test_an_export_of_a_scope_has_no_other_compound_in_it(database: Database) -> None:
     checked(database, HAND, put=True)
-    more = {"小区": [["名称"], ["别处"]], "网关": [["小区", "名称"], ["别处", "别处网关"]]}
+    more: Mapping[str, Sequence[Sequence[Raw]]] = {
+        "小区": [["名称"], ["别处"]],
+        "网关": [["小区", "名称"], ["别处", "别处网关"]],
+    }
     checked(database, more, put=True)
     with database.read() as connection:
         names = read_names(connection, "zh")
