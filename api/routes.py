@@ -28,6 +28,7 @@ from api.routing import PREFIX, Signed, caller, for_everybody, identify, needs, 
 from api.scope import may
 from api.services import MAX_POINTS, Services
 from api.stream import events
+from api.strictbodies import StrictRoute
 from linli.charts import Shape
 from linli.errors import TooMany
 from linli.i18n import Text
@@ -59,7 +60,7 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
 def build_router(services: Services, metrics: Metrics) -> APIRouter:
     """All routes over these services."""
 
-    router = APIRouter(prefix=PREFIX, responses=_PROBLEMS)
+    router = APIRouter(prefix=PREFIX, responses=_PROBLEMS, route_class=StrictRoute)
     session_routes.add_routes(router, services)
     account_routes.add_routes(router, services)
     alert_routes.add_routes(router, services)
