@@ -11,8 +11,8 @@ A decision is a look into a table and some arithmetic, on the event loop and wit
 import math
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -85,36 +85,43 @@ class RateLimiter:
 
     def __init__(self, app: ASGIApp, policy: Policy, clock: Clock, cookie: str) -> None:
         self._app = app
-        self._policy = str(policy)
+        self._policy = str(policy).encode()
         self._limits = Limits(policy)
         self._clock = clock
-        self._session = re.compile(rf"(?:^|;)\s*(?:__Host-)?{re.escape(cookie)}=([^;]+)")
+        self._session = re.compile(rf"(?:^|;)\s*(?:__Host-)?{re.escape(cookie)}=([^;]+)".encode())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI's entry."""
         if scope["type"] != "http" or not scope["path"].startswith("/api/"):
             await self._app(scope, receive, send)
             return
-        credential, now = self._credential(Headers(scope=scope)), self._clock.monotonic()
+        credential, now = self._credential(scope), self._clock.monotonic()
         client = scope.get("client")
-        found = self._limits.take(credential, source_of(client[0]) if client else "", now)
+        found = self._limits.take(credential, _source(client[0]) if client else "", now)
 
         async def telling(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self._limits.learn(credential, _signed_in(scope), message["status"] == 401, now)
-                headers = MutableHeaders(scope=message)
-                headers["ratelimit-policy"], headers["ratelimit"] = self._policy, str(found)
+                told = [(b"ratelimit-policy", self._policy), (b"ratelimit", str(found).encode())]
+                message["headers"] = [*message["headers"], *told]
             await send(message)
 
         await (_refusal(scope, found.wait_s) if found.wait_s else self._app)(scope, receive, telling)
 
-    def _credential(self, headers: Headers) -> int | None:
+    def _credential(self, scope: Scope) -> int | None:
         """A number that stands for the token or session; the thing itself is not kept."""
-        token = headers.get("authorization")
-        if token:
-            return hash(token)
-        match = self._session.search(headers.get("cookie", ""))
-        return None if match is None else hash(match[1])
+        shown = None
+        for name, value in scope["headers"]:
+            if name == b"authorization" and value:
+                return hash(value)
+            if name == b"cookie" and (match := self._session.search(value)) is not None:
+                shown = hash(match[1])
+        return shown
+
+
+@lru_cache(MAX_KEPT)
+def _source(address: str) -> str:
+    return source_of(address)
 
 
 def _signed_in(scope: Scope) -> bool:
