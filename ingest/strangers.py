@@ -6,6 +6,7 @@ waits for them. What a process that dies had not written yet is in the dead lett
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Protocol
 
 from linli.model import Message
@@ -17,6 +18,9 @@ MOST = 1_000
 
 OF_A_GATEWAY = 200
 """And so many of one gateway."""
+
+OF_A_PACKET = 100
+"""And of one packet: a gateway that makes up hundreds of names does not double what refusing them costs."""
 
 _LOOKED_AT = 100
 """Of so many readings of one device in a packet the quantities are noted."""
@@ -65,7 +69,7 @@ class Strangers:
 
 
 def strangers_in(message: Message, registry: Registry, received_at: int) -> list[Stranger]:
-    """Those that the message tells of: its subject, or the devices of its readings that are not registered."""
+    """Those that the message tells of: its subject, or the devices of its readings that are not registered (OF_A_PACKET)."""
     if not message.readings:
         if message.subject == message.gateway or registry.device(message.subject) is not None:
             return []
@@ -74,11 +78,8 @@ def strangers_in(message: Message, registry: Registry, received_at: int) -> list
     of: dict[str, list[int]] = {}
     for number, reading in enumerate(message.readings):
         of.setdefault(reading.device, []).append(number)
-    return [
-        _of_readings(message, device, numbers, received_at)
-        for device, numbers in of.items()
-        if registry.device(device) is None
-    ]
+    unknown = (device for device in of if registry.device(device) is None)
+    return [_of_readings(message, device, of[device], received_at) for device in islice(unknown, OF_A_PACKET)]
 
 
 def _of_readings(message: Message, device: str, numbers: Sequence[int], received_at: int) -> Stranger:

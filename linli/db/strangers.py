@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
 from linli.clock import DAY
 from linli.db import schema
@@ -55,16 +55,18 @@ class SqlStrangers:
             known = _known(connection, strangers)
             room = _Room(connection, now)
             fresh: list[Stranger] = []
+            heard_again: list[Stranger] = []
             for stranger in strangers:
                 before = known.get((stranger.gateway, stranger.device))
                 if before is not None:
-                    _change(connection, before.with_more(stranger))
+                    heard_again.append(before.with_more(stranger))
                 elif room.take(stranger.gateway):
                     fresh.append(stranger)
                 else:
                     no_room[stranger.community, stranger.gateway] += stranger.times
             if fresh:
                 connection.execute(insert(schema.strangers), [_row(stranger) for stranger in fresh])
+            _change(connection, heard_again)
             for (community, gateway), times in sorted(no_room.items()):
                 _leave_out(connection, LeftOut(community, gateway, times, now))
 
@@ -158,10 +160,14 @@ def _known(connection: Connection, heard: Iterable[Stranger]) -> dict[tuple[str,
     }
 
 
-def _change(connection: Connection, stranger: Stranger) -> None:
+def _change(connection: Connection, strangers: Sequence[Stranger]) -> None:
     table = schema.strangers
-    here = (table.c.gateway_id == stranger.gateway, table.c.device_id == stranger.device)
-    connection.execute(update(table).where(*here).values(**_row(stranger)))
+    rows = [{f"its_{name}": value for name, value in _row(stranger).items()} for stranger in strangers]
+    if rows:
+        here = (table.c.gateway_id == bindparam("its_gateway_id"), table.c.device_id == bindparam("its_device_id"))
+        told = ("community_id", "first_seen", "last_seen", "times", "heard")
+        values: dict[str, Any] = {name: bindparam(f"its_{name}", type_=table.c[name].type) for name in told}
+        connection.execute(update(table).where(*here).values(values), rows)
 
 
 def _leave_out(connection: Connection, more: LeftOut) -> None:

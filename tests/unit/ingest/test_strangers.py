@@ -7,7 +7,7 @@ from sqlalchemy.exc import OperationalError
 
 from ingest.chores import Chores
 from ingest.replay import Replayer
-from ingest.strangers import MOST, OF_A_GATEWAY, Strangers
+from ingest.strangers import MOST, OF_A_GATEWAY, OF_A_PACKET, Strangers
 from linli.clock import DAY
 from linli.registry.strangers import MOST_SAMPLES, Sample, Stranger
 from linli.testing import ManualClock, MemoryStore
@@ -36,6 +36,13 @@ def test_the_devices_of_a_packet_are_listed_each_once() -> None:
     assert len(first.samples) == MOST_SAMPLES
     assert (first.quantities, first.samples[0].unit) == (("temperature",), "Cel")
     assert batch.counts.readings == 1
+
+
+def test_of_a_packet_full_of_names_some_are_listed() -> None:
+    """The others wait for another packet: refusing it must stay cheap."""
+    message = packet(1, *(reading(f"fuzz-{number}") for number in range(OF_A_PACKET + 50)))
+    found = pipeline().decide([arrival(message)]).strangers
+    assert [one.device for one in found] == [f"fuzz-{number}" for number in range(OF_A_PACKET)]
 
 
 def test_who_is_known_is_no_stranger() -> None:
