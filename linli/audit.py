@@ -155,7 +155,7 @@ class Kept:
     @property
     def commitment(self) -> str:
         """What the chain has of it."""
-        return hmac.new(bytes.fromhex(self.key), self.text.encode("utf-8", "surrogatepass"), "sha256").hexdigest()
+        return hmac.digest(bytes.fromhex(self.key), self.text.encode("utf-8", "surrogatepass"), "sha256").hex()
 
 
 def canonical(value: object) -> bytes:
@@ -163,9 +163,7 @@ def canonical(value: object) -> bytes:
 
     (Its order of keys is that of UTF-16; ours are ASCII, for which it is Python's.)
     """
-    return json.dumps(
-        value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"), default=_plain
-    ).encode()
+    return _ENCODE(value).encode()
 
 
 def hash_of(entry: Entry) -> str:
@@ -221,6 +219,12 @@ def _plain(value: object) -> object:
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"{type(value).__name__} has no place in the audit log")
+
+
+# Made once: making it takes longer than using it.
+_ENCODE = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"), default=_plain
+).encode
 
 
 # --- is it whole? ---------------------------------------------------------------------------------------------------
