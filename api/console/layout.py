@@ -8,7 +8,7 @@ from nicegui.element import Element
 from nicegui.elements.mixins.text_element import TextElement
 from nicegui.events import GenericEventArguments
 
-from api.console import account_texts, audit_texts, texts
+from api.console import account_texts, audit_texts, registry_texts, texts
 from api.console.consoles import Console, health_line
 from api.console.visit import Visit
 from api.scope import may
@@ -29,6 +29,7 @@ _PAGES = (
     ("/facilities", texts.FACILITIES, "i-building"),
     ("/places", texts.ARMING, "i-shield"),
     ("/rules", texts.RULES, "i-list"),
+    ("/registry", registry_texts.REGISTRY, "i-book"),
 )
 _MANAGING = (("/accounts", account_texts.ACCOUNTS, "i-people"),)
 """For who manages accounts."""

@@ -23,6 +23,7 @@ from api.console import (
     nonces,
     places_page,
     recovery_page,
+    registry_page,
     rule_page,
     rules_page,
     texts,
@@ -50,6 +51,7 @@ _PAGES = (
     places_page,
     rules_page,
     rule_page,
+    registry_page,
     audit_page,
 )
 STATIC = Path(__file__).parent / "static"
