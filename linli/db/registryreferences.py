@@ -10,6 +10,7 @@ from linli.db.registryrows import AREAS, SHAPES, columns_by_id, portions
 from linli.i18n import Text
 from linli.registry.changes import BadItem, Key
 from linli.registry.kinds import KINDS, Item, community_of, kind_of, references_of
+from linli.registry.model import Equipment, FloorPlan
 
 _TREES = ("place", "device")
 """Kinds whose items hang on one another by `parent`."""
@@ -45,8 +46,8 @@ def check_references(connection: Connection, items: Sequence[Item], batch: Mappi
         _check_tree(connection, kind, {item.id: item for item in items if kind_of(item) == kind}, batch)
 
 
-def check_equipment_has_device(connection: Connection, items: Sequence[Item], batch: Mapping[Key, Item]) -> None:
-    """BadItem for equipment of a device that is not there, or is of another community."""
+def check_equipment(connection: Connection, items: Sequence[Item], batch: Mapping[Key, Item]) -> None:
+    """BadItem for equipment of a device that is not there or is of another community, or beyond its floor plan."""
     mine = [item for item in items if kind_of(item) == "equipment"]
     there = _communities_of(connection, "device", {item.id for item in mine if Key("device", item.id) not in batch})
     for item in mine:
@@ -56,6 +57,24 @@ def check_equipment_has_device(connection: Connection, items: Sequence[Item], ba
             raise _nothing(item, "id", "device", item.id)
         if theirs != community_of(item):
             raise _elsewhere(item, "community", item.id, theirs)
+    _check_points(connection, [item for item in mine if isinstance(item, Equipment) and item.plan is not None], batch)
+
+
+def _check_points(connection: Connection, items: Sequence[Equipment], batch: Mapping[Key, Item]) -> None:
+    """BadItem for a point that is not on its floor plan."""
+    table = schema.floor_plans
+    sizes = {
+        row.id: (row.width_m, row.height_m)
+        for row in columns_by_id(
+            connection, table, (one.plan or "" for one in items), table.c.width_m, table.c.height_m
+        )
+    }
+    sizes |= {item.id: (item.width_m, item.height_m) for item in batch.values() if isinstance(item, FloorPlan)}
+    for item in items:
+        for name, value, most in zip(("x_m", "y_m"), (item.x_m, item.y_m), sizes[item.plan or ""], strict=True):
+            if value is not None and value > most:
+                said = Text(f"{value} 超出平面图（{most} 米）", f"{value} is beyond the plan, which has {most} m")
+                raise BadItem("off_the_plan", Key("equipment", item.id), name, said)
 
 
 def needed_by(connection: Connection, key: Key) -> dict[Key, frozenset[str]]:

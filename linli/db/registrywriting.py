@@ -16,7 +16,7 @@ from linli.clock import SystemClock
 from linli.db import schema
 from linli.db.registrylog import Entry, key_of, remember, take_turns
 from linli.db.registryplaces import MANY, chain_of, columns_of, follow, make_way, parents_first, unwatched, watch
-from linli.db.registryreferences import check_equipment_has_device, check_references
+from linli.db.registryreferences import check_equipment, check_references
 from linli.db.registryrows import AREAS, SHAPES, items_of, portions, row_of, rows_by_id
 from linli.i18n import Text
 from linli.registry.changes import BadItem, Key, Origin, Outdated, Written
@@ -66,7 +66,7 @@ def put(
     work = _compare(connection, wanted, origin.at, expected or {}, revive=revive)
     written = list(work.written.values())
     check_references(connection, written, wanted)
-    check_equipment_has_device(connection, written, wanted)
+    check_equipment(connection, written, wanted)
     _write(connection, work, origin)
     return Written(tuple(work.added), tuple(work.changed), tuple(work.same))
 

@@ -159,6 +159,7 @@ WRONG: list[tuple[str, str, Item]] = [
     ("half_a_position", "plan", replace(STANDS, plan=None)),
     ("off_the_earth", "latitude", replace(STANDS, latitude=91.0)),
     ("off_the_plan", "x_m", replace(STANDS, x_m=-1.0)),
+    ("off_the_plan", "y_m", replace(STANDS, y_m=20.5)),
     ("unknown_reference", "id", Equipment("no-device", "c1")),
     ("not_positive", "width_m", replace(PLAN, width_m=0.0)),
     ("bad_form", "file", replace(PLAN, file="../12.png")),
