@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: up install dev check lint types layers test bench soak picture clean
+.PHONY: up install dev check lint types layers test audit sbom bench soak picture clean
 
 up: install
 	@$(BIN)/linli up
@@ -34,6 +34,14 @@ check: dev
 
 test: check
 	$(BIN)/python -m pytest -n auto --dist loadfile
+
+# Known vulnerabilities of what is installed; a package that could not be looked up is named, and the status is 2.
+audit: dev
+	$(BIN)/python -m tests.security.supply audit
+
+# For a release: every package with version and licence, as CycloneDX JSON.
+sbom: dev
+	$(BIN)/python -m tests.security.supply sbom build/linli.cdx.json
 
 # Faults by name, one after the other, and what became of every event; FAULTS="--fault overload --minutes 5", for one.
 soak: dev
