@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from linli.adapters.store import build_store
+from linli.audithead import HeadError, HeadFile
 from linli.cli.lock import FolderLock, Holder, Runs, bare_address
 from linli.cli.ports import is_open
 from linli.cli.status.situation import Damage, DatabaseFault, GatewayFacts, LetterFacts, Situation, StoreFacts
@@ -17,6 +18,7 @@ from linli.clock import DAY, HOUR
 from linli.datafolder import DataFolder
 from linli.db import schema
 from linli.db.alerts import SqlAlerts
+from linli.db.auditcheck import glance
 from linli.db.database import Database, open_database
 from linli.db.deadletters import Choice, SqlDeadLetters
 from linli.db.gateways import SqlGatewayStatuses
@@ -31,8 +33,8 @@ _PATIENCE_S = 2.0
 
 _REVISIONS = Path(schema.__file__).parents[1] / "migrations" / "versions"
 
-_Known = tuple[list[WorkerReport], list[GatewayFacts], dict[Severity, int], LetterFacts]
-_NOTHING: _Known = ([], [], {}, LetterFacts())
+_Known = tuple[list[WorkerReport], list[GatewayFacts], dict[Severity, int], LetterFacts, Text | None]
+_NOTHING: _Known = ([], [], {}, LetterFacts(), None)
 
 
 def look_round(settings: Settings) -> Situation:
@@ -47,7 +49,7 @@ def look_round(settings: Settings) -> Situation:
     with ThreadPoolExecutor(max_workers=3) as pool:
         opened = pool.submit(is_open, *broker, timeout_s=_PATIENCE_S)
         store = pool.submit(_store, settings, runs)
-        trouble, (told, gateways, alerts, letters) = _database(settings, now)
+        trouble, (told, gateways, alerts, letters, audit) = _database(settings, now)
         return Situation(
             now=now,
             folder=str(settings.data),
@@ -64,6 +66,7 @@ def look_round(settings: Settings) -> Situation:
             gateways=gateways,
             alerts=alerts,
             letters=letters,
+            audit=audit,
             differs=[] if runs is None else _differs(settings, runs),
         )
 
@@ -125,7 +128,7 @@ def _database(settings: Settings, now: int) -> tuple[DatabaseFault | None, _Know
         return DatabaseFault(Damage.UNUSABLE, error.text), _NOTHING
     try:
         wrong = _wrong_version(database)
-        return (wrong, _NOTHING) if wrong is not None else (None, _read(database, now))
+        return (wrong, _NOTHING) if wrong is not None else (None, _read(database, settings, now))
     except SQLAlchemyError as error:
         said = str(getattr(error, "orig", None) or error).splitlines()[0][:200]
         return DatabaseFault(Damage.UNUSABLE, Text(said, said)), _NOTHING
@@ -147,14 +150,24 @@ def _wrong_version(database: Database) -> DatabaseFault | None:
     return None
 
 
-def _read(database: Database, now: int) -> _Known:
+def _read(database: Database, settings: Settings, now: int) -> _Known:
     letters = SqlDeadLetters(database)
     facts = LetterFacts(
         letters.count_by_reason(),
         letters.count_by_reason(Choice(since=now - HOUR)),
         letters.count_requested(),
     )
-    return reports(database), _gateways(database, now), SqlAlerts(database).count_open(), facts
+    counts = SqlAlerts(database).count_open()
+    return reports(database), _gateways(database, now), counts, facts, _audit(database, settings)
+
+
+def _audit(database: Database, settings: Settings) -> Text | None:
+    """What is wrong with the end of the audit log. A look at its newest entries: all of it is for `linli audit verify`."""
+    try:
+        faults = glance(database, HeadFile(settings.audit_head_path))
+    except HeadError as error:
+        return error.text
+    return faults[0].text if faults else None
 
 
 def _gateways(database: Database, now: int) -> list[GatewayFacts]:

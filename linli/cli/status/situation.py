@@ -112,7 +112,8 @@ class Situation:
     """Everything at `now`. `database`: why it cannot be used; then all that comes from it is empty.
 
     `gone`: pids of reports that are not there. `disk`: free and whole bytes of the data folder's disk. `differs`: where this
-    shell's settings are not those of the Linli that runs, which is the one that is told of.
+    shell's settings are not those of the Linli that runs, which is the one that is told of. `audit`: what is wrong with the
+    newest entries of the audit log, or with its head.
     """
 
     now: int
@@ -130,6 +131,7 @@ class Situation:
     gateways: Sequence[GatewayFacts] = ()
     alerts: Mapping[Severity, int] = field(default_factory=dict)
     letters: LetterFacts = LetterFacts()
+    audit: Text | None = None
     differs: Sequence[Text] = ()
 
     @property

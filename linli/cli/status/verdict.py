@@ -49,6 +49,7 @@ def judge(seen: Situation) -> list[Trouble]:
         *_store(seen),
         *_gateways(seen),
         *_letters(seen),
+        *_audit(seen),
     ]
     return sorted(troubles, key=lambda trouble: trouble.urgency)
 
@@ -419,5 +420,21 @@ def _letters(seen: Situation) -> Iterator[Trouble]:
             Text(
                 f"看：linli deadletters list --reason {reason} --since 1h；改正后 linli deadletters replay",
                 f"look: linli deadletters list --reason {reason} --since 1h; once mended, linli deadletters replay",
+            ),
+        )
+
+
+# --- the audit log --------------------------------------------------------------------------------------------------
+
+
+def _audit(seen: Situation) -> Iterator[Trouble]:
+    if seen.audit is not None:
+        yield Trouble(
+            Urgency.FAULT,
+            Text(f"审计日志不完整：{seen.audit.zh}", f"the audit log is not whole: {seen.audit.en}"),
+            Text(
+                "验证全部：linli audit verify；若因恢复备份，linli audit reanchor；否则查明谁能写数据库",
+                "verify all of it: linli audit verify; after a restored backup, linli audit reanchor; else find out who may write "
+                "the database",
             ),
         )

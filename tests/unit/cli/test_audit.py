@@ -196,3 +196,13 @@ def test_what_was_deleted_last_is_told(database: Database, run: Any) -> None:
     write(database, "", act, act)
     found = {line["class"]: line for line in json.loads(run("retention", "--json").stdout)}
     assert found["alerts"]["last_deleted"] == 14
+
+
+def test_status_tells_of_a_broken_end(database: Database, guard: str, run: Any, folder: Path) -> None:
+    """Among whatever else is wrong, with what to do."""
+    write(database, guard)
+    assert "audit" not in run("status").stdout
+    HeadFile(folder / "audit" / "head.json").write(Head(7, "a" * 64))
+    shown = " ".join(run("status").stdout.split())
+    assert "the audit log is not whole: the end is cut off: entry 2" in shown
+    assert "linli audit verify" in shown
