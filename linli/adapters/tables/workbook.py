@@ -57,7 +57,7 @@ class ExcelSheet:
         """The row, with what is merged with other cells said so."""
         for one in self.merged:
             if one.first_row <= at <= one.last_row:
-                last = min(one.last_column, max(len(row), one.first_column))
+                last = min(one.last_column, MOST_CELLS)
                 row += [None] * (last - len(row))
                 for column in range(one.first_column - 1, last):
                     value = row[column]
