@@ -1,7 +1,7 @@
 """The headers that tell a browser what it may do with our answers: one place, for every answer (OWASP ASVS 5.0, V3).
 
 What an API answers is never a page: its policy allows nothing. The console's policy is as strict as NiceGUI runs with
-(docs/adr/0015): scripts from this host alone or with the nonce of this very answer, and no other site anywhere.
+(docs/adr/0017): scripts from this host alone or with the nonce of this very answer, and no other site anywhere.
 """
 
 import secrets
@@ -59,7 +59,7 @@ def page_policy(nonce: str) -> str:
     return "; ".join(
         (
             "default-src 'none'",
-            # NiceGUI sends what a page is to do as code, and Vue compiles templates: both are eval (docs/adr/0015).
+            # NiceGUI sends what a page is to do as code, and Vue compiles templates: both are eval (docs/adr/0017).
             f"script-src 'self' 'nonce-{nonce}' 'unsafe-eval'",
             "script-src-attr 'none'",
             f"style-src 'self' 'nonce-{nonce}'",
