@@ -1,15 +1,18 @@
 """Accounts and tokens over REST: for who manages accounts, but for one's own tokens."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
 
 from api import account_bodies as bodies
 from api.accounts import AccountService
 from api.bodies import ProblemBody
+from api.paging import DEFAULT_LIMIT, Cursor, Limit, Listed, cut, following, read_cursor
 from api.routing import Signed, for_signed_in, needs
 from api.services import Services
 from linli.db.people import Changes
+from linli.model import Role
 from linli.roles import Operation
 
 _CONFLICT: dict[int | str, dict[str, Any]] = {
@@ -30,9 +33,20 @@ def _add_accounts(router: APIRouter, accounts: AccountService) -> None:
     manages = needs(Operation.MANAGE_ACCOUNTS)
 
     @router.get("/accounts", **manages)
-    def list_accounts(person: Signed) -> list[bodies.AccountBody]:
+    def list_accounts(
+        request: Request,
+        response: Response,
+        person: Signed,
+        role: Role | None = None,
+        q: Annotated[str, Query(max_length=100, description="Words, each a part of a name, a role or a place")] = "",
+        limit: Limit = DEFAULT_LIMIT,
+        cursor: Cursor = None,
+    ) -> Listed[bodies.AccountBody]:
         """Every account, by name."""
-        return [bodies.account_body(account) for account in accounts.all(person)]
+        after = None if cursor is None else str(read_cursor("accounts", cursor, (str,))[0])
+        page = accounts.find(person, role=role, sought=q, after=after, limit=limit)
+        items = [bodies.account_body(account) for account in page.items]
+        return Listed(items=items, next=following("accounts", page, request, response))
 
     @router.post("/accounts", status_code=201, responses=_CONFLICT, **manages)
     def add_account(body: bodies.NewAccountBody, person: Signed) -> bodies.AddedBody:
@@ -93,9 +107,10 @@ def _add_sessions(router: APIRouter, accounts: AccountService) -> None:
     manages = needs(Operation.MANAGE_ACCOUNTS)
 
     @router.get("/accounts/{account_id}/sessions", **manages)
-    def account_sessions(account_id: str, person: Signed) -> list[bodies.SessionBody]:
-        """Where somebody is signed in, the one used last first."""
-        return [bodies.session_body(session, None) for session in accounts.sessions(person, account_id)]
+    def account_sessions(account_id: str, person: Signed) -> Listed[bodies.SessionBody]:
+        """Where somebody is signed in, the one used last first: all on one page, for there are fifty at most."""
+        found = accounts.sessions(person, account_id)
+        return Listed(items=[bodies.session_body(session, None) for session in found], next=None)
 
     @router.delete("/accounts/{account_id}/sessions", status_code=204, **manages)
     def end_account_sessions(account_id: str, person: Signed) -> None:
@@ -110,9 +125,14 @@ def _add_sessions(router: APIRouter, accounts: AccountService) -> None:
 
 def _add_tokens(router: APIRouter, accounts: AccountService) -> None:
     @router.get("/tokens", **for_signed_in())
-    def tokens(person: Signed) -> list[bodies.TokenBody]:
-        """One's own tokens; all of them for who manages accounts. Those revoked or expired too."""
-        return [bodies.token_body(token) for token in accounts.tokens(person)]
+    def tokens(
+        request: Request, response: Response, person: Signed, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+    ) -> Listed[bodies.TokenBody]:
+        """One's own tokens; all of them for who manages accounts. Those revoked or expired too; the oldest first."""
+        after = None if cursor is None else read_cursor("tokens", cursor, (int, str))
+        page = cut(accounts.tokens(person), limit, lambda token: (token.created_at, token.id), after)
+        items = [bodies.token_body(token) for token in page.items]
+        return Listed(items=items, next=following("tokens", page, request, response))
 
     @router.post("/tokens", status_code=201, **needs(Operation.MANAGE_ACCOUNTS))
     def make_token(body: bodies.NewTokenBody, person: Signed) -> bodies.MadeTokenBody:

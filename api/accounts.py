@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 from sqlalchemy import select
 
+from api.paging import Page, page_of
 from api.scope import demand
 from linli.db import schema
 from linli.db.database import Database
@@ -25,10 +26,13 @@ class AccountService:
         self._database = database
         self.issuer = issuer
 
-    def all(self, person: Person) -> list[Account]:
-        """Every account, by name."""
+    def find(
+        self, person: Person, *, role: Role | None = None, sought: str = "", after: str | None = None, limit: int = 100
+    ) -> Page[Account]:
+        """Accounts by name, a page of them. Arguments as for `People.described`."""
         self._demand(person)
-        return self._people.described()
+        rows = self._people.described(role=role, sought=sought, after=after, limit=limit + 1)
+        return page_of(rows, limit, lambda account: (account.person.name,))
 
     def get(self, person: Person, account: str) -> Account:
         """The account of that id, or NotFound."""

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from api import account_bodies as bodies
 from api.bodies import PersonBody, ProblemBody, SignInBody, person_body
+from api.paging import Listed
 from api.routing import Own, Signed, caller, for_everybody, for_session, for_signed_in
 from api.services import Services
 from api.session_cookie import browser_of, clear_session, session_token, set_session
@@ -85,10 +86,11 @@ def _add_own_sessions(router: APIRouter, services: Services) -> None:
         return person_body(person)
 
     @router.get("/me/sessions", **for_signed_in())
-    def own_sessions(request: Request, person: Signed) -> list[bodies.SessionBody]:
-        """Where one is signed in, the one used last first."""
+    def own_sessions(request: Request, person: Signed) -> Listed[bodies.SessionBody]:
+        """Where one is signed in, the one used last first: all on one page, for there are fifty at most."""
         current = own_id(request)
-        return [bodies.session_body(session, current) for session in people.sessions.of(person.id)]
+        found = people.sessions.of(person.id)
+        return Listed(items=[bodies.session_body(session, current) for session in found], next=None)
 
     @router.delete("/me/sessions", status_code=204, responses=_OWN, **for_signed_in())
     def end_other_sessions(request: Request, person: Signed, _token: Own) -> None:
@@ -116,7 +118,9 @@ def _add_own_proofs(router: APIRouter, services: Services) -> None:
         return bodies.OfferBody(secret=offered.secret, uri=offered.uri)
 
     @router.post("/me/second-factor/confirm", status_code=201, responses=_OWN, **for_session())
-    def confirm_second_factor(body: bodies.CodeBody, request: Request, response: Response, token: Own) -> bodies.RecoveryBody:
+    def confirm_second_factor(
+        body: bodies.CodeBody, request: Request, response: Response, token: Own
+    ) -> bodies.RecoveryBody:
         """Give the first code; the answer has the recovery codes. All other sessions end."""
         signed, codes = people.enrol_factor(token, body.code, caller(request))
         set_session(request, response, signed, people.policy)

@@ -141,6 +141,7 @@ ACCOUNTS_HELP = Text(
     "A new account's password is shown once; its owner changes it when first signing in.",
 )
 SEARCH = Text("查找用户名、姓名、小区", "Find a name or community")
+ONLY_FIRST = Text("只列出前 {n} 个，请输入更多来查找。", "Only the first {n} are listed. Type more to find the others.")
 SEARCH_HERE = Text("查找", "Find")
 NO_ACCOUNT_MATCHES = Text("没有符合的账号", "No account matches")
 ADD_ACCOUNT = Text("添加账号", "Add an account")

@@ -14,9 +14,10 @@ from api.console.consoles import Console, Consoles
 from api.console.layout import MAX_KNOWN, Node, frame, known_alerts
 from api.console.rows import ago
 from api.console.visit import enter, home, person_now
+from api.paging import Page
 from api.scope import may
 from api.services import Services
-from linli.db.people import Account
+from linli.db.people import Account, Person
 from linli.i18n import Text
 from linli.roles import ROLES, Operation, Reach
 
@@ -36,7 +37,7 @@ def add(services: Services, consoles: Consoles) -> None:
             return RedirectResponse(home(visit.person), 303)
         console = consoles.open(client, visit)
         views = await asyncio.to_thread(services.alerts, visit.person, open_only=True, limit=MAX_KNOWN)
-        found = await asyncio.to_thread(accounts.all, visit.person)
+        found = await asyncio.to_thread(_find, accounts, visit.person, "")
         places = await asyncio.to_thread(accounts.places, visit.person)
         with frame(services, console, title=account_texts.ACCOUNTS, known=known_alerts(views), active="/accounts"):
             _Board(services, accounts, console, found, *places)
@@ -44,14 +45,14 @@ def add(services: Services, consoles: Consoles) -> None:
 
 
 class _Board:
-    """The list. Searched as one types; nothing is asked of the database for that."""
+    """The list, searched as one types."""
 
     def __init__(
         self,
         services: Services,
         accounts: AccountService,
         console: Console,
-        found: list[Account],
+        found: Page[Account],
         communities: dict[str, Text],
         committees: dict[str, Text],
     ) -> None:
@@ -78,34 +79,29 @@ class _Board:
         self._draw()
 
     async def _look(self) -> None:
+        sought = self._sought
         person = await asyncio.to_thread(person_now, self._services, self._visit)
-        self._found = await asyncio.to_thread(self._accounts.all, person)
-        self._draw()
+        found = await asyncio.to_thread(_find, self._accounts, person, sought)
+        if sought == self._sought:  # else somebody has typed on, and a later look has the answer
+            self._found = found
+            self._draw()
 
-    def _seek(self, event: GenericEventArguments) -> None:
-        self._sought = str(event.args).strip().casefold()[:100]
-        self._draw()
+    async def _seek(self, event: GenericEventArguments) -> None:
+        self._sought = str(event.args)[:100]
+        await self._look()
 
     def _draw(self) -> None:
         language = self._visit.language
-        fitting = [account for account in self._found if self._fits(account)]
         self._box.clear()
         with self._box:
-            if not fitting:
+            if not self._found.items:
                 Node("div", account_texts.NO_ACCOUNT_MATCHES.of(language), "panel")
                 return
             with Node("ul", classes="rows"):
-                for account in fitting[:MOST_SHOWN]:
+                for account in self._found.items:
                     self._row(account)
-            if len(fitting) > MOST_SHOWN:
-                Node("p", texts.AND_MORE.format(n=len(fitting) - MOST_SHOWN).of(language), "muted")
-
-    def _fits(self, account: Account) -> bool:
-        person = account.person
-        places = [self._names[one] for one in account.communities | account.committees if one in self._names]
-        said = [person.name, person.display_name, ROLES[person.role].name.zh, ROLES[person.role].name.en]
-        said += [word for place in places for word in (place.zh, place.en)]
-        return all(any(part in word.casefold() for word in said) for part in self._sought.split())
+            if self._found.following is not None:
+                Node("p", account_texts.ONLY_FIRST.format(n=MOST_SHOWN).of(language), "muted")
 
     def _row(self, account: Account) -> None:
         person, language, now = account.person, self._visit.language, self._services.clock.now()
@@ -120,6 +116,10 @@ class _Board:
             Node("div", where_words(account, self._names).of(language), "u-where muted")
             seen = "" if account.last_seen_at is None else ago(now - account.last_seen_at).of(language)
             Node("small", seen, "u-seen muted")
+
+
+def _find(accounts: AccountService, person: Person, sought: str) -> Page[Account]:
+    return accounts.find(person, sought=sought, limit=MOST_SHOWN)
 
 
 def account_tags(account: Account) -> list[Text]:

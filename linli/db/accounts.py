@@ -7,14 +7,14 @@ import re
 import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Table, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, Table, delete, func, insert, select, update
 
 from linli.clock import DAY, Clock
 from linli.db import schema
+from linli.db.accountlist import Account, described
 from linli.db.database import Database
-from linli.db.person import Person, read_persons, with_reach
+from linli.db.person import Person, read_persons
 from linli.db.proofs import hashed, make_password
 from linli.db.sessions import end_sessions
 from linli.db.signin_events import LINLI, Happening, SignInEvent, record
@@ -30,25 +30,6 @@ ONE_TIME_FOR = 3 * DAY
 """A password that an administrator was given for somebody works this long, unless it is changed before."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """What an administrator sees of an account. `communities` and `committees`: those it belongs to directly.
-
-    `one_time_until`: its password was made by somebody else and was not changed yet. `issuer`: of its OpenID provider.
-    """
-
-    person: Person
-    communities: frozenset[str]
-    committees: frozenset[str]
-    created_at: int
-    second_factor: bool
-    recovery_codes: int
-    one_time_until: int | None
-    issuer: str | None
-    subject: str | None
-    last_seen_at: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +90,19 @@ class Accounts:
                 connection.execute(select(table.c.id).where(table.c.id.in_(sorted(communities)))).scalars()
             )
 
-    def described(self, ids: Collection[str] | None = None) -> list[Account]:
-        """The accounts as an administrator sees them, by name; of these ids, or all."""
-        table = schema.users
-        query = select(table).order_by(table.c.name)
+    def described(
+        self,
+        ids: Collection[str] | None = None,
+        *,
+        role: Role | None = None,
+        sought: str = "",
+        after: str | None = None,
+        limit: int | None = None,
+    ) -> list[Account]:
+        """The accounts as an administrator sees them, by name: of these ids, or all; of this role; those to which each word of
+        `sought` applies (a part of a name, a role, or where somebody belongs); after that name; at most so many."""
         with self._database.read() as connection:
-            rows = connection.execute(query if ids is None else query.where(table.c.id.in_(sorted(ids)))).all()
-            return _described(connection, rows)
+            return described(connection, ids, role, sought, after, limit)
 
     # --- changes --------------------------------------------------------------------------------------------------
 
@@ -350,45 +337,3 @@ def _told(changes: Changes) -> Mapping[str, str]:
         if ids:
             told[name] = ",".join(sorted(ids))
     return told
-
-
-def _described(connection: Connection, rows: Sequence[Row[tuple[object, ...]]]) -> list[Account]:
-    factors, codes, idents, sessions = (
-        schema.second_factors,
-        schema.recovery_codes,
-        schema.identities,
-        schema.sessions,
-    )
-    having = set(connection.execute(select(factors.c.user_id).where(factors.c.secret.is_not(None))).scalars())
-    left = _numbers(connection, select(codes.c.user_id, func.count()).where(codes.c.used_at.is_(None)), codes)
-    seen = _numbers(connection, select(sessions.c.user_id, func.max(sessions.c.last_seen_at)), sessions)
-    linked = {row.user_id: row for row in connection.execute(select(idents))}
-    own = _grouped(connection, schema.memberships)
-    by = _grouped(connection, schema.committee_memberships)
-    return [
-        Account(
-            person=person,
-            communities=frozenset(own.get(person.id, ())),
-            committees=frozenset(by.get(person.id, ())),
-            created_at=row.created_at,
-            second_factor=person.id in having,
-            recovery_codes=left.get(person.id, 0),
-            one_time_until=row.one_time_until,
-            issuer=linked[person.id].issuer if person.id in linked else None,
-            subject=linked[person.id].subject if person.id in linked else None,
-            last_seen_at=seen.get(person.id),
-        )
-        for row, person in zip(rows, with_reach(connection, rows), strict=True)
-    ]
-
-
-def _numbers(connection: Connection, query: Select[Any], table: Table) -> dict[str, int]:
-    """What `query` finds for each person."""
-    return {row[0]: row[1] for row in connection.execute(query.group_by(table.c.user_id))}
-
-
-def _grouped(connection: Connection, table: Table) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for row in connection.execute(select(table)):
-        found.setdefault(row[0], []).append(row[1])
-    return found

@@ -13,7 +13,8 @@ from sqlalchemy import Connection, select, update
 from linli.auditwho import recognised
 from linli.clock import Clock
 from linli.db import schema
-from linli.db.accounts import Account, Accounts, Changes, checked
+from linli.db.accountlist import Account
+from linli.db.accounts import Accounts, Changes, checked
 from linli.db.database import Database
 from linli.db.identities import Identities, Identity
 from linli.db.person import Person

@@ -96,7 +96,7 @@ def test_a_second_factor_over_rest(world: World, people: People, monkeypatch: py
         people.add("second", Role.ADMINISTRATOR, password=PASSWORD)
         secret = people.tokens.make(people.get("second"), "x", operations=[Operation.MANAGE_ACCOUNTS])[1]
         with world.client(authorization=f"Bearer {secret}") as other:
-            chief = next(one for one in other.get("/api/v1/accounts").json() if one["name"] == "chief")
+            chief = next(one for one in other.get("/api/v1/accounts?q=chief").json()["items"] if one["name"] == "chief")
             assert chief["second_factor"]
             assert post(other, f"/accounts/{chief['id']}/reset-second-factor").status_code == 204
         assert client.get("/api/v1/me").status_code == 401
@@ -135,14 +135,14 @@ def test_one_sees_and_ends_ones_sessions(world: World, people: People) -> None:
     people.add("li", Role.SECURITY, [HOME], password=PASSWORD)
     agent = {"user-agent": "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/131.0 Safari/537.36"}
     with world.client("li", **agent) as desk, world.client("li") as lost, world.client("li") as third:
-        listed = desk.get("/api/v1/me/sessions").json()
+        listed = desk.get("/api/v1/me/sessions").json()["items"]
         assert [one["current"] for one in listed].count(True) == 1
         current = next(one for one in listed if one["current"])
         assert current["browser"]["en"] == "Chrome · Windows"
         assert current["address"] == "127.0.0.1"
         cookies = {client.cookies["linli_session"] for client in (desk, lost, third)}
         assert not cookies & {one["id"] for one in listed}
-        gone = next(one["id"] for one in lost.get("/api/v1/me/sessions").json() if one["current"])
+        gone = next(one["id"] for one in lost.get("/api/v1/me/sessions").json()["items"] if one["current"])
         assert desk.delete(f"/api/v1/me/sessions/{gone}").status_code == 204
         assert [client.get("/api/v1/me").status_code for client in (desk, lost, third)] == [200, 401, 200]
         assert desk.delete(f"/api/v1/me/sessions/{gone}").status_code == 404
@@ -154,7 +154,7 @@ def test_an_administrator_sees_and_ends_anybodys(world: World, root: httpx.Clien
     """And nobody else does."""
     user = people.add("wang", Role.SECURITY, [HOME], password=PASSWORD)[0].id
     with world.client("wang") as client, world.client("wang") as other:
-        (first, _) = root.get(f"/api/v1/accounts/{user}/sessions").json()
+        (first, _) = root.get(f"/api/v1/accounts/{user}/sessions").json()["items"]
         assert client.get(f"/api/v1/accounts/{user}/sessions").status_code == 403
         assert root.delete(f"/api/v1/accounts/{user}/sessions/{first['id']}").status_code == 204
         assert sorted(one.get("/api/v1/me").status_code for one in (client, other)) == [200, 401]
@@ -201,6 +201,31 @@ def test_accounts_are_added_changed_and_disabled(world: World, root: httpx.Clien
     assert root.put(f"{path}/identity", json={"subject": "u-1"}).status_code == 404, "no provider is set"
 
 
+def test_accounts_are_listed_and_found(world: World, root: httpx.Client, people: People) -> None:
+    """Page by page, each once; by role, and by words: parts of names, a role in either language, a place."""
+    for number in range(5):
+        people.add(f"page-{number}", Role.MAINTAINER, [FOREIGN], display_name=f"Fixer {number}")
+    got: list[str] = []
+    query: dict[str, str | int] = {"role": "maintainer", "limit": 2}
+    while True:
+        page = root.get("/api/v1/accounts", params=query).json()
+        got += [item["name"] for item in page["items"]]
+        if page["next"] is None:
+            break
+        query["cursor"] = page["next"]
+    assert [name for name in got if name.startswith("page-")] == [f"page-{number}" for number in range(5)]
+    assert len(got) == len(set(got))
+
+    def found(words: str) -> set[str]:
+        return {item["name"] for item in root.get("/api/v1/accounts", params={"q": words}).json()["items"]}
+
+    assert found("FIXER 3") == {"page-3"}
+    assert {"page-0", "page-4"} <= found("维保")
+    assert {"page-0", "page-4"} <= found(f"{FOREIGN} maintainer")
+    assert found(f"{HOME} fixer") == found("%") == found("' OR 1=1") == set()
+    assert root.get("/api/v1/accounts", params={"cursor": "x"}).status_code == 422
+
+
 @pytest.mark.parametrize("role", [role for role in Role if role is not Role.ADMINISTRATOR])
 def test_nobody_makes_themselves_an_administrator(world: World, root: httpx.Client, people: People, role: Role) -> None:
     """Nor sees an account, whatever their role."""
@@ -238,11 +263,11 @@ def test_tokens_over_rest(world: World, root: httpx.Client, people: People) -> N
         assert FOREIGN not in script.get("/api/v1/alerts").text
         assert post(script, f"/alerts/a{HOME}0001/acknowledge").status_code == 403
         assert secret not in script.get("/api/v1/tokens").text
-        (own,) = script.get("/api/v1/tokens").json()
+        (own,) = script.get("/api/v1/tokens").json()["items"]
         assert (own["id"], own["operations"], own["communities"]) == (number, ["see"], [HOME])
         assert own["last_used_at"] is not None
         with world.client(f"{HOME}-security") as guard:
-            assert guard.get("/api/v1/tokens").json() == []
+            assert guard.get("/api/v1/tokens").json() == {"items": [], "next": None}
             assert guard.delete(f"/api/v1/tokens/{number}").status_code == 404
         assert root.delete(f"/api/v1/tokens/{number}").status_code == 204
         assert script.get("/api/v1/me").status_code == 401

@@ -116,7 +116,7 @@ def test_who_is_linked_gets_in(world: World) -> None:
         assert world.sign_in(client).headers["location"] == "/rules"
         me = client.get("/api/v1/me").json()
         assert (me["name"], me["communities"]) == ("li", ["c001"])
-        (session,) = client.get("/api/v1/me/sessions").json()
+        (session,) = client.get("/api/v1/me/sessions").json()["items"]
         assert (session["way"], session["current"]) == ("oidc", True)
         assert client.delete("/api/v1/sessions/current").status_code == 204
         assert client.get("/api/v1/me").status_code == 401
