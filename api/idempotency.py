@@ -21,11 +21,12 @@ from dataclasses import dataclass, field
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
-from starlette.requests import Request
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.problems import BAD_KEY, DATABASE, KEY_REUSED, KEY_UNDER_WAY, problem
+from api.problems import BAD_KEY, DATABASE, KEY_REUSED, KEY_UNDER_WAY, TOO_LARGE, problem
 from linli.clock import MINUTE, SECOND, Clock
 from linli.db.idempotency import HOLD, Claim, SqlIdempotency, Verdict, claim_of, hash_of
 from linli.db.people import Person
@@ -104,7 +105,13 @@ class Idempotent:
             await self._app(scope, receive, send)
             return
         request.state.person = person
-        body = await request.body()
+        try:
+            body = await request.body()
+        except ClientDisconnect:
+            return  # there is nobody to answer
+        except HTTPException:  # the gate lets no more of it in
+            await problem(request, TOO_LARGE)(scope, receive, send)
+            return
         await self._once(request, person, match[1], body, send)
 
     async def _once(self, request: Request, person: Person, key: str, body: bytes, send: Send) -> None:

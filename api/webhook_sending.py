@@ -129,11 +129,13 @@ class WebhookSender:
         self._loop = asyncio.get_running_loop()
         self._loop.set_default_executor(ThreadPoolExecutor(NAMES_AT_ONCE, "webhooks-names"))
         self._ready.set()
-        while not self._stopping:
+        while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(POLL_S):
                     await self._woken.wait()
             self._woken.clear()
+            if self._stopping:
+                break
             try:
                 await self._round()
             except SQLAlchemyError as error:

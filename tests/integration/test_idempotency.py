@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
@@ -16,6 +17,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from api import idempotency
+from api.gate import MAX_BODY, Gate, RequestCounts
 from api.idempotency import Idempotent
 from linli.clock import HOUR, MINUTE, SECOND
 from linli.db import schema
@@ -270,6 +272,24 @@ def test_a_key_that_is_none(desk: Desk, key: str) -> None:
     """400, and nothing is done."""
     answer = desk.ask(key)
     assert (answer.status_code, kind(answer)) == (400, "bad-idempotency-key")
+    assert desk.done == []
+
+
+def test_a_body_that_is_too_large_is_told_so(desk: Desk) -> None:
+    """Though it says nothing of its length, and is met before any route."""
+    gate = Gate(desk.app, RequestCounts())
+
+    async def large() -> httpx.Response:
+        async def parts() -> AsyncIterator[bytes]:
+            for _ in range(MAX_BODY // 1000 + 2):
+                yield b"x" * 1000
+
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(gate), base_url="http://linli") as client:
+            headers = {"who": "a", "idempotency-key": "k1"}
+            return await client.post("/api/v1/doors", content=parts(), headers=headers)
+
+    answer = asyncio.run(large())
+    assert (answer.status_code, kind(answer)) == (413, "too-large")
     assert desk.done == []
 
 
