@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from api.refusals import write_down
 from linli.errors import (
     Conflict,
     LinliError,
@@ -200,6 +201,8 @@ def _ours(request: Request, error: Exception) -> Response:
         headers["www-authenticate"] = "Bearer"
     if isinstance(error, Refused):
         more["reason"] = error.reason
+    if isinstance(error, NotAllowed):
+        write_down(request)
     return problem(request, kind, error.text, headers=headers, **more)
 
 

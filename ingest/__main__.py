@@ -17,6 +17,7 @@ from linli.db.deadletters import SqlDeadLetters
 from linli.db.gateways import SqlGatewayStatuses
 from linli.db.heartbeats import SqlHeartbeats
 from linli.db.registry import SqlRegistry
+from linli.db.retaining import write_down_thinning
 from linli.db.strangers import SqlStrangers
 from linli.errors import LinliError
 from linli.settings import Settings, load_settings
@@ -55,7 +56,14 @@ def _run(name: str, settings: Settings, stop: threading.Event) -> int:
     chores = Chores(SqlHeartbeats(database), replayer, clock, SqlStrangers(database))
     worker = Worker(outside, limits, late_after(settings.late_s), settings.qos, chores=chores)
     shard = outside.shard
-    upkeep = Upkeep(store, clock, settings.retention, shard.covers, thins=shard.number == 0)
+    upkeep = Upkeep(
+        store,
+        clock,
+        settings.retention,
+        shard.covers,
+        thins=shard.number == 0,
+        thinned=lambda rows, now: write_down_thinning(database, name, settings.retention.horizons(now), rows, now),
+    )
     keeper = threading.Thread(target=upkeep.run, args=(stop,), name="upkeep")
     reporter = runtime.Reporter(name, database, clock, lambda: upkeep.health(worker.health()))
     reporter.start()

@@ -96,7 +96,7 @@ class Counts:
 
 class Upkeep:
     """`run` until told to stop, or `step` by hand. `owns`: the communities of this process; `thins`: whether retention is
-    this process's to enforce."""
+    this process's to enforce; `thinned` is told how many rows went, and when."""
 
     def __init__(
         self,
@@ -106,6 +106,7 @@ class Upkeep:
         owns: Callable[[str], bool] = lambda _community: True,
         *,
         thins: bool = True,
+        thinned: Callable[[int, int], None] = lambda _rows, _now: None,
         periods: Mapping[Task, float] = PERIODS,
     ) -> None:
         self._store = store
@@ -113,6 +114,8 @@ class Upkeep:
         self._retention = retention
         self._owns = owns
         self._thins = thins
+        self._thinned = thinned
+        self._gone = 0
         self._steady = SteadyClock()
         self._agenda = Agenda(periods, clock.monotonic())
         self._after: Due | None = None
@@ -200,6 +203,10 @@ class Upkeep:
             return False
         gone = self._store.thin(self._retention.horizons(now))
         self._counts.retention_deleted += gone
+        self._gone += gone
+        if not gone and self._gone:  # once for all of its slices
+            self._thinned(self._gone, now)
+            self._gone = 0
         return gone > 0
 
     def _fail(self, task: Task, error: Exception) -> None:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from linli.audit import NOBODY, Act
+from linli.audit import NOBODY, Act, Outcome
 from linli.auditwho import who_of
 from linli.clock import DAY, Clock
 from linli.db import registry, schema
@@ -105,11 +105,18 @@ class SqlEnrolments:
         """
         self._take_try(address)
         letters = read_code(code)
-        if letters is None:
-            raise _not_taken("enrolment_unknown", address)
-        with self._database.write() as connection:
-            take_turn(connection, schema.enrolments)
-            given = self._redeem(connection, digest(letters), digest(attempt), address, give)
+        try:
+            if letters is None:
+                raise _not_taken("enrolment_unknown", address)
+            with self._database.write() as connection:
+                take_turn(connection, schema.enrolments)
+                given = self._redeem(connection, digest(letters), digest(attempt), address, give)
+        except Refused as refused:
+            with self._database.write() as connection:
+                facts = {"reason": refused.reason}
+                act = Act("enrolment.refused", who_of(NOBODY, address), outcome=Outcome.REFUSED, facts=facts)
+                append(connection, act, self._clock.now())
+            raise
         self._throttle.forgive(_throttled(address), address)
         return given
 

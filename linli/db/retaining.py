@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, delete, func, select
 
-from linli.audit import SHORTENED, Act, Fact, Head, Who
+from linli.audit import SHORTENED, Act, Fact, Head, Who, system
 from linli.auditseals import Seal, grouped
 from linli.auditwords import RETENTION_RAN
 from linli.clock import DAY, HOUR
@@ -24,6 +24,7 @@ from linli.db.auditseals import ROWS, SealBroken, reseal, resealed_last, standin
 from linli.db.database import Database
 from linli.db.turns import take_turn
 from linli.keeping import Kept
+from linli.ports import RowClass
 
 SLICE = 500
 """Rows of a class that go in one transaction: others wait to write meanwhile."""
@@ -236,6 +237,16 @@ def _forget(connection: Connection, upto: int) -> int:
 
 def _write_down(connection: Connection, who: Who, kept: Kept, rows: int, before: int, now: int) -> None:
     append(connection, Act(RETENTION_RAN, who, "class", (kept.value,), facts={"rows": rows, "before": before}), now)
+
+
+def write_down_thinning(
+    database: Database, process: str, horizons: Mapping[RowClass, int], rows: int, now: int
+) -> None:
+    """That the store of readings let `rows` go, of the classes that have a horizon; it does not say how many of which."""
+    classes = tuple(sorted(one.value for one in horizons))
+    facts: dict[str, Fact] = {"rows": rows, "together": True}
+    with database.write() as connection:
+        append(connection, Act(RETENTION_RAN, system(process), "class", classes, facts=facts), now)
 
 
 # --- what there is --------------------------------------------------------------------------------------------------

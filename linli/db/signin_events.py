@@ -112,6 +112,10 @@ def _act(event: SignInEvent) -> Act:
     verb, facts = _VERBS[event.what], dict[str, Fact](event.detail)
     if event.what is Happening.ACCOUNT_CHANGED and facts.keys() == {"enabled"}:
         verb = "account.enabled" if facts.pop("enabled") == "yes" else "account.disabled"
+    elif event.what is Happening.ACCOUNT_CHANGED and facts.keys() == {"role"}:
+        verb = "account.role.changed"
+    elif event.what is Happening.ACCOUNT_CHANGED and facts and facts.keys() <= {"communities", "committees"}:
+        verb = "account.communities.changed"
     ids = tuple(one for one in (event.subject, event.detail.get("token")) if one is not None)
     outcome = Outcome.REFUSED if event.what in UNWELCOME else Outcome.DONE
     return Act(verb, who_of(event.actor, event.address), "account", ids, facts=facts, outcome=outcome)

@@ -123,6 +123,31 @@ def test_the_log_is_for_auditors_and_administrators(world: World, role: str) -> 
             assert client.get(path).status_code == 403
 
 
+def test_what_somebody_may_not_do_is_there_once_a_minute(world: World, auditor: httpx.Client) -> None:
+    """Who, and which route: not each try, or a script fills the log."""
+    guard = person_of(world, f"{HOME}-security")
+    with world.client(f"{HOME}-security") as client:
+        for _ in range(3):
+            assert client.get("/api/v1/audit/7").status_code == 403
+    found = [
+        entry for entry in log(auditor, verb="access.refused", actor=guard) if "{entry}" in entry["facts"]["route"]
+    ]
+    assert [(entry["outcome"], entry["facts"]["method"]) for entry in found] == [("refused", "GET")]
+
+
+def test_a_code_that_nobody_made_is_there(world: World, auditor: httpx.Client) -> None:
+    """With the address that tried, and never the code."""
+    with world.client() as client:
+        body = {"code": "AAAA-AAAA-AAAA-AAAA", "attempt": "x" * 43}
+        assert client.post("/api/v1/enrolments/redeem", json=body).status_code == 422
+    [entry, *_] = log(auditor, verb="enrolment.refused")
+    assert (entry["actor"], entry["address"], entry["facts"]) == (
+        "nobody",
+        "127.0.0.1",
+        {"reason": "enrolment_unknown"},
+    )
+
+
 def test_there_is_no_operation_that_changes_the_log(world: World) -> None:
     """Not for an administrator: not by any method, on any path of it."""
     with world.client("chief") as client:

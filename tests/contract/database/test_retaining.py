@@ -14,8 +14,9 @@ from linli.db.auditcheck import check_log
 from linli.db.auditseals import Sealer
 from linli.db.commands import SqlCommands, StoredCommand
 from linli.db.database import Database
-from linli.db.retaining import DatabaseKeeper, held
+from linli.db.retaining import DatabaseKeeper, held, write_down_thinning
 from linli.keeping import Kept
+from linli.ports import RowClass
 
 KEEPER = Who("system:api")
 OLD = 1_600_000_000_000_000
@@ -214,3 +215,15 @@ def test_only_the_classes_of_the_database_are_its_to_delete(database: Database) 
     """Readings are the store's."""
     with pytest.raises(ValueError, match="raw"):
         DatabaseKeeper(database, KEEPER).thin(Kept.RAW, OLD, OLD)
+
+
+def test_what_the_store_let_go_is_written_down(database: Database) -> None:
+    """By ingest, for the classes that have a horizon; and shown with each of them."""
+    write_down_thinning(database, "ingest", {RowClass.RAW: OLD, RowClass.EVENTS: OLD}, 7, OLD)
+    with database.read() as connection:
+        found = held(connection)
+    assert [(found[kept].deleted, found[kept].deleted_at) for kept in (Kept.RAW, Kept.EVENTS, Kept.HOUR)] == [
+        (7, OLD),
+        (7, OLD),
+        (None, None),
+    ]

@@ -152,6 +152,20 @@ def test_retention_waits_for_a_steady_clock_and_for_sums(store: TroubledStore, c
     assert upkeep.health(WELL_WORKER).counters["retention_deleted"] == 2
 
 
+def test_what_went_is_told_once_for_all_of_its_slices(store: TroubledStore, clock: ManualClock) -> None:
+    """So that it can be written down; and again with the next pass if that failed."""
+    write(store, *[HOUR_0 - 40 * DAY + number for number in range(5)])
+    told: list[int] = []
+
+    def write_down(rows: int, _now: int) -> None:
+        told.append(rows)
+        if len(told) == 1:
+            raise StoreError(Text("坏了", "broken"))
+
+    run(Upkeep(store, clock, Retention(raw=30), thinned=write_down), clock, 7200)
+    assert told == [5, 5]
+
+
 def test_another_shards_process_leaves_retention_alone(store: TroubledStore, clock: ManualClock) -> None:
     """One does it for all."""
     store.write([Received(event(1, time=HOUR_0 - 9 * DAY), NOW)], {})
