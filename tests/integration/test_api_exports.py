@@ -188,6 +188,7 @@ def test_rows_that_come_and_go_meanwhile_disturb_nothing(world: World, monkeypat
     assert len(seen) == len(set(seen)) == 12
 
 
+@pytest.mark.timeout(300)
 def test_a_long_export_grows_nothing_and_holds_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A slow reader of 100,000 rows: memory stays, no transaction is open in between, and another may write all the while."""
     stuff(world.database, MANY)

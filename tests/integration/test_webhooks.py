@@ -422,6 +422,7 @@ class Process:
             self._process.stdout.close()
 
 
+@pytest.mark.timeout(300)
 def test_nothing_is_missed_over_kills(database: Database, receiver: Receiver, tmp_path: Path) -> None:
     """A sender that is killed again and again: each change arrives, in order, and what comes twice is what was under way."""
     kills, changes = 3, 40
