@@ -44,6 +44,11 @@ class ConsoleProcess:
         return f"http://127.0.0.1:{self._port}"
 
     @property
+    def data(self) -> Path:
+        """Its data folder."""
+        return self._data
+
+    @property
     def now(self) -> int:
         """The time, in microseconds."""
         return self.clock.now()

@@ -3,6 +3,7 @@
 The pages are read from the console's source, so that a new one cannot be forgotten.
 """
 
+import importlib
 import re
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page
 
 import api.console
+from linli.db.people import People
 from tests.browser import world
 from tests.browser.conftest import ConsoleProcess, SignIn
 
@@ -21,8 +23,13 @@ _WITHOUT_SESSION = ("/login",)
 
 
 def _pages() -> list[str]:
-    sources = sorted(Path(api.console.__file__).parent.glob("*.py"))
-    return sorted(path for source in sources for path in re.findall(r'@ui\.page\(\s*f?"([^"]+)"', source.read_text()))
+    found = []
+    for source in sorted(Path(api.console.__file__).parent.glob("*.py")):
+        for said in re.findall(r'@ui\.page\(\s*([\w.]+|"[^"]+")', source.read_text()):
+            module = importlib.import_module(f"api.console.{source.stem}")
+            found.append(said.strip('"') if said.startswith('"') else str(getattr(module, said)))
+    assert len(found) > 10
+    return sorted(found)
 
 
 def _listen(page: Page) -> list[str]:
@@ -52,8 +59,9 @@ def test_every_page_runs_within_its_policy(
 ) -> None:
     """In Chinese and in English: no violation (the fixture `context` looks), no error, no warning."""
     alert = console.hand.put(world.forced_door(console.now, f"c001-door-{'12' if language == 'zh' else '13'}"))
-    examples = _PLACEHOLDERS | {"alert_id": alert.id}
-    page = sign_in(context)
+    account = People(console.database, console.clock).get("guard").id
+    examples = _PLACEHOLDERS | {"alert_id": alert.id, "account_id": account}
+    page = sign_in(context, "admin")
     heard = _listen(page)
     spoken = {"zh": "zh-CN", "en": "en"}[language]
     if page.evaluate("document.documentElement.lang") != spoken:
