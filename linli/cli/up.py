@@ -101,7 +101,7 @@ def _say_welcome(settings: Settings, first: FirstRun, people: Sequence[Person]) 
         for account in first.accounts:
             role = ROLES[account.role].name
             shown = f"{account.name:<10}{account.password}"
-            say(f"  {role.zh:\u3000<5}{shown}", f"  {role.en:<15}{shown}")
+            say(f"  {role.zh:\u3000<5}{shown}", f"  {role.en:<18}{shown}")
         if not settings.is_loopback:
             say(
                 "  第一次登录时须各自修改，72 小时内有效；管理员还要设置双重验证",

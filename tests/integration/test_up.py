@@ -124,7 +124,7 @@ def test_the_first_run_prints_address_accounts_and_how_to_stop(running: Up) -> N
     """Each role has an account, with a password that can be read off the screen."""
     text = running.text()
     assert f"http://127.0.0.1:{running.environment['LINLI_PORT']}" in text
-    for role, name in (("Administrator", "admin"), ("Security", "guard"), ("Property", "manager")):
+    for role, name in (("Administrator", "admin"), ("Security", "guard"), ("Property manager", "manager")):
         assert re.search(rf"{role} +{name} +[a-z0-9]{{5}}(-[a-z0-9]{{5}}){{2}}\n", text), text
     assert "Ctrl-C" in text
     assert "\x1b[" not in text, "no colours or cursor moves where the output is no terminal"
