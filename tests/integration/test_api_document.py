@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from jsonschema import Draft202012Validator
 from api.routing import DECLARED, EVERYBODY, SESSION, SIGNED_IN
 from linli.cli.openapi import document as written
 from linli.roles import Operation
+
+KEPT = Path(__file__).parents[2] / "docs" / "openapi.json"
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +25,11 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]
     for path, item in document["paths"].items():
         for method, operation in item.items():
             yield f"{method.upper()} {path}", operation
+
+
+def test_the_contract_is_the_one_that_is_kept(document: dict[str, Any]) -> None:
+    """A change of it is seen in docs/openapi.json, and decided on; then `linli openapi docs/openapi.json` writes it anew."""
+    assert document == json.loads(KEPT.read_text(encoding="utf-8"))
 
 
 def test_every_operation_says_what_and_for_whom(document: dict[str, Any]) -> None:
