@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from linli.cli.letters.command import app
-from linli.cli.letters.shown import printable
+from linli.cli.columns import printable
 from linli.clock import DAY, SystemClock
 from linli.db.database import Database
 from linli.db.deadletters import SqlDeadLetters
