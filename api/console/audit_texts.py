@@ -57,7 +57,6 @@ GROUPS = {
     "webhook.": Text("webhook", "Webhooks"),
     "deadletters.": Text("死信", "Dead letters"),
     "data.": Text("数据导出", "Exports"),
-    "backup.": Text("备份", "Backups"),
     "retention.": Text("按期限删除", "Retention"),
     "audit.": Text("审计日志本身", "The audit log itself"),
 }

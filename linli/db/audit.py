@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, ins
 from linli.audit import DETAILS, ERASED, GENESIS, KEY_BYTES, TEXTS, Act, Entry, Fact, Head, Kept, Who, canonical, follow
 from linli.auditwords import KINDS, PERSON_READ, PURPOSES, VERBS
 from linli.db import schema
-from linli.db.database import Database
+from linli.db.database import Database, at_the_end
 from linli.db.scoping import unconfined
 from linli.db.turns import take_turn
 from linli.errors import Refused
@@ -46,6 +46,13 @@ def append(connection: Connection, act: Act, now: int) -> Entry:
     beside = [{"name": name, "key": text.key, "text": text.text, **belongs} for name, text in kept.items()]
     _execute(connection, insert(schema.audit_texts), beside)
     return entry
+
+
+def append_last(connection: Connection, act: Act, now: int) -> None:
+    """Write it down at the end of the transaction (`Database.write`): where much is still to come, so that nobody else's act has to
+    wait for it."""
+    _check_words(act)
+    at_the_end(connection, lambda at_last: append(at_last, act, now))
 
 
 def person_read(

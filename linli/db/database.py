@@ -1,6 +1,6 @@
 """A connection to the relational database, set up alike wherever it is opened."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -13,12 +13,19 @@ from linli.errors import ConfigError, DataFolderError
 from linli.i18n import Text
 
 _WRITES = "linli_writes"
+_AT_THE_END = "linli_at_the_end"
 _SNAPSHOT = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 _SHOWN_NUL = "\N{SYMBOL FOR NULL}"
 _DRIVERS_OF_LIBPQ = ("psycopg", "psycopg2")
 _FORGOTTEN_AFTER_MS = 300_000
 """A transaction of PostgreSQL in which nothing happens for this long is ended: a process that hangs or was stopped must not
 hold up all others for good."""
+
+
+def at_the_end(connection: Connection, work: Callable[[Connection], object]) -> None:
+    """Do this just before the writing transaction is committed (`Database.write`), and not if it is rolled back: what others have
+    to wait for until then, as the turn of the audit log."""
+    connection.info.setdefault(_AT_THE_END, []).append(work)
 
 
 class Database:
@@ -43,7 +50,10 @@ class Database:
     def write(self) -> Iterator[Connection]:
         """A transaction that writes: committed at the end of the block, rolled back when the block raises."""
         with self.engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
+            connection.info.pop(_AT_THE_END, None)  # of a transaction before that was rolled back
             yield connection
+            for work in connection.info.pop(_AT_THE_END, ()):
+                work(connection)
 
     @contextmanager
     def alter(self) -> Iterator[Connection]:

@@ -11,7 +11,7 @@ from linli.audit import MAX_IDS, Act
 from linli.auditwho import NOBODY_ASKED, who_of
 from linli.auditwords import VERBS
 from linli.db import schema
-from linli.db.audit import append
+from linli.db.audit import append_last
 from linli.db.turns import take_turn
 from linli.registry.changes import Key, Origin
 from linli.registry.kinds import FOLLOWED, KINDS, Item, community_of, kind_of, person_of
@@ -43,7 +43,7 @@ def remember(connection: Connection, entries: Sequence[Entry], origin: Origin) -
     if personal:
         connection.execute(insert(schema.inhabitant_history), [_personal(entry, origin) for entry in personal])
     for act in acts_of(entries, origin):
-        append(connection, act, origin.at)
+        append_last(connection, act, origin.at)
 
 
 def count_up(connection: Connection) -> int:

@@ -7,6 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection, update
 
+from linli.audit import Act, Fact
+from linli.auditwho import NOBODY_ASKED, who_of
+from linli.db.audit import append_last
 from linli.db.registryfacts import move_statements
 from linli.db.registryitems import Kept, get, get_many
 from linli.db.registrylog import take_turns
@@ -44,6 +47,11 @@ def merge(connection: Connection, duplicate: Key, survivor: Key, origin: Origin)
     table = SHAPES[duplicate.kind].table
     leads = table.c.id.in_([duplicate.id]) | (table.c.merged_into == duplicate.id)
     connection.execute(update(table).where(leads).values(merged_into=survivor.id))
+    verb, kind = ("person.merged", "person") if survivor.kind == "person" else ("registry.merged", survivor.kind)
+    who, community = who_of(origin.actor or NOBODY_ASKED), community_of(stays.item)
+    facts: dict[str, Fact] = {"duplicate": duplicate.id, "survivor": survivor.id}
+    act = Act(verb, who, kind, (survivor.id, duplicate.id), community, facts=facts)
+    append_last(connection, act, origin.at)
     return touched
 
 

@@ -4,7 +4,10 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, insert, select, update
 
+from linli.audit import Act
+from linli.auditwho import NOBODY_ASKED, who_of
 from linli.db import schema
+from linli.db.audit import append_last
 from linli.db.registryitems import get
 from linli.db.registrylog import take_turns
 from linli.db.registryremoving import not_there
@@ -41,6 +44,9 @@ def replace_equipment(
         connection.execute(insert(table).values(same | before | {"reason": "", "actor": None}))
     now = {"serial": serial, "model": model, "since": origin.at, "until": None}
     connection.execute(insert(table).values(same | now | {"reason": reason, "actor": origin.actor}))
+    who = who_of(origin.actor or NOBODY_ASKED)
+    act = Act("registry.device.replaced", who, "device", (device,), old.community, reason=reason)
+    append_last(connection, act, origin.at)
     return new
 
 

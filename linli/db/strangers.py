@@ -8,8 +8,11 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
+from linli.audit import Act
+from linli.auditwho import NOBODY_ASKED, who_of
 from linli.clock import DAY
 from linli.db import schema
+from linli.db.audit import append_last
 from linli.db.database import Database
 from linli.db.registrylog import take_turns
 from linli.db.registryrows import portions
@@ -106,6 +109,9 @@ def adopt(connection: Connection, device: Device, origin: Origin) -> None:
         )
         raise NotFound(said)
     put(connection, [device], origin)
+    who, facts = who_of(origin.actor or NOBODY_ASKED), {"gateway": device.gateway}
+    act = Act("registry.device.adopted", who, "device", (device.id,), device.community, facts=facts)
+    append_last(connection, act, origin.at)
 
 
 def dismiss(connection: Connection, gateway: str, device: str | None = None) -> int:

@@ -97,12 +97,12 @@ def test_pages_do_not_move_while_entries_arrive(world: World, auditor: httpx.Cli
     """Read by number; looking is an entry once, and not for each page."""
     for number in range(7):
         with world.database.write() as connection:
-            append(connection, Act("rules.changed", Who("p9"), "rule", (f"r{number}",)), world.clock.now())
-    first = auditor.get("/api/v1/audit", params={"verb": "rules.changed", "limit": 3}).json()
+            append(connection, Act("data.exported", Who("p9"), "rule", (f"r{number}",)), world.clock.now())
+    first = auditor.get("/api/v1/audit", params={"verb": "data.exported", "limit": 3}).json()
     with world.database.write() as connection:
-        append(connection, Act("rules.changed", Who("p9"), "rule", ("late",)), world.clock.now())
+        append(connection, Act("data.exported", Who("p9"), "rule", ("late",)), world.clock.now())
     looked = len(log(auditor, verb="audit.read", limit="1000"))
-    second = auditor.get("/api/v1/audit", params={"verb": "rules.changed", "limit": 3, "cursor": first["next"]}).json()
+    second = auditor.get("/api/v1/audit", params={"verb": "data.exported", "limit": 3, "cursor": first["next"]}).json()
     assert [one["items"][0] for page in (first, second) for one in page["items"]] == [f"r{n}" for n in range(6, 0, -1)]
     assert len(log(auditor, verb="audit.read", limit="1000")) == looked + 1
     assert auditor.get("/api/v1/audit", params={"cursor": "nonsense"}).status_code == 422

@@ -13,7 +13,7 @@ from linli.audithead import HeadError, HeadFile
 from linli.auditwords import HEAD_STARTED, REANCHORED
 from linli.clock import DAY
 from linli.db import schema
-from linli.db.audit import Search, SqlAudit, append, erase_texts, head_of, person_read
+from linli.db.audit import Search, SqlAudit, append, append_last, erase_texts, head_of, person_read
 from linli.db.auditcheck import advance_head, check_log, glance, reanchor
 from linli.db.auditgrants import grants, may_change
 from linli.db.auditseals import TABLES, SealBroken, Sealer, reseal, standing_seals
@@ -495,3 +495,15 @@ def test_linlis_own_role_has_no_right_to_change_the_log(postgres: PostgresServer
         with pytest.raises(DBAPIError, match="append-only"), database.write() as connection:
             connection.execute(text("SELECT linli_audit_forget(99)"))
         database.close()
+
+
+def test_what_is_written_down_last_is_there_with_the_rest_and_gone_with_it(database: Database) -> None:
+    """A large change does not hold up others' acts until it is through; rolled back, it leaves nothing to the next transaction."""
+    act = Act("registry.loaded", GUARD, "record")
+    with pytest.raises(ZeroDivisionError), database.write() as connection:
+        append_last(connection, act, NOW)
+        raise ZeroDivisionError
+    with database.write() as connection:
+        append_last(connection, act, NOW)
+        append(connection, Act("arming.changed", GUARD), NOW)
+    assert [shown.entry.verb for shown in SqlAudit(database).all()] == ["arming.changed", "registry.loaded"]

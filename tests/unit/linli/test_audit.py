@@ -266,4 +266,4 @@ def test_an_empty_log_with_a_head_was_cut() -> None:
 def test_an_entry_about_too_many_things_is_refused() -> None:
     """A list is written down page by page."""
     with pytest.raises(ValueError, match="1000"):
-        follow(EMPTY, Act("person.listed", Who("p1"), "person", tuple("x" * (MAX_IDS + 1))), 1, KEYS)
+        follow(EMPTY, Act("person.read", Who("p1"), "person", tuple("x" * (MAX_IDS + 1))), 1, KEYS)
