@@ -13,6 +13,7 @@ from api import live as live_module
 from api.console import alert_page, alerts_page, consoles, facilities_page, facility_page
 from api.console.consoles import Consoles
 from api.console.visit import Visit
+from api.snapshots import build_snapshots
 from linli.db import schema
 from linli.errors import NotSignedIn
 from linli.model import Role
@@ -81,7 +82,7 @@ def test_an_open_page_reads_as_its_person_is_now(world: World) -> None:
     assert {view.alert.community for view in alerts_page._read(services, visit, True)} == {HOME}
     assert {view.community for view in facilities_page._read(services, visit)} == {HOME}
     assert facility_page._read(services, visit, f"{FOREIGN}-lift") is None
-    assert alert_page._read(services, visit, f"a{FOREIGN}0001") is None
+    assert alert_page._read(services, build_snapshots(services), visit, f"a{FOREIGN}0001") is None
 
 
 def test_an_open_page_reads_nothing_once_its_session_has_ended(world: World) -> None:
@@ -92,7 +93,7 @@ def test_an_open_page_reads_nothing_once_its_session_has_ended(world: World) -> 
     services.people.set_enabled("leaver", False)
     for read in (
         lambda: alerts_page._read(services, visit, False),
-        lambda: alert_page._read(services, visit, f"a{HOME}0001"),
+        lambda: alert_page._read(services, build_snapshots(services), visit, f"a{HOME}0001"),
         lambda: facilities_page._read(services, visit),
         lambda: facility_page._read(services, visit, f"{HOME}-lift"),
         lambda: facility_page._read_day(services, visit, detail.values[0], world.clock.now()),
