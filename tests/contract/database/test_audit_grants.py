@@ -1,0 +1,69 @@
+"""PostgreSQL: Linli's own role, once the right to change the audit log is taken from it."""
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from linli.audit import Act, Who
+from linli.clock import DAY
+from linli.db.audit import append, erase_texts, head_of
+from linli.db.auditcheck import check_log
+from linli.db.auditgrants import grants, may_change
+from linli.db.database import open_database
+from linli.db.retaining import DatabaseKeeper
+from tests.postgres import PostgresServer
+
+NOW = 1_790_000_000_000_000
+OLD = 1_600_000_000_000_000
+GUARD = Who("p1", "10.0.0.9", "s-1")
+API = Who("system:api")
+
+DENIED = [
+    "UPDATE audit_entries SET actor = 'p2'",
+    "DELETE FROM audit_entries",
+    "TRUNCATE audit_entries",
+    "UPDATE audit_subjects SET item_id = 'x'",
+    "DELETE FROM audit_subjects",
+    "TRUNCATE audit_subjects",
+    "UPDATE audit_texts SET text = 'x'",
+    "TRUNCATE audit_texts",
+    "ALTER TABLE audit_entries DISABLE TRIGGER ALL",
+    "DROP TRIGGER audit_entries_change ON audit_entries",
+    "DROP TABLE audit_entries",
+    "ALTER TABLE audit_entries RENAME TO elsewhere",
+    "CREATE OR REPLACE FUNCTION linli_audit_refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN OLD; END'",
+    "DROP SCHEMA public CASCADE",
+    "SET ROLE linli_owner",
+]
+
+
+@pytest.mark.integration
+def test_linlis_own_role_has_no_right_to_change_the_log(postgres: PostgresServer) -> None:
+    """After `linli audit grants`: permission denied, by the server; and Linli goes on, with retention and the next migration."""
+    with postgres.database() as url:
+        database = open_database(url)
+        with database.read() as connection:
+            assert may_change(connection)
+            statements = grants(connection)
+        postgres.run_as_superuser(url, statements)
+        postgres.run_as_superuser(url, statements)  # again changes nothing
+        for at in (OLD, NOW):
+            with database.write() as connection:
+                append(connection, Act("arming.changed", GUARD, "place", ("p-1",), reason="x"), at)
+        for statement in DENIED:
+            with (
+                pytest.raises(DBAPIError, match=r"permission denied|must be owner|must be member"),
+                database.write() as connection,
+            ):
+                connection.execute(text(statement))
+        with database.read() as connection:
+            assert not may_change(connection)
+            head = head_of(connection)
+        assert DatabaseKeeper(database, API).shorten(OLD + DAY, head, NOW) == 1
+        with database.write() as connection:
+            assert erase_texts(connection, API, ["p1"], NOW) == 2
+            connection.execute(text("CREATE TABLE of_a_later_version (x INTEGER)"))
+        assert check_log(database, None).faults == []
+        with pytest.raises(DBAPIError, match="append-only"), database.write() as connection:
+            connection.execute(text("SELECT linli_audit_forget(99)"))
+        database.close()
