@@ -112,7 +112,7 @@ def _measure(settings: Settings, case: _Case, quick: bool) -> dict[str, float]:
             database.close()
 
     with _server(case.store) as url:
-        own: dict[str, object] = {"simulator": False, "database_url": url}
+        own: dict[str, object] = {"simulator": False, "database_url": url, "requests_per_minute": 0}
         with private_linli(settings, ("broker", "api"), own=own, before_start=before_start) as linli:
             pid = _api_on_one_core(linli)
             listed = _list(linli, pid, case, tokens[_DISTRICT], quick)

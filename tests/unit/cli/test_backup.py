@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import re
 import shutil
 import sqlite3
 import stat
@@ -31,9 +30,6 @@ from rules.language.load import load_rules
 from tests.unit.edge.test_outbox import draft
 from tests.unit.rules.world import registry
 
-ROOT = Path(__file__).parents[3]
-PAGES = sorted((ROOT / "docs").glob("backup*.md"))
-HELP = (("backup",), ("backup", "verify"), ("restore",), ("up",), ("reconcile",))
 IMAGE = b"\xff\xd8 an image"
 
 
@@ -483,25 +479,3 @@ def test_the_manifest_is_the_last(data: Path, outbox: Outbox) -> None:
     assert decode_manifest(encode_manifest(manifest)) == manifest
     order = [names.index(f"data/{name}") for name in ("agents/gw-1/outbox.db", "secrets/broker.json", "linli.db")]
     assert order == sorted(order)
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_the_page_names_options_that_there_are(page: Path) -> None:
-    """Of the commands that it shows."""
-    given = set(re.findall(r"--[a-z][a-z-]+", page.read_text("utf-8")))
-    ours = set(re.findall(r"--[a-z][a-z-]+", " ".join(run(*words, "--help") for words in HELP)))
-    assert given - ours <= {"--encrypt", "--simulator"}, given - ours
-
-
-def test_what_the_page_says_that_it_may_say_it_may() -> None:
-    """Word for word, in both languages."""
-    source = "".join(file.read_text("utf-8") for file in (ROOT / "linli").rglob("backups*/*.py"))
-    source += (ROOT / "linli" / "backups.py").read_text("utf-8")
-    said = re.sub(r'"\s+f?"', "", source)
-    for page in PAGES:
-        _, _, table = page.read_text("utf-8").rpartition("|---|---|")
-        phrases = [words for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for words in row.split("`")[1::2]]
-        assert len(phrases) >= 9
-        for phrase in phrases:
-            parts = [part.strip() for part in phrase.split("…") if part.strip()]
-            assert all(part in said for part in parts), phrase
