@@ -1,6 +1,6 @@
 """A file of tables, read and judged as a whole: what is wrong, what it would change, and the items to write."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Protocol
@@ -82,7 +82,7 @@ class Checked:
     counts: dict[str, Counts] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
     items: list[Spool] = field(default_factory=list)
-    named: dict[str, set[str]] = field(default_factory=dict)
+    named: dict[str, Collection[str]] = field(default_factory=dict)
     communities: dict[str, set[str | None]] = field(default_factory=dict)
 
     @property
@@ -185,7 +185,7 @@ class Checking:
 
     def _make(self, table: Table, rows: Iterator[Row], blames: Sequence[Blame]) -> None:
         composers = [Composer(table, self._directory, blame) for blame in blames]
-        named = self._checked.named.setdefault(table.kind, set())
+        self._checked.named[table.kind] = self._directory.rows[table.kind].keys()
         communities = self._checked.communities.setdefault(table.kind, set())
         by_depth: dict[int, Spool] = {}
         while portion := list(islice(rows, PORTION)):
@@ -194,13 +194,14 @@ class Checking:
             known = {kind: self._registered.known(kind, ids) for kind in kinds}
             for row in portion:
                 mine = {kind: found[row.id] for kind, found in known.items() if row.id in found}
-                named.add(row.id)
                 communities.add(row.community)
                 made = composers[row.sheet].make(row, mine)
                 news = self._judge(table, row, made, mine, blames[row.sheet])
                 depth = self._directory.depth(table.kind, row.community, row.id) if table.kind in _TREES else 0
+                if news and depth not in by_depth:
+                    by_depth[depth] = self._spool()
                 for one in news:
-                    by_depth.setdefault(depth, self._spool()).append(_encoded(one, blames[row.sheet].sheet, row.number))
+                    by_depth[depth].append(_encoded(one, blames[row.sheet].sheet, row.number))
         self._checked.items += (by_depth[depth] for depth in sorted(by_depth))
 
     def _judge(
