@@ -109,17 +109,19 @@ def import_file(
     """Check the whole file, say all that is wrong with it or would change, and write it in one transaction."""
     from linli.adapters.tables.files import sheets_of
     from linli.adapters.tables.spool import Spools
+    from linli.cli.collecting import seldom_collected
     from linli.cli.registryshown import Report
     from linli.cli.stack import ensure_broker_users
 
     with existing(data) as (settings, database), Spools() as spools, sheets_of(file, table) as sheets:
         origin = _origin(settings, file, source, as_of, confidence)
         report = Report(file, settings.language, dry_run=dry_run, as_json=as_json)
-        checked = _check(database, sheets, origin, spools, report)
-        going = _missing(database, checked, report) if remove_missing else []
-        if not dry_run and not report.errors:
-            _write(settings, database, file, origin, checked, going, report)
-            ensure_broker_users(settings, database)
+        with seldom_collected():
+            checked = _check(database, sheets, origin, spools, report)
+            going = _missing(database, checked, report) if remove_missing else []
+            if not dry_run and not report.errors:
+                _write(settings, database, file, origin, checked, going, report)
+                ensure_broker_users(settings, database)
         report.show()
     if report.errors:
         raise typer.Exit(1)

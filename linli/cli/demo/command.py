@@ -1,6 +1,5 @@
 """`linli demo district`: makes the reference district, beside what is there or in a folder of its own."""
 
-import gc
 import getpass
 import json
 from collections import Counter
@@ -135,6 +134,7 @@ def fill(settings: "Settings", database: "Database", size: "Size", seed: int) ->
 
     Conflict, with nothing changed, if what is there is in its way.
     """
+    from linli.cli.collecting import seldom_collected
     from linli.cli.demo.district import portions
     from linli.cli.stack import ensure_broker_users
     from linli.db.registryfacts import record
@@ -144,7 +144,7 @@ def fill(settings: "Settings", database: "Database", size: "Size", seed: int) ->
     origin = Origin(settings.clock().now(), f"cli:{getpass.getuser()}", SOURCE, _CONFIDENCE)
     counts: Counter[str] = Counter()
     _make_room(database)
-    with _seldom_collected():
+    with seldom_collected():
         for number, items in enumerate(portions(size, seed)):
             if number == 0:
                 _check_free(database, items, size)
@@ -154,17 +154,6 @@ def fill(settings: "Settings", database: "Database", size: "Size", seed: int) ->
             _tell(number, size.compounds)
     ensure_broker_users(settings, database)
     return dict(counts)
-
-
-@contextmanager
-def _seldom_collected() -> Iterator[None]:
-    """Millions of objects are made here and none in a ring: looking for rings takes a fifth of the time."""
-    before = gc.get_threshold()
-    gc.set_threshold(200_000, 50, 100)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 def _make_room(database: "Database") -> None:
