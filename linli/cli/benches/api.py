@@ -13,6 +13,7 @@ from time import monotonic, perf_counter
 from typing import Any
 
 import psutil
+import requests
 
 from api.scope import demand
 from api.services import build_services
@@ -20,9 +21,10 @@ from linli.adapters.connect import service_client
 from linli.cli.benches import postgresd
 from linli.cli.benches.helper import Helper
 from linli.cli.benches.measured import Measured, cpu_seconds, percentile
-from linli.cli.benches.reference import register
+from linli.cli.benches.reference import DEVICES, register
 from linli.cli.benches.storedalerts import fill
 from linli.cli.private import PrivateLinli, private_linli
+from linli.cli.stack import page_address
 from linli.clock import SECOND
 from linli.codec import encode_notice, notice_of
 from linli.datafolder import DataFolder
@@ -46,6 +48,7 @@ _ALERTS, _QUICK_ALERTS = 100, 12
 _PAUSE_S = (0.1, 0.3)
 _LONGEST_S = 15.0
 _CHECKS = 300
+_QUICK_DEVICES = 8_250
 _DISTRICT, _COMMITTEE = "bench-district", "bench-committee"
 
 
@@ -85,7 +88,7 @@ def _worst(found: Mapping[str, float], sizes: Sequence[int]) -> dict[str, float]
             if name.startswith(metric) and name.endswith("_" + large)
         )
 
-    metrics = ("alerts_list_p99_ms", "stream_200_p99_ms", "permission_check_ms")
+    metrics = ("alerts_list_p99_ms", "stream_200_p99_ms", "export_rss_mb", "permission_check_ms")
     ratios = {"list_growth_ratio": growth("alerts_list_cpu_ms"), "stream_growth_ratio": growth("stream_200_p50_ms")}
     return {metric: worst(metric) for metric in metrics} | ratios
 
@@ -107,7 +110,7 @@ def _measure(settings: Settings, case: _Case, quick: bool) -> dict[str, float]:
     def before_start(own: Settings) -> None:
         database = open_database(own.app_database_url)
         try:
-            tokens.update(_prepare(own, database, case.alerts))
+            tokens.update(_prepare(own, database, case.alerts, _QUICK_DEVICES if quick else DEVICES))
         finally:
             database.close()
 
@@ -117,7 +120,8 @@ def _measure(settings: Settings, case: _Case, quick: bool) -> dict[str, float]:
             pid = _api_on_one_core(linli)
             listed = _list(linli, pid, case, tokens[_DISTRICT], quick)
             streamed = _stream(linli, case, tokens[_DISTRICT], quick)
-            return listed | streamed | _permission(linli.settings, case)
+            exported = _export(linli, pid, case, tokens[_DISTRICT])
+            return listed | streamed | exported | _permission(linli.settings, case)
 
 
 @contextmanager
@@ -127,10 +131,10 @@ def _server(store: str) -> Iterator[str | None]:
         yield url
 
 
-def _prepare(settings: Settings, database: Database, alerts: int) -> dict[str, str]:
+def _prepare(settings: Settings, database: Database, alerts: int, devices: int) -> dict[str, str]:
     """Register the district, store the alerts, make two accounts: their tokens by name."""
     clock = settings.clock()
-    communities = register(database, clock.now())
+    communities = register(database, clock.now(), devices=devices)
     fill(database, alerts, clock.now())
     people = People(database, clock)
     people.add(_DISTRICT, Role.DISTRICT_COMMAND)
@@ -184,6 +188,22 @@ def _stream(linli: PrivateLinli, case: _Case, token: str, quick: bool) -> dict[s
         case.name("stream_200_p99_ms"): percentile(took, 99),
         case.name("stream_200_p50_ms"): percentile(took, 50),
     }
+
+
+def _export(linli: PrivateLinli, pid: int, case: _Case, token: str) -> dict[str, float]:
+    """All alerts as CSV: how long it takes, and by how much the API grows meanwhile."""
+    url = f"{page_address(linli.settings)}/api/v1/exports/alerts?open=false&format=csv"
+    process, rows = psutil.Process(pid), 0
+    before = most = process.memory_info().rss
+    began = monotonic()
+    with requests.get(url, headers={"authorization": f"Bearer {token}"}, stream=True, timeout=60) as answer:
+        answer.raise_for_status()
+        for portion in answer.iter_content(1 << 20):
+            rows += portion.count(b"\n")
+            most = max(most, process.memory_info().rss)
+    if rows < case.alerts:
+        raise LinliError(Text(f"只导出了 {rows} 行", f"only {rows} rows were exported"))
+    return {case.name("export_rss_mb"): (most - before) / 1e6, case.name("export_s"): monotonic() - began}
 
 
 def _where(linli: PrivateLinli) -> dict[str, Any]:
