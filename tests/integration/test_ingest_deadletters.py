@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from linli.cli.letters.command import app
 from linli.cli.columns import printable
+from linli.cli.letters.command import app
 from linli.clock import DAY, SystemClock
 from linli.db.database import Database
 from linli.db.deadletters import SqlDeadLetters
