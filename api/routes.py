@@ -23,6 +23,7 @@ from api import (
 from api.bodies import When
 from api.metrics import CONTENT_TYPE, Metrics
 from api.paging import Cursor, Limit, bad_cursor, cut, listed, read_cursor
+from api.registry import person_routes
 from api.registry import routes as registry_routes
 from api.routing import PREFIX, Signed, caller, for_everybody, identify, needs, undeclared
 from api.scope import may
@@ -71,6 +72,7 @@ def build_router(services: Services, metrics: Metrics) -> APIRouter:
     arming_routes.add_routes(router, services)
     rule_routes.add_routes(router, services)
     registry_routes.add_routes(router, services)
+    person_routes.add_routes(router, services)
     enrolment.add_routes(router, services, caller)
     webhook_routes.add_routes(router, services)
     export_routes.add_routes(router, services)
