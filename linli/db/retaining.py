@@ -267,6 +267,7 @@ _TIMES: Mapping[Kept, "ColumnElement[int]"] = {
     Kept.ALERTS: schema.alerts.c.closed_at,
     Kept.COMMANDS: schema.commands.c.settled_at,
     Kept.AUDIT: schema.audit_entries.c.at,
+    Kept.SNAPSHOTS: schema.snapshots.c.stored_at,
     Kept.DEAD_LETTERS: schema.dead_letters.c.received_at,
     **_PLAIN,
 }
