@@ -61,7 +61,14 @@ def add_routes(app: FastAPI, services: Services, consoles: Consoles, handover: H
         if person is not None:
             await asyncio.to_thread(services.people.set_language, person, language)
         response = RedirectResponse(local_path(back) or "/", 303)
-        response.set_cookie(LANGUAGE_COOKIE, language.value, max_age=_LANGUAGE_FOR_S, samesite="lax")
+        response.set_cookie(
+            LANGUAGE_COOKIE,
+            language.value,
+            max_age=_LANGUAGE_FOR_S,
+            httponly=True,
+            samesite="lax",
+            secure=request.url.scheme == "https",
+        )
         return response
 
 
