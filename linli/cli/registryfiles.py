@@ -150,8 +150,8 @@ def _time_of(file: Path, now: int) -> int:
 
 def _day_of(text: str, now: int) -> int:
     from linli.registry.tables.cells import localised, value_of
-    from linli.registry.tables.columns import TABLES
     from linli.registry.tables.faults import BadCell
+    from linli.registry.tables.listed import TABLES
 
     try:
         value = value_of(text, TABLES["consent"].column("at"))
@@ -260,7 +260,7 @@ def export(
     """Everything, or a scope, of one moment; the file is replaced as a whole."""
     from linli.adapters.tables.writers import written
     from linli.db.registrytables import read_names, table_rows
-    from linli.registry.tables.columns import TABLES
+    from linli.registry.tables.listed import TABLES
 
     with existing(data) as (settings, database):
         words = _check_language(language or settings.language)

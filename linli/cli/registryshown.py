@@ -12,9 +12,9 @@ import typer
 
 from linli.i18n import Text
 from linli.registry.changes import Key, name_of
-from linli.registry.tables.columns import TABLES
 from linli.registry.tables.faults import Fault, Level
 from linli.registry.tables.importing import Change, Checked
+from linli.registry.tables.listed import TABLES
 
 _EVERY_S = 0.2
 _MOST_CHANGES = 100

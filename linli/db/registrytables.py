@@ -20,9 +20,9 @@ from linli.registry.address import LEVEL_OF, LEVELS
 from linli.registry.changes import BadItem, Key, Origin
 from linli.registry.kinds import KINDS, Item
 from linli.registry.model import Holiday
-from linli.registry.tables.columns import TABLES
 from linli.registry.tables.directory import NOWHERE, Codes, Known
 from linli.registry.tables.importing import Checked, Spool, made_of
+from linli.registry.tables.listed import TABLES
 from linli.registry.tables.show import Names, Shown, Where, cells_of
 
 PORTION = 2_000

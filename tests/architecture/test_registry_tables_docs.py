@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from linli.auditwords import PURPOSES
-from linli.registry.tables.columns import TABLES, TYPES
+from linli.registry.tables.columns import TYPES
+from linli.registry.tables.listed import TABLES
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = [("registry-import.md", "en"), ("registry-import.zh-CN.md", "zh")]

@@ -16,9 +16,9 @@ from linli.adapters.tables.files import sheets_of
 from linli.adapters.tables.writers import template, written
 from linli.errors import Refused
 from linli.registry.tables.cells import Odd, Raw
-from linli.registry.tables.columns import TABLES
 from linli.registry.tables.faults import Faults, Unreadable
 from linli.registry.tables.headings import columns_of, left_out, table_called
+from linli.registry.tables.listed import TABLES
 
 TEXT = '小区,名称\r\n望湖苑,"大门, ""东"""\r\n望湖苑,第二\r\n'
 ROWS = [["小区", "名称"], ["望湖苑", '大门, "东"'], ["望湖苑", "第二"]]

@@ -19,8 +19,9 @@ from openpyxl.worksheet.datavalidation import DataValidation
 
 from linli.adapters.tables.bounds import MOST_ROWS, refused
 from linli.i18n import Text
-from linli.registry.tables.columns import LEFT_OUT, TABLES, Column, Table, Type
+from linli.registry.tables.columns import LEFT_OUT, Column, Table, Type
 from linli.registry.tables.inert import made_inert
+from linli.registry.tables.listed import TABLES
 
 Cell = str | int | float | None
 

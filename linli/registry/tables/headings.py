@@ -6,8 +6,9 @@ from functools import lru_cache
 
 from linli.i18n import Text
 from linli.registry.tables.cells import Odd, Raw, plain, shown
-from linli.registry.tables.columns import LEFT_OUT, TABLES, Column, Table
+from linli.registry.tables.columns import LEFT_OUT, Column, Table
 from linli.registry.tables.faults import Fault, Faults, Level
+from linli.registry.tables.listed import TABLES
 
 MOST_COLUMNS = 200
 """More headings than these are no table of ours."""

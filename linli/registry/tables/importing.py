@@ -14,12 +14,13 @@ from linli.registry.facts import Fact
 from linli.registry.kinds import KINDS
 from linli.registry.model import Holiday
 from linli.registry.tables.cells import Raw
-from linli.registry.tables.columns import TABLES, Column, Table
+from linli.registry.tables.columns import Column, Table
 from linli.registry.tables.compose import Composer, Made
 from linli.registry.tables.directory import Directory, Known, Registered
 from linli.registry.tables.faults import Fault, Faults, Level, Unreadable
 from linli.registry.tables.headings import columns_of, left_out, table_called, unknown_table
 from linli.registry.tables.identify import Blame, Identifier, Row, headings_of
+from linli.registry.tables.listed import TABLES
 from linli.registry.tables.outcome import Outcome, outcome
 
 PORTION = 1_000

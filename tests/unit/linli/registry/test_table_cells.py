@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from linli.registry.tables.cells import CLEARED, Odd, Raw, Value, localised, plain, value_of
-from linli.registry.tables.columns import TABLES, Column, Type
+from linli.registry.tables.columns import Column, Type
 from linli.registry.tables.faults import BadCell, Faults, Level
 from linli.registry.tables.headings import columns_of, table_called, unknown_table
 from linli.registry.tables.inert import as_meant, made_inert
+from linli.registry.tables.listed import TABLES
 
 
 def column(kind: Type) -> Column:
