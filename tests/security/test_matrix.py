@@ -53,6 +53,7 @@ FIXED = {
     "reason": "looking",
     "quantity": "running",
     "rule": "door-forced-1",
+    "role": "security",
     "rule_id": "door-forced",
     "session_id": "s0",
     "severity": "high",
