@@ -19,6 +19,11 @@ from api.words import FACILITY_STATES
 from linli.errors import LinliError
 
 LOOK_EVERY_S = 5.0
+LOOK_FAR_EVERY_S = 30.0
+"""Of who sees more than FEW facilities: a look reads the newest values of all of them."""
+FEW = 1_000
+MOST_CARDS = 200
+"""Of more than these the worst are shown: a page of thousands of cards is one that nobody reads, and no phone draws."""
 MAX_REASONS = 3
 WORST_FIRST = (FacilityStatus.FAULT, FacilityStatus.DEGRADED, FacilityStatus.UNKNOWN, FacilityStatus.OK)
 
@@ -48,8 +53,10 @@ class _FacilityBoard:
         self._shown = found
         self._box = Node("div", data_test="facilities")
         self._draw()
-        ui.timer(LOOK_EVERY_S, self._look, immediate=False)
-        console.on_change = self._look
+        few = len(found) <= FEW
+        ui.timer(LOOK_EVERY_S if few else LOOK_FAR_EVERY_S, self._look, immediate=False)
+        if few:
+            console.on_change = self._look
 
     async def _look(self, _changes: Sequence[AlertChange] = ()) -> None:
         try:
@@ -67,7 +74,14 @@ class _FacilityBoard:
             _counts(self._shown, language)
             if not self._shown:
                 Node("div", texts.NO_FACILITIES.of(language), "panel")
-            for building in _by_building(self._shown):
+            if len(self._shown) > MOST_CARDS:
+                Node(
+                    "p",
+                    texts.ONLY_SOME_FACILITIES.format(count=MOST_CARDS).of(language),
+                    "muted",
+                    data_test="only-some",
+                )
+            for building in _by_building(_worst(self._shown)):
                 first = building[0]
                 with Node("section", classes="place"):
                     with Node("h2"):
@@ -121,6 +135,15 @@ def _card(view: FacilityView, visit: Visit, now: int) -> None:
         state_line(view, visit, now)
         if view.state is not FacilityStatus.OK:
             reason_lines(view, language)
+
+
+def _worst(views: Sequence[FacilityView]) -> list[FacilityView]:
+    """All of them, or of many the worst, in the order in which they came."""
+    if len(views) <= MOST_CARDS:
+        return list(views)
+    chosen = sorted(views, key=lambda view: WORST_FIRST.index(view.state))[:MOST_CARDS]
+    kept = {view.id for view in chosen}
+    return [view for view in views if view.id in kept]
 
 
 def _by_building(views: Sequence[FacilityView]) -> list[list[FacilityView]]:

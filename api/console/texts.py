@@ -160,6 +160,10 @@ ONLY_SOME_PLACES = Text(
     "地点较多，只列出楼栋和单独设置过的地点。",
     "There are many places: only buildings, and those with a mode of their own, are listed.",
 )
+ONLY_SOME_FACILITIES = Text(
+    "设施较多，只列出最需要看的 {count} 个。",
+    "There are many facilities: the {count} that most need a look are listed.",
+)
 NO_MODE = Text("未设置", "No mode")
 AS_AROUND = Text("随 {place}", "as {place}")
 SET_MODE = Text("设置", "Set mode")
