@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import socket
 import sqlite3
 import subprocess
@@ -198,19 +197,3 @@ def test_it_writes_plain_text_where_there_is_no_terminal(
     """No colours in a file or a mail."""
     say_status(settings)
     assert "\x1b" not in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("page", ["operations.md", "operations.zh-CN.md"])
-def test_the_pages_back_up_command_copies_while_linli_writes(page: str, settings: Settings, tmp_path: Path) -> None:
-    """Also what lies in the write-ahead log; what it makes can be opened by itself."""
-    text = (Path(__file__).parents[3] / "docs" / page).read_text("utf-8")
-    commands = re.findall(r'^python3 -c "([^"]+)" data/(\S+) backup/\S+$', text, re.MULTILINE)
-    assert {name for _, name in commands} == {"linli.db", "readings.db"}
-    database = open_database(settings.app_database_url)
-    now = settings.clock().now()
-    report(database, WorkerReport("rules", 7, now, now, "ok", WELL, {}))
-    for code, name in commands:
-        subprocess.run([sys.executable, "-c", code, settings.data / name, tmp_path / name], check=True)
-    database.close()
-    with closing(sqlite3.connect(tmp_path / "linli.db")) as copy:
-        assert copy.execute("SELECT count(*) FROM workers").fetchone() == (1,)
