@@ -40,7 +40,7 @@ def log(tmp_path: Path) -> Iterator[Path]:
 
 
 def _no_other_handlers() -> None:
-    """pytest listens too, and hands on what it hears as it is: half a pair breaks its reports."""
+    """Pytest listens too, and hands on what it hears as it is: half a pair breaks its reports."""
     root = logging.getLogger()
     for handler in root.handlers[:]:
         if type(handler).__module__.startswith("_pytest"):
