@@ -12,7 +12,7 @@ from api.scope import demand
 from linli.db import schema
 from linli.db.database import Database
 from linli.db.people import Account, ApiToken, Changes, People, Person, Session
-from linli.errors import NotFound
+from linli.errors import NotAllowed, NotFound
 from linli.i18n import Text
 from linli.model import Role
 from linli.roles import ROLES, Operation
@@ -119,6 +119,13 @@ class AccountService:
     ) -> tuple[ApiToken, str]:
         """A token for the account of that sign-in name, and its secret."""
         self._demand(person)
+        if person.limited_to is not None:
+            raise NotAllowed(
+                Text(
+                    "受限的令牌不能再生成令牌，请登录后操作",
+                    "a token that is limited makes no other token: sign in for this",
+                )
+            )
         owner = self._people.get(account)
         number, secret = self._people.tokens.make(
             owner, name, days, operations=operations, communities=communities, by=person.id

@@ -69,7 +69,10 @@ class WebhookService:
         demand(person, Operation.MANAGE_WEBHOOKS)
         found = self._hooks.get(webhook)
         if found.owner != person.id and not may(person, Operation.MANAGE_ACCOUNTS):
-            raise NotFound(Text(f"没有 webhook {webhook:.64}", f"there is no webhook {webhook:.64}"))
+            raise _no_such(webhook)
+        own = self._within(person)
+        if own is not None and (found.within is None or not found.within <= own):
+            raise _no_such(webhook)  # it sends more than the token that asks may see
         return found
 
     def add(self, person: Person, wish: Wish) -> tuple[Webhook, str]:
@@ -78,11 +81,13 @@ class WebhookService:
         Refused for an address or a filter that is not taken; Conflict for too many.
         """
         demand(person, Operation.MANAGE_WEBHOOKS)
+        demand(person, Operation.SEE)
         name = self._check(person, wish)
         return self._hooks.add(person.id, name, wish.url, wish.filter, self._within(person), self._clock.now())
 
     def change(self, person: Person, webhook: str, version: int, wish: Wish) -> Webhook:
         """Make it so. Outdated if it is no longer of this version. An owner's wider reach is not for another to lend."""
+        demand(person, Operation.SEE)
         found = self.get(person, webhook)
         if found.version != version:
             raise Outdated(Text("读取之后已有改动", "it was changed since you read it"))
@@ -186,6 +191,10 @@ class WebhookService:
         whole = self._people.enabled_by_id([person.id]).get(person.id)
         same = whole is not None and whole.communities == person.communities
         return None if same else person.communities
+
+
+def _no_such(webhook: str) -> NotFound:
+    return NotFound(Text(f"没有 webhook {webhook:.64}", f"there is no webhook {webhook:.64}"))
 
 
 def build_webhooks(

@@ -93,6 +93,8 @@ class PersonService:
         self._demand(asker, look)
         if wanted.q:
             demand(asker, Operation.UNMASK_PERSONS)
+            if not look.reason.strip():
+                raise _no_reason()
         with self._seen(asker).write() as connection:
             query = _matching(wanted)
             if after is not None:
@@ -102,6 +104,8 @@ class PersonService:
                 list(kept_of(connection, "person", list(rows)).values()), limit, lambda kept: (kept.item.id,)
             )
             self._log(connection, asker, look, page.items)
+            if wanted.q and not page.items:  # that somebody is not there is an answer too
+                person_read(connection, who_of(asker.id), (), look.purpose, self._clock.now(), reason=look.reason)
             return Page([_shown(kept, look.full) for kept in page.items], page.following)
 
     def file(self, asker: Person, look: Look, person: str) -> File:
@@ -132,7 +136,7 @@ class PersonService:
 
     def history(self, asker: Person, look: Look, key: Key) -> list[Past]:
         """Every change of something personal, in full: it takes the right to see that."""
-        demand(asker, Operation.UNMASK_PERSONS)
+        self._demand(asker, look)
         with self._seen(asker).write() as connection:
             kept = get(connection, key)
             if kept is None:
@@ -189,6 +193,9 @@ class PersonService:
     def looks(self, asker: Person, person: str) -> list[dict[str, Any]]:
         """Who looked at the person's data, when and what for, the newest first."""
         demand(asker, Operation.RELEASE_PERSONS)
+        with self._seen(asker).read() as connection:
+            if get(connection, Key("person", person)) is None:  # also one who was removed or erased
+                raise not_there(Key("person", person))
         log = SqlAudit(self._database.whole()).newest(AuditSearch(item=person, kind="person"), limit=1000)
         return [
             {"at": one.entry.at, "actor": one.entry.actor, "verb": one.entry.verb, "purpose": one.entry.purpose}

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from api.paging import Page, page_of
 from api.registry.resources import RESOURCES, Resource
-from api.scope import demand
+from api.scope import demand, may
 from api.sight import Sights
 from linli.clock import Clock
 from linli.db.addresses import addresses_of, find_place
@@ -32,9 +32,9 @@ from linli.db.strangers import adopt, dismiss, strangers
 from linli.errors import Conflict, NotAllowed, NotFound
 from linli.i18n import Text
 from linli.registry.address import Address
-from linli.registry.changes import PERSON, Key, Origin
+from linli.registry.changes import PERSON, Key, NeededBy, Origin
 from linli.registry.facts import Fact
-from linli.registry.kinds import Item
+from linli.registry.kinds import KINDS, Item
 from linli.registry.model import Device, Equipment, Installation
 from linli.registry.strangers import Stranger
 from linli.roles import Operation
@@ -138,9 +138,7 @@ class RegistryService:
                 record(connection, items, self._origin(person), expected={key: revision})
                 return _one(connection, key)
         except IntegrityError:
-            raise Conflict(
-                Text(f"编号 {key.id} 已被占用，请换一个", f"the id {key.id} is taken: choose another")
-            ) from None
+            raise _taken(key.id) from None
 
     def confirm(self, person: Person, key: Key, fields: Sequence[str]) -> Shown:
         """Say of these fields that they are as they stand: what contradicts them is settled, what was stale is fresh."""
@@ -156,7 +154,16 @@ class RegistryService:
     def remove(self, person: Person, key: Key, revision: int, *, along: bool) -> list[Key]:
         """Take it out; all that was removed. NeededBy if something refers to it that does not go along."""
         with self._changed(person, key.kind).write() as connection:
-            return remove(connection, [key], self._origin(person), along=along, expected={key: revision})
+            try:
+                gone = remove(connection, [key], self._origin(person), along=along, expected={key: revision})
+            except NeededBy as needed:
+                if may(person, Operation.SEE_PERSONS):
+                    raise
+                others = [one for one in needed.needed_by if not KINDS[one.kind].personal]
+                raise (NeededBy(key, others) if others else _lived_in()) from None
+            if any(KINDS[one.kind].personal for one in gone):
+                demand(person, Operation.EDIT_PERSONS)  # else nothing of it is written
+            return gone
 
     def restore(self, person: Person, key: Key) -> Shown:
         """Bring back what was removed. Conflict if what it refers to is gone, or its number is another's."""
@@ -180,9 +187,12 @@ class RegistryService:
 
     def adopt(self, person: Person, device: Device, *, replay: bool) -> Shown:
         """Register an unknown device under the id that it reports; with `replay` ingest tries anew what it sent before."""
-        with self._changed(person, "device").write() as connection:
-            adopt(connection, device, self._origin(person))
-            shown = _one(connection, Key("device", device.id))
+        try:
+            with self._changed(person, "device").write() as connection:
+                adopt(connection, device, self._origin(person))
+                shown = _one(connection, Key("device", device.id))
+        except IntegrityError:
+            raise _taken(device.id) from None
         if replay:
             letters = SqlDeadLetters(self._database.whole())
             letters.request_replay(Choice(reason=UNREGISTERED, gateway=device.gateway), self._clock.now())
@@ -203,6 +213,7 @@ class RegistryService:
         return self._sights.of(person).database
 
     def _changed(self, person: Person, kind: str) -> Database:
+        demand(person, Operation.SEE)
         demand(person, Operation.EDIT_REGISTRY)
         if RESOURCES[kind].shared and person.communities is not None:
             raise NotAllowed(
@@ -215,6 +226,20 @@ class RegistryService:
 
     def _origin(self, person: Person) -> Origin:
         return Origin(self._clock.now(), person.id, PERSON)
+
+
+def _lived_in() -> Conflict:
+    """To who may not see people: that there are some, and not whom."""
+    return Conflict(
+        Text(
+            "有住户登记在此；须由可以修改住户的人先处理",
+            "people are registered here: somebody who may change them has to see to it first",
+        )
+    )
+
+
+def _taken(name: str) -> Conflict:
+    return Conflict(Text(f"编号 {name} 已被占用，请换一个", f"the id {name} is taken: choose another"))
 
 
 def _matching(resource: Resource, wanted: Wanted) -> Select[Any]:

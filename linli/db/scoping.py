@@ -9,14 +9,31 @@ not think of scope, and cannot forget it: a query without it is an error (`Scope
 which belongs to nobody's community is one too (`OutOfScope`).
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import Alias, Column, Connection, Insert, Join, Table, TextClause, event, or_, select
+from sqlalchemy import (
+    Column,
+    CompoundSelect,
+    Connection,
+    Delete,
+    Insert,
+    Join,
+    Select,
+    Table,
+    TableClause,
+    TextClause,
+    TextualSelect,
+    Update,
+    event,
+    false,
+    or_,
+    select,
+)
 from sqlalchemy.sql import visitors
-from sqlalchemy.sql.elements import ColumnElement
-from sqlalchemy.sql.selectable import FromClause
+from sqlalchemy.sql.elements import ColumnClause, ColumnElement
+from sqlalchemy.sql.selectable import AliasedReturnsRows, FromClause
 
 from linli.db.database import Database
 from linli.db.schema.base import metadata
@@ -82,9 +99,10 @@ def _before_execute(
         raise ScopeMissing(Text("内部错误：查询没有说明范围", "internal: a statement does not say for whom it is"))
     if scope is _Said.WHOLE:
         return statement, many, single
-    if isinstance(statement, Insert):
-        _check_insert(connection, statement, scope, [*many] or [single])
-    return confine(statement, scope), many, single
+    confined = confine(statement, scope)
+    if isinstance(statement, Insert | Update) and scope is not None:
+        _check_values(connection, statement, scope, [*many] or [single])
+    return confined, many, single
 
 
 def _before_cursor(connection: Connection, _cursor: Any, sql: str, _values: Any, context: Any, _many: bool) -> None:
@@ -97,41 +115,96 @@ def _before_cursor(connection: Connection, _cursor: Any, sql: str, _values: Any,
 def confine(statement: Any, scope: frozenset[str] | None) -> Any:
     """The statement, seeing and changing the rows of `scope` alone (None: of every community).
 
-    OutOfScope for a table that is Linli's own or does not say whose its rows are, and for plain SQL.
+    OutOfScope for a table that is Linli's own or does not say whose its rows are; for plain SQL, wherever it stands; and for what
+    cannot be confined for certain: a change by way of a second table, an insert within another statement or over a row
+    that is there.
     """
-    if not isinstance(statement, visitors.ExternallyTraversible) or isinstance(statement, TextClause):
-        raise _out_of_scope("SQL")
+    if not isinstance(statement, Select | CompoundSelect | Insert | Update | Delete):
+        raise _out_of_scope(type(statement).__name__)
     for part in visitors.iterate(statement):
-        if isinstance(part, Table):
-            _belonging(part)
+        _check_part(statement, part)
+    if isinstance(statement, Update | Delete):
+        _check_alone(statement)
     if scope is None:
         return statement
 
     def narrow_select(found: Any) -> None:
         for source in found.get_final_froms():
-            found._where_criteria += tuple(_criteria(source, scope))
+            found._where_criteria += tuple(_criteria(source, scope, among))
 
     def narrow_change(found: Any) -> None:
-        found._where_criteria += tuple(_criteria(found.table, scope))
+        found._where_criteria += tuple(_criteria(found.table, scope, among))
+
+    among = _is_one_of if isinstance(statement, Update | Delete) else _is_in
 
     changes = {"select": narrow_select, "update": narrow_change, "delete": narrow_change}
     return visitors.cloned_traverse(statement, {}, changes)
 
 
-def _criteria(source: FromClause, scope: frozenset[str], optional: bool = False) -> Iterator[ColumnElement[bool]]:
+def _check_part(statement: Any, part: Any) -> None:
+    """OutOfScope for a part of a statement of which nobody knows what it reaches."""
+    if isinstance(part, Table):
+        _belonging(part)
+    elif isinstance(part, TextClause | TextualSelect | TableClause) or (
+        isinstance(part, Insert) and part is not statement
+    ):
+        raise _out_of_scope(type(part).__name__)
+    elif isinstance(part, ColumnClause) and part.is_literal and part.name not in ("*", "1"):
+        raise _out_of_scope("SQL")
+    elif getattr(part, "_post_values_clause", None) is not None:
+        raise _out_of_scope("ON CONFLICT")
+
+
+def _check_alone(change: Any) -> None:
+    """OutOfScope for an update or delete whose condition brings a second table in."""
+    within = {source for part in visitors.iterate(change) if isinstance(part, Select) for source in _tables(part)}
+    for condition in change._where_criteria:
+        for part in visitors.iterate(condition):
+            table = getattr(part, "table", None)
+            if isinstance(table, FromClause) and table is not change.table and table not in within:
+                raise _out_of_scope(str(table))
+
+
+def _tables(found: Any) -> Iterator[FromClause]:
+    """What a select reads from, the parts of its joins too."""
+    waiting = list(found.get_final_froms())
+    while waiting:
+        source = waiting.pop()
+        yield source
+        if isinstance(source, Join):
+            waiting += [source.left, source.right]
+
+
+def _is_in(column: ColumnElement[str], scope: frozenset[str]) -> ColumnElement[bool]:
+    return column.in_(sorted(scope))
+
+
+def _is_one_of(column: ColumnElement[str], scope: frozenset[str]) -> ColumnElement[bool]:
+    """The same for a statement that is executed for many rows at once, which takes no list as a parameter."""
+    return or_(false(), *(column == one for one in sorted(scope)))
+
+
+_Among = Callable[[ColumnElement[str], frozenset[str]], ColumnElement[bool]]
+
+
+def _criteria(
+    source: FromClause, scope: frozenset[str], among: _Among, optional: bool = False
+) -> Iterator[ColumnElement[bool]]:
     """What must hold of each table in `source`. `optional`: of an outer join, whose rows may not be there."""
     if isinstance(source, Join):
-        yield from _criteria(source.left, scope, optional or source.full)
-        yield from _criteria(source.right, scope, optional or source.isouter or source.full)
+        yield from _criteria(source.left, scope, among, optional or source.full)
+        yield from _criteria(source.right, scope, among, optional or source.isouter or source.full)
         return
-    table = source.element if isinstance(source, Alias) else source
+    table: Any = source
+    while isinstance(table, AliasedReturnsRows):
+        table = table.element
     if not isinstance(table, Table) or (belongs := _belonging(table)) is None:
         return
     column, parent = belongs
-    allowed: Any = sorted(scope)
-    if parent is not None:
-        allowed = select(parent.c.id).where(_column(parent).in_(sorted(scope)))
-    theirs = source.c[column].in_(allowed)
+    if parent is None:
+        theirs = among(source.c[column], scope)
+    else:
+        theirs = source.c[column].in_(select(parent.c.id).where(among(_column(parent), scope)))
     yield or_(theirs, source.c[column].is_(None)) if optional else theirs
 
 
@@ -153,19 +226,21 @@ def _column(table: Table) -> Column[Any]:
     return table.c[table.info["scope"]]
 
 
-def _check_insert(
-    connection: Connection, statement: Insert, scope: frozenset[str] | None, rows: Sequence[Mapping[str, Any]]
+def _check_values(
+    connection: Connection, statement: Insert | Update, scope: frozenset[str], rows: Sequence[Mapping[str, Any]]
 ) -> None:
-    """OutOfScope unless each row that is inserted is of `scope`."""
+    """OutOfScope unless each row is of `scope` as it is inserted, or after it is changed."""
     table = statement.table
-    if not isinstance(table, Table) or (belongs := _belonging(table)) is None or scope is None:
+    if not isinstance(table, Table) or (belongs := _belonging(table)) is None:
         return
     column, parent = belongs
     given = {getattr(key, "name", key): bound for key, bound in (getattr(statement, "_values", None) or {}).items()}
     for row in rows:
         value = row.get(column, _MISSING)
-        if value is _MISSING:
-            value = getattr(given.get(column), "value", None)
+        if value is _MISSING and column in given:
+            value = getattr(given[column], "value", None)
+        if value is _MISSING and isinstance(statement, Update):
+            continue  # it stays whose it was
         if parent is None:
             fits = value in scope
         else:

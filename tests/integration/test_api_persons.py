@@ -1,5 +1,6 @@
 """Personal data over REST, on SQLite and PostgreSQL: masked, each look logged with its purpose, handed out and erased."""
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from tests.integration.api_world import FOREIGN, HOME, PASSWORD, World, running_
 pytestmark = pytest.mark.integration
 
 R = "/api/v1/registry"
+ROOMS = itertools.count(1)
 SERVICE = {"purpose": "service"}
 FULL = {"purpose": "resident_request", "reason": "she is at the desk", "full": "true"}
 
@@ -43,7 +45,7 @@ def register(client: httpx.Client, community: str, name: str = "王小明", phon
     """A person in a household in a room of the community's building; the ids."""
     same = {"community": community}
     room = {"kind": "room", "name": {"zh": "101", "en": "101"}, "parent": f"{community}-b1"} | same
-    number = len(client.get(f"{R}/places", params={"where": "kind=room"}).json()["items"])
+    number = next(ROOMS)
     place = f"{community}-r{number}"
     client.put(f"{R}/places/{place}", json=room | {"code": str(number)}, headers={"if-none-match": "*"})
 
@@ -109,8 +111,8 @@ def test_lists_by_household_room_and_words(staff: httpx.Client, guard: httpx.Cli
         assert [(item["id"], item["name"]) for item in items] == [(ids["person"], "李*")]
     for words in ("李四", "0000111"):
         assert guard.get(f"{R}/persons", params=SERVICE | {"q": words}).status_code == 403
-        assert len(staff.get(f"{R}/persons", params=SERVICE | {"q": words}).json()["items"]) == 1
-    assert staff.get(f"{R}/persons", params=SERVICE | {"q": "%"}).json()["items"] == []
+        assert len(staff.get(f"{R}/persons", params=FULL | {"q": words}).json()["items"]) == 1
+    assert staff.get(f"{R}/persons", params=FULL | {"q": "%"}).json()["items"] == []
 
 
 def test_another_compounds_people_are_not_there(world: World, staff: httpx.Client) -> None:
@@ -131,6 +133,32 @@ def test_another_compounds_people_are_not_there(world: World, staff: httpx.Clien
     with world.client(f"{HOME}-maintainer") as maintainer:
         assert maintainer.get(f"{R}/persons", params=SERVICE).status_code == 403
         assert maintainer.get(f"{R}/households").status_code == 403
+
+
+def test_who_may_not_change_people_removes_none_along(world: World, staff: httpx.Client) -> None:
+    """A room with a household in it stays for an integrator, who is not told whose it is either; and goes, with all that is in
+    it, for who may change both."""
+    ids = register(staff, HOME, "周一")
+    world.services.people.add("system", Role.INTEGRATOR, [HOME])
+    token = world.services.people.new_token("system", "rooms", 1)[1]
+    with world.client(authorization=f"Bearer {token}") as system:
+        for along, status in ((False, 409), (True, 403)):
+            answer = system.delete(f"{R}/places/{ids['place']}", params={"along": along}, headers={"if-match": "*"})
+            assert answer.status_code == status
+            assert ids["household"] not in answer.text
+    assert staff.get(f"{R}/persons/{ids['person']}", params=SERVICE).status_code == 200
+    gone = staff.delete(f"{R}/places/{ids['place']}", params={"along": True}, headers={"if-match": "*"})
+    assert gone.status_code == 204
+    assert staff.get(f"{R}/persons/{ids['person']}", params=SERVICE).json()["residents"] == []
+
+
+def test_a_search_without_a_hit_is_a_look_too(world: World, staff: httpx.Client) -> None:
+    """Whether a number is in the register is something one may not ask without a trace."""
+    asked = {"purpose": "authority", "q": "13999998888"}
+    assert staff.get(f"{R}/persons", params=asked).status_code == 422
+    assert staff.get(f"{R}/persons", params=asked | {"reason": "a warrant"}).json()["items"] == []
+    found = SqlAudit(world.database).newest(Search(verb="person.read", purpose="authority"))
+    assert [(one.entry.ids, one.texts["reason"]) for one in found] == [((), "a warrant")]
 
 
 def test_changed_merged_removed(staff: httpx.Client) -> None:

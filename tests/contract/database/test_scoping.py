@@ -7,8 +7,26 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import Select, delete, exists, func, insert, select, text, union_all, update
+from sqlalchemy import (
+    Select,
+    bindparam,
+    column,
+    delete,
+    exists,
+    func,
+    insert,
+    literal_column,
+    select,
+    text,
+    union_all,
+    update,
+)
+from sqlalchemy import (
+    table as named_table,
+)
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.schema import DropTable
 
 from linli.db import schema
 from linli.db.database import Database
@@ -145,6 +163,72 @@ def test_a_row_of_another_community_cannot_be_added(scoped: GuardedDatabase, way
     with scoped.whole().read() as connection:
         added = select(places.c.id).where(places.c.id.not_like("%gate")).order_by(places.c.id)
         assert list(connection.execute(added).scalars()) == ["c001-p10", "c001-p9"]
+
+
+def test_many_rows_are_changed_at_once(scoped: GuardedDatabase) -> None:
+    """As a building's rooms are: one statement with a row of values for each; no other community's row is touched."""
+    change = update(devices).where(devices.c.id == bindparam("its_id")).values(kind=bindparam("its_kind"))
+    rows = [
+        {"its_id": f"{community}-d{number}", "its_kind": "siren"} for community in ("c001", "c002") for number in (0, 1)
+    ]
+    with scoped.of({"c001", "c003"}).write() as connection:
+        connection.execute(change, rows)
+    with scoped.whole().read() as connection:
+        changed = connection.execute(select(devices.c.id).where(devices.c.kind == "siren")).scalars()
+        assert sorted(changed) == ["c001-d0", "c001-d1"]
+    with scoped.of(set()).write() as connection:
+        assert connection.execute(update(devices).values(kind="x")).rowcount == 0
+
+
+def test_a_row_cannot_be_given_away(scoped: GuardedDatabase) -> None:
+    """By the statement or by its parameters: what is changed stays within the scope."""
+    with pytest.raises(OutOfScope), scoped.of({"c001"}).write() as connection:
+        connection.execute(update(places).values(community_id="c002"))
+    with pytest.raises(OutOfScope), scoped.of({"c001"}).write() as connection:
+        change = update(places).where(places.c.id == bindparam("its_id")).values(community_id=bindparam("community_id"))
+        connection.execute(change, [{"its_id": "c001-gate", "community_id": "c002"}])
+
+
+_names = devices.alias().alias()
+
+REFUSED: dict[str, Callable[[], Any]] = {
+    "a condition in plain SQL": lambda: select(devices).where(text("1 = 1 OR 1 = 1")),
+    "a column in plain SQL": lambda: select(literal_column("(SELECT max(name) FROM users)")),
+    "a table by its name alone": lambda: select(column("name")).select_from(named_table("users")),
+    "text with columns": lambda: text("SELECT id FROM devices").columns(devices.c.id),
+    "a change by way of a second table": lambda: (
+        update(devices).where(devices.c.place_id == places.c.id, places.c.kind == "gate").values(kind="x")
+    ),
+    "a delete by way of a second table": lambda: delete(devices).where(devices.c.place_id == places.c.id),
+    "an insert within another statement": lambda: select(
+        insert(places).values(**_place("c002")).returning(places.c.id).cte("made").c.id
+    ),
+    "a change of the tables themselves": lambda: DropTable(schema.holidays),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+@pytest.mark.parametrize("scope", [{"c001"}, None])
+def test_what_cannot_be_confined_for_certain_is_refused(
+    scoped: GuardedDatabase, what: str, scope: set[str] | None
+) -> None:
+    """Before the database has seen it."""
+    with pytest.raises(OutOfScope), scoped.of(scope).write() as connection:
+        connection.execute(REFUSED[what]())
+
+
+def test_a_row_that_is_there_is_not_written_over(scoped: GuardedDatabase, database: Database) -> None:
+    """An insert that becomes an update would be one that nothing has confined."""
+    dialect = sqlite if database.engine.dialect.name == "sqlite" else postgresql
+    put = dialect.insert(places).values(**_place("c001") | {"id": "c002-gate"})
+    with pytest.raises(OutOfScope), scoped.of({"c001"}).write() as connection:
+        connection.execute(put.on_conflict_do_update(index_elements=["id"], set_={"kind": "x"}))
+
+
+def test_an_alias_of_an_alias_is_still_the_table(scoped: GuardedDatabase) -> None:
+    """However often it is renamed."""
+    with scoped.of({"c001"}).read() as connection:
+        assert set(connection.execute(select(_names.c.community_id)).scalars()) == {"c001"}
 
 
 def test_a_row_through_another_table_of_another_community_cannot_be_added(scoped: GuardedDatabase) -> None:
