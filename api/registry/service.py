@@ -5,7 +5,7 @@ must reach all of it. What a person says counts as the word of a person (`linli.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, or_, select
@@ -35,7 +35,8 @@ from linli.registry.address import Address
 from linli.registry.changes import PERSON, Key, NeededBy, Origin
 from linli.registry.facts import Fact
 from linli.registry.kinds import KINDS, Item
-from linli.registry.model import Device, Equipment, Installation
+from linli.registry.masking import mask_value
+from linli.registry.model import Device, Equipment, Installation, Staff, Team
 from linli.registry.strangers import Stranger
 from linli.roles import Operation
 
@@ -83,12 +84,13 @@ class RegistryService:
                 query = query.where(table.c.id > after)
             rows = connection.execute(query.order_by(table.c.id).limit(limit + 1)).all()
             page = page_of(rows, limit, lambda row: (row.id,))
-            return Page(_shown(connection, kind, page.items), page.following)
+            shown = [_as_seen(person, one) for one in _shown(connection, kind, page.items)]
+            return Page(shown, page.following)
 
     def get(self, person: Person, key: Key, *, removed: bool = False) -> Shown:
         """One item; NotFound for what is not there, or with `removed` for what never was."""
         with self._seen(person).read() as connection:
-            return _one(connection, key, removed=removed)
+            return _as_seen(person, _one(connection, key, removed=removed))
 
     def history(self, person: Person, key: Key) -> list[Past]:
         """Each change of the item, the newest first; of what was removed too."""
@@ -226,6 +228,17 @@ class RegistryService:
 
     def _origin(self, person: Person) -> Origin:
         return Origin(self._clock.now(), person.id, PERSON)
+
+
+def _as_seen(person: Person, shown: Shown) -> Shown:
+    """What belongs to the district as a whole, as this person may see it: telephone numbers masked for who sees no persons, and
+    of a team the communities within their reach."""
+    item = shown.kept.item
+    if isinstance(item, Staff) and item.phone and not may(person, Operation.SEE_PERSONS):
+        item = replace(item, phone=mask_value(item.phone))
+    elif isinstance(item, Team):
+        item = replace(item, communities=tuple(one for one in item.communities if person.sees(one)))
+    return shown if item is shown.kept.item else Shown(replace(shown.kept, item=item), shown.equipment)
 
 
 def _lived_in() -> Conflict:

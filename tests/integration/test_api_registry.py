@@ -226,6 +226,23 @@ def test_unknown_devices_wait_to_be_adopted(world: World, manager: httpx.Client)
         assert [item["device"] for item in district.get(f"{R}/unknown-devices").json()["items"]] == [f"{FOREIGN}-new"]
 
 
+def test_of_staff_and_teams_is_shown_what_concerns_one(world: World) -> None:
+    """A telephone number in full to who looks after people; of a team the compounds that one sees."""
+    with world.client("district") as district:
+        put(district, "organisations/repairs", {"kind": "contractor", "name": {"zh": "维修", "en": "Repairs"}})
+        person = {"organisation": "repairs", "name": "王五", "duty": "lifts", "phone": "13900002222"}
+        assert put(district, "staff/wang", person).status_code == 201
+        team = {"organisation": "repairs", "name": {"zh": "电梯班", "en": "Lifts"}, "members": ["wang"]}
+        assert put(district, "teams/lifts", team | {"communities": [HOME, FOREIGN]}).status_code == 201
+        assert district.get(f"{R}/staff/wang").json()["phone"] == "13900002222"
+        assert district.get(f"{R}/teams/lifts").json()["communities"] == [HOME, FOREIGN]
+    world.services.people.add("lift-system", Role.INTEGRATOR, [HOME])
+    token = world.services.people.new_token("lift-system", "x", 1)[1]
+    with world.client(authorization=f"Bearer {token}") as system:
+        assert system.get(f"{R}/staff").json()["items"][0]["phone"] == "139****2222"
+        assert system.get(f"{R}/teams/lifts").json()["communities"] == [HOME]
+
+
 def test_a_guard_reads_and_changes_nothing(world: World) -> None:
     """EDIT_REGISTRY is not theirs; nor is any other compound's item."""
     with world.client(f"{HOME}-{Role.SECURITY}") as guard:
