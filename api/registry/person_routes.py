@@ -97,7 +97,7 @@ def _add_looking(router: APIRouter, persons: PersonService) -> None:
         response_model=list[bodies.HistoryBody],
         **needs(Operation.UNMASK_PERSONS),
     )
-    def history(item_id: _Id, person: Signed, purpose: forms.Purpose, reason: forms.Reason = "") -> Any:
+    def history(item_id: _Id, person: Signed, purpose: forms.Purpose, reason: forms.Reason) -> Any:
         """Every change of a person's own record, the newest first. The look is logged."""
         look = Look(purpose, reason, full=True)
         return [past._asdict() for past in persons.history(person, look, Key("person", item_id))]
