@@ -63,13 +63,13 @@ def receiving(address: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> 
             self.wfile.write(answer)
 
         def log_message(self, format: str, *args: object) -> None:
-            pass
+            """Nothing is said of what was asked."""
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True
 
         def handle_error(self, request: Any, client_address: Any) -> None:
-            pass  # a client that went away, or will not have our certificate
+            """Nothing is said of a client that went away, or will not have our certificate."""
 
     server = Server((address, 0), Handler)
     if tls is not None:

@@ -95,6 +95,15 @@ def test_a_backup_that_is_killed(data: Path, tmp_path: Path, environment: dict[s
     assert left_in(tmp_path / "tmp") == []
 
 
+AT_A_TERMINAL = (
+    sys.executable,
+    "-c",
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])",
+)
+"""Starts a command as a terminal does: what a shell runs in the background, these tests too, ignores Ctrl-C, and so does what
+it starts."""
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_a_restore_that_is_killed(
     data: Path, tmp_path: Path, environment: dict[str, str], number: signal.Signals
@@ -103,7 +112,7 @@ def test_a_restore_that_is_killed(
     archive = tmp_path / "a.tar"
     run(environment, "backup", "--data", data, "--to", archive)
     process = subprocess.Popen(
-        [LINLI, "restore", "-", "--data", tmp_path / "new"],
+        [*AT_A_TERMINAL, LINLI, "restore", "-", "--data", tmp_path / "new"],
         env=environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
