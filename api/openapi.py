@@ -78,6 +78,7 @@ def describe(app: FastAPI) -> Json:
         "session": {"type": "apiKey", "in": "cookie", "name": "linli_session", "description": "`POST /sessions`"},
     }
     document["security"] = [{"token": []}, {"session": []}]
+    components["responses"] = {f"Problem{status}": _problem(status, "") for status in (400, *_WORDS)}
     for path, operation in _operations(document):
         _describe(path, operation, components["schemas"])
     document["tags"] = [{"name": tag} for tag in sorted({op["tags"][0] for _, op in _operations(document)})]
@@ -98,7 +99,8 @@ def _describe(path: str, operation: Json, schemas: Mapping[str, Json]) -> None:
     for status in _problems_of(path, operation):
         known = operation["responses"].get(str(status), {})
         words = known.get("description", "")
-        operation["responses"][str(status)] = _problem(status, words if words != "Validation Error" else "")
+        said = words if words not in ("", "Validation Error", _WORDS.get(status)) else ""
+        operation["responses"][str(status)] = _problem(status, said) if said else _named(status)
     operation["responses"] = dict(sorted(operation["responses"].items()))
     for place in [operation.get("requestBody", {}), *operation["responses"].values()]:
         for kind, content in place.get("content", {}).items():
@@ -137,6 +139,11 @@ def _problems_of(path: str, operation: Json) -> list[int]:
     if "requestBody" in operation:
         found |= {400, 413}
     return sorted(found)
+
+
+def _named(status: int) -> Json:
+    """The problem of that status, which is described once for all."""
+    return {"$ref": f"#/components/responses/Problem{status}"}
 
 
 def _problem(status: int, words: str) -> Json:

@@ -54,7 +54,7 @@ MAX_STREAMS = 2000
 Id = Annotated[str, Query(pattern=f"^{ID_PATTERN}$", max_length=64)]
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": bodies.ProblemBody, "description": words}
-    for status, words in ((401, "Not signed in"), (404, "Not there, or not for you"), (422, "Not valid"))
+    for status, words in ((401, "Not signed in"), (404, "Not there, or not for you"))
 }
 
 
