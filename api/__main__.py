@@ -31,6 +31,9 @@ from linli.settings import Settings, load_settings
 GRACE_S = 1
 """How long requests under way may take once the process should stop; live streams are ended first."""
 
+KEEP_ALIVE_S = 75
+"""How long an idle connection is kept: longer than a proxy keeps its own (nginx: 60 s), or it would send into a closed one."""
+
 END_ANYWAY_S = 2.5
 """After this the process ends even if a thread still waits for a store that hangs. It may be killed at any time as well."""
 
@@ -106,7 +109,12 @@ async def _serve(
     app: FastAPI, services: Services, listener: socket.socket, port: TlsPort | None, stop: threading.Event
 ) -> None:
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=GRACE_S
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+        timeout_keep_alive=KEEP_ALIVE_S,
     )
     server = _Server(config, port)
     loop, told = asyncio.get_running_loop(), asyncio.Event()

@@ -31,9 +31,8 @@ class _Asker:
 
     async def ask(self, due: float) -> None:
         """Once; an answer that is not 200 is a failure."""
-        reader, writer = self._idle.pop() if self._idle else await self._connect()
-        writer.write(self._request)
-        head = (await reader.readuntil(_HEAD_END)).lower()
+        reader, writer, head = await self._send()
+        head = head.lower()
         length = int(head.partition(_LENGTH)[2].partition(b"\r\n")[0])
         body = await reader.readexactly(length)
         self.took.append(perf_counter() - due)
@@ -43,6 +42,21 @@ class _Asker:
         if status != b"200":
             self.failed.append(f"{status.decode()} {body[:200]!r}")
 
+    async def _send(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, bytes]:
+        """The connection and the head of its answer. One that the server let go while it was idle is replaced (RFC 9112, 9.3.1)."""
+        while self._idle:
+            reader, writer = self._idle.pop()
+            try:
+                writer.write(self._request)
+                return reader, writer, await reader.readuntil(_HEAD_END)
+            except (ConnectionError, asyncio.IncompleteReadError) as error:
+                if getattr(error, "partial", b""):
+                    raise
+                writer.close()
+        reader, writer = await asyncio.open_connection(self._host, self._port, limit=1 << 20)
+        writer.write(self._request)
+        return reader, writer, await reader.readuntil(_HEAD_END)
+
     async def run(self, rate: float, seconds: float) -> None:
         """`rate` requests a second for so long."""
         began, asked = perf_counter(), []
@@ -51,9 +65,6 @@ class _Asker:
             await asyncio.sleep(max(0.0, due - perf_counter()))
             asked.append(asyncio.create_task(self.ask(due)))
         await asyncio.gather(*asked)
-
-    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        return await asyncio.open_connection(self._host, self._port, limit=1 << 20)
 
 
 async def _measure(job: dict[str, object]) -> None:
