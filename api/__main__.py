@@ -13,11 +13,11 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.app import build_app
-from api.auditkeeping import AuditKeeper
+from api.audit.keeping import AuditKeeper
 from api.console import mount
+from api.http.tls import TlsPort, build_port
 from api.services import Services, build_services
-from api.snapshots import build_store as build_store_of_snapshots
-from api.tls import TlsPort, build_port
+from api.snapshots.service import build_store as build_store_of_snapshots
 from linli import runtime
 from linli.adapters.connect import service_client
 from linli.adapters.store import build_store

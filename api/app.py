@@ -10,15 +10,16 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp
 
-from api import openapi, problems
-from api.gate import Gate, RequestCounts
-from api.idempotency import Idempotent
+from api import openapi
+from api.http import problems
+from api.http.gate import Gate, RequestCounts
+from api.http.idempotency import Idempotent
+from api.http.ratelimit import Policy, RateLimiter
+from api.http.session_cookie import COOKIE
 from api.metrics import Metrics
-from api.ratelimit import Policy, RateLimiter
 from api.routes import build_router
 from api.routing import PREFIX, identify
 from api.services import Services
-from api.session_cookie import COOKIE
 from linli import __version__
 from linli.clock import SystemClock
 from linli.datafolder import DataFolder

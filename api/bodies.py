@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
-from api.paging import Listed
+from api.http.paging import Listed
 from api.views import AlertChange, AlertDetail, AlertView, FacilityDetail, FacilityStatus
 from linli.clock import MINUTE, SECOND, format_time, parse_time
 from linli.db.people import Person

@@ -12,7 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 
-from api.gate import RequestCounts
+from api.http.gate import RequestCounts
 from api.services import Services
 from linli.clock import DAY, MINUTE
 from linli.db import schema

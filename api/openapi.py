@@ -12,8 +12,8 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
-from api import problems
 from api.examples import example_of
+from api.http import problems
 from api.routing import DECLARED, EVERYBODY, PREFIX
 from linli.errors import Conflict, NotAllowed, NotSignedIn, TooMany
 from linli.roles import OPERATIONS, ROLES, Operation

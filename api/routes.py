@@ -5,31 +5,28 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response, StreamingResponse
 
-from api import (
-    account_routes,
-    alert_routes,
-    arming_routes,
-    audit_routes,
-    bodies,
-    bulk_routes,
-    command_routes,
-    enrolment,
-    export_routes,
-    rule_routes,
-    session_routes,
-    snapshot_routes,
-    webhook_routes,
-)
+from api import bodies, enrolment
+from api.accounts import routes as account_routes
+from api.accounts import session_routes
+from api.alerts import bulk_routes
+from api.alerts import routes as alert_routes
+from api.alerts.stream import events
+from api.arming import routes as arming_routes
+from api.audit import routes as audit_routes
 from api.bodies import When
+from api.commands import routes as command_routes
+from api.exports import routes as export_routes
+from api.http.paging import Cursor, Limit, bad_cursor, cut, listed, read_cursor
+from api.http.strictbodies import StrictRoute
 from api.metrics import CONTENT_TYPE, Metrics
-from api.paging import Cursor, Limit, bad_cursor, cut, listed, read_cursor
 from api.registry import person_routes
 from api.registry import routes as registry_routes
 from api.routing import PREFIX, Signed, caller, for_everybody, identify, needs, undeclared
+from api.rulebook import routes as rule_routes
 from api.scope import may
 from api.services import MAX_POINTS, Services
-from api.stream import events
-from api.strictbodies import StrictRoute
+from api.snapshots import routes as snapshot_routes
+from api.webhooks import routes as webhook_routes
 from linli.charts import Shape
 from linli.errors import TooMany
 from linli.i18n import Text

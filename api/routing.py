@@ -11,9 +11,9 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.routing import APIRoute
 
 from api.bodies import ProblemBody
+from api.http.session_cookie import session_token
 from api.scope import demand
 from api.services import Services
-from api.session_cookie import session_token
 from linli.db.people import Person
 from linli.errors import NotAllowed, NotSignedIn
 from linli.i18n import Text

@@ -8,17 +8,17 @@ pool from async code. Times are microseconds since 1970 UTC.
 import unicodedata
 from collections.abc import Mapping, Sequence
 
-from api.alert_pages import AlertPages
-from api.arming import ArmingService, PlaceView
-from api.bulk import Acts, Done
-from api.commanding import CommandDesk
-from api.commands import CommandService, CommandView
+from api.alerts.bulk import Acts, Done
+from api.alerts.live import AlertHub
+from api.alerts.pages import AlertPages
+from api.arming.service import ArmingService, PlaceView
+from api.commands.sending import CommandDesk
+from api.commands.service import CommandService, CommandView
 from api.directory import Directory
-from api.facilities import FacilityReader
-from api.live import AlertHub
-from api.paging import Key, Page, page_of
+from api.facilities.service import FacilityReader
+from api.http.paging import Key, Page, page_of
 from api.platform import own_troubles, read_health
-from api.rulebook import RuleFiles, RuleService
+from api.rulebook.service import RuleFiles, RuleService
 from api.scope import demand
 from api.sight import Sight, Sights
 from api.stored import StoreReader
@@ -31,7 +31,7 @@ from api.views import (
     FacilityView,
     HealthView,
 )
-from api.webhooks import WebhookService, build_webhooks
+from api.webhooks.service import WebhookService, build_webhooks
 from linli.charts import Chart, Series, Shape
 from linli.clock import DAY, Clock
 from linli.datafolder import DataFolder

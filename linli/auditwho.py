@@ -1,7 +1,7 @@
 """Who acts, from where and by what session: known where a request or a command begins, and needed where its act is written.
 
 What lies between would pass it through every layer, and whoever forgot it would leave an act nobody's. So it goes along with the
-context: `beginning` notes it once - for each request in `api.gate`, for each command where it opens the database -, whoever
+context: `beginning` notes it once - for each request in `api.http.gate`, for each command where it opens the database -, whoever
 recognises a session or token adds to it, and `who_of` reads it. A thread that is started for the request has it too.
 """
 

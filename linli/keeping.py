@@ -1,7 +1,7 @@
 """What Linli keeps, by class, and for how long: one table of all of it, wherever it lies. No I/O.
 
 `linli.retention` decides for the store of readings, whose rows are deleted by ingest; what lies in the database and in the data
-folder goes by the terms here, deleted by the API's keeper (`api.auditkeeping`). `linli retention` shows the whole table.
+folder goes by the terms here, deleted by the API's keeper (`api.audit.keeping`). `linli retention` shows the whole table.
 """
 
 from collections.abc import Mapping

@@ -9,7 +9,7 @@ from fastapi import Request
 from fastapi.responses import RedirectResponse
 from nicegui import Client, ui
 
-from api.accounts import AccountService
+from api.accounts.service import AccountService
 from api.console import account_texts
 from api.console.account_dialogs import AccountDialog, AskDialog, SecretDialog, TokenDialog
 from api.console.account_page import day_of

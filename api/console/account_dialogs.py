@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
-from api.accounts import AccountService
+from api.accounts.service import AccountService
 from api.console import account_texts
 from api.console.foot import Foot
 from api.console.layout import Node, choice

@@ -6,15 +6,15 @@ from collections.abc import Awaitable, Callable
 from fastapi import FastAPI, Request
 from fastapi.responses import RedirectResponse
 
-from api.accounts import AccountService
+from api.accounts.service import AccountService
 from api.console import texts
 from api.console.guard import posted
 from api.console.handover import Handover
 from api.console.session import RECOVERY_PATH, fault_word, login_page
 from api.console.visit import home
+from api.http.session_cookie import session_token, set_session
 from api.routing import caller
 from api.services import Services
-from api.session_cookie import session_token, set_session
 from linli.db.people import People, Person
 from linli.errors import LinliError, NotSignedIn
 

@@ -7,14 +7,14 @@ from fastapi.responses import RedirectResponse
 from nicegui import Client, ui
 from nicegui.events import GenericEventArguments
 
-from api.accounts import AccountService
+from api.accounts.service import AccountService
 from api.console import account_texts, texts
 from api.console.account_dialogs import AccountDialog, SecretDialog
 from api.console.consoles import Console, Consoles
 from api.console.layout import MAX_KNOWN, Node, frame, known_alerts
 from api.console.rows import ago
 from api.console.visit import enter, home, person_now
-from api.paging import Page
+from api.http.paging import Page
 from api.scope import may
 from api.services import Services
 from linli.db.people import Account, Person

@@ -19,7 +19,7 @@ from api.console.rows import full_moment, handled_by, moment, to_do, where
 from api.console.steps import steps
 from api.console.visit import Visit, enter, person_now
 from api.services import Services
-from api.snapshots import NAMED, SnapshotService, build_snapshots, named
+from api.snapshots.service import NAMED, SnapshotService, build_snapshots, named
 from api.views import AlertChange, AlertDetail, ChangeView, EvidenceView
 from api.words import HANDLINGS, SEVERITIES
 from linli.clock import Clock

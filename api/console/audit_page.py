@@ -14,13 +14,13 @@ from fastapi import Request
 from fastapi.responses import RedirectResponse
 from nicegui import Client, ui
 
-from api.audit import AuditService, AuditView, Standing, build_audit
+from api.audit.service import AuditService, AuditView, Standing, build_audit
 from api.console import audit_texts as texts
 from api.console.consoles import Consoles
 from api.console.layout import MAX_KNOWN, Node, frame, known_alerts
 from api.console.rows import full_moment
 from api.console.visit import Visit, enter, home
-from api.paging import Page
+from api.http.paging import Page
 from api.scope import may
 from api.services import Services
 from linli.audit import NOBODY

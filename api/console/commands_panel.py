@@ -8,7 +8,7 @@ from nicegui import ui
 from nicegui.events import GenericEventArguments
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.commands import CommandView, Offered
+from api.commands.service import CommandView, Offered
 from api.console import texts
 from api.console.foot import Foot
 from api.console.layout import Node, sign

@@ -14,10 +14,10 @@ import orjson
 from nicegui import Client, background_tasks
 from sqlalchemy.exc import SQLAlchemyError
 
+from api.alerts.live import Resync, Subscription
 from api.console import texts
 from api.console.rows import Row, calls, push_code, row
 from api.console.visit import Visit
-from api.live import Resync, Subscription
 from api.scope import may
 from api.services import Services
 from api.views import AlertChange, HealthView

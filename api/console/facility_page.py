@@ -17,7 +17,7 @@ from api.console.layout import MAX_KNOWN, Node, back_link, frame, known_alerts
 from api.console.rows import ago
 from api.console.units import scaled
 from api.console.visit import Visit, enter, person_now
-from api.facility_state import NO_STORE
+from api.facilities.state import NO_STORE
 from api.services import Services
 from api.views import AlertChange, FacilityDetail, ValueView
 from linli.clock import DAY, SECOND

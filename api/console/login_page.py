@@ -12,8 +12,8 @@ from api.console import account_texts, texts
 from api.console.consoles import Consoles
 from api.console.layout import Node, html_lang, language_switch
 from api.console.visit import home, language_of, local_path
+from api.http.session_cookie import session_token
 from api.services import Services
-from api.session_cookie import session_token
 from linli.db.people import Offer
 from linli.errors import Conflict
 from linli.i18n import Text

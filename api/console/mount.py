@@ -8,7 +8,7 @@ from fastapi.responses import FileResponse, HTMLResponse, Response
 from nicegui import app as nicegui_app
 from nicegui import ui
 
-from api import singlesignon
+from api.accounts import singlesignon
 from api.console import (
     account_detail,
     account_page,

@@ -11,7 +11,7 @@ from pathlib import Path
 from jinja2 import BaseLoader, Environment, FileSystemLoader
 from nicegui import client
 
-from api.headers import NONCE
+from api.http.headers import NONCE
 
 _TAG = re.compile(r"<(script|style)\b(?![^>]*\bnonce=)", re.IGNORECASE)
 _HIDDEN = 'style="display: none"'

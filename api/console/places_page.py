@@ -9,7 +9,7 @@ from nicegui import Client, ui
 from nicegui.events import GenericEventArguments
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.arming import PlaceView
+from api.arming.service import PlaceView
 from api.console import texts
 from api.console.consoles import Console, Consoles
 from api.console.foot import Foot

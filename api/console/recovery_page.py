@@ -11,8 +11,8 @@ from api.console.handover import Handover
 from api.console.layout import Node, html_lang
 from api.console.session import RECOVERY_PATH
 from api.console.visit import home, language_of
+from api.http.session_cookie import session_token
 from api.services import Services
-from api.session_cookie import session_token
 
 
 def add(services: Services, handover: Handover) -> None:

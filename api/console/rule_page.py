@@ -13,7 +13,7 @@ from api.console.layout import MAX_KNOWN, Node, back_link, frame, grade, known_a
 from api.console.rows import moment, where
 from api.console.steps import steps
 from api.console.visit import Visit, enter
-from api.rulebook import ClauseView, OverrideView, RuleDetail, RuleView
+from api.rulebook.service import ClauseView, OverrideView, RuleDetail, RuleView
 from api.services import Services
 from api.views import AlertView
 from api.words import SEVERITIES

@@ -10,7 +10,7 @@ from api.console import texts
 from api.console.consoles import Consoles
 from api.console.layout import MAX_KNOWN, Node, frame, grade, known_alerts
 from api.console.visit import enter
-from api.rulebook import RuleView
+from api.rulebook.service import RuleView
 from api.services import Services
 from api.words import SEVERITIES
 from linli.i18n import Text

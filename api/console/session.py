@@ -17,9 +17,9 @@ from api.console.consoles import Consoles
 from api.console.guard import posted
 from api.console.handover import Handover
 from api.console.visit import LANGUAGE_COOKIE, home, local_path
+from api.http.session_cookie import browser_of, clear_session, session_token, set_session
 from api.routing import caller
 from api.services import Services
-from api.session_cookie import browser_of, clear_session, session_token, set_session
 from linli.db.people import PasswordOver, SamePassword, SignedIn, WrongCode, WrongPresent
 from linli.errors import Conflict, LinliError, NotFound, NotSignedIn, Refused, TooMany
 from linli.i18n import Language

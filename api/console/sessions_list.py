@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from api.browsers import browser_words
+from api.accounts.browsers import browser_words
 from api.console import account_texts, texts
 from api.console.layout import Node
 from api.console.rows import ago, moment

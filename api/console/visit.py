@@ -10,9 +10,9 @@ from fastapi import Request
 from fastapi.responses import RedirectResponse
 
 from api.console import texts
+from api.http.session_cookie import session_token
 from api.scope import may
 from api.services import Services
-from api.session_cookie import session_token
 from linli.db.people import Person
 from linli.errors import NotSignedIn
 from linli.i18n import Language, preferred_language

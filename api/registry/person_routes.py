@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from api.paging import Cursor, Limit, following, read_cursor
-from api.preconditions import demand_match, etag_of
+from api.http.paging import Cursor, Limit, following, read_cursor
+from api.http.preconditions import demand_match, etag_of
 from api.registry import bodies
 from api.registry import person_bodies as forms
 from api.registry.persons import Look, PersonService, Wanted

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Select, or_, select
 
-from api.paging import Page, page_of
+from api.http.paging import Page, page_of
 from api.registry.resources import PERSONAL
 from api.scope import demand
 from api.sight import Sights

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel
 
-from api.paging import Cursor, Limit, following, read_cursor
-from api.preconditions import demand_match, etag_of, not_modified, unchanged
+from api.http.paging import Cursor, Limit, following, read_cursor
+from api.http.preconditions import demand_match, etag_of, not_modified, unchanged
 from api.registry import bodies
 from api.registry.resources import RESOURCES, Resource
 from api.registry.service import RegistryService, Shown, Wanted

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, or_, select
 from sqlalchemy.exc import IntegrityError
 
-from api.paging import Page, page_of
+from api.http.paging import Page, page_of
 from api.registry.resources import RESOURCES, Resource
 from api.scope import demand, may
 from api.sight import Sights

@@ -17,7 +17,7 @@ from linli.cli.finding import find, read_registry
 from linli.i18n import Text
 
 if TYPE_CHECKING:
-    from api.commanding import CommandDesk
+    from api.commands.sending import CommandDesk
     from linli.db.commands import SqlCommands, StoredCommand
     from linli.db.database import Database
     from linli.db.registry import RegistrySnapshot
@@ -93,7 +93,7 @@ def command(
     data: Annotated[Path | None, _DATA] = None,
 ) -> None:
     """Send one command and say what became of it."""
-    from api.commands import no_reason, outcome_of
+    from api.commands.service import no_reason, outcome_of
     from linli.commands.kinds import command_kind, complete
     from linli.commands.life import CommandState
 
@@ -124,7 +124,7 @@ def commands(
     """The device's commands, the last first."""
     from zoneinfo import ZoneInfo
 
-    from api.commands import outcome_of
+    from api.commands.service import outcome_of
     from linli.clock import local_time
     from linli.commands.kinds import command_name
     from linli.db.commands import SqlCommands
@@ -162,7 +162,7 @@ def _carry_out(
     settings: "Settings", database: "Database", device: "Device", name: str, arguments: Mapping[str, int], reason: str
 ) -> "StoredCommand":
     """Send it, and the command as it has ended."""
-    from api.commanding import CommandDesk
+    from api.commands.sending import CommandDesk
     from linli.adapters.connect import service_client
     from linli.db.commands import SqlCommands
     from linli.topics import GatewayTopic, Leaf

@@ -192,7 +192,7 @@ class Stack:
             find_program(self.settings)
             check_certificates(self.settings)
         if "api" in self._names:
-            from api.tls import build_port
+            from api.http.tls import build_port
 
             build_port(self.settings)
         self._require_ports()

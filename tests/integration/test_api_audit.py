@@ -8,7 +8,7 @@ import httpx
 import pytest
 from sqlalchemy import select
 
-from api.audit import build_audit
+from api.audit.service import build_audit
 from linli.audit import Act, Who
 from linli.audithead import HeadFile
 from linli.db import schema

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api import bulk
+from api.alerts import bulk
 from linli.model import Role, Severity
 from tests.databases import Databases
 from tests.integration.api_world import FOREIGN, HOME, PASSWORD, World, make_alert, running_world

@@ -9,11 +9,11 @@ import pytest
 from nicegui import Client, core
 from sqlalchemy import delete
 
-from api import live as live_module
+from api.alerts import live as live_module
 from api.console import alert_page, alerts_page, consoles, facilities_page, facility_page
 from api.console.consoles import Consoles
 from api.console.visit import Visit
-from api.snapshots import build_snapshots
+from api.snapshots.service import build_snapshots
 from linli.db import schema
 from linli.errors import NotSignedIn
 from linli.model import Role

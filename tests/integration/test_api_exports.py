@@ -14,7 +14,8 @@ import psutil
 import pytest
 from sqlalchemy import insert, select, text
 
-from api import export_sources, exports
+from api.exports import sources as export_sources
+from api.exports import streaming as exports
 from linli.clock import HOUR, SECOND, format_time
 from linli.db import schema
 from linli.db.database import Database

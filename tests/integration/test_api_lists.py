@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.paging import write_cursor
+from api.http.paging import write_cursor
 from linli.clock import HOUR, format_time
 from linli.db.registry import save
 from linli.i18n import Text

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import delete, insert, update
 from sqlalchemy.exc import OperationalError
 
-from api import live as live_module
-from api.live import QUEUE, Resync, Subscription
+from api.alerts import live as live_module
+from api.alerts.live import QUEUE, Resync, Subscription
 from api.views import AlertChange
 from linli.db import schema
 from linli.db.alerts import Change, Effects

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from api import bulk as bulk_module
+from api.alerts import bulk as bulk_module
 from linli.clock import DAY, HOUR, SECOND, format_time
 from linli.db.throttle import BURST
 from linli.errors import StoreUnavailable

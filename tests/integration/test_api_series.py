@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from api.paging import write_cursor
+from api.http.paging import write_cursor
 from linli.clock import HOUR, MINUTE, SECOND, format_time
 from linli.model import READINGS_TYPE, Lane, Message, Reading, Received
 from tests.databases import Databases

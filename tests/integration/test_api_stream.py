@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
-from api import live as live_module
 from api import routes as routes_module
-from api import stream as stream_module
+from api.alerts import live as live_module
+from api.alerts import stream as stream_module
 from api.views import AlertChange
 from linli.model import Role
 from tests.databases import Databases

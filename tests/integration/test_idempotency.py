@@ -16,9 +16,9 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from api import idempotency
-from api.gate import MAX_BODY, Gate, RequestCounts
-from api.idempotency import Idempotent
+from api.http import idempotency
+from api.http.gate import MAX_BODY, Gate, RequestCounts
+from api.http.idempotency import Idempotent
 from linli.clock import HOUR, MINUTE, SECOND
 from linli.db import schema
 from linli.db.database import Database

@@ -15,7 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 from joserfc.jwk import RSAKey
 
-from api import oidc, oidc_routes
+from api.accounts import oidc, oidc_routes
 from api.app import build_app
 from api.services import Services, build_services
 from linli.clock import SystemClock

@@ -10,7 +10,7 @@ from time import monotonic
 
 import pytest
 
-from api.webhook_posting import EXCERPT, Poster
+from api.webhooks.posting import EXCERPT, Poster
 from linli.egress import Allowed, Target, read_target
 from linli.webhooks import Answer
 from tests.certificates import Authority

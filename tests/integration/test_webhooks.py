@@ -15,8 +15,8 @@ import pytest
 from sqlalchemy import select, update
 from standardwebhooks.webhooks import Webhook as Verifier
 
-from api import webhook_sending
-from api.webhooks import Wish
+from api.webhooks import sending as webhook_sending
+from api.webhooks.service import Wish
 from linli.clock import DAY, HOUR, SECOND
 from linli.db import schema
 from linli.db.database import Database

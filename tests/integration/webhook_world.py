@@ -11,9 +11,9 @@ from pathlib import Path
 from api.directory import Directory
 from api.sight import Sights
 from api.stored import StoreReader
-from api.webhook_posting import Poster
-from api.webhook_sending import WebhookSender
-from api.webhooks import WebhookService, Wish
+from api.webhooks.posting import Poster
+from api.webhooks.sending import WebhookSender
+from api.webhooks.service import WebhookService, Wish
 from linli.clock import SECOND, SystemClock
 from linli.db.alerts import Change, Effects, SqlAlerts
 from linli.db.database import Database, open_database

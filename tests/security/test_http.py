@@ -14,7 +14,7 @@ import httpx
 import psutil
 import pytest
 
-from api.gate import MAX_BODY
+from api.http.gate import MAX_BODY
 from linli.clock import SystemClock
 from linli.db.database import open_database
 from linli.db.people import People

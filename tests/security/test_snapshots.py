@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api.snapshots import build_store
+from api.snapshots.service import build_store
 from linli.clock import DAY, MINUTE
 from linli.datafolder import DataFolder
 from linli.db.audit import Search, SqlAudit

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api.headers import HSTS
+from api.http.headers import HSTS
 from tests.certificates import Authority, Certificate
 from tests.integration.api_world import PASSWORD
 from tests.integration.test_api_process import prepared

@@ -168,7 +168,7 @@ def _worded(rule: "Rule", number: int, clause: "Clause") -> Text:
 
 
 def _print_override(rule: "Rule", override: "Override", there: "Rule | None") -> None:
-    from api.rule_words import different_words
+    from api.rulebook.words import different_words
     from rules.language.remarks import where_of
 
     name = where_of(override)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from api import problems, words
-from api.problems import KINDS, Kind, kind_of
+from api import words
+from api.http import problems
+from api.http.problems import KINDS, Kind, kind_of
 from api.views import FacilityStatus
 from linli import errors
 from linli.commands.life import CommandState

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from api.browsers import browser_words
+from api.accounts.browsers import browser_words
 from linli.clock import DAY, HOUR, MINUTE
 from linli.errors import ConfigError
 from linli.model import Role

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from api.arming import PlaceView
+from api.arming.service import PlaceView
 from api.console.places_page import MOST_PLACES, _in_order, _listed
 from linli.i18n import Text
 

@@ -1,0 +1,1 @@
+"""Who signs in and by which way, their accounts, sessions and tokens."""

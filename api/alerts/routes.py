@@ -1,0 +1,97 @@
+"""Alerts over REST: lists, one with its history, and what people do about them."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+
+from api import bodies
+from api.bodies import When
+from api.http.paging import Cursor, Limit, Page, following, read_cursor
+from api.routing import Signed, needs
+from api.services import Services
+from linli.ids import ID_PATTERN
+from linli.model import Severity
+from linli.roles import Operation
+
+_LIST = "alerts"
+_Id = Annotated[str, Query(pattern=f"^{ID_PATTERN}$", max_length=64)]
+_CONFLICT: dict[int | str, dict[str, Any]] = {
+    409: {"model": bodies.ProblemBody, "description": "It is closed already, or not in that state"},
+    503: {"model": bodies.ProblemBody, "description": "Rules is not answering; the act is stored"},
+}
+
+
+def add_routes(router: APIRouter, services: Services) -> None:
+    """All of them."""
+    _add_reading(router, services)
+    _add_acts(router, services)
+
+
+def _add_reading(router: APIRouter, services: Services) -> None:
+    @router.get("/alerts", response_model=bodies.AlertsBody, **needs(Operation.SEE))
+    def alerts(
+        request: Request,
+        person: Signed,
+        open_only: Annotated[bool, Query(alias="open", description="Only those that are open")] = True,
+        severity: Annotated[list[Severity], Query()] = [],  # noqa: B006  FastAPI copies defaults
+        rule: Annotated[list[str], Query(max_length=50)] = [],  # noqa: B006
+        community: _Id | None = None,
+        subject: _Id | None = None,
+        since: Annotated[When | None, Query(description="Opened at this time or later")] = None,
+        until: Annotated[When | None, Query(description="Opened before this time")] = None,
+        limit: Limit = 100,
+        cursor: Cursor = None,
+    ) -> Response:
+        """Alerts, the last opened first."""
+        after = None if cursor is None else read_cursor(_LIST, cursor, (int, str))
+        page = services.alert_page(
+            person,
+            open_only=open_only,
+            severities=severity,
+            rules=rule,
+            community=community,
+            subject=subject,
+            since=since,
+            until=until,
+            limit=limit,
+            after=after,
+        )
+        return _answer(page, request)
+
+    @router.get("/alerts/{alert_id}", **needs(Operation.SEE))
+    def alert(alert_id: str, person: Signed) -> bodies.AlertDetailBody:
+        """One alert with its evidence and history."""
+        return bodies.alert_detail_body(services.alert(person, alert_id))
+
+
+def _add_acts(router: APIRouter, services: Services) -> None:
+    @router.post("/alerts/{alert_id}/acknowledge", responses=_CONFLICT, **needs(Operation.HANDLE_ALERTS))
+    def acknowledge(alert_id: str, body: bodies.AcknowledgeBody, person: Signed) -> bodies.AlertBody:
+        """Say that you have taken it up."""
+        return bodies.alert_body(services.acknowledge(person, alert_id, body.comment))
+
+    @router.post("/alerts/{alert_id}/close", responses=_CONFLICT, **needs(Operation.HANDLE_ALERTS))
+    def close(alert_id: str, body: bodies.CloseBody, person: Signed) -> bodies.AlertBody:
+        """Close it, with the reason."""
+        return bodies.alert_body(services.close(person, alert_id, body.reason))
+
+    @router.post("/alerts/{alert_id}/shelve", responses=_CONFLICT, **needs(Operation.HANDLE_ALERTS))
+    def shelve(alert_id: str, body: bodies.ShelveBody, person: Signed) -> bodies.AlertBody:
+        """Set it aside for a while, with the reason. 409 too for an alert of life safety, which cannot be shelved."""
+        until = body.ends(services.clock.now())
+        return bodies.alert_body(services.shelve(person, alert_id, until, body.reason))
+
+    @router.post("/alerts/{alert_id}/unshelve", responses=_CONFLICT, **needs(Operation.HANDLE_ALERTS))
+    def unshelve(alert_id: str, body: bodies.UnshelveBody, person: Signed) -> bodies.AlertBody:
+        """Take it up again before its time. 409 too for one that is not shelved."""
+        return bodies.alert_body(services.unshelve(person, alert_id, body.comment))
+
+
+def _answer(page: Page[bytes], request: Request) -> Response:
+    """A page whose items are JSON already."""
+    response = Response(media_type="application/json")
+    cursor = following(_LIST, page, request, response)
+    tail = b"null" if cursor is None else b'"' + cursor.encode() + b'"'
+    response.body = b'{"items":[' + b",".join(page.items) + b'],"next":' + tail + b"}"
+    response.headers["content-length"] = str(len(response.body))
+    return response

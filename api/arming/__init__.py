@@ -1,0 +1,1 @@
+"""Places and the modes they are in."""

@@ -1,0 +1,1 @@
+"""What people tell devices, and what became of it."""

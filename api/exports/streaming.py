@@ -1,0 +1,100 @@
+"""Exports as they stream: a page is read and written only once the reader has taken the one before, so memory stays flat."""
+
+import threading
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
+from typing import TypeVar
+
+from starlette.concurrency import run_in_threadpool
+
+from api.exports.formats import Writer
+from api.exports.sources import Look
+from api.sight import Sights
+from linli.audit import Act, Fact
+from linli.auditwho import who_of
+from linli.clock import Clock
+from linli.db.audit import append
+from linli.db.database import Database
+from linli.db.people import Person
+from linli.errors import NotSignedIn, TooMany
+from linli.i18n import Text
+
+AT_ONCE = 8
+"""Exports that stream side by side: each keeps a connection, and the database busy."""
+RECHECK_S = 15.0
+"""How often it is asked anew whether who reads may still: a long export ends when their session does."""
+
+_R = TypeVar("_R")
+
+
+class Exports:
+    """Counts those that stream. Safe to call from several threads."""
+
+    def __init__(self, sights: Sights, database: Database, clock: Clock) -> None:
+        self._sights = sights
+        self._database = database
+        self._clock = clock
+        self._lock = threading.Lock()
+        self.streaming = 0
+
+    def look(self, person: Person, again: Callable[[], Person | None]) -> Look:
+        """What the person sees, made anew for each page. `again` identifies the request; NotSignedIn once it is nobody's."""
+        known, checked = person, self._clock.monotonic()
+
+        def now() -> Person:
+            nonlocal known, checked
+            if self._clock.monotonic() - checked >= RECHECK_S:
+                found = again()
+                if found is None:
+                    raise NotSignedIn(Text("登录已结束", "your session has ended"))
+                known, checked = found, self._clock.monotonic()
+            return known
+
+        return lambda: self._sights.of(now())
+
+    def begin(
+        self, person: Person, asked: Mapping[str, Fact], writer: Writer[_R], pages: Iterator[Sequence[_R]]
+    ) -> "Export":
+        """An export whose first page is read: what is wrong shows while there can still be an answer that says so. That the person
+        takes it, and what they `asked` for, is in the audit log before they have any of it.
+
+        TooMany if AT_ONCE stream already.
+        """
+        if self.streaming >= AT_ONCE:
+            raise TooMany(Text("正在进行的导出过多，请稍后再试", "too many exports are under way"), retry_after_s=30)
+        chunks = _chunks(writer, pages)
+        first = next(chunks)
+        with self._database.write() as connection:
+            append(connection, Act("data.exported", who_of(person.id), facts=asked), self._clock.now())
+        return Export(self, first, chunks)
+
+    def count(self, change: int) -> None:
+        """One more streams, or one fewer."""
+        with self._lock:
+            self.streaming += change
+
+
+class Export:
+    """The chunks of one export."""
+
+    def __init__(self, exports: Exports, first: bytes, chunks: Generator[bytes]) -> None:
+        self._exports = exports
+        self._first = first
+        self._chunks = chunks
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        """All of it. When the reader goes, no page is read any more."""
+        self._exports.count(+1)
+        try:
+            yield self._first
+            while (chunk := await run_in_threadpool(next, self._chunks, None)) is not None:
+                if chunk:
+                    yield chunk
+        finally:
+            self._chunks.close()
+            self._exports.count(-1)
+
+
+def _chunks(writer: Writer[_R], pages: Iterator[Sequence[_R]]) -> Generator[bytes]:
+    yield writer.begin() + writer.rows(next(pages, ()))
+    for rows in pages:
+        yield writer.rows(rows)

@@ -1,0 +1,1 @@
+"""Devices and facilities with their newest values."""

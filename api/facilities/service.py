@@ -1,0 +1,204 @@
+"""Devices and facilities with their newest values, as views: reads what `api.facilities.state` decides from."""
+
+import heapq
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sqlalchemy import select
+
+from api.directory import Names
+from api.facilities.state import AlertFacts, DeviceFacts, decide, heard_at, is_stale
+from api.http.paging import Page, page_of
+from api.sight import Sight
+from api.views import DeviceView, FacilityDetail, FacilityView, ValueView
+from linli.clock import SECOND, Clock
+from linli.db import schema
+from linli.model import Alert, Condition, Device, Facility
+from linli.ports import Latest
+from linli.vocabulary import DEVICE_KINDS, FACILITY_KINDS, kind_name, quantity_of
+
+
+@dataclass(frozen=True, slots=True)
+class _Link:
+    online: bool
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is known of one community now. `latest` None: the store does not answer."""
+
+    now: int
+    latest: dict[str, list[Latest]] | None
+    links: dict[str, _Link]
+
+    def values(self, device: str) -> list[Latest]:
+        return (self.latest or {}).get(device, [])
+
+    def last_time(self, device: str) -> int | None:
+        return max((heard_at(value) for value in self.values(device)), default=None)
+
+    def facts(self, device: Device) -> DeviceFacts:
+        link = self.links.get(device.gateway)
+        offline = link.since if link is not None and not link.online else None
+        return DeviceFacts(device.id, device.name, device.interval_s, self.last_time(device.id), offline)
+
+
+class FacilityReader:
+    """Reads registry, newest values, gateways and open alerts together, as far as somebody sees them."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def devices(
+        self, sight: Sight, communities: Iterable[str], limit: int | None = None, after: str = ""
+    ) -> Page[DeviceView]:
+        """The devices of these communities, by id; at most `limit`, after the id `after`. Only what they need is read."""
+        names = sight.names
+        devices = _next(names.registry.devices.values(), frozenset(communities), limit, after)
+        known = {community: self._known(sight, community) for community in {device.community for device in devices}}
+        views = [_device(names, device, known[device.community]) for device in devices]
+        return page_of(views, len(views) if limit is None else limit, lambda view: (view.id,))
+
+    def facilities(
+        self, sight: Sight, communities: Iterable[str], limit: int | None = None, after: str = ""
+    ) -> Page[FacilityView]:
+        """The facilities of these communities with their state, by id; at most `limit`, after the id `after`."""
+        names = sight.names
+        facilities = _next(names.registry.facilities.values(), frozenset(communities), limit, after)
+        within = {facility.community for facility in facilities}
+        known = {community: self._known(sight, community) for community in within}
+        alerts = sight.alerts.open_alerts(frozenset(within)) if within else []
+        belongs = _devices_of(names, {facility.id for facility in facilities})
+        views = [
+            _facility(names, facility, belongs.get(facility.id, []), known[facility.community], alerts)
+            for facility in facilities
+        ]
+        return page_of(views, len(views) if limit is None else limit, lambda view: (view.id,))
+
+    def detail(self, sight: Sight, facility: Facility) -> FacilityDetail:
+        """One facility with its devices and their newest values."""
+        known, names = self._known(sight, facility.community), sight.names
+        alerts = sight.alerts.open_alerts(frozenset((facility.community,)))
+        devices = names.devices_of(facility.id)
+        return FacilityDetail(
+            view=_facility(names, facility, devices, known, alerts),
+            devices=tuple(_device(names, device, known) for device in devices),
+            values=tuple(
+                _value(device, value, known.now)
+                for device in devices
+                for value in sorted(known.values(device.id), key=lambda value: value.quantity)
+            ),
+        )
+
+    def _known(self, sight: Sight, community: str) -> _Known:
+        table = schema.gateway_status
+        with sight.database.read() as connection:
+            rows = connection.execute(select(table).where(table.c.community_id == community)).all()
+        links = {row.gateway_id: _Link(row.online, row.since) for row in rows}
+        return _Known(self._clock.now(), sight.store.latest(community), links)
+
+
+def _concerns(alert: Alert, devices: set[str]) -> bool:
+    """An alert is about a facility if its subject is one of the devices, or a place and one of them saw it."""
+    if alert.subject in devices:
+        return True
+    return alert.subject_kind == "place" and any(seen.device in devices for seen in alert.evidence)
+
+
+def _facility(
+    names: Names, facility: Facility, devices: Sequence[Device], known: _Known, alerts: Sequence[Alert]
+) -> FacilityView:
+    ids = {device.id for device in devices}
+    facts = [
+        AlertFacts(
+            alert.id,
+            alert.severity,
+            alert.title,
+            alert.opened_at,
+            standing=alert.latched or alert.condition is not Condition.RESOLVED,
+        )
+        for alert in alerts
+        if _concerns(alert, ids)
+    ]
+    state = decide(
+        [known.facts(device) for device in devices], facts, known.now, store_answers=known.latest is not None
+    )
+    building = names.building(facility.place)
+    return FacilityView(
+        id=facility.id,
+        kind=facility.kind,
+        kind_name=kind_name(FACILITY_KINDS, facility.kind),
+        name=facility.name,
+        community=facility.community,
+        community_name=names.community(facility.community),
+        place=facility.place,
+        place_name=names.place(facility.place),
+        building=building,
+        building_name=names.place(building),
+        state=state.status,
+        since=state.since,
+        reasons=state.reasons,
+        worst_alerts=state.worst_alerts,
+    )
+
+
+_Placed = TypeVar("_Placed", Device, Facility)
+
+
+def _next(items: Iterable[_Placed], communities: frozenset[str], limit: int | None, after: str) -> list[_Placed]:
+    """Those of these communities after the id `after`, by id; one more than `limit`, so that it shows whether there are more."""
+    found = [item for item in items if item.id > after and item.community in communities]
+    if limit is None:
+        return sorted(found, key=lambda item: item.id)
+    return heapq.nsmallest(limit + 1, found, key=lambda item: item.id)
+
+
+def _devices_of(names: Names, facilities: set[str]) -> dict[str, list[Device]]:
+    """The devices of each of these facilities that has any, by id."""
+    belongs: dict[str, list[Device]] = {}
+    for device in names.registry.devices.values():
+        if device.facility in facilities and device.facility is not None:
+            belongs.setdefault(device.facility, []).append(device)
+    return {facility: sorted(devices, key=lambda device: device.id) for facility, devices in belongs.items()}
+
+
+def _device(names: Names, device: Device, known: _Known) -> DeviceView:
+    link = known.links.get(device.gateway)
+    last = known.last_time(device.id)
+    facility = names.registry.facilities.get(device.facility or "")
+    return DeviceView(
+        id=device.id,
+        kind=device.kind,
+        kind_name=kind_name(DEVICE_KINDS, device.kind),
+        name=device.name,
+        community=device.community,
+        community_name=names.community(device.community),
+        gateway=device.gateway,
+        gateway_online=None if link is None else link.online,
+        place=device.place,
+        place_name=names.place(device.place),
+        facility=device.facility,
+        facility_name=None if facility is None else facility.name,
+        interval_s=device.interval_s,
+        last_time=last,
+        stale=is_stale(last, device.interval_s, known.now),
+    )
+
+
+def _value(device: Device, value: Latest, now: int) -> ValueView:
+    quantity = quantity_of(value.quantity)
+    return ValueView(
+        device=device.id,
+        device_name=device.name,
+        quantity=value.quantity,
+        quantity_name=quantity.name,
+        value=value.value,
+        unit=value.unit,
+        symbol=quantity.symbol or value.unit or "",
+        words=quantity.words[value.value != 0] if quantity.flag else None,
+        time=value.time,
+        age_s=max(0, now - heard_at(value)) / SECOND,
+        stale=is_stale(heard_at(value), device.interval_s, now),
+    )

@@ -1,0 +1,230 @@
+"""`Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header) for every request under /api that changes something.
+
+Whoever sends a request and hears no answer sends it again with the same key: what was done is answered as it was, with
+`Idempotency-Replayed: true`, and not done twice. The same key with another request is a 422, while the first is under way a 409.
+What failed (anything but 2xx) changed nothing, so its key is free: trying again tries again.
+
+A middleware, so that no route needs to think of it. It identifies the person first, since a key is theirs alone; a request of
+nobody goes on and is refused there. An answer is kept before it is sent: who has seen it can rely on it.
+"""
+
+import asyncio
+import base64
+import json
+import logging
+import re
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.http.problems import BAD_KEY, DATABASE, KEY_REUSED, KEY_UNDER_WAY, TOO_LARGE, problem
+from linli.clock import MINUTE, SECOND, Clock
+from linli.db.idempotency import HOLD, Claim, SqlIdempotency, Verdict, claim_of, hash_of
+from linli.db.people import Person
+
+MAX_ANSWER = 256 * 1024
+"""A longer answer is not kept, and then its key is free again."""
+TIDY_EVERY = 10 * MINUTE
+
+_METHODS = ("POST", "PUT", "PATCH", "DELETE")
+_KEY = re.compile(r'"?([!#-~]{1,255})"?')
+_KEPT_HEADERS = ("content-type", "content-language", "etag", "location", "link")
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Answer:
+    """An answer as it is made. `passing`: it is not kept, and goes on as it comes."""
+
+    start: Message | None = None
+    body: list[bytes] = field(default_factory=list)
+    size: int = 0
+    passing: bool = False
+
+    @property
+    def status(self) -> int:
+        return int(self.start["status"]) if self.start is not None else 500
+
+    @property
+    def headers(self) -> Headers:
+        return Headers(raw=self.start["headers"] if self.start is not None else [])
+
+    @property
+    def keepable(self) -> bool:
+        """Whether it says that something was done, and may be given again."""
+        return (
+            200 <= self.status < 300
+            and "set-cookie" not in self.headers
+            and not self.headers.get("content-type", "").startswith("text/event-stream")
+        )
+
+    def text(self) -> str:
+        """As it is kept."""
+        headers = {name: self.headers[name] for name in _KEPT_HEADERS if name in self.headers}
+        body = base64.b64encode(b"".join(self.body)).decode()
+        return json.dumps({"status": self.status, "headers": headers, "body": body})
+
+
+class Idempotent:
+    """The middleware. `who` finds out whom a request is from, on a thread; None for nobody."""
+
+    def __init__(
+        self, app: ASGIApp, keys: SqlIdempotency, who: Callable[[Request], Person | None], clock: Clock
+    ) -> None:
+        self._app = app
+        self._keys = keys
+        self._who = who
+        self._clock = clock
+        self._tidied_at = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI's entry."""
+        key = None
+        if scope["type"] == "http" and scope["method"] in _METHODS and scope["path"].startswith("/api/"):
+            key = Headers(scope=scope).get("idempotency-key")
+        if key is None:
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        match = _KEY.fullmatch(key)
+        if match is None:
+            await problem(request, BAD_KEY)(scope, receive, send)
+            return
+        person = await run_in_threadpool(self._who, request)
+        if person is None:
+            await self._app(scope, receive, send)
+            return
+        request.state.person = person
+        try:
+            body = await request.body()
+        except ClientDisconnect:
+            return  # there is nobody to answer
+        except HTTPException:  # the gate lets no more of it in
+            await problem(request, TOO_LARGE)(scope, receive, send)
+            return
+        await self._once(request, person, match[1], body, send)
+
+    async def _once(self, request: Request, person: Person, key: str, body: bytes, send: Send) -> None:
+        now = self._clock.now()
+        claim = claim_of(person.id, key, "r" + secrets.token_hex(8))
+        try:
+            verdict, kept = await run_in_threadpool(self._keys.begin, claim, _hash(request, person, body), now)
+            await self._tidy(now)
+        except SQLAlchemyError as error:
+            _log.error("idempotency keys cannot be read: %s", error)
+            await problem(request, DATABASE)(request.scope, request.receive, send)
+            return
+        if verdict is Verdict.FRESH:
+            await self._carry_out(request, claim, body, send)
+            return
+        answer = {
+            Verdict.DONE: lambda: _again(kept),
+            Verdict.OTHER: lambda: problem(request, KEY_REUSED),
+            Verdict.UNDER_WAY: lambda: problem(request, KEY_UNDER_WAY, headers={"retry-after": "1"}),
+        }[verdict]()
+        await answer(request.scope, request.receive, send)
+
+    async def _carry_out(self, request: Request, claim: Claim, body: bytes, send: Send) -> None:
+        answer, done = _Answer(), False
+
+        async def taking(message: Message) -> None:
+            nonlocal done
+            done = await self._take(answer, claim, message, send) or done
+
+        try:
+            async with self._held(claim):
+                await self._app(request.scope, _replayed(body, request.receive), taking)
+        finally:
+            if not done:
+                await run_in_threadpool(self._keys.let_go, claim)
+
+    async def _take(self, answer: _Answer, claim: Claim, message: Message, send: Send) -> bool:
+        """Take a part of the answer, and send it on once it is kept or known not to be; whether it was kept."""
+        if answer.passing:
+            await send(message)
+            return False
+        if message["type"] == "http.response.start":
+            answer.start = message
+            if not answer.keepable:
+                answer.passing = True
+                await run_in_threadpool(self._keys.let_go, claim)
+                await send(message)
+            return False
+        part = message.get("body", b"")
+        answer.body.append(part)
+        answer.size += len(part)
+        more = message.get("more_body", False)
+        kept = not more and answer.size <= MAX_ANSWER
+        if kept:
+            await run_in_threadpool(self._keys.keep, claim, answer.status, answer.text())
+        if kept or not more or answer.size > MAX_ANSWER:
+            answer.passing = True
+            assert answer.start is not None
+            await send(answer.start)
+            await send({"type": "http.response.body", "body": b"".join(answer.body), "more_body": more})
+        return kept
+
+    @asynccontextmanager
+    async def _held(self, claim: Claim) -> AsyncIterator[None]:
+        """Hold the key for as long as the block takes."""
+
+        async def hold_on() -> None:
+            while True:
+                await asyncio.sleep(HOLD / SECOND / 3)
+                await run_in_threadpool(self._keys.hold_on, claim, self._clock.now())
+
+        holding = asyncio.create_task(hold_on())
+        try:
+            yield
+        finally:
+            holding.cancel()
+
+    async def _tidy(self, now: int) -> None:
+        if now - self._tidied_at >= TIDY_EVERY:
+            self._tidied_at = now
+            await run_in_threadpool(self._keys.forget, now)
+
+
+def _hash(request: Request, person: Person, body: bytes) -> str:
+    """The request, and what whoever sends it may do and see by now: another token of theirs gets no answer that it could not have."""
+    reach = "all" if person.communities is None else " ".join(sorted(person.communities))
+    parts = {
+        "method": request.method,
+        "path": request.url.path,
+        "query": request.url.query,
+        "type": request.headers.get("content-type", ""),
+        "if-match": request.headers.get("if-match", ""),
+        "operations": " ".join(sorted(person.operations)),
+        "communities": reach,
+    }
+    return hash_of(parts, body)
+
+
+def _again(kept: str) -> Response:
+    document = json.loads(kept)
+    headers = document["headers"] | {"idempotency-replayed": "true"}
+    return Response(base64.b64decode(document["body"]), document["status"], headers)
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """The body once more, and then whatever comes (that the other side has gone)."""
+    given = False
+
+    async def again() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again

@@ -1,0 +1,1 @@
+"""Others are told: webhooks, what they are sent, and the sending."""
