@@ -1,5 +1,6 @@
 """How a route says whom it is for. Each says it where it is declared, in the OpenAPI document (`x-linli-operation`) and to the
 server alike: `**needs(Operation.SEE)`, `**for_signed_in()`, `**for_session()` or `**for_everybody()`; one that says nothing is refused at the start.
+What decides who gets in says `by_session` besides: it is for a person who is signed in, never for a token, whatever that may do.
 
 Which communities it shows is not its business: see `api.sight`.
 """
@@ -24,6 +25,8 @@ DECLARED = "x-linli-operation"
 EVERYBODY = "everybody"
 SIGNED_IN = "signed_in"
 SESSION = "session"
+BY_SESSION = "x-linli-session"
+"""Marks in the document what no token does."""
 
 _PROBLEM = {"model": ProblemBody}
 
@@ -61,18 +64,18 @@ Signed = Annotated[Person, Depends(signed_in)]
 """The parameter of a route that is to know who asks."""
 
 
-def needs(operation: Operation) -> dict[str, Any]:
+def needs(operation: Operation, *, by_session: bool = False) -> dict[str, Any]:
     """Arguments of a route for those who may do this."""
 
     def allowed(person: Signed) -> None:
         demand(person, operation)
 
-    return _arguments(operation.value, [Depends(allowed)], 401, 403)
+    return _arguments(operation.value, [Depends(allowed)], 401, 403, by_session=by_session)
 
 
-def for_signed_in() -> dict[str, Any]:
+def for_signed_in(*, by_session: bool = False) -> dict[str, Any]:
     """Arguments of a route for whoever is signed in: about themselves."""
-    return _arguments(SIGNED_IN, [Depends(signed_in)], 401)
+    return _arguments(SIGNED_IN, [Depends(signed_in)], 401, *((403,) if by_session else ()), by_session=by_session)
 
 
 def own_session(request: Request) -> str:
@@ -97,7 +100,7 @@ Own = Annotated[str, Depends(own_session)]
 
 def for_session() -> dict[str, Any]:
     """Arguments of a route for a session alone, never for a token; also for one that waits for more."""
-    return _arguments(SESSION, [Depends(own_session)], 401, 403)
+    return _arguments(SESSION, [], 401, 403, by_session=True)
 
 
 def for_everybody() -> dict[str, Any]:
@@ -108,13 +111,16 @@ def for_everybody() -> dict[str, Any]:
 _SAID = {401: "Not signed in", 403: "Your role, or your token, does not allow this"}
 
 
-def _arguments(declared: str, dependencies: list[Any], *problems: int) -> dict[str, Any]:
+def _arguments(declared: str, dependencies: list[Any], *problems: int, by_session: bool = False) -> dict[str, Any]:
     extra: dict[str, Any] = {DECLARED: declared}
     if declared == EVERYBODY:
         extra["security"] = []
+    if by_session:
+        extra |= {BY_SESSION: True, "security": [{"session": []}]}
+    said = _SAID | ({403: "Not for a token, or not for your role: sign in"} if by_session else {})
     return {
-        "dependencies": dependencies,
-        "openapi_extra": extra | {"responses": {str(status): _described(_SAID[status]) for status in problems}},
+        "dependencies": [*dependencies, *([Depends(own_session)] if by_session else [])],
+        "openapi_extra": extra | {"responses": {str(status): _described(said[status]) for status in problems}},
     }
 
 

@@ -1,4 +1,5 @@
-"""Accounts and tokens over REST: for who manages accounts, but for one's own tokens."""
+"""Accounts and tokens over REST: for who manages accounts, but for one's own tokens. What decides who gets in is for a session
+alone; a token sees accounts where it may, and itself."""
 
 from typing import Annotated, Any
 
@@ -30,9 +31,9 @@ def add_routes(router: APIRouter, services: Services) -> None:
 
 
 def _add_accounts(router: APIRouter, accounts: AccountService) -> None:
-    manages = needs(Operation.MANAGE_ACCOUNTS)
+    sees, decides = needs(Operation.MANAGE_ACCOUNTS), needs(Operation.MANAGE_ACCOUNTS, by_session=True)
 
-    @router.get("/accounts", **manages)
+    @router.get("/accounts", **sees)
     def list_accounts(
         request: Request,
         response: Response,
@@ -48,7 +49,7 @@ def _add_accounts(router: APIRouter, accounts: AccountService) -> None:
         items = [bodies.account_body(account) for account in page.items]
         return Listed(items=items, next=following("accounts", page, request, response))
 
-    @router.post("/accounts", status_code=201, responses=_CONFLICT, **manages)
+    @router.post("/accounts", status_code=201, responses=_CONFLICT, **decides)
     def add_account(body: bodies.NewAccountBody, person: Signed) -> bodies.AddedBody:
         """Add an account. The answer has its password, which must be changed when it is first used."""
         account, password = accounts.add(
@@ -61,12 +62,12 @@ def _add_accounts(router: APIRouter, accounts: AccountService) -> None:
         )
         return bodies.AddedBody(account=bodies.account_body(account), password=password)
 
-    @router.get("/accounts/{account_id}", **manages)
+    @router.get("/accounts/{account_id}", **sees)
     def account(account_id: str, person: Signed) -> bodies.AccountBody:
         """One account."""
         return bodies.account_body(accounts.get(person, account_id))
 
-    @router.patch("/accounts/{account_id}", responses=_CONFLICT, **manages)
+    @router.patch("/accounts/{account_id}", responses=_CONFLICT, **decides)
     def change_account(account_id: str, body: bodies.AccountChangeBody, person: Signed) -> bodies.AccountBody:
         """Change an account, all at once or not at all. Another role, or disabling it, ends its sessions."""
         changes = Changes(
@@ -80,44 +81,44 @@ def _add_accounts(router: APIRouter, accounts: AccountService) -> None:
 
 
 def _add_proofs(router: APIRouter, accounts: AccountService) -> None:
-    manages = needs(Operation.MANAGE_ACCOUNTS)
+    decides = needs(Operation.MANAGE_ACCOUNTS, by_session=True)
 
-    @router.post("/accounts/{account_id}/reset-password", status_code=201, responses=_CONFLICT, **manages)
+    @router.post("/accounts/{account_id}/reset-password", status_code=201, responses=_CONFLICT, **decides)
     def reset_password(account_id: str, person: Signed) -> bodies.OneTimePasswordBody:
         """For who has forgotten theirs: a password to be changed when it is first used. Their sessions end."""
         return bodies.OneTimePasswordBody(password=accounts.reset_password(person, account_id))
 
-    @router.post("/accounts/{account_id}/reset-second-factor", status_code=204, **manages)
+    @router.post("/accounts/{account_id}/reset-second-factor", status_code=204, **decides)
     def reset_second_factor(account_id: str, person: Signed) -> None:
         """For who has lost it: take it away. Their sessions end."""
         accounts.reset_factor(person, account_id)
 
-    @router.put("/accounts/{account_id}/identity", status_code=204, responses=_CONFLICT, **manages)
+    @router.put("/accounts/{account_id}/identity", status_code=204, responses=_CONFLICT, **decides)
     def link_identity(account_id: str, body: bodies.IdentityBody, person: Signed) -> None:
         """Let whoever the OpenID provider says is `subject` sign in as this account."""
         accounts.link(person, account_id, body.subject)
 
-    @router.delete("/accounts/{account_id}/identity", status_code=204, **manages)
+    @router.delete("/accounts/{account_id}/identity", status_code=204, **decides)
     def unlink_identity(account_id: str, person: Signed) -> None:
         """Let nobody sign in as this account by way of a provider."""
         accounts.unlink(person, account_id)
 
 
 def _add_sessions(router: APIRouter, accounts: AccountService) -> None:
-    manages = needs(Operation.MANAGE_ACCOUNTS)
+    decides = needs(Operation.MANAGE_ACCOUNTS, by_session=True)
 
-    @router.get("/accounts/{account_id}/sessions", **manages)
+    @router.get("/accounts/{account_id}/sessions", **decides)
     def account_sessions(account_id: str, person: Signed) -> Listed[bodies.SessionBody]:
         """Where somebody is signed in, the one used last first: all on one page, for there are fifty at most."""
         found = accounts.sessions(person, account_id)
         return Listed(items=[bodies.session_body(session, None) for session in found], next=None)
 
-    @router.delete("/accounts/{account_id}/sessions", status_code=204, **manages)
+    @router.delete("/accounts/{account_id}/sessions", status_code=204, **decides)
     def end_account_sessions(account_id: str, person: Signed) -> None:
         """Sign somebody out everywhere."""
         accounts.end_sessions(person, account_id)
 
-    @router.delete("/accounts/{account_id}/sessions/{session_id}", status_code=204, **manages)
+    @router.delete("/accounts/{account_id}/sessions/{session_id}", status_code=204, **decides)
     def end_account_session(account_id: str, session_id: str, person: Signed) -> None:
         """End one of somebody's sessions."""
         accounts.end_session(person, account_id, session_id)
@@ -128,13 +129,14 @@ def _add_tokens(router: APIRouter, accounts: AccountService) -> None:
     def tokens(
         request: Request, response: Response, person: Signed, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
     ) -> Listed[bodies.TokenBody]:
-        """One's own tokens; all of them for who manages accounts. Those revoked or expired too; the oldest first."""
+        """One's own tokens; all of them for who manages accounts. Those revoked or expired too; the oldest first. A token that
+        asks is shown itself alone."""
         after = None if cursor is None else read_cursor("tokens", cursor, (int, str))
         page = cut(accounts.tokens(person), limit, lambda token: (token.created_at, token.id), after)
         items = [bodies.token_body(token) for token in page.items]
         return Listed(items=items, next=following("tokens", page, request, response))
 
-    @router.post("/tokens", status_code=201, **needs(Operation.MANAGE_ACCOUNTS))
+    @router.post("/tokens", status_code=201, **needs(Operation.MANAGE_ACCOUNTS, by_session=True))
     def make_token(body: bodies.NewTokenBody, person: Signed) -> bodies.MadeTokenBody:
         """Make a token for an account, an integrator's as a rule. The answer has its secret."""
         token, secret = accounts.make_token(
@@ -144,5 +146,5 @@ def _add_tokens(router: APIRouter, accounts: AccountService) -> None:
 
     @router.delete("/tokens/{token_id}", status_code=204, **for_signed_in())
     def revoke_token(token_id: str, person: Signed) -> None:
-        """Refuse a token from now on: one's own; anybody's for who manages accounts."""
+        """Refuse a token from now on: one's own; anybody's for who manages accounts. A token revokes itself at most."""
         accounts.revoke_token(person, token_id)

@@ -1,5 +1,8 @@
 """What an administrator does about accounts and tokens: one layer under REST and the console. Every method takes who asks.
 
+Whatever decides who gets in - an account, its role, its proofs, its sessions, a token - is for a person who is signed in. A token
+that may manage accounts sees them and no more: one that leaked must not be able to make itself an account that outlives it.
+
 All are synchronous and safe to call from several threads. Accounts are the district's: who may manage them sees all.
 """
 
@@ -53,7 +56,7 @@ class AccountService:
         committees: Collection[str] = (),
     ) -> tuple[Account, str | None]:
         """A new account, and its password, to be changed when it is first used; None for a role that uses tokens alone."""
-        self._demand(person)
+        self._decides(person)
         made, password = self._people.add(
             name,
             role,
@@ -67,44 +70,47 @@ class AccountService:
 
     def change(self, person: Person, account: str, changes: Changes) -> Account:
         """The account as changed, all at once or not at all. Errors as for `People.change`."""
-        name = self.get(person, account).person.name
+        name = self._decided(person, account).name
         self._people.change(name, changes, by=person.id)
         return self.get(person, account)
 
     def reset_password(self, person: Person, account: str) -> str:
         """A password for who has forgotten theirs, to be changed when it is first used. Their sessions end."""
-        name = self.get(person, account).person.name
+        name = self._decided(person, account).name
         return self._people.reset_password(name, one_time=True, by=person.id)
 
     def reset_factor(self, person: Person, account: str) -> None:
         """Take the second factor away from who has lost it. Their sessions end."""
-        self._people.reset_factor(self.get(person, account).person.name, by=person.id)
+        self._people.reset_factor(self._decided(person, account).name, by=person.id)
 
     def link(self, person: Person, account: str, subject: str) -> None:
         """Let whoever the OpenID provider says is `subject` sign in as this account. NotFound without a provider."""
-        found = self.get(person, account)
+        found = self._decided(person, account)
         if self.issuer is None:
             raise NotFound(Text("没有设置统一身份（oidc_issuer）", "no OpenID provider is set (oidc_issuer)"))
-        self._people.identities.link(found.person.id, self.issuer, subject.strip(), by=person.id)
+        self._people.identities.link(found.id, self.issuer, subject.strip(), by=person.id)
 
     def unlink(self, person: Person, account: str) -> None:
         """Let nobody sign in as this account by way of a provider."""
-        self._people.identities.unlink(self.get(person, account).person.id, by=person.id)
+        self._people.identities.unlink(self._decided(person, account).id, by=person.id)
 
     def sessions(self, person: Person, account: str) -> list[Session]:
         """Where somebody is signed in, the one used last first."""
-        return self._people.sessions.of(self.get(person, account).person.id)
+        return self._people.sessions.of(self._decided(person, account).id)
 
     def end_session(self, person: Person, account: str, session: str) -> None:
         """End one of somebody's sessions; NotFound if it is not theirs."""
-        self._people.sessions.end(self.get(person, account).person.id, [session], by=person.id)
+        self._people.sessions.end(self._decided(person, account).id, [session], by=person.id)
 
     def end_sessions(self, person: Person, account: str) -> int:
         """End all of somebody's sessions; how many."""
-        return self._people.sessions.end_others(self.get(person, account).person.id, None, by=person.id)
+        return self._people.sessions.end_others(self._decided(person, account).id, None, by=person.id)
 
     def tokens(self, person: Person) -> list[ApiToken]:
-        """Every token for who manages accounts, their own for everybody else; the oldest first."""
+        """Every token for who manages accounts, their own for everybody else; the oldest first. Who comes with a token is shown
+        that one alone."""
+        if person.token is not None:
+            return [self._people.tokens.get(person.token)]
         everybodys = Operation.MANAGE_ACCOUNTS in person.operations
         return self._people.tokens.all(None if everybodys else person.id)
 
@@ -118,14 +124,7 @@ class AccountService:
         communities: Collection[str] | None = None,
     ) -> tuple[ApiToken, str]:
         """A token for the account of that sign-in name, and its secret."""
-        self._demand(person)
-        if person.limited_to is not None:
-            raise NotAllowed(
-                Text(
-                    "受限的令牌不能再生成令牌，请登录后操作",
-                    "a token that is limited makes no other token: sign in for this",
-                )
-            )
+        self._decides(person)
         owner = self._people.get(account)
         number, secret = self._people.tokens.make(
             owner, name, days, operations=operations, communities=communities, by=person.id
@@ -133,7 +132,7 @@ class AccountService:
         return self._people.tokens.get(number), secret
 
     def revoke_token(self, person: Person, token: str) -> None:
-        """Refuse the token from now on: anybody's for who manages accounts, one's own for everybody else."""
+        """Refuse the token from now on: one of those that `tokens` shows the person."""
         if token not in {one.id for one in self.tokens(person)}:
             raise NotFound(Text(f"没有令牌 {token:.64}", f"there is no token {token:.64}"))
         self._people.tokens.revoke(token, by=person.id)
@@ -154,3 +153,19 @@ class AccountService:
 
     def _demand(self, person: Person) -> None:
         demand(person, Operation.MANAGE_ACCOUNTS)
+
+    def _decides(self, person: Person) -> None:
+        """That the person may manage accounts, and is here themselves."""
+        self._demand(person)
+        if person.token is not None:
+            raise NotAllowed(
+                Text(
+                    "此操作决定谁可以进入系统，须登录后进行，不能使用令牌",
+                    "this decides who gets in: sign in for it, a token may not",
+                )
+            )
+
+    def _decided(self, person: Person, account: str) -> Person:
+        """Whose account of that id it is about, or NotFound."""
+        self._decides(person)
+        return self.get(person, account).person

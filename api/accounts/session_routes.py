@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from api.accounts import bodies
 from api.bodies import PersonBody, ProblemBody, SignInBody, person_body
 from api.http.paging import Listed
-from api.http.session_cookie import browser_of, clear_session, session_token, set_session
+from api.http.session_cookie import browser_of, clear_session, set_session
 from api.routing import Own, Signed, caller, for_everybody, for_session, for_signed_in
 from api.services import Services
 from linli.db.people import SignedIn
@@ -66,18 +66,18 @@ def _add_signing_in(router: APIRouter, services: Services) -> None:
         """Change one's password; all other sessions end. Also where a session waits for it."""
         return entered(request, people.change_password(token, body.present, body.new, caller(request)), 200)
 
-    @router.delete("/sessions/current", status_code=204, **for_signed_in())
-    def sign_out(request: Request, response: Response, _person: Signed) -> None:
+    @router.delete("/sessions/current", status_code=204, **for_session())
+    def sign_out(request: Request, response: Response, token: Own) -> None:
         """Sign out: ends the session of the cookie."""
-        people.sign_out(session_token(request))
+        people.sign_out(token)
         clear_session(request, response)
 
 
 def _add_own_sessions(router: APIRouter, services: Services) -> None:
     people = services.people
 
-    def own_id(request: Request) -> str | None:
-        found = people.sessions.enter(session_token(request))
+    def own_id(token: str) -> str | None:
+        found = people.sessions.enter(token)
         return None if found is None else found.session.id
 
     @router.get("/me", **for_signed_in())
@@ -85,20 +85,20 @@ def _add_own_sessions(router: APIRouter, services: Services) -> None:
         """Who is signed in."""
         return person_body(person)
 
-    @router.get("/me/sessions", **for_signed_in())
-    def own_sessions(request: Request, person: Signed) -> Listed[bodies.SessionBody]:
+    @router.get("/me/sessions", **for_signed_in(by_session=True))
+    def own_sessions(person: Signed, token: Own) -> Listed[bodies.SessionBody]:
         """Where one is signed in, the one used last first: all on one page, for there are fifty at most."""
-        current = own_id(request)
+        current = own_id(token)
         found = people.sessions.of(person.id)
         return Listed(items=[bodies.session_body(session, current) for session in found], next=None)
 
-    @router.delete("/me/sessions", status_code=204, responses=_OWN, **for_signed_in())
-    def end_other_sessions(request: Request, person: Signed, _token: Own) -> None:
+    @router.delete("/me/sessions", status_code=204, responses=_OWN, **for_signed_in(by_session=True))
+    def end_other_sessions(person: Signed, token: Own) -> None:
         """End all of one's sessions but the one that asks."""
-        people.sessions.end_others(person.id, own_id(request), by=person.id)
+        people.sessions.end_others(person.id, own_id(token), by=person.id)
 
-    @router.delete("/me/sessions/{session_id}", status_code=204, responses=_OWN, **for_signed_in())
-    def end_own_session(session_id: str, person: Signed, _token: Own) -> None:
+    @router.delete("/me/sessions/{session_id}", status_code=204, responses=_OWN, **for_signed_in(by_session=True))
+    def end_own_session(session_id: str, person: Signed) -> None:
         """End one of one's sessions."""
         people.sessions.end(person.id, [session_id], by=person.id)
 
@@ -106,7 +106,7 @@ def _add_own_sessions(router: APIRouter, services: Services) -> None:
 def _add_own_proofs(router: APIRouter, services: Services) -> None:
     people = services.people
 
-    @router.get("/me/second-factor", **for_signed_in())
+    @router.get("/me/second-factor", **for_signed_in(by_session=True))
     def second_factor(person: Signed) -> bodies.FactorBody:
         """Whether one has a second factor, and must."""
         return bodies.factor_body(people.factors.state(person.id), people.policy.demands_factor(person.role))
@@ -126,14 +126,14 @@ def _add_own_proofs(router: APIRouter, services: Services) -> None:
         set_session(request, response, signed, people.policy)
         return bodies.RecoveryBody(recovery_codes=codes)
 
-    @router.post("/me/second-factor/off", status_code=204, responses=_OWN, **for_signed_in())
+    @router.post("/me/second-factor/off", status_code=204, responses=_OWN, **for_signed_in(by_session=True))
     def drop_second_factor(body: bodies.OwnPasswordBody, request: Request, person: Signed, token: Own) -> None:
         """Do without a second factor. 409 for a role that must have one."""
         if not people.factors.state(person.id).on:
             raise NotFound(Text("没有设置双重验证", "there is no second factor"))
         people.drop_factor(token, body.password, caller(request))
 
-    @router.post("/me/recovery-codes", status_code=201, responses=_OWN, **for_signed_in())
+    @router.post("/me/recovery-codes", status_code=201, responses=_OWN, **for_signed_in(by_session=True))
     def new_recovery_codes(
         body: bodies.OwnPasswordBody, request: Request, _person: Signed, token: Own
     ) -> bodies.RecoveryBody:

@@ -18,8 +18,8 @@ class Person:
     """Somebody who may sign in. `communities`: those they reach, directly or by a committee; None for a role that reaches the
     whole district.
 
-    `limited_to` and `within`: what the token that they came with may do at most, and where; None for a session, or a token
-    without such a limit.
+    `token`: the id of the API token that they came with; None for a session. `limited_to` and `within`: what that token may do
+    at most, and where; None for a session, or a token without such a limit.
     """
 
     id: str
@@ -31,6 +31,7 @@ class Person:
     enabled: bool = True
     limited_to: frozenset[Operation] | None = None
     within: frozenset[str] | None = None
+    token: str | None = None
 
     @property
     def operations(self) -> frozenset[Operation]:

@@ -5,7 +5,7 @@ some communities, and ends.
 import logging
 import secrets
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Row, Select, insert, select, update
@@ -124,7 +124,7 @@ class Tokens:
             person = with_reach(connection, [row])[0]
         self._mark_used(token, now)
         recognised(person.id, token.id)
-        return person.limited(token.operations, token.communities)
+        return replace(person.limited(token.operations, token.communities), token=token.id)
 
     def all(self, user: str | None = None) -> list[ApiToken]:
         """Every token, or those of one person, the oldest first; those revoked or expired too."""

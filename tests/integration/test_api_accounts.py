@@ -8,7 +8,7 @@ import pytest
 from linli.db.people import People
 from linli.db.throttle import BURST
 from linli.model import Role
-from linli.roles import Operation
+from linli.roles import ROLES
 from linli.secondfactor import STEP_S, code_at
 from linli.signin import SignInPolicy
 from tests.databases import SqliteDatabases
@@ -93,9 +93,8 @@ def test_a_second_factor_over_rest(world: World, people: People, monkeypatch: py
         later = code_at(offer["secret"], world.clock.now() + STEP_S * 1_000_000)
         assert post(client, "/sessions/current/code", code=later).status_code == 401, "it waits for none"
         assert len(post(client, "/me/recovery-codes", password=PASSWORD).json()["recovery_codes"]) == 10
-        people.add("second", Role.ADMINISTRATOR, password=PASSWORD)
-        secret = people.tokens.make(people.get("second"), "x", operations=[Operation.MANAGE_ACCOUNTS])[1]
-        with world.client(authorization=f"Bearer {secret}") as other:
+        monkeypatch.setattr(people, "policy", SignInPolicy())
+        with world.client("root") as other:
             chief = next(one for one in other.get("/api/v1/accounts?q=chief").json()["items"] if one["name"] == "chief")
             assert chief["second_factor"]
             assert post(other, f"/accounts/{chief['id']}/reset-second-factor").status_code == 204
@@ -162,20 +161,73 @@ def test_an_administrator_sees_and_ends_anybodys(world: World, root: httpx.Clien
         assert [one.get("/api/v1/me").status_code for one in (client, other)] == [401, 401]
 
 
+def everything_token(people: People, name: str, role: Role = Role.ADMINISTRATOR) -> tuple[str, str]:
+    """Id and secret of a token that may do all that its owner may, managing accounts by name."""
+    people.add(name, role, password=PASSWORD)
+    return people.tokens.make(people.get(name), "x", operations=ROLES[role].operations)
+
+
 def test_a_token_decides_nothing_about_its_owner(world: World, people: People) -> None:
-    """It neither changes passwords nor ends sessions nor sets up factors, whatever it may do else."""
-    people.add("boss", Role.ADMINISTRATOR, password=PASSWORD)
-    _, secret = people.tokens.make(people.get("boss"), "x", operations=[Operation.MANAGE_ACCOUNTS, Operation.SEE])
-    with world.client(authorization=f"Bearer {secret}") as script:
+    """It neither changes passwords nor sees or ends sessions nor sets up factors, whatever it may do else."""
+    _, secret = everything_token(people, "boss")
+    with world.client(authorization=f"Bearer {secret}") as script, world.client("boss") as owner:
         assert script.get("/api/v1/me").status_code == 200
+        session = owner.get("/api/v1/me/sessions").json()["items"][0]["id"]
         for method, path, body in (
             ("PUT", "/me/password", {"present": PASSWORD, "new": NEW}),
+            ("GET", "/me/second-factor", None),
             ("POST", "/me/second-factor", {"password": PASSWORD}),
             ("POST", "/me/second-factor/confirm", {"code": "123456"}),
+            ("POST", "/me/second-factor/off", {"password": PASSWORD}),
             ("POST", "/me/recovery-codes", {"password": PASSWORD}),
+            ("GET", "/me/sessions", None),
             ("DELETE", "/me/sessions", None),
+            ("DELETE", f"/me/sessions/{session}", None),
+            ("DELETE", "/sessions/current", None),
         ):
             assert script.request(method, f"/api/v1{path}", json=body).status_code == 403, path
+        assert owner.get("/api/v1/me").status_code == 200
+
+
+def test_a_leaked_token_makes_itself_no_account(world: World, people: People) -> None:
+    """It may manage accounts, and sees them; nobody gets in by its word, and nobody is put out."""
+    _, secret = everything_token(people, "leaky")
+    victim, _ = people.add("victim", Role.SECURITY, [HOME], password=PASSWORD)
+    path = f"/accounts/{victim.id}"
+    with world.client(authorization=f"Bearer {secret}") as script, world.client("victim") as owner:
+        session = owner.get("/api/v1/me/sessions").json()["items"][0]["id"]
+        assert script.get(f"/api/v1{path}").json()["name"] == "victim"
+        before = len(people.all()), len(people.tokens.all())
+        for method, address, body in (
+            ("POST", "/accounts", {"name": "mine", "role": "administrator"}),
+            ("PATCH", path, {"role": "administrator"}),
+            ("PATCH", path, {"enabled": False}),
+            ("POST", f"{path}/reset-password", None),
+            ("POST", f"{path}/reset-second-factor", None),
+            ("PUT", f"{path}/identity", {"subject": "me"}),
+            ("DELETE", f"{path}/identity", None),
+            ("GET", f"{path}/sessions", None),
+            ("DELETE", f"{path}/sessions", None),
+            ("DELETE", f"{path}/sessions/{session}", None),
+            ("POST", "/tokens", {"account": "leaky", "name": "another"}),
+        ):
+            answer = script.request(method, f"/api/v1{address}", json=body)
+            assert (answer.status_code, answer.json()["type"]) == (403, "urn:linli:problem:not-allowed"), address
+        assert (len(people.all()), len(people.tokens.all())) == before
+        assert owner.get("/api/v1/me").json()["role"] == "security"
+
+
+def test_a_token_lists_and_revokes_itself_alone(world: World, people: People) -> None:
+    """Neither its owner's other tokens nor, of an administrator's, anybody's; its owner revokes it as ever."""
+    number, secret = everything_token(people, "keeper")
+    other, _ = people.tokens.make(people.get("keeper"), "other")
+    with world.client(authorization=f"Bearer {secret}") as script, world.client("keeper") as owner:
+        assert [one["id"] for one in script.get("/api/v1/tokens").json()["items"]] == [number]
+        assert script.delete(f"/api/v1/tokens/{other}").status_code == 404
+        assert {number, other} <= {one["id"] for one in owner.get("/api/v1/tokens?limit=1000").json()["items"]}
+        assert script.delete(f"/api/v1/tokens/{number}").status_code == 204
+        assert script.get("/api/v1/me").status_code == 401
+        assert owner.delete(f"/api/v1/tokens/{other}").status_code == 204
 
 
 # --- accounts ---------------------------------------------------------------------------------------------------------

@@ -22,6 +22,9 @@ LIMITED = [role for role, duty in ROLES.items() if duty.reach is Reach.COMMUNITI
 ABOUT_ONESELF = ("/api/v1/me", "/api/v1/sessions")
 """Changes of one's own session or account: they have no community, and would end the test's own."""
 
+DECIDING = ("/api/v1/accounts", "/api/v1/me", "/api/v1/sessions", "/api/v1/tokens")
+"""Who gets in."""
+
 OF_KIND = {
     "devices": "door",
     "places": "b1",
@@ -204,6 +207,24 @@ def test_no_role_does_what_the_table_does_not_give_it(
                 assert status != 403, f"{role} may {needed}, and {method} {path} refuses: {text[:200]}"
             else:
                 assert status == 403, f"{role} may not {needed}, and {method} {path} answers {status}: {text[:200]}"
+
+
+def test_what_decides_who_gets_in_is_for_no_token(world: World, document: Json) -> None:
+    """Not for one that may do all that an administrator may; and whatever changes accounts, sessions or proofs is marked so."""
+    owner, _ = world.services.people.add("matrix-owner", Role.ADMINISTRATOR)
+    every = world.services.people.tokens.make(owner, "every", operations=ROLES[Role.ADMINISTRATOR].operations)[1]
+    marked = 0
+    with world.client(authorization=f"Bearer {every}") as client:
+        for method, path, operation in operations(document):
+            if not operation.get("x-linli-session"):
+                decides = path.startswith(DECIDING) and method != "GET" and (method, path) not in ANONYMOUS
+                assert not decides or path == "/api/v1/tokens/{token_id}", f"{method} {path} is open to tokens"
+                continue
+            marked += 1
+            assert operation["security"] == [{"session": []}]
+            status, text = ask(client, method, filled(world, path, operation, HOME), {}, body_of(document, operation))
+            assert status == 403, f"{method} {path} answers a token {status}: {text[:200]}"
+    assert marked > 15
 
 
 @pytest.mark.parametrize("role", LIMITED)
