@@ -13,6 +13,7 @@ from api.http.paging import Listed
 from api.views import AlertChange, AlertDetail, AlertView, FacilityDetail, FacilityStatus
 from linli.clock import MINUTE, SECOND, format_time, parse_time
 from linli.db.people import Person
+from linli.ids import ID_PATTERN
 from linli.model import Condition, Handling, Role, Severity
 from linli.roles import Operation
 
@@ -33,6 +34,8 @@ Moment = Annotated[str, BeforeValidator(_formatted), _SCHEMA]
 """A time that goes out: given as microseconds, shown as RFC 3339."""
 When = Annotated[int, BeforeValidator(_parsed), _SCHEMA]
 """A time that comes in: RFC 3339 with a zone, kept as microseconds."""
+Id = Annotated[str, Field(pattern=f"^{ID_PATTERN}$", max_length=64)]
+"""An id that comes in, in a path, a query or a body."""
 
 
 class _Out(BaseModel):

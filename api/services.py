@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 
 from api.alerts.bulk import Acts, Done
+from api.alerts.filters import AlertFilter
 from api.alerts.live import AlertHub
 from api.alerts.pages import AlertPages
 from api.arming.service import ArmingService, PlaceView
@@ -18,6 +19,7 @@ from api.directory import Directory
 from api.facilities.service import FacilityReader
 from api.http.paging import Key, Page, page_of
 from api.platform import own_troubles, read_health
+from api.registry.importing.service import ImportService, build_imports
 from api.rulebook.service import RuleFiles, RuleService
 from api.scope import demand
 from api.sight import Sight, Sights
@@ -58,8 +60,8 @@ MAX_SHELVE = 7 * DAY
 
 class Services:
     """All that the API and the console offer. `live` tells what happens; `people` signs in; `commands` tells devices what
-    to do; `arming` the modes of places; `rules` the rules in words; `webhooks` tells others; `clock` and `settings` are those of
-    this installation."""
+    to do; `arming` the modes of places; `rules` the rules in words; `webhooks` tells others; `imports` takes
+    files into the registry; `clock` and `settings` are those of this installation."""
 
     def __init__(
         self,
@@ -73,6 +75,7 @@ class Services:
         arming: ArmingService,
         rules: RuleService,
         webhooks: WebhookService,
+        imports: ImportService,
     ) -> None:
         self.database = database
         self.clock = clock
@@ -83,6 +86,7 @@ class Services:
         self.arming = arming
         self.rules = rules
         self.webhooks = webhooks
+        self.imports = imports
         self.sights = sights
         self._facilities = FacilityReader(clock)
         self._pages = AlertPages()
@@ -94,100 +98,40 @@ class Services:
         return self.sights.of(person)
 
     def start(self) -> None:
-        """Begin the live stream, to hear what becomes of commands, and to send what webhooks owe."""
+        """Begin the live stream, to hear what becomes of commands, to send what webhooks owe, and to keep imports tidy."""
         self.live.start()
         self.commands.desk.start()
         self.webhooks.sender.start()
+        self.imports.start()
 
     def stop(self) -> None:
-        """End all three. Stopping twice is allowed."""
+        """End all of them. Stopping twice is allowed."""
         self.live.stop()
         self.commands.desk.stop()
         self.webhooks.sender.stop()
+        self.imports.stop()
 
     # --- alerts ---------------------------------------------------------------------------------------------------
 
     def alerts(
-        self,
-        person: Person,
-        *,
-        open_only: bool = True,
-        severities: Sequence[Severity] = (),
-        rules: Sequence[str] = (),
-        community: str | None = None,
-        subject: str | None = None,
-        since: int | None = None,
-        until: int | None = None,
-        limit: int = 100,
-        before: str | None = None,
+        self, person: Person, *, open_only: bool = True, subject: str | None = None, limit: int = 100
     ) -> list[AlertView]:
-        """Alerts within the person's scope, the last opened first; `since` <= opened_at < `until`.
-
-        `before`: the id of the last alert of the page before. A foreign community or id is NotFound. At most MAX_LIMIT.
-        """
+        """Alerts within the person's scope, the last opened first; at most MAX_LIMIT."""
         sight = self._sight(person)
-        cursor = None
-        if before is not None:
-            last = _alert(sight, before)
-            cursor = (last.opened_at, last.id)
-        found = sight.alerts.find(
-            None if community is None else frozenset((_community(sight, community),)),
-            open_only=open_only,
-            severities=severities,
-            rules=rules,
-            subject=subject,
-            since=since,
-            until=until,
-            limit=max(1, min(limit, MAX_LIMIT)),
-            before=cursor,
-        )
+        found = sight.alerts.find(open_only=open_only, subject=subject, limit=max(1, min(limit, MAX_LIMIT)))
         return [sight.names.alert(alert) for alert in found]
 
-    def alert_page(
-        self,
-        person: Person,
-        *,
-        open_only: bool = True,
-        severities: Sequence[Severity] = (),
-        rules: Sequence[str] = (),
-        community: str | None = None,
-        subject: str | None = None,
-        since: int | None = None,
-        until: int | None = None,
-        limit: int = 100,
-        after: Key | None = None,
-    ) -> Page[bytes]:
-        """The same as JSON, a page of `limit` (at most MAX_LIMIT). `after`: the (opened_at, id) where the page before ended."""
-        sight = self._sight(person)
-        wanted = self.wanted_alerts(
-            person,
-            open_only=open_only,
-            severities=severities,
-            rules=rules,
-            community=community,
-            subject=subject,
-            since=since,
-            until=until,
-        )
+    def alert_page(self, person: Person, asked: AlertFilter, limit: int, after: Key | None = None) -> Page[bytes]:
+        """Alerts as JSON, a page of `limit` (at most MAX_LIMIT). `after`: the (opened_at, id) where the page before ended."""
+        wanted = self.wanted_alerts(person, asked)
         begin = None if after is None else (int(after[0]), str(after[1]))
-        return self._pages.page(sight, wanted, max(1, min(limit, MAX_LIMIT)), begin)
+        return self._pages.page(self._sight(person), wanted, max(1, min(limit, MAX_LIMIT)), begin)
 
-    def wanted_alerts(
-        self,
-        person: Person,
-        *,
-        open_only: bool,
-        severities: Sequence[Severity],
-        rules: Sequence[str],
-        community: str | None,
-        subject: str | None,
-        since: int | None,
-        until: int | None,
-    ) -> Wanted:
+    def wanted_alerts(self, person: Person, asked: AlertFilter) -> Wanted:
         """What these filters ask for; NotFound for a community that the person does not see."""
         sight = self._sight(person)
-        within = None if community is None else frozenset((_community(sight, community),))
-        return Wanted(within, open_only, tuple(severities), tuple(rules), subject, since, until)
+        within = None if asked.community is None else frozenset((_community(sight, asked.community),))
+        return Wanted(within, asked.open_only, asked.severities, asked.rules, asked.subject, asked.since, asked.until)
 
     def alert(self, person: Person, alert_id: str) -> AlertDetail:
         """The alert with its evidence and history; NotFound outside the person's scope."""
@@ -391,7 +335,8 @@ def build_services(
     rules = RuleService(RuleFiles(settings.rules, settings.rules_overrides, clock), sights)
     webhooks = build_webhooks(settings, kept, sights, people, live)
     arming = ArmingService(sights, clock)
-    return Services(kept, clock, settings, people, sights, live, commands, arming, rules, webhooks)
+    imports = build_imports(settings, kept, sights, clock)
+    return Services(kept, clock, settings, people, sights, live, commands, arming, rules, webhooks, imports)
 
 
 def _tidy(comment: str) -> str:

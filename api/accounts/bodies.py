@@ -5,16 +5,14 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.accounts.browsers import browser_words
-from api.bodies import Moment, TextBody
+from api.bodies import Id, Moment, TextBody
 from linli.db.people import Account, ApiToken, FactorState, Session
-from linli.ids import ID_PATTERN
 from linli.model import Role
 from linli.passwords import MAX_LENGTH, MIN_LENGTH
 from linli.roles import Operation
 from linli.signin import Stage
 
-_Id = Annotated[str, Field(pattern=f"^{ID_PATTERN}$", max_length=64)]
-_Ids = Annotated[list[_Id], Field(max_length=500)]
+_Ids = Annotated[list[Id], Field(max_length=500)]
 _Password = Annotated[str, Field(max_length=1000)]
 _NewPassword = Annotated[
     str, Field(max_length=1000, description=f"{MIN_LENGTH} to {MAX_LENGTH} characters, and not easily guessed")

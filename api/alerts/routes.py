@@ -1,20 +1,17 @@
 """Alerts over REST: lists, one with its history, and what people do about them."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from api import bodies
-from api.bodies import When
+from api.alerts.filters import AlertFilters
 from api.http.paging import Cursor, Limit, Page, following, read_cursor
 from api.routing import Signed, needs
 from api.services import Services
-from linli.ids import ID_PATTERN
-from linli.model import Severity
 from linli.roles import Operation
 
 _LIST = "alerts"
-_Id = Annotated[str, Query(pattern=f"^{ID_PATTERN}$", max_length=64)]
 _CONFLICT: dict[int | str, dict[str, Any]] = {
     409: {"model": bodies.ProblemBody, "description": "It is closed already, or not in that state"},
     503: {"model": bodies.ProblemBody, "description": "Rules is not answering; the act is stored"},
@@ -32,30 +29,13 @@ def _add_reading(router: APIRouter, services: Services) -> None:
     def alerts(
         request: Request,
         person: Signed,
-        open_only: Annotated[bool, Query(alias="open", description="Only those that are open")] = True,
-        severity: Annotated[list[Severity], Query()] = [],  # noqa: B006  FastAPI copies defaults
-        rule: Annotated[list[str], Query(max_length=50)] = [],  # noqa: B006
-        community: _Id | None = None,
-        subject: _Id | None = None,
-        since: Annotated[When | None, Query(description="Opened at this time or later")] = None,
-        until: Annotated[When | None, Query(description="Opened before this time")] = None,
+        asked: AlertFilters,
         limit: Limit = 100,
         cursor: Cursor = None,
     ) -> Response:
         """Alerts, the last opened first."""
         after = None if cursor is None else read_cursor(_LIST, cursor, (int, str))
-        page = services.alert_page(
-            person,
-            open_only=open_only,
-            severities=severity,
-            rules=rule,
-            community=community,
-            subject=subject,
-            since=since,
-            until=until,
-            limit=limit,
-            after=after,
-        )
+        page = services.alert_page(person, asked, limit, after)
         return _answer(page, request)
 
     @router.get("/alerts/{alert_id}", **needs(Operation.SEE))

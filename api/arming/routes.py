@@ -2,11 +2,11 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.arming.service import PlaceDetail
-from api.bodies import Moment, ProblemBody, TextBody
+from api.bodies import Id, Moment, ProblemBody, TextBody
 from api.http.paging import Cursor, Limit, Listed, cut, listed, read_cursor
 from api.routing import Signed, needs
 from api.services import MAX_COMMENT, Services
@@ -15,7 +15,6 @@ from linli.ids import ID_PATTERN
 from linli.roles import Operation
 
 _Place = Annotated[str, Path(pattern=f"^{ID_PATTERN}$", max_length=64)]
-_Id = Annotated[str, Query(pattern=f"^{ID_PATTERN}$", max_length=64)]
 
 
 class ModeBody(BaseModel):
@@ -93,7 +92,7 @@ def add_routes(router: APIRouter, services: Services) -> None:
         request: Request,
         response: Response,
         person: Signed,
-        community: _Id | None = None,
+        community: Id | None = None,
         limit: Limit = 100,
         cursor: Cursor = None,
     ) -> Any:

@@ -6,7 +6,8 @@ from typing import Annotated, Any, TypeVar
 from fastapi import APIRouter, Query, Request
 from starlette.responses import StreamingResponse
 
-from api.bodies import When
+from api.alerts.filters import AlertFilters
+from api.bodies import Id, When
 from api.exports.formats import MEDIA, Column, Format, Headings, Writer
 from api.exports.sources import ALERTS, DEVICES, EVENTS, alert_pages, device_pages, event_pages
 from api.exports.streaming import Exports
@@ -16,8 +17,6 @@ from api.services import Services
 from linli.audit import Fact
 from linli.clock import format_time
 from linli.i18n import Language
-from linli.ids import ID_PATTERN
-from linli.model import Severity
 from linli.roles import Operation
 
 _R = TypeVar("_R")
@@ -25,7 +24,6 @@ _R = TypeVar("_R")
 MAX_QUERY = 500
 """Characters of what was asked for that are kept in the audit log."""
 
-_Id = Annotated[str, Query(pattern=f"^{ID_PATTERN}$", max_length=64)]
 _Format = Annotated[Format, Query(alias="format", description="For people and spreadsheets, or for programs")]
 _Bom = Annotated[bool, Query(description="Begin CSV with a byte order mark, by which Excel knows UTF-8")]
 _Headings = Annotated[Headings, Query(description="CSV: headings and words in your language, or the names of NDJSON")]
@@ -48,29 +46,14 @@ def _add_alerts(router: APIRouter, services: Services, exports: Exports, exporti
     def export_alerts(
         request: Request,
         person: Signed,
+        asked: AlertFilters,
         file_format: _Format = Format.CSV,
         bom: _Bom = False,
         headings: _Headings = Headings.TEXT,
         lang: _Lang = None,
-        open_only: Annotated[bool, Query(alias="open", description="Only those that are open")] = True,
-        severity: Annotated[list[Severity], Query()] = [],  # noqa: B006  FastAPI copies defaults
-        rule: Annotated[list[str], Query(max_length=50)] = [],  # noqa: B006
-        community: _Id | None = None,
-        subject: _Id | None = None,
-        since: Annotated[When | None, Query(description="Opened at this time or later")] = None,
-        until: Annotated[When | None, Query(description="Opened before this time")] = None,
     ) -> StreamingResponse:
         """All alerts of a list as one file, the last opened first. The filters are those of `GET /alerts`."""
-        wanted = services.wanted_alerts(
-            person,
-            open_only=open_only,
-            severities=severity,
-            rules=rule,
-            community=community,
-            subject=subject,
-            since=since,
-            until=until,
-        )
+        wanted = services.wanted_alerts(person, asked)
         look = exports.look(person, lambda: identify(services, request))
         writer = _writer(request, ALERTS, file_format, bom, headings, lang)
         return _answer("alerts", request, services, exports, writer, alert_pages(look, wanted))
@@ -85,7 +68,7 @@ def _add_others(router: APIRouter, services: Services, exports: Exports, exporti
         bom: _Bom = False,
         headings: _Headings = Headings.TEXT,
         lang: _Lang = None,
-        community: _Id | None = None,
+        community: Id | None = None,
     ) -> StreamingResponse:
         """All registered devices as one file, by id."""
         wanted = frozenset(services.wanted_communities(person, community))
@@ -103,9 +86,9 @@ def _add_others(router: APIRouter, services: Services, exports: Exports, exporti
         bom: _Bom = False,
         headings: _Headings = Headings.TEXT,
         lang: _Lang = None,
-        community: _Id | None = None,
+        community: Id | None = None,
         kind: Annotated[list[str], Query(alias="type", max_length=50)] = [],  # noqa: B006
-        device: _Id | None = None,
+        device: Id | None = None,
     ) -> StreamingResponse:
         """Discrete events in [from, to) as one file: community by community, in each the newest first."""
         wanted = services.wanted_events(person, start, end, community, device)

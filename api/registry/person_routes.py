@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
+from api.bodies import Id
 from api.http.paging import Cursor, Limit, following, read_cursor
 from api.http.preconditions import demand_match, etag_of
 from api.registry import bodies
@@ -17,15 +18,12 @@ from api.services import Services
 from linli.db.registryitems import Kept
 from linli.errors import Refused
 from linli.i18n import Text
-from linli.ids import ID_PATTERN
 from linli.registry.changes import Key
 from linli.registry.kinds import KINDS
 from linli.roles import Operation
 
 _SEE, _EDIT, _RELEASE = Operation.SEE_PERSONS, Operation.EDIT_PERSONS, Operation.RELEASE_PERSONS
 _PERSONS = "/registry/persons"
-_Id = Annotated[str, Path(pattern=f"^{ID_PATTERN}$", max_length=64)]
-_QueryId = Annotated[str, Query(pattern=f"^{ID_PATTERN}$", max_length=64)]
 
 
 def add_routes(router: APIRouter, services: Services) -> None:
@@ -46,9 +44,9 @@ def _add_looking(router: APIRouter, persons: PersonService) -> None:
         purpose: forms.Purpose,
         reason: forms.Reason = "",
         full: forms.Full = False,
-        community: _QueryId | None = None,
-        household: _QueryId | None = None,
-        place: _QueryId | None = None,
+        community: Id | None = None,
+        household: Id | None = None,
+        place: Id | None = None,
         q: Annotated[
             str, Query(max_length=100, description="Within names and contacts; takes the right to see in full")
         ] = "",
@@ -67,7 +65,7 @@ def _add_looking(router: APIRouter, persons: PersonService) -> None:
         request: Request,
         response: Response,
         person: Signed,
-        place: _QueryId | None = None,
+        place: Id | None = None,
         limit: Limit = 100,
         cursor: Cursor = None,
     ) -> Any:
@@ -80,7 +78,7 @@ def _add_looking(router: APIRouter, persons: PersonService) -> None:
 
     @router.get(f"{_PERSONS}/{{item_id}}", response_model=forms.PersonFileBody, **needs(_SEE))
     def one(
-        item_id: _Id,
+        item_id: Id,
         person: Signed,
         response: Response,
         purpose: forms.Purpose,
@@ -97,7 +95,7 @@ def _add_looking(router: APIRouter, persons: PersonService) -> None:
         response_model=list[bodies.HistoryBody],
         **needs(Operation.UNMASK_PERSONS),
     )
-    def history(item_id: _Id, person: Signed, purpose: forms.Purpose, reason: forms.Reason) -> Any:
+    def history(item_id: Id, person: Signed, purpose: forms.Purpose, reason: forms.Reason) -> Any:
         """Every change of a person's own record, the newest first. The look is logged."""
         look = Look(purpose, reason, full=True)
         return [past._asdict() for past in persons.history(person, look, Key("person", item_id))]
@@ -107,22 +105,22 @@ def _add_rights(router: APIRouter, persons: PersonService) -> None:
     path = f"{_PERSONS}/{{item_id}}"
 
     @router.post(f"{path}/merge", status_code=204, responses={409: STALE[409]}, **needs(_EDIT))
-    def merge(item_id: _Id, body: bodies.MergeBody, person: Signed) -> None:
+    def merge(item_id: Id, body: bodies.MergeBody, person: Signed) -> None:
         """Merge a duplicate into this person: homes, contacts, consents and what was said move over."""
         persons.merge(person, item_id, body.duplicate)
 
     @router.get(f"{path}/looks", response_model=list[forms.LookBody], **needs(_RELEASE))
-    def looks(item_id: _Id, person: Signed) -> Any:
+    def looks(item_id: Id, person: Signed) -> Any:
         """List who looked at a person's data, when and what for."""
         return persons.looks(person, item_id)
 
     @router.get(f"{path}/export", response_model=forms.PersonDataBody, **needs(_RELEASE))
-    def export(item_id: _Id, person: Signed, reason: forms.Reason) -> Any:
+    def export(item_id: Id, person: Signed, reason: forms.Reason) -> Any:
         """Export all that is known of one person, to be handed to them. Logged."""
         return persons.export(person, item_id, reason)
 
     @router.post(f"{path}/erase", response_model=forms.ErasedBody, responses={409: STALE[409]}, **needs(_RELEASE))
-    def erase(item_id: _Id, body: forms.EraseBody, person: Signed) -> Any:
+    def erase(item_id: Id, body: forms.EraseBody, person: Signed) -> Any:
         """Erase a person: nothing of them stays but that there was somebody. It cannot be undone."""
         if not body.sure:
             error = Refused("not_sure", "set sure to true: it cannot be undone")
@@ -139,7 +137,7 @@ def _add_changing(router: APIRouter, persons: PersonService, resource: Resource)
         response.headers["location"] = f"{path}/{kept.item.id}"
         return _answer(kind, kept, response)
 
-    def change(item_id: _Id, body: Any, request: Request, response: Response, person: Signed) -> Any:
+    def change(item_id: Id, body: Any, request: Request, response: Response, person: Signed) -> Any:
         revision = _matching(request, lambda: persons.revision(person, Key(kind, item_id)))
         item: Any = bodies.item_of(kind, item_id, body)[0]
         return _answer(kind, persons.write(person, item, revision), response)
@@ -160,7 +158,7 @@ def _add_changing(router: APIRouter, persons: PersonService, resource: Resource)
         **needs(_EDIT),
     )
     def gone(
-        item_id: _Id,
+        item_id: Id,
         request: Request,
         person: Signed,
         along: Annotated[bool, Query(description="Also what belongs to it")] = False,

@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
+from api.bodies import Id
 from api.http.paging import Cursor, Limit, following, read_cursor
 from api.http.preconditions import demand_match, etag_of, not_modified, unchanged
 from api.registry import bodies
@@ -15,7 +16,6 @@ from api.services import Services
 from linli.db.registryfacts import Doubt, Waiting
 from linli.errors import Refused
 from linli.i18n import Text
-from linli.ids import ID_PATTERN
 from linli.registry.changes import Key
 from linli.registry.facts import Fact, stale_from
 from linli.registry.kinds import KINDS
@@ -23,8 +23,6 @@ from linli.registry.model import Device
 from linli.roles import Operation
 
 _READ, _EDIT = Operation.SEE, Operation.EDIT_REGISTRY
-_Id = Annotated[str, Path(pattern=f"^{ID_PATTERN}$", max_length=64)]
-_QueryId = Annotated[str, Query(pattern=f"^{ID_PATTERN}$", max_length=64)]
 _Words = Annotated[str, Query(max_length=100, description="Within names in both languages, numbers, serials and ids")]
 _Removed = Annotated[bool, Query(description="What was removed, instead of what is there")]
 STALE: dict[int | str, dict[str, Any]] = {
@@ -81,7 +79,7 @@ def _add_reading(router: APIRouter, registry: RegistryService, resource: Resourc
         description=f"One {words}. The `ETag` is what `If-Match` of a change names.",
         **needs(_READ),
     )
-    def one(item_id: _Id, request: Request, response: Response, person: Signed, removed: _Removed = False) -> Any:
+    def one(item_id: Id, request: Request, response: Response, person: Signed, removed: _Removed = False) -> Any:
         shown = registry.get(person, Key(kind, item_id), removed=removed)
         tag = etag_of(shown.kept.revision)
         return not_modified(tag) if unchanged(request, tag) else _answer(kind, shown, response)
@@ -96,7 +94,7 @@ def _add_looking(router: APIRouter, registry: RegistryService, resource: Resourc
         description=f"Every change of a {words}, the newest first: who, when, from what to what, by what source.",
         **needs(_READ),
     )
-    def history(item_id: _Id, person: Signed) -> Any:
+    def history(item_id: Id, person: Signed) -> Any:
         return [past._asdict() for past in registry.history(person, Key(kind, item_id))]
 
     @router.get(
@@ -105,7 +103,7 @@ def _add_looking(router: APIRouter, registry: RegistryService, resource: Resourc
         description=f"What is known of each field of a {words}: by what source, since when, how surely, and who contradicts it.",
         **needs(_READ),
     )
-    def facts(item_id: _Id, person: Signed) -> Any:
+    def facts(item_id: Id, person: Signed) -> Any:
         found = registry.facts(person, Key(kind, item_id))
         return [_fact(kind, name, one, registry) for name, one in sorted(found.items())]
 
@@ -113,7 +111,7 @@ def _add_looking(router: APIRouter, registry: RegistryService, resource: Resourc
 def _add_writing(router: APIRouter, registry: RegistryService, resource: Resource) -> None:
     kind, path, words = resource.kind, f"/registry/{resource.path}/{{item_id}}", KINDS[resource.kind].name.en.lower()
 
-    def write(item_id: _Id, body: Any, request: Request, response: Response, person: Signed) -> Any:
+    def write(item_id: Id, body: Any, request: Request, response: Response, person: Signed) -> Any:
         key = Key(kind, item_id)
         revision = _revision(request, registry, person, key)
         shown = registry.write(person, key, bodies.item_of(kind, item_id, body), revision)
@@ -135,7 +133,7 @@ def _add_writing(router: APIRouter, registry: RegistryService, resource: Resourc
         description=f"Confirm what stands of a {words}: what contradicts it is settled, what was stale is fresh.",
         **needs(_EDIT),
     )
-    def confirm(item_id: _Id, body: bodies.ConfirmBody, response: Response, person: Signed) -> Any:
+    def confirm(item_id: Id, body: bodies.ConfirmBody, response: Response, person: Signed) -> Any:
         return _answer(kind, registry.confirm(person, Key(kind, item_id), body.fields), response)
 
 
@@ -150,7 +148,7 @@ def _add_undoing(router: APIRouter, registry: RegistryService, resource: Resourc
         **needs(_EDIT),
     )
     def remove(
-        item_id: _Id,
+        item_id: Id,
         request: Request,
         person: Signed,
         along: Annotated[bool, Query(description="Also what belongs to it")] = False,
@@ -165,7 +163,7 @@ def _add_undoing(router: APIRouter, registry: RegistryService, resource: Resourc
         description=f"Restore a {words} that was removed.",
         **needs(_EDIT),
     )
-    def restore(item_id: _Id, response: Response, person: Signed) -> Any:
+    def restore(item_id: Id, response: Response, person: Signed) -> Any:
         return _answer(kind, registry.restore(person, Key(kind, item_id)), response)
 
 
@@ -173,19 +171,19 @@ def _add_devices(router: APIRouter, registry: RegistryService) -> None:
     path = "/registry/devices/{item_id}"
 
     @router.get(f"{path}/installations", response_model=list[bodies.InstallationBody], **needs(_READ))
-    def installed(item_id: _Id, person: Signed) -> Any:
+    def installed(item_id: Id, person: Signed) -> Any:
         """List what stood where the device is, the newest first."""
         return registry.installations(person, item_id)
 
     @router.post(f"{path}/replace", response_model=bodies.OUT["device"], responses=STALE, **needs(_EDIT))
-    def replace(item_id: _Id, body: bodies.ReplaceBody, request: Request, response: Response, person: Signed) -> Any:
+    def replace(item_id: Id, body: bodies.ReplaceBody, request: Request, response: Response, person: Signed) -> Any:
         """Replace the equipment of a device, with `If-Match`. Its id, place and history stay."""
         revision = _revision(request, registry, person, Key("device", item_id))
         shown = registry.replace(person, item_id, body.serial, body.model, body.reason, revision)
         return _answer("device", shown, response)
 
     @router.post(f"{path}/merge", response_model=bodies.OUT["device"], responses={409: STALE[409]}, **needs(_EDIT))
-    def merge(item_id: _Id, body: bodies.MergeBody, response: Response, person: Signed) -> Any:
+    def merge(item_id: Id, body: bodies.MergeBody, response: Response, person: Signed) -> Any:
         """Merge a duplicate into this device: what refers to it and what was said of it moves over."""
         return _answer("device", registry.merge(person, Key("device", item_id), body.duplicate), response)
 
@@ -223,14 +221,14 @@ def _add_queues(router: APIRouter, registry: RegistryService) -> None:
         return {"place": place, "address": shown}
 
     @router.get("/registry/unknown-devices", response_model=bodies.StrangersBody, **needs(_READ))
-    def unknown(person: Signed, gateway: _QueryId | None = None) -> Any:
+    def unknown(person: Signed, gateway: Id | None = None) -> Any:
         """List devices that report and are not registered, with what they sent."""
         return {"items": registry.strangers(person, gateway)}
 
     path = "/registry/unknown-devices/{gateway_id}/{device}"
 
     @router.post(f"{path}/adopt", response_model=bodies.OUT["device"], status_code=201, **needs(_EDIT))
-    def adopt(gateway_id: _Id, device: _Id, body: bodies.AdoptBody, response: Response, person: Signed) -> Any:
+    def adopt(gateway_id: Id, device: Id, body: bodies.AdoptBody, response: Response, person: Signed) -> Any:
         """Register an unknown device under the id that it reports."""
         community = registry.get(person, Key("gateway", gateway_id)).kept.item.community  # type: ignore[union-attr]
         made = bodies.item_of("device", device, _adopted(body, gateway_id, community))
@@ -238,7 +236,7 @@ def _add_queues(router: APIRouter, registry: RegistryService) -> None:
         return _answer("device", registry.adopt(person, made[0], replay=body.replay), response)
 
     @router.delete(path, status_code=204, **needs(_EDIT))
-    def dismiss(gateway_id: _Id, device: _Id, person: Signed) -> None:
+    def dismiss(gateway_id: Id, device: Id, person: Signed) -> None:
         """Take an unknown device off the list, until it reports again."""
         registry.dismiss(person, gateway_id, device)
 

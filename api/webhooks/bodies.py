@@ -4,16 +4,14 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from api.bodies import Moment, TextBody, When
+from api.bodies import Id, Moment, TextBody, When
 from api.webhooks.service import MAX_NAME, Wish
 from api.words import CHANGES
 from linli.db.webhookrows import Delivery, Webhook
 from linli.egress import MAX_URL
-from linli.ids import ID_PATTERN
 from linli.model import Severity
 from linli.webhooks import ENDED, Ended, Filter, Outcome
 
-_Id = Annotated[str, Field(pattern=f"^{ID_PATTERN}$", max_length=64)]
 _Kind = Annotated[str, Field(max_length=32, description=f"One of {', '.join(CHANGES)}")]
 _MOST = 500
 
@@ -46,9 +44,9 @@ class NewWebhookBody(_In):
 
     name: str = Field(min_length=1, max_length=MAX_NAME)
     url: str = Field(min_length=1, max_length=MAX_URL)
-    communities: list[_Id] = Field([], max_length=_MOST)
+    communities: list[Id] = Field([], max_length=_MOST)
     severities: list[Severity] = Field([], max_length=len(Severity))
-    rules: list[_Id] = Field([], max_length=_MOST)
+    rules: list[Id] = Field([], max_length=_MOST)
     kinds: list[_Kind] = Field([], max_length=len(CHANGES))
     enabled: bool = True
 
@@ -67,9 +65,9 @@ class WebhookChangeBody(_In):
 
     name: str | None = Field(None, min_length=1, max_length=MAX_NAME)
     url: str | None = Field(None, min_length=1, max_length=MAX_URL)
-    communities: list[_Id] | None = Field(None, max_length=_MOST)
+    communities: list[Id] | None = Field(None, max_length=_MOST)
     severities: list[Severity] | None = Field(None, max_length=len(Severity))
-    rules: list[_Id] | None = Field(None, max_length=_MOST)
+    rules: list[Id] | None = Field(None, max_length=_MOST)
     kinds: list[_Kind] | None = Field(None, max_length=len(CHANGES))
     enabled: bool | None = None
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.bodies import ProblemBody
+from api.bodies import Id, ProblemBody
 from api.http.paging import Cursor, Limit, following, read_cursor
 from api.http.preconditions import demand_match, etag_of, not_modified, unchanged
 from api.routing import Signed, needs
@@ -14,11 +14,9 @@ from api.webhooks import bodies
 from api.webhooks.service import WebhookService
 from linli.db.people import Person
 from linli.db.webhookrows import Webhook
-from linli.ids import ID_PATTERN
 from linli.roles import Operation
 from linli.webhooks import Outcome
 
-_Id = Annotated[str, Path(pattern=f"^{ID_PATTERN}$", max_length=64)]
 _Number = Annotated[int, Path(ge=1, lt=2**63)]
 _Status = dict[int | str, dict[str, Any]]
 _TOO_MANY: _Status = {409: {"model": ProblemBody, "description": "You have as many as anybody may have"}}
@@ -58,7 +56,7 @@ def _add_webhooks(router: APIRouter, webhooks: WebhookService) -> None:
         return bodies.secret_body(webhook, webhooks.owner_name(person, webhook), secret)
 
     @router.get("/webhooks/{webhook_id}", response_model=bodies.WebhookBody, responses=_SAME, **manages)
-    def webhook(webhook_id: _Id, request: Request, response: Response, person: Signed) -> Any:
+    def webhook(webhook_id: Id, request: Request, response: Response, person: Signed) -> Any:
         """One webhook, and how it stands with its receiver. Its `ETag` is what `If-Match` takes."""
         found = webhooks.get(person, webhook_id)
         tag = etag_of(found.version)
@@ -73,7 +71,7 @@ def _add_changes(router: APIRouter, webhooks: WebhookService) -> None:
 
     @router.patch("/webhooks/{webhook_id}", responses=_CHANGED, **manages)
     def change_webhook(
-        webhook_id: _Id, body: bodies.WebhookChangeBody, request: Request, response: Response, person: Signed
+        webhook_id: Id, body: bodies.WebhookChangeBody, request: Request, response: Response, person: Signed
     ) -> bodies.WebhookBody:
         """Change a webhook, or turn it off or on again. `If-Match` says which version you have read."""
         found = webhooks.get(person, webhook_id)
@@ -83,12 +81,12 @@ def _add_changes(router: APIRouter, webhooks: WebhookService) -> None:
         return _body(webhooks, person, changed)
 
     @router.delete("/webhooks/{webhook_id}", status_code=204, **manages)
-    def remove_webhook(webhook_id: _Id, person: Signed) -> None:
+    def remove_webhook(webhook_id: Id, person: Signed) -> None:
         """Remove a webhook with its log."""
         webhooks.remove(person, webhook_id)
 
     @router.post("/webhooks/{webhook_id}/rotate-secret", **manages)
-    def rotate_secret(webhook_id: _Id, response: Response, person: Signed) -> bodies.WebhookSecretBody:
+    def rotate_secret(webhook_id: Id, response: Response, person: Signed) -> bodies.WebhookSecretBody:
         """Get a new secret, which is shown only now. For a day the former one signs too, so that there is time to change over."""
         changed, secret = webhooks.rotate(person, webhook_id)
         response.headers["etag"] = etag_of(changed.version)
@@ -99,14 +97,14 @@ def _add_log(router: APIRouter, webhooks: WebhookService) -> None:
     manages = needs(Operation.MANAGE_WEBHOOKS)
 
     @router.post("/webhooks/{webhook_id}/test", **manages)
-    async def test(webhook_id: _Id, person: Signed) -> bodies.DeliveryBody:
+    async def test(webhook_id: Id, person: Signed) -> bodies.DeliveryBody:
         """Send a `webhook.test` now, and see what the receiver answers. One that gets through ends any waiting."""
         found = await run_in_threadpool(webhooks.get, person, webhook_id)
         return bodies.delivery_body(await webhooks.test(found))
 
     @router.get("/webhooks/{webhook_id}/deliveries", **manages)
     def deliveries(
-        webhook_id: _Id,
+        webhook_id: Id,
         request: Request,
         response: Response,
         person: Signed,
@@ -121,12 +119,12 @@ def _add_log(router: APIRouter, webhooks: WebhookService) -> None:
         return bodies.DeliveriesBody(items=items, next=following("deliveries", page, request, response))
 
     @router.post("/webhooks/{webhook_id}/deliveries/{delivery_id}/replay", status_code=202, **manages)
-    def replay_delivery(webhook_id: _Id, delivery_id: _Number, person: Signed) -> bodies.DeliveryBody:
+    def replay_delivery(webhook_id: Id, delivery_id: _Number, person: Signed) -> bodies.DeliveryBody:
         """Send one again, with the same `webhook-id`, once nothing newer waits. 422 for a test."""
         return bodies.delivery_body(webhooks.replay_one(person, webhook_id, delivery_id))
 
     @router.post("/webhooks/{webhook_id}/replay", status_code=202, **manages)
-    def replay(webhook_id: _Id, body: bodies.ReplayBody, person: Signed) -> bodies.ReplayingBody:
+    def replay(webhook_id: Id, body: bodies.ReplayBody, person: Signed) -> bodies.ReplayingBody:
         """Send again what happened in a stretch of time and is for the webhook, once nothing newer waits."""
         return bodies.ReplayingBody(changes=webhooks.replay_range(person, webhook_id, body.start, body.end))
 
