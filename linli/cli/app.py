@@ -30,6 +30,7 @@ from linli.cli.registries import registry_app
 from linli.cli.remote.alerts import alerts_app
 from linli.cli.remote.devices import devices_app
 from linli.cli.remote.login import LOGIN_HELP, LOGOUT_HELP, login, logout
+from linli.cli.remote.webhooks import webhooks_app
 from linli.cli.retention import HELP as RETENTION_HELP
 from linli.cli.retention import retention
 from linli.cli.rulebook.command import rules_app
@@ -200,6 +201,7 @@ app.add_typer(audit_app, name="audit", rich_help_panel=LOOK)
 app.command("retention", help=RETENTION_HELP, rich_help_panel=LOOK)(retention)
 app.add_typer(alerts_app, name="alerts", rich_help_panel=LOOK)
 app.add_typer(devices_app, name="devices", rich_help_panel=LOOK)
+app.add_typer(webhooks_app, name="webhooks", rich_help_panel=LOOK)
 app.command("login", help=LOGIN_HELP, rich_help_panel=LOOK)(login)
 app.command("logout", help=LOGOUT_HELP, rich_help_panel=LOOK)(logout)
 app.command("openapi", help=OPENAPI_HELP, rich_help_panel=LOOK)(openapi)

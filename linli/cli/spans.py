@@ -22,8 +22,9 @@ def span(text: str) -> int:
     return int(match[1]) * _UNITS[match[2]]
 
 
-def moment(text: str, now: int, zone: str) -> int:
-    """The point in time that `text` means: so long before `now`, or a date (and time) in `zone`. ConfigError else."""
+def moment(text: str, now: int, zone: str | None) -> int:
+    """The point in time that `text` means: so long before `now`, or a date (and time) in `zone` (None: this machine's). ConfigError
+    else."""
     if _SPAN.fullmatch(text.strip()):
         return now - span(text)
     try:
@@ -36,5 +37,5 @@ def moment(text: str, now: int, zone: str) -> int:
             )
         ) from None
     if parsed.tzinfo is None:
-        parsed = parsed.replace(tzinfo=ZoneInfo(zone))
+        parsed = parsed.astimezone() if zone is None else parsed.replace(tzinfo=ZoneInfo(zone))
     return round(parsed.timestamp() * SECOND)

@@ -1,4 +1,5 @@
-"""A small typed client of Linli's REST API, for scripts and other systems. What `linli alerts` and `linli devices` use.
+"""A small typed client of Linli's REST API, for scripts and other systems. What `linli alerts`, `linli devices` and
+`linli webhooks` use.
 
     from linli.client import Client
 
@@ -11,7 +12,20 @@ so it is done once. Fields that a newer server adds are left out, none that is h
 """
 
 from linli.client.client import Client
-from linli.client.model import Alert, AlertDetail, Change, Device, Facility, Names, Person
+from linli.client.model import (
+    Alert,
+    AlertDetail,
+    Change,
+    Delivery,
+    Device,
+    DeviceRecord,
+    Facility,
+    Installation,
+    Names,
+    NewWebhook,
+    Person,
+    Webhook,
+)
 from linli.client.stream import Told
 from linli.errors import ApiProblem, ApiUnreachable
 
@@ -22,9 +36,14 @@ __all__ = [
     "ApiUnreachable",
     "Change",
     "Client",
+    "Delivery",
     "Device",
+    "DeviceRecord",
     "Facility",
+    "Installation",
     "Names",
+    "NewWebhook",
     "Person",
     "Told",
+    "Webhook",
 ]

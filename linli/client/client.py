@@ -9,8 +9,22 @@ from urllib.parse import quote
 
 import msgspec
 
-from linli.client.http import Transport
-from linli.client.model import Alert, AlertDetail, Bucket, Device, Facility, Person, Registered
+from linli.client.http import TIMEOUT_S, TRIES, Transport
+from linli.client.model import (
+    Alert,
+    AlertDetail,
+    Bucket,
+    Delivery,
+    Device,
+    DeviceRecord,
+    Facility,
+    Installation,
+    NewWebhook,
+    Person,
+    Registered,
+    Replaying,
+    Webhook,
+)
 from linli.client.stream import Parser, Told
 from linli.errors import ApiProblem, ApiUnreachable
 
@@ -27,10 +41,12 @@ class _Page(msgspec.Struct, Generic[_T], frozen=True):
 
 class Client:
     """Linli's API at `url`, with an API token (`linli token new`). Every method raises ApiProblem for what the server refuses
-    and ApiUnreachable if there is no server. Not to be shared by threads."""
+    and ApiUnreachable if there is no server, which is given `timeout_s` and asked `tries` times. Not to be shared by threads."""
 
-    def __init__(self, url: str, token: str, language: str = "en") -> None:
-        self._transport = Transport(url, token, language)
+    def __init__(
+        self, url: str, token: str, language: str = "en", *, timeout_s: float = TIMEOUT_S, tries: int = TRIES
+    ) -> None:
+        self._transport = Transport(url, token, language, timeout_s, tries)
 
     def __enter__(self) -> Self:
         return self
@@ -75,7 +91,7 @@ class Client:
 
     def alert(self, alert: str) -> AlertDetail:
         """One alert with its evidence and history."""
-        return self._transport.get(f"/alerts/{quote(alert, safe='')}", AlertDetail)
+        return self._transport.get(_path("alerts", alert), AlertDetail)
 
     def acknowledge(self, alert: str, comment: str = "") -> Alert:
         """Say that you have taken it up; the alert after it. Doing so twice changes nothing."""
@@ -129,8 +145,27 @@ class Client:
 
     def register(self, kind: str, name: str, record: Mapping[str, Any], etag: str | None = None) -> Registered:
         """Register a record of a kind ('devices', 'places' ...) under an id, or with the `etag` that was read change it."""
-        path = f"/registry/{quote(kind, safe='')}/{quote(name, safe='')}"
-        return self._transport.put(path, record, {"if-none-match": "*"} if etag is None else {"if-match": etag})
+        which = {"if-none-match": "*"} if etag is None else {"if-match": etag}
+        sent = self._transport.send("PUT", _path("registry", kind, name), dict[str, Any], record, which)
+        return Registered(etag=sent.etag, new=sent.status == 201, record=sent.content)
+
+    def device(self, device: str) -> DeviceRecord:
+        """One device as it is registered, with what stands there."""
+        found, etag = self._transport.read(_path("registry", "devices", device), DeviceRecord)
+        return msgspec.structs.replace(found, etag=etag)
+
+    def installations(self, device: str) -> list[Installation]:
+        """What stood where the device is, the newest first."""
+        return self._transport.get(_path("registry", "devices", device, "installations"), list[Installation])
+
+    def replace_device(
+        self, device: str, etag: str, reason: str, *, serial: str | None = None, model: str | None = None
+    ) -> DeviceRecord:
+        """Other equipment stands there now; the device with its id, place and history stays. `etag`: as `device` had it."""
+        body = {"serial": serial, "model": model, "reason": reason}
+        path = _path("registry", "devices", device, "replace")
+        sent = self._transport.send("POST", path, DeviceRecord, body, {"if-match": etag})
+        return msgspec.structs.replace(sent.content, etag=sent.etag)
 
     def export(self, what: str, **query: str) -> Iterator[dict[str, Any]]:
         """A whole list ('alerts', 'devices', 'events'), line by line as it comes; `query` as the API has it."""
@@ -138,8 +173,74 @@ class Client:
             if line:
                 yield msgspec.json.decode(line, type=dict[str, Any])
 
+    # --- being told: webhooks ---------------------------------------------------------------------------------------
+
+    def webhooks(self) -> Iterator[Webhook]:
+        """Your webhooks, by id; everybody's for who manages accounts."""
+        return self._all("/webhooks", Webhook, {})
+
+    def webhook(self, webhook: str) -> Webhook:
+        """One webhook, and how it stands with its receiver."""
+        found, etag = self._transport.read(_path("webhooks", webhook), Webhook)
+        return msgspec.structs.replace(found, etag=etag)
+
+    def add_webhook(
+        self,
+        name: str,
+        url: str,
+        *,
+        communities: Sequence[str] = (),
+        severities: Sequence[str] = (),
+        rules: Sequence[str] = (),
+        kinds: Sequence[str] = (),
+        enabled: bool = True,
+    ) -> NewWebhook:
+        """Be told of changes to alerts from now on, at `url`. A filter that is empty leaves nothing out. The secret that what
+        comes is signed with is in the answer, and told this once."""
+        wanted = {
+            "communities": list(communities),
+            "severities": list(severities),
+            "rules": list(rules),
+            "kinds": list(kinds),
+        }
+        sent = self._transport.send(
+            "POST", "/webhooks", NewWebhook, {"name": name, "url": url, "enabled": enabled} | wanted
+        )
+        return msgspec.structs.replace(sent.content, etag=sent.etag)
+
+    def change_webhook(self, webhook: str, etag: str, **changes: Any) -> Webhook:
+        """Change `name`, `url`, `communities`, `severities`, `rules`, `kinds` or `enabled`; what is left out stays. `etag`: as
+        `webhook` had it. Turned on again it goes on where it stopped."""
+        sent = self._transport.send("PATCH", _path("webhooks", webhook), Webhook, changes, {"if-match": etag})
+        return msgspec.structs.replace(sent.content, etag=sent.etag)
+
+    def remove_webhook(self, webhook: str) -> None:
+        """Away with it and its log."""
+        self._transport.delete(_path("webhooks", webhook))
+
+    def rotate_webhook(self, webhook: str) -> NewWebhook:
+        """A new secret, told this once; the one before signs too for a day."""
+        return self._transport.post(_path("webhooks", webhook, "rotate-secret"), NewWebhook)
+
+    def test_webhook(self, webhook: str) -> Delivery:
+        """Send a `webhook.test` now, and see what the receiver answers."""
+        return self._transport.post(_path("webhooks", webhook, "test"), Delivery)
+
+    def deliveries(self, webhook: str, *, outcome: str | None = None) -> Iterator[Delivery]:
+        """What was sent in the last 30 days, the last first. `outcome`: delivered, failed or set_aside alone."""
+        return self._all(_path("webhooks", webhook, "deliveries"), Delivery, {"outcome": outcome})
+
+    def replay_delivery(self, webhook: str, delivery: int) -> Delivery:
+        """Send one again, with the same `webhook-id`, once nothing newer waits."""
+        return self._transport.post(_path("webhooks", webhook, "deliveries", str(delivery), "replay"), Delivery)
+
+    def replay_webhook(self, webhook: str, start: datetime, end: datetime) -> Replaying:
+        """Send again what happened in [start, end), 31 days at most, once nothing newer waits. Times have a zone."""
+        span = {"from": start.isoformat(), "to": end.isoformat()}
+        return self._transport.post(_path("webhooks", webhook, "replay"), Replaying, span)
+
     def _act(self, alert: str, act: str, body: dict[str, Any]) -> Alert:
-        return self._transport.post(f"/alerts/{quote(alert, safe='')}/{act}", Alert, body)
+        return self._transport.post(_path("alerts", alert, act), Alert, body)
 
     def _all(self, path: str, kind: type[_T], query: dict[str, Any]) -> Iterator[_T]:
         asked = {name: value for name, value in query.items() if value not in (None, [])} | {"limit": PAGE}
@@ -149,3 +250,8 @@ class Client:
             if page.next is None:
                 return
             asked |= {"cursor": page.next}
+
+
+def _path(*parts: str) -> str:
+    """The address under /api/v1: what is an id stays one part, whatever is in it."""
+    return "".join("/" + quote(part, safe="") for part in parts)

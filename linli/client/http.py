@@ -4,12 +4,12 @@ import random
 import secrets
 import threading
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import msgspec
 import requests
 
-from linli.client.model import Registered
 from linli.errors import ApiProblem, ApiUnreachable
 from linli.i18n import Text
 
@@ -24,12 +24,23 @@ _READS = ("GET", "HEAD")
 _T = TypeVar("_T")
 
 
-class Transport:
-    """A connection to one server. `language` is that of the problems it tells ('zh' or 'en')."""
+@dataclass(frozen=True, slots=True)
+class Sent(Generic[_T]):
+    """What a change was answered: its content, the status, and the ETag that it has now ('' if it has none)."""
 
-    def __init__(self, url: str, token: str, language: str, timeout_s: float = TIMEOUT_S) -> None:
+    content: _T
+    status: int
+    etag: str
+
+
+class Transport:
+    """A connection to one server. `language` is that of the problems it tells ('zh' or 'en'). It is given `timeout_s` to answer,
+    and what fails for a moment is tried `tries` times."""
+
+    def __init__(self, url: str, token: str, language: str, timeout_s: float = TIMEOUT_S, tries: int = TRIES) -> None:
         self.url = url.rstrip("/")
         self._timeout_s = timeout_s
+        self._tries = tries
         self._pause = threading.Event()
         self._session = requests.Session()
         self._session.trust_env = False  # a proxy of the environment is not meant for a server of the house
@@ -39,16 +50,30 @@ class Transport:
         """What is at `path` under /api/v1, as `kind`. ApiProblem, ApiUnreachable."""
         return self._decode(self._ask("GET", path, query=query), kind)
 
-    def post(self, path: str, kind: type[_T], body: Mapping[str, Any]) -> _T:
-        """What is answered to `body`. Done once, however often it had to be sent."""
-        headers = {"idempotency-key": secrets.token_hex(16)}
-        return self._decode(self._ask("POST", path, body=body, headers=headers), kind)
+    def read(self, path: str, kind: type[_T]) -> tuple[_T, str]:
+        """What is at `path`, as `kind`, and its ETag, which a change of it names."""
+        answer = self._ask("GET", path)
+        return self._decode(answer, kind), answer.headers.get("etag", "")
 
-    def put(self, path: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> Registered:
-        """What is registered then. Done once, however often it had to be sent."""
-        answer = self._ask("PUT", path, body=body, headers={"idempotency-key": secrets.token_hex(16)} | dict(headers))
-        record: dict[str, Any] = self._decode(answer, dict)
-        return Registered(etag=answer.headers.get("etag", ""), new=answer.status_code == 201, record=record)
+    def post(self, path: str, kind: type[_T], body: Mapping[str, Any] | None = None) -> _T:
+        """What is answered to `body`. Done once, however often it had to be sent."""
+        return self.send("POST", path, kind, body).content
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        kind: type[_T],
+        body: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> "Sent[_T]":
+        """What became of a change. Done once, however often it had to be sent."""
+        answer = self._change(method, path, body, headers)
+        return Sent(self._decode(answer, kind), answer.status_code, answer.headers.get("etag", ""))
+
+    def delete(self, path: str) -> None:
+        """Away with what is at `path`. Done once, however often it had to be sent."""
+        self._change("DELETE", path, None, None)
 
     def lines(self, path: str, headers: Mapping[str, str], query: Mapping[str, str] | None = None) -> Iterator[str]:
         """The lines of a stream, as they come, until it ends. A silence of a minute is an end: the server beats each 15 s."""
@@ -71,6 +96,12 @@ class Transport:
         """Hang up."""
         self._session.close()
 
+    def _change(
+        self, method: str, path: str, body: Mapping[str, Any] | None, headers: Mapping[str, str] | None
+    ) -> requests.Response:
+        key = {"idempotency-key": secrets.token_hex(16)}
+        return self._ask(method, path, body=body, headers=key | dict(headers or {}))
+
     def _ask(
         self,
         method: str,
@@ -80,8 +111,8 @@ class Transport:
         body: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> requests.Response:
-        for number in range(TRIES):
-            last = number == TRIES - 1
+        for number in range(self._tries):
+            last = number == self._tries - 1
             try:
                 answer = self._session.request(
                     method, self.url + PREFIX + path, params=query, json=body, headers=headers, timeout=self._timeout_s

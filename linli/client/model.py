@@ -139,6 +139,115 @@ class Registered(msgspec.Struct, frozen=True, kw_only=True):
     record: dict[str, Any]
 
 
+class Equipment(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands where a device is; what nobody knows is None."""
+
+    serial: str | None = None
+    model: str | None = None
+    in_service_since: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    plan: str | None = None
+    x_m: float | None = None
+    y_m: float | None = None
+
+
+class DeviceRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A device as it is registered. `etag` is what a change of it names."""
+
+    id: str
+    community: str
+    gateway: str
+    kind: str
+    name: Names
+    place: str
+    facility: str | None = None
+    parent: str | None = None
+    interval_s: float | None = None
+    equipment: Equipment | None = None
+    revision: int
+    changed_at: str
+    removed_at: str | None = None
+    etag: str = ""
+
+
+class Installation(msgspec.Struct, frozen=True, kw_only=True):
+    """What stood where a device is: `since` None: nobody knows; `until` None: it does now."""
+
+    serial: str | None
+    model: str | None
+    since: str | None
+    until: str | None
+    reason: str
+    actor: str | None
+
+
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a webhook sends nothing any more."""
+
+    reason: str
+    text: Names
+
+
+class Webhook(msgspec.Struct, frozen=True, kw_only=True):
+    """A webhook. An empty filter leaves nothing out. `failures` in a row since `failing_since`; `ended`: why it is off.
+
+    `etag` is what a change of it names; '' in a list, where nothing says it.
+    """
+
+    id: str
+    owner: str
+    owner_name: str
+    name: str
+    url: str
+    communities: list[str]
+    severities: list[str]
+    rules: list[str]
+    kinds: list[str]
+    within: list[str] | None
+    enabled: bool
+    ended: Ended | None
+    failures: int
+    failing_since: str | None
+    next_try_at: str | None
+    last_success_at: str | None
+    former_secret_until: str | None
+    created_at: str
+    updated_at: str
+    etag: str = ""
+
+
+class NewWebhook(Webhook, frozen=True, kw_only=True):
+    """A webhook with its secret, which is told this once."""
+
+    secret: str
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """A request that was sent to a receiver: `outcome` is delivered, failed or set_aside; `origin` live, replay or test; `error`
+    where there was no answer. `message` is its `webhook-id`."""
+
+    id: int
+    message: str
+    change: int | None
+    kind: str
+    origin: str
+    at: str
+    duration_ms: float
+    outcome: str
+    status: int | None
+    error: str | None
+    excerpt: str
+    failures: int
+    next_try_at: str | None
+
+
+class Replaying(msgspec.Struct, frozen=True, kw_only=True):
+    """How many changes a replay goes through; those that are for the webhook are sent."""
+
+    changes: int
+
+
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What the live stream carries: a change, and the alert after it."""
 

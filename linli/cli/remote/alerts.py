@@ -1,18 +1,20 @@
 """`linli alerts`: what stands, and what to do about it, from a terminal or a script."""
 
-from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from linli.cli.columns import print_columns, printable
+from linli.cli.remote.completing import alert_ids
 from linli.cli.remote.connection import connected
+from linli.cli.remote.each import each
 from linli.cli.remote.shown import as_json, local
 from linli.i18n import Text, shell_language
+from linli.model import Severity
 
 if TYPE_CHECKING:
-    from linli.client import Alert, AlertDetail, Client
+    from linli.client import Alert, AlertDetail
 
 
 def _t(zh: str, en: str) -> str:
@@ -27,7 +29,10 @@ alerts_app = typer.Typer(
     ),
 )
 Json = Annotated[bool, typer.Option("--json", help=_t("输出 JSON，供脚本使用", "JSON, for scripts"))]
-Ids = Annotated[list[str], typer.Argument(metavar="ID...", help=_t("告警编号，可多个", "ids of alerts"))]
+Ids = Annotated[
+    list[str],
+    typer.Argument(metavar="ID...", help=_t("告警编号，可多个", "ids of alerts"), autocompletion=alert_ids),
+]
 SEVERITIES = {
     "critical": Text("危急", "critical"),
     "high": Text("高", "high"),
@@ -40,7 +45,7 @@ SEVERITIES = {
 def list_alerts(
     every: Annotated[bool, typer.Option("--all", help=_t("也列出已关闭的", "closed ones too"))] = False,
     severity: Annotated[
-        list[str] | None,
+        list[Severity] | None,
         typer.Option("--severity", help=_t("只限此级别，可重复", "only of this severity; repeat for more")),
     ] = None,
     rule: Annotated[
@@ -69,7 +74,7 @@ def list_alerts(
 
 
 @alerts_app.command("show", help=_t("一条告警的证据与经过", "One alert with its evidence and history"))
-def show(alert: Annotated[str, typer.Argument(metavar="ID")], json_out: Json = False) -> None:
+def show(alert: Annotated[str, typer.Argument(metavar="ID", autocompletion=alert_ids)], json_out: Json = False) -> None:
     """One alert."""
     with connected() as linli:
         found = linli.alert(alert)
@@ -86,7 +91,12 @@ def acknowledge(
     json_out: Json = False,
 ) -> None:
     """Acknowledge each."""
-    _each(alerts, lambda linli, alert: linli.acknowledge(alert, comment), _t("已接手", "acknowledged"), json_out)
+    each(
+        alerts,
+        lambda linli, alert: linli.acknowledge(alert, comment),
+        _t("已接手", "acknowledged"),
+        json_out=json_out,
+    )
 
 
 @alerts_app.command("close", help=_t("关闭，须写明原因", "Close them, with the reason"))
@@ -96,7 +106,7 @@ def close(
     json_out: Json = False,
 ) -> None:
     """Close each."""
-    _each(alerts, lambda linli, alert: linli.close_alert(alert, reason), _t("已关闭", "closed"), json_out)
+    each(alerts, lambda linli, alert: linli.close_alert(alert, reason), _t("已关闭", "closed"), json_out=json_out)
 
 
 @alerts_app.command(
@@ -119,27 +129,6 @@ def watch(json_out: Json = False) -> None:
                     f"{alert.title.of(language)} · {alert.subject_name.of(language)}  {alert.id}"
                 )
             )
-
-
-def _each(alerts: Iterable[str], act: "Callable[[Client, str], Alert]", done: str, json_out: bool) -> None:
-    """Do it to each, say of each what became of it; exit status 1 if any was refused."""
-    from linli.errors import ApiProblem
-
-    changed, refused = [], 0
-    with connected() as linli:
-        for alert in alerts:
-            try:
-                changed.append(act(linli, alert))
-            except ApiProblem as problem:
-                refused += 1
-                typer.echo(f"{printable(alert)}: {printable(str(problem))}", err=True)
-                continue
-            if not json_out:
-                typer.echo(f"{alert}: {done}")
-    if json_out:
-        as_json(changed)
-    if refused:
-        raise typer.Exit(1)
 
 
 def _row(alert: "Alert") -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import typer
@@ -79,10 +79,10 @@ def target() -> Noted:
 
 
 @contextmanager
-def connected() -> Iterator["Client"]:
-    """A client for whoever calls the command, in their language."""
+def connected(**patience: Any) -> Iterator["Client"]:
+    """A client for whoever calls the command, in their language. `patience`: how long and how often it asks, if not as ever."""
     from linli.client import Client
 
     to = target()
-    with Client(to.url, to.token, shell_language().value) as client:
+    with Client(to.url, to.token, shell_language().value, **patience) as client:
         yield client

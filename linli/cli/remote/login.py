@@ -13,8 +13,8 @@ def _t(zh: str, en: str) -> str:
 
 
 LOGIN_HELP = _t(
-    "记下要连接的 Linli 与令牌，供 linli alerts 和 linli devices 使用",
-    "Note which Linli to talk to and the token, for linli alerts and linli devices",
+    "记下要连接的 Linli 与令牌，供 linli alerts、linli devices 和 linli webhooks 使用",
+    "Note which Linli to talk to and the token, for linli alerts, linli devices and linli webhooks",
 )
 LOGOUT_HELP = _t("忘记 linli login 记下的令牌", "Forget what linli login noted")
 

@@ -1,8 +1,11 @@
 """How the commands show what a server says."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import typer
+
+from linli.cli.columns import printable
 
 
 def local(time: str) -> str:
@@ -17,3 +20,12 @@ def as_json(value: Any) -> None:
     import msgspec
 
     typer.echo(msgspec.json.format(msgspec.json.encode(value), indent=1).decode())
+
+
+def print_facts(facts: Sequence[tuple[str, str]]) -> None:
+    """Name and value, a line each."""
+    from rich.cells import cell_len, set_cell_size
+
+    width = max(cell_len(name) for name, _ in facts)
+    for name, value in facts:
+        typer.echo(f"{set_cell_size(name, width)}  {printable(value)}")
