@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from api.app import build_app
 from api.audit.keeping import AuditKeeper
 from api.console import mount
+from api.floorplans.service import build_drawing_store
 from api.http.tls import TlsPort, build_port
 from api.services import Services, build_services
 from api.snapshots.service import build_store as build_store_of_snapshots
@@ -89,7 +90,10 @@ def _run(settings: Settings, stop: threading.Event) -> int:
     services = build_services(settings, database, store, clock, hearing, commanding)
     app = build_app(services, mount)
     reporter = runtime.Reporter("api", database, clock, lambda: _health(services, app, port))
-    thinners = {Kept.SNAPSHOTS: build_store_of_snapshots(database, settings).delete_before}
+    thinners = {
+        Kept.SNAPSHOTS: build_store_of_snapshots(database, settings).delete_before,
+        Kept.DRAWINGS: build_drawing_store(database, settings).delete_before,
+    }
     keeper = AuditKeeper(database, HeadFile(settings.audit_head_path), settings.terms, clock, thinners)
     listener = _listen(settings.host, settings.port)
     try:

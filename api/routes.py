@@ -13,14 +13,16 @@ from api.alerts import routes as alert_routes
 from api.alerts.stream import events
 from api.arming import routes as arming_routes
 from api.audit import routes as audit_routes
-from api.bodies import When
+from api.bodies import Id, When
 from api.commands import routes as command_routes
 from api.exports import routes as export_routes
+from api.floorplans import routes as floorplan_routes
 from api.http.paging import Cursor, Limit, bad_cursor, cut, listed, read_cursor
 from api.http.strictbodies import StrictRoute
 from api.metrics import CONTENT_TYPE, Metrics
 from api.registry import person_routes
 from api.registry import routes as registry_routes
+from api.registry.importing import routes as import_routes
 from api.routing import PREFIX, Signed, caller, for_everybody, identify, needs, undeclared
 from api.rulebook import routes as rule_routes
 from api.scope import may
@@ -30,7 +32,7 @@ from api.webhooks import routes as webhook_routes
 from linli.charts import Shape
 from linli.errors import TooMany
 from linli.i18n import Text
-from linli.ids import ID_PATTERN, is_id
+from linli.ids import is_id
 from linli.model import Lane
 from linli.ports import EventKey
 from linli.roles import Operation
@@ -48,7 +50,6 @@ ANONYMOUS = frozenset(
 MAX_STREAMS = 2000
 """Above this many live streams and consoles a further stream is refused: each holds a queue and a connection."""
 
-Id = Annotated[str, Query(pattern=f"^{ID_PATTERN}$", max_length=64)]
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": bodies.ProblemBody, "description": words}
     for status, words in ((401, "Not signed in"), (404, "Not there, or not for you"))
@@ -69,6 +70,8 @@ def build_router(services: Services, metrics: Metrics) -> APIRouter:
     arming_routes.add_routes(router, services)
     rule_routes.add_routes(router, services)
     registry_routes.add_routes(router, services)
+    import_routes.add_routes(router, services)
+    floorplan_routes.add_routes(router, services)
     person_routes.add_routes(router, services)
     enrolment.add_routes(router, services, caller)
     webhook_routes.add_routes(router, services)

@@ -7,6 +7,7 @@ rules/         journal and snapshots of the rules engine
 agents/        outboxes of agents that run on this machine (the simulator's)
 broker/        configuration and store of the embedded broker
 snapshots/     pictures that cameras took, mode 600: COMMUNITY/DEVICE/DAY/
+drawings/      drawings of floor plans, mode 600: COMMUNITY/PLAN/DAY/
 secrets/       passwords, mode 600 in a folder of mode 700
 logs/          a log for each process
 run/           what is running now: lock, requests to the simulator
@@ -60,6 +61,11 @@ class DataFolder:
     def snapshots(self) -> Path:
         """Pictures; not there before the first."""
         return self.root / "snapshots"
+
+    @property
+    def drawings(self) -> Path:
+        """Drawings of floor plans; not there before the first."""
+        return self.root / "drawings"
 
     @property
     def logs(self) -> Path:

@@ -26,6 +26,7 @@ class Kept(StrEnum):
     COMMANDS = "commands"
     AUDIT = "audit"
     SNAPSHOTS = "snapshots"
+    DRAWINGS = "drawings"
     STRANGERS = "strangers"
     DEAD_LETTERS = "deadletters"
     SESSIONS = "sessions"
@@ -72,6 +73,14 @@ CLASSES: Mapping[Kept, KeptClass] = {
     ),
     Kept.SNAPSHOTS: KeptClass(
         Text("抓拍", "Snapshots"), Text("图片与视频", "pictures and video"), "retention_snapshots_days"
+    ),
+    Kept.DRAWINGS: KeptClass(
+        Text("平面图的图纸", "Drawings"),
+        Text(
+            "平面图移除，或图纸被换下、删除之后",
+            "from when their floor plan was removed, or they were replaced or removed",
+        ),
+        "retention_drawings_days",
     ),
     Kept.STRANGERS: KeptClass(
         Text("未知设备", "Unknown devices"),

@@ -143,6 +143,9 @@ class Settings(BaseSettings):
         400, ge=0, description="Days that the audit log is kept, 190 or more; 0: for ever. See audit.md."
     )
     retention_snapshots_days: int = Field(30, ge=0, description="Days that snapshots and video are kept; 0: for ever.")
+    retention_drawings_days: int = Field(
+        30, ge=0, description="Days that a floor plan's drawing is kept once it is nobody's any more; 0: for ever."
+    )
     snapshots_gb: float = Field(
         10.0, gt=0, description="Gigabytes that snapshots may take; when they are full the oldest are deleted."
     )

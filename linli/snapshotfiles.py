@@ -11,6 +11,7 @@ import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 
 from linli.access import write_secret
@@ -18,21 +19,23 @@ from linli.clock import DAY, format_time
 from linli.errors import NotFound
 from linli.i18n import Text
 from linli.ids import check_id
-from linli.snapshots import MAX_BYTES, Kind
+from linli.snapshots import MAX_BYTES
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
-_NAME = re.compile(r"[0-9a-f]{32}\.(jpg|png)")
+_NAME = re.compile(r"[0-9a-f]{32}\.(jpg|png|webp)")
 _DOWN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class SnapshotFiles:
-    """The files under `root`, which is made when the first is stored. Safe to call from several threads."""
+    """The files under `root`, which is made when the first is stored. Safe to call from several threads. No more than `most` bytes
+    of one are read."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, most: int = MAX_BYTES) -> None:
         self.root = root
+        self._most = most
 
-    def store(self, community: str, device: str, at: int, kind: Kind, data: bytes) -> str:
-        """Keep `data` durably; the file's place under the root. `at`: when it is stored, microseconds since 1970 UTC."""
+    def store(self, community: str, device: str, at: int, kind: StrEnum, data: bytes) -> str:
+        """Keep `data` durably; the file's place under the root. `kind`: its value is the ending. `at`: when it is stored, microseconds since 1970 UTC."""
         place = "/".join((check_id(community, "community"), check_id(device, "device"), _day(at)))
         name = f"{secrets.token_hex(16)}.{kind.value}"
         self.root.mkdir(mode=0o700, exist_ok=True)
@@ -67,7 +70,7 @@ class SnapshotFiles:
                 with os.fdopen(opened, "rb") as file:
                     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                         raise FileNotFoundError(place)
-                    return file.read(MAX_BYTES)
+                    return file.read(self._most)
         except OSError:
             raise NotFound(Text("没有这张图片", "there is no such picture")) from None
 

@@ -57,10 +57,10 @@ class Picture:
     height: int
 
 
-def look(data: bytes) -> Picture:
-    """What `data` is. Refused 'bad_picture' unless it is a whole JPEG or PNG of a size that can be shown."""
-    if len(data) > MAX_BYTES:
-        raise _refused(f"图片大于 {MAX_BYTES} 字节", f"the picture has more than {MAX_BYTES} bytes")
+def look(data: bytes, most: int = MAX_BYTES) -> Picture:
+    """What `data` is. Refused 'bad_picture' unless it is a whole JPEG or PNG of a size that can be shown, of at most `most` bytes."""
+    if len(data) > most:
+        raise _refused(f"图片大于 {most} 字节", f"the picture has more than {most} bytes")
     if data.startswith(_PNG):
         picture = Picture(Kind.PNG, *_png_size(data))
     elif data.startswith(_JPEG):

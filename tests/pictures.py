@@ -38,3 +38,18 @@ def jpeg(width: int = 8, height: int = 8, *, padding: int = 0) -> bytes:
 def segment(marker: int, body: bytes) -> bytes:
     """One segment of a JPEG."""
     return bytes((0xFF, marker)) + struct.pack(">H", len(body) + 2) + body
+
+
+def webp(width: int = 8, height: int = 8, *, canvas: tuple[int, int] | None = None, flags: int = 0) -> bytes:
+    """A lossless WebP by its headers; `canvas`: with an extended header that says this size."""
+    bits = (width - 1) | (height - 1) << 14
+    chunks = riff(b"VP8L", b"\x2f" + struct.pack("<I", bits))
+    if canvas is not None:
+        sides = b"".join(struct.pack("<I", side - 1)[:3] for side in canvas)
+        chunks = riff(b"VP8X", bytes((flags, 0, 0, 0)) + sides) + chunks
+    return b"RIFF" + struct.pack("<I", len(chunks) + 4) + b"WEBP" + chunks
+
+
+def riff(name: bytes, body: bytes) -> bytes:
+    """One chunk of a WebP."""
+    return name + struct.pack("<I", len(body)) + body + b"\x00" * (len(body) % 2)

@@ -8,7 +8,7 @@ from typing import TypeVar
 from sqlalchemy import select
 
 from api.directory import Names
-from api.facilities.state import AlertFacts, DeviceFacts, decide, heard_at, is_stale
+from api.facilities.state import AlertFacts, DeviceFacts, FacilityState, decide, heard_at, is_stale
 from api.http.paging import Page, page_of
 from api.sight import Sight
 from api.views import DeviceView, FacilityDetail, FacilityView, ValueView
@@ -92,6 +92,28 @@ class FacilityReader:
             ),
         )
 
+    def states(self, sight: Sight, devices: Sequence[Device]) -> dict[str, FacilityState]:
+        """How each of these devices is by itself, by id: as a facility would be that has this device alone."""
+        known = {community: self._known(sight, community) for community in {device.community for device in devices}}
+        wanted = {device.id for device in devices}
+        about: dict[str, list[AlertFacts]] = {device: [] for device in wanted}
+        for alert in sight.alerts.open_alerts(frozenset(known)) if known else []:
+            if alert.subject_kind == "place":
+                concerned = {seen.device for seen in alert.evidence} & wanted
+            else:
+                concerned = {alert.subject} & wanted
+            for device in concerned:
+                about[device].append(_alert_facts(alert))
+        return {
+            device.id: decide(
+                [known[device.community].facts(device)],
+                about[device.id],
+                known[device.community].now,
+                store_answers=known[device.community].latest is not None,
+            )
+            for device in devices
+        }
+
     def _known(self, sight: Sight, community: str) -> _Known:
         table = schema.gateway_status
         with sight.database.read() as connection:
@@ -107,21 +129,16 @@ def _concerns(alert: Alert, devices: set[str]) -> bool:
     return alert.subject_kind == "place" and any(seen.device in devices for seen in alert.evidence)
 
 
+def _alert_facts(alert: Alert) -> AlertFacts:
+    standing = alert.latched or alert.condition is not Condition.RESOLVED
+    return AlertFacts(alert.id, alert.severity, alert.title, alert.opened_at, standing=standing)
+
+
 def _facility(
     names: Names, facility: Facility, devices: Sequence[Device], known: _Known, alerts: Sequence[Alert]
 ) -> FacilityView:
     ids = {device.id for device in devices}
-    facts = [
-        AlertFacts(
-            alert.id,
-            alert.severity,
-            alert.title,
-            alert.opened_at,
-            standing=alert.latched or alert.condition is not Condition.RESOLVED,
-        )
-        for alert in alerts
-        if _concerns(alert, ids)
-    ]
+    facts = [_alert_facts(alert) for alert in alerts if _concerns(alert, ids)]
     state = decide(
         [known.facts(device) for device in devices], facts, known.now, store_answers=known.latest is not None
     )

@@ -19,6 +19,7 @@ from linli.db.schema.alerting import actions, alert_changes, alerts, rules_posit
 from linli.db.schema.audit import audit_entries, audit_subjects, audit_texts
 from linli.db.schema.base import metadata
 from linli.db.schema.commanding import command_changes, commands
+from linli.db.schema.drawings import drawings
 from linli.db.schema.inhabitants import (
     consents,
     contacts,
@@ -84,6 +85,7 @@ __all__ = [
     "devices",
     "districts",
     "doubts",
+    "drawings",
     "enrolments",
     "facilities",
     "floor_plans",

@@ -196,6 +196,7 @@ def test_settings_reach_a_child_process_whole(elsewhere: Path, monkeypatch: pyte
         retention_commands_days=191,
         retention_audit_days=192,
         retention_snapshots_days=9,
+        retention_drawings_days=11,
         retention_strangers_days=8,
         audit_head=Path("h"),
         store_down_s=3.5,

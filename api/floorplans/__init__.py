@@ -1,0 +1,1 @@
+"""Floor plans: the drawing of each, and where on it devices are."""
