@@ -12,6 +12,7 @@ from linli.auditwho import NOBODY_ASKED, who_of
 from linli.auditwords import VERBS
 from linli.db import schema
 from linli.db.audit import append_last
+from linli.db.scoping import permit_shared
 from linli.db.turns import take_turn
 from linli.registry.changes import Key, Origin
 from linli.registry.kinds import FOLLOWED, KINDS, Item, community_of, kind_of, person_of
@@ -47,10 +48,11 @@ def remember(connection: Connection, entries: Sequence[Entry], origin: Origin) -
 
 
 def count_up(connection: Connection) -> int:
-    """The registry's next version."""
-    table = schema.registry_version
-    if connection.execute(update(table).values(version=table.c.version + 1)).rowcount == 0:
-        connection.execute(insert(table).values(id=1, version=1))
+    """The registry's next version. Permitted to everybody who may change anything: it is a count of changes, and says of none."""
+    table, permitted = schema.registry_version, permit_shared()
+    counted = connection.execute(update(table).values(version=table.c.version + 1), execution_options=permitted)
+    if counted.rowcount == 0:
+        connection.execute(insert(table).values(id=1, version=1), execution_options=permitted)
     return read_version(connection)
 
 

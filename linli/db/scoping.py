@@ -7,6 +7,9 @@ and no others, `whole()` sees all and is for Linli's own work alone.
 What is confined is the statement itself, as it is executed. So whoever writes a list, a count, a search or an export needs
 not think of scope, and cannot forget it: a query without it is an error (`ScopeMissing`), and one that reaches for a table
 which belongs to nobody's community is one too (`OutOfScope`).
+
+Tables of the whole district (`SHARED`) are open to everybody for reading. They are written by who reaches the district; for
+anybody else the service says of a single statement that it may (`permit_shared`), having seen to it itself.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -41,6 +44,7 @@ from linli.errors import LinliError
 from linli.i18n import Text
 
 _OPTION = "linli_scope"
+_PERMITTED = "linli_shared_permitted"
 _PLAIN = ("BEGIN", "SET", "SHOW", "PRAGMA", "SAVEPOINT", "RELEASE", "ROLLBACK")
 _MISSING = object()
 
@@ -91,6 +95,12 @@ def unconfined() -> dict[str, Any]:
     return {_OPTION: _Said.WHOLE}
 
 
+def permit_shared() -> dict[str, Any]:
+    """The execution options of one statement that writes to a table of the whole district though the person does not reach all
+    of it. Whoever says so has checked that it takes nothing from other communities: see where it is called."""
+    return {_PERMITTED: True}
+
+
 def _before_execute(
     connection: Connection, statement: Any, many: Any, single: Any, options: Mapping[str, Any]
 ) -> tuple[Any, Any, Any]:
@@ -99,7 +109,7 @@ def _before_execute(
         raise ScopeMissing(Text("内部错误：查询没有说明范围", "internal: a statement does not say for whom it is"))
     if scope is _Said.WHOLE:
         return statement, many, single
-    confined = confine(statement, scope)
+    confined = confine(statement, scope, may_write_shared=options.get(_PERMITTED, False))
     if isinstance(statement, Insert | Update) and scope is not None:
         _check_values(connection, statement, scope, [*many] or [single])
     return confined, many, single
@@ -112,17 +122,19 @@ def _before_cursor(connection: Connection, _cursor: Any, sql: str, _values: Any,
         raise ScopeMissing(Text("内部错误：原始 SQL 没有范围", "internal: plain SQL has no scope"))
 
 
-def confine(statement: Any, scope: frozenset[str] | None) -> Any:
+def confine(statement: Any, scope: frozenset[str] | None, *, may_write_shared: bool = False) -> Any:
     """The statement, seeing and changing the rows of `scope` alone (None: of every community).
 
-    OutOfScope for a table that is Linli's own or does not say whose its rows are; for plain SQL, wherever it stands; and for what
-    cannot be confined for certain: a change by way of a second table, an insert within another statement or over a row
-    that is there.
+    OutOfScope for a table that is Linli's own or does not say whose its rows are; for a change of one that is the whole
+    district's, unless the scope is or `may_write_shared`; for plain SQL, wherever it stands; and for what cannot be confined for
+    certain: a change by way of a second table, an insert within another statement or over a row that is there.
     """
     if not isinstance(statement, Select | CompoundSelect | Insert | Update | Delete):
         raise _out_of_scope(type(statement).__name__)
     for part in visitors.iterate(statement):
         _check_part(statement, part)
+        if isinstance(part, Insert | Update | Delete) and scope is not None and not may_write_shared:
+            _check_not_shared(part)
     if isinstance(statement, Update | Delete):
         _check_alone(statement)
     if scope is None:
@@ -153,6 +165,12 @@ def _check_part(statement: Any, part: Any) -> None:
         raise _out_of_scope("SQL")
     elif getattr(part, "_post_values_clause", None) is not None:
         raise _out_of_scope("ON CONFLICT")
+
+
+def _check_not_shared(change: Insert | Update | Delete) -> None:
+    """OutOfScope for a change of what belongs to the district as a whole, wherever in the statement it stands."""
+    if isinstance(change.table, Table) and _belonging(change.table) is None:
+        raise _out_of_scope(change.table.name)
 
 
 def _check_alone(change: Any) -> None:

@@ -4,6 +4,7 @@ Here are statements of every shape that SQLAlchemy makes, none of which says any
 """
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,7 +32,7 @@ from sqlalchemy.schema import DropTable
 from linli.db import schema
 from linli.db.database import Database
 from linli.db.registry import save
-from linli.db.scoping import GuardedDatabase, OutOfScope, ScopeMissing, confine, guarded
+from linli.db.scoping import GuardedDatabase, OutOfScope, ScopeMissing, confine, guarded, permit_shared
 from linli.i18n import Text
 from linli.model import Community, Device, Gateway, Place
 
@@ -187,6 +188,9 @@ def test_a_row_cannot_be_given_away(scoped: GuardedDatabase) -> None:
     with pytest.raises(OutOfScope), scoped.of({"c001"}).write() as connection:
         change = update(places).where(places.c.id == bindparam("its_id")).values(community_id=bindparam("community_id"))
         connection.execute(change, [{"its_id": "c001-gate", "community_id": "c002"}])
+    for given in ((places.c.community_id, "c002"), ("community_id", "c002")):
+        with pytest.raises(OutOfScope), scoped.of({"c001"}).write() as connection:
+            connection.execute(update(places).ordered_values(given))
 
 
 _names = devices.alias().alias()
@@ -238,6 +242,86 @@ def test_a_row_through_another_table_of_another_community_cannot_be_added(scoped
         connection.execute(insert(schema.arming), [row | {"place_id": "c001-gate"}])
         with pytest.raises(OutOfScope):
             connection.execute(insert(schema.arming), [row | {"place_id": "c002-gate"}])
+
+
+def _holiday(community: str) -> dict[str, object]:
+    return {"community_id": community, "day": "2026-10-01", "is_holiday": True, "name_zh": "节", "name_en": "holiday"}
+
+
+_organisation = {"id": "org", "kind": "property", "name_zh": "物业", "name_en": "property"}
+
+SHARED_WRITES: dict[str, Callable[[], Any]] = {
+    "an insert": lambda: insert(schema.organisations).values(**_organisation),
+    "an insert of one's own community": lambda: insert(schema.holidays).values(**_holiday("c001")),
+    "an update": lambda: update(schema.staff).values(phone="1"),
+    "an update of one row": lambda: update(schema.districts).where(schema.districts.c.id == "d").values(name_en="x"),
+    "a delete": lambda: delete(schema.team_members),
+    "a delete by a condition": lambda: delete(schema.team_areas).where(schema.team_areas.c.area_id == "c001"),
+    "an insert of what is selected": lambda: insert(schema.team_members).from_select(
+        ["team_id", "staff_id"], select(devices.c.id, devices.c.kind)
+    ),
+    "an update within a query": lambda: select(
+        update(schema.teams).values(name_en="x").returning(schema.teams.c.id).cte("changed").c.id
+    ),
+    "a delete within a query": lambda: select(
+        delete(schema.committees).returning(schema.committees.c.id).cte("gone").c.id
+    ),
+}
+
+
+def _is_shared(table: str) -> bool:
+    return schema.metadata.tables[table].info["scope"] is None
+
+
+@pytest.mark.parametrize("what", SHARED_WRITES)
+@pytest.mark.parametrize("scope", [{"c001"}, {"c001", "c002", "c003"}, set()], ids=["one", "all there are", "none"])
+def test_what_is_the_whole_districts_is_not_written_from_a_community(
+    scoped: GuardedDatabase, what: str, scope: set[str]
+) -> None:
+    """Though it is read: neither what concerns the community, nor by way of a query, nor by who happens to see them all."""
+    with pytest.raises(OutOfScope), scoped.of(scope).write() as connection:
+        connection.execute(SHARED_WRITES[what]())
+    with scoped.of(scope).read() as connection:
+        connection.execute(select(schema.staff)).all()
+
+
+@pytest.mark.parametrize("table", [name for name in schema.metadata.tables if _is_shared(name)])
+def test_every_shared_table_is_closed_to_writes_from_a_community(scoped: GuardedDatabase, table: str) -> None:
+    """Those that are to come as well."""
+    shared = schema.metadata.tables[table]
+    for statement in (insert(shared), update(shared).values({shared.columns[0].name: "x"}), delete(shared)):
+        with pytest.raises(OutOfScope), scoped.of({"c001"}).write() as connection:
+            connection.execute(statement)
+
+
+def test_who_reaches_the_district_writes_what_is_its(scoped: GuardedDatabase) -> None:
+    """As does a single statement of which a service says so, and no other in the same transaction."""
+    add, change = insert(schema.holidays).values(**_holiday("")), update(schema.holidays).values(is_holiday=False)
+    with scoped.of(None).write() as connection:
+        connection.execute(add)
+    with pytest.raises(OutOfScope), scoped.of({"c001"}).write() as connection:
+        assert connection.execute(change, execution_options=permit_shared()).rowcount == 1
+        connection.execute(change)
+    with scoped.of({"c001"}).write() as connection:
+        connection.execute(change, execution_options=permit_shared())
+        with pytest.raises(OutOfScope):
+            connection.execute(insert(places).values(**_place("c002")), execution_options=permit_shared())
+        with pytest.raises(OutOfScope):
+            connection.execute(delete(schema.sessions), execution_options=permit_shared())
+    with scoped.of({"c002"}).read() as connection:
+        assert connection.execute(select(schema.holidays.c.is_holiday)).scalar_one() is False
+
+
+def test_only_the_registrys_version_is_permitted() -> None:
+    """Whoever permits more comes by here, and thinks of it."""
+    root = Path(schema.__file__).parents[3]
+    callers = {
+        str(file.relative_to(root))
+        for package in ("api", "linli", "rules", "ingest")
+        for file in (root / package).rglob("*.py")
+        if "permit_shared()" in file.read_text(encoding="utf-8")
+    }
+    assert callers == {"linli/db/registrylog.py", "linli/db/scoping.py"}
 
 
 def test_leaving_the_scope_out_fails(scoped: GuardedDatabase) -> None:
