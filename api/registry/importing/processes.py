@@ -34,7 +34,7 @@ class Processes:
         def wait() -> None:
             try:
                 process.wait()
-                if process.returncode:
+                if process.returncode > 0:
                     _log.warning("the process of %s ended with %s", name, process.returncode)
             finally:
                 self._ended(name, process)

@@ -98,7 +98,8 @@ def leash() -> Task:
     task = msgspec.json.decode(sys.stdin.buffer.readline(), type=Task)
 
     def watch() -> None:
-        sys.stdin.buffer.read()
+        while os.read(sys.stdin.fileno(), 1):  # not through the buffer, whose lock it would still have at our end
+            pass
         os._exit(3)
 
     threading.Thread(target=watch, name="leash", daemon=True).start()
