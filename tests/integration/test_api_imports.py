@@ -12,8 +12,8 @@ import pytest
 
 from api.registry.importing.kept import hold
 from linli.db.audit import Search, SqlAudit
-from linli.db.registryitems import get
 from linli.db.registryimport import MOST_SENT
+from linli.db.registryitems import get
 from linli.model import Role
 from linli.registry.changes import Key
 from linli.registry.model import Device
@@ -85,8 +85,10 @@ def apply(client: httpx.Client, name: str) -> Json:
 def device(world: World, name: str) -> Device | None:
     with world.database.read() as connection:
         kept = get(connection, Key("device", name))
-    assert kept is None or isinstance(kept.item, Device)
-    return None if kept is None else kept.item
+    if kept is None:
+        return None
+    assert isinstance(kept.item, Device)
+    return kept.item
 
 
 def test_a_fault_is_told_by_row_and_column_then_mended_and_applied(world: World, staff: httpx.Client) -> None:
