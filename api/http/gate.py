@@ -20,16 +20,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.http.headers import harden, is_api, new_nonce
 from api.http.problems import CROSS_ORIGIN, TOO_LARGE, problem
 from linli.auditwho import Came, beginning
-from linli.db.registryimport import MOST_SENT
 from linli.floorplans import MAX_BYTES as MAX_DRAWING
 from linli.snapshots import MAX_BYTES as MAX_PICTURE
 
 MAX_BODY = 64 * 1024
 """No request of the API needs more, but for those in LARGER."""
 
+MAX_FILE = 64 << 20
+"""Of a file of tables that is to be imported: 100,000 devices are a fifth of it."""
+
 LARGER = (
     (re.compile(r"PUT /api/v1/devices/[^/]+/snapshots/[^/]+"), MAX_PICTURE),
-    (re.compile(r"POST /api/v1/registry/imports"), MOST_SENT),
+    (re.compile(r"POST /api/v1/registry/imports"), MAX_FILE),
     (re.compile(r"PUT /api/v1/registry/floor-plans/[^/]+/drawing"), MAX_DRAWING),
 )
 """What may be larger, by method and path."""

@@ -27,9 +27,6 @@ from linli.registry.tables.listed import TABLES
 SHARED = frozenset(("district", "committee", "organisation", "community", "staff", "team"))
 """Kinds that belong to the whole district: who reaches a part of it does not change them."""
 
-MOST_SENT = 64 << 20
-"""Bytes of a file that is sent to be imported: 100,000 devices are a fifth of it."""
-
 _AT_ONCE = 2_000
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
+from api.http.gate import MAX_FILE
 from api.registry.importing.kept import hold
 from linli.db.audit import Search, SqlAudit
-from linli.db.registryimport import MOST_SENT
 from linli.db.registryitems import get
 from linli.model import Role
 from linli.registry.changes import Key
@@ -175,7 +175,7 @@ def test_a_file_is_bounded(staff: httpx.Client) -> None:
     """Before any of it is read."""
     connection = http.client.HTTPConnection(staff.base_url.host, staff.base_url.port, timeout=10)
     connection.putrequest("POST", f"{IMPORTS}?file=devices.csv")
-    connection.putheader("content-length", str(MOST_SENT + 1))
+    connection.putheader("content-length", str(MAX_FILE + 1))
     connection.endheaders()
     assert connection.getresponse().status == 413
     connection.close()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from api.registry.importing.work import Task
+from api.registry.importing.task import Task
 from linli.errors import Refused, TooMany
 from linli.i18n import Text
 

@@ -18,6 +18,7 @@ from typing import TypeVar
 import msgspec
 from sqlalchemy import Connection
 
+from api.http.gate import MAX_FILE
 from api.http.paging import Page, page_of
 from api.registry.importing.kept import (
     SUFFIXES,
@@ -32,7 +33,7 @@ from api.registry.importing.kept import (
     hold,
 )
 from api.registry.importing.processes import Processes
-from api.registry.importing.work import Task
+from api.registry.importing.task import Task
 from api.scope import demand, may
 from api.sight import Sights
 from linli.audit import Act
@@ -42,7 +43,6 @@ from linli.clock import Clock, SystemClock
 from linli.datafolder import DataFolder
 from linli.db.audit import append
 from linli.db.people import Person
-from linli.db.registryimport import MOST_SENT
 from linli.db.scoping import GuardedDatabase
 from linli.errors import Conflict, NotFound, Refused
 from linli.i18n import Text
@@ -157,7 +157,7 @@ class ImportService:
         """Its file is there: read it. Refused if it is empty or too large; TooMany, and then it is dropped."""
         size = self._kept.upload(one).stat().st_size
         try:
-            if not 0 < size <= MOST_SENT:
+            if not 0 < size <= MAX_FILE:
                 raise _bad_size(size)
             return self._begin(person, msgspec.structs.replace(one, size=size), State.CHECKING)
         except BaseException:
@@ -337,7 +337,7 @@ def _sound(wish: Wish, now: int) -> Wish:
 def _bad_size(size: int) -> Refused:
     if not size:
         return _refused("empty", Text("文件是空的", "the file is empty"))
-    most = MOST_SENT >> 20
+    most = MAX_FILE >> 20
     return _refused(
         "too_big", Text(f"文件最大 {most} MB；请分成几个", f"a file has at most {most} MB: send it in parts")
     )

@@ -17,6 +17,7 @@ import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.registry.importing.kept import Change, Counts, Fault, Found, Import, ImportFolder, Progress, State
+from api.registry.importing.task import Task
 from linli.audit import Who
 from linli.clock import SystemClock
 from linli.db.audit import person_read
@@ -50,26 +51,6 @@ _NOT_SHOWN = {
 _DATABASE = Text(
     "数据库没有应答，什么也没有改；请稍后再试", "the database does not answer, and nothing was changed: try again later"
 )
-
-
-class Task(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be done. `doing`: check, apply, export or template. `reach`: the compounds of who asks, None for all; `personal`:
-    whether persons are theirs to change (or to export); `ahead`: by how much Linli's clock is ahead of the machine's."""
-
-    doing: str
-    url: str = ""
-    folder: str = ""
-    one: str = ""
-    actor: str = ""
-    address: str = ""
-    credential: str = ""
-    reach: list[str] | None = None
-    personal: bool = False
-    staff: bool = True
-    ahead: int = 0
-    file: str = ""
-    language: str = "zh"
-    communities: list[str] | None = None
 
 
 class Writer(Protocol):
