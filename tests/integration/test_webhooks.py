@@ -414,8 +414,11 @@ class Process:
         assert output is not None
         assert output.readline() == "sending\n"
 
-    def kill(self) -> None:
-        """As the machine might."""
+    def __enter__(self) -> "Process":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """As the machine might end it."""
         self._process.kill()
         self._process.wait()
         if self._process.stdout is not None:
@@ -432,13 +435,11 @@ def test_nothing_is_missed_over_kills(database: Database, receiver: Receiver, tm
         world.alerts(range(1, changes + 1))
         for round_ in range(kills):
             # A hold of the one before has ended by this one's clock.
-            process = Process(database, tmp_path / "secrets", round_ * webhook_sending.HOLD // SECOND)
-            wanted = len(receiver.requests) + 7
-            eventually(lambda wanted=wanted: len(receiver.requests) >= wanted)  # type: ignore[misc]
-            process.kill()
-        last = Process(database, tmp_path / "secrets", kills * webhook_sending.HOLD // SECOND)
-        eventually(lambda: world.up_to_date(hook), timeout=30)
-        last.kill()
+            with Process(database, tmp_path / "secrets", round_ * webhook_sending.HOLD // SECOND):
+                wanted = len(receiver.requests) + 7
+                eventually(lambda wanted=wanted: len(receiver.requests) >= wanted)  # type: ignore[misc]
+        with Process(database, tmp_path / "secrets", kills * webhook_sending.HOLD // SECOND):
+            eventually(lambda: world.up_to_date(hook), timeout=30)
     got = receiver.changes()
     assert list(dict.fromkeys(got)) == sorted(set(got)), "in order"
     assert len(set(got)) == changes, "each of them"
