@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
-from typing import IO
+from typing import IO, Self
 
 import pytest
 from sqlalchemy import select, update
@@ -414,7 +414,7 @@ class Process:
         assert output is not None
         assert output.readline() == "sending\n"
 
-    def __enter__(self) -> "Process":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
