@@ -1,0 +1,1 @@
+"""Files into the registry and out of it, in the console."""

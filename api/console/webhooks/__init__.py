@@ -1,0 +1,1 @@
+"""Webhooks in the console: made, tried, paused, and what was sent."""
