@@ -147,7 +147,10 @@ class Settings(BaseSettings):
         30, ge=0, description="Days that a floor plan's drawing is kept once it is nobody's any more; 0: for ever."
     )
     snapshots_gb: float = Field(
-        10.0, gt=0, description="Gigabytes that snapshots may take; when they are full the oldest are deleted."
+        10.0,
+        gt=0,
+        description="Gigabytes that snapshots may take, shared alike by the communities that have any; when they are full the "
+        "oldest are deleted, of a community that is beyond its share.",
     )
     retention_strangers_days: int = Field(
         30, ge=0, description="Days that an unknown device is remembered once it is silent; 0: for ever."

@@ -10,6 +10,7 @@ log says whose link it was.
 
 import hashlib
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -113,6 +114,23 @@ def _jpeg_size(data: bytes) -> tuple[int, int]:
             break
         at += 2 + length
     raise _refused("JPEG 图片不完整", "the JPEG is not whole")
+
+
+def whose_goes(used: Mapping[str, int], community: str, size: int, most: int) -> str | None:
+    """The community whose oldest picture makes room, when `size` more bytes of `community` are to fit into `most` and `used` says
+    what each takes; None: they fit, or there is nothing left to give.
+
+    Those that have pictures share alike. Room that nobody needs may be used by all; who is within their share takes it back from
+    whoever is furthest beyond theirs; who is beyond it makes room among their own. So one that sends day and night never costs
+    another a picture of its share.
+    """
+    mine = used.get(community, 0)
+    if sum(used.values()) + size <= most:
+        return None
+    others = {name: taken for name, taken in used.items() if taken > 0 and name != community}
+    if mine > 0 and (mine + size) * (len(others) + 1) > most:
+        return community
+    return max(others, key=lambda name: (others[name], name), default=None)
 
 
 @dataclass(frozen=True, slots=True)

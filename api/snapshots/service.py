@@ -27,7 +27,7 @@ from linli.ids import check_id, is_id
 from linli.roles import Operation
 from linli.settings import Settings
 from linli.snapshotfiles import LinkKey, SnapshotFiles
-from linli.snapshots import LINK_FOR, Link, look, read_link
+from linli.snapshots import LINK_FOR, Link, look, read_link, whose_goes
 
 PATH = "/api/v1/pictures/"
 NAMED = "snapshot"
@@ -61,19 +61,19 @@ class SnapshotStore:
         self._files = files
         self._most = most_bytes
 
-    def make_room(self, size: int) -> None:
-        """Delete the oldest, so that `size` more bytes fit."""
-        over = self._rows.bytes() + size - self._most
-        gone = 0
-        while over > 0 and (oldest := self._rows.oldest(limit=_SLICE)):
+    def make_room(self, community: str, size: int) -> None:
+        """Delete what has to go so that `size` more bytes of the community fit: by shares, the oldest first (`whose_goes`)."""
+        used = self._rows.bytes()
+        while (whose := whose_goes(used, community, size, self._most)) is not None:
+            oldest = self._rows.oldest(limit=_SLICE, community=whose)
             enough = 0
-            while enough < len(oldest) and over > 0:
-                over -= oldest[enough].size
+            while enough < len(oldest) and whose_goes(used, community, size, self._most) == whose:
+                used[whose] -= oldest[enough].size
                 enough += 1
+            if not enough:  # somebody else made room meanwhile
+                return
             self._remove(oldest[:enough])
-            gone += enough
-        if gone:
-            _log.warning("the folder of snapshots is full: the oldest %d were deleted", gone)
+            _log.warning("the folder of snapshots is full: the oldest %d of %s were deleted", enough, whose)
 
     def delete_before(self, before: int) -> int:
         """Delete some of what was stored before that; how many, 0 when nothing is left to delete."""
@@ -136,7 +136,7 @@ class SnapshotService:
             return _same(present, digest), False
         picture = look(data)
         with self._room:
-            self._store.make_room(len(data))
+            self._store.make_room(known.community, len(data))
             file = self._files.store(known.community, device, now, picture.kind, data)
         wanted = Snapshot(
             device,

@@ -83,17 +83,23 @@ class SqlSnapshots:
             row = connection.execute(query).one_or_none()
         return None if row is None else _snapshot(row)
 
-    def bytes(self) -> int:
-        """How much all of them take."""
+    def bytes(self) -> dict[str, int]:
+        """How much the pictures of each community take, of those that have any."""
+        table = schema.snapshots
+        query = select(table.c.community_id, func.sum(table.c.size)).group_by(table.c.community_id)
         with self._database.read() as connection:
-            return int(connection.execute(select(func.coalesce(func.sum(schema.snapshots.c.size), 0))).scalar_one())
+            return {community: int(size) for community, size in connection.execute(query)}
 
-    def oldest(self, before: int | None = None, limit: int = _AT_ONCE) -> list[Snapshot]:
-        """Those stored first, before `before` if that is given."""
+    def oldest(
+        self, before: int | None = None, limit: int = _AT_ONCE, *, community: str | None = None
+    ) -> list[Snapshot]:
+        """Those stored first, before `before` if that is given, of `community` if that is."""
         table = schema.snapshots
         query = select(table).order_by(table.c.stored_at, table.c.device_id, table.c.id).limit(limit)
         if before is not None:
             query = query.where(table.c.stored_at < before)
+        if community is not None:
+            query = query.where(table.c.community_id == community)
         with self._database.read() as connection:
             return [_snapshot(row) for row in connection.execute(query)]
 

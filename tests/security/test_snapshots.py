@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api.snapshots.service import build_store
+from api.snapshots.service import SnapshotStore, build_store
 from linli.clock import DAY, MINUTE
 from linli.datafolder import DataFolder
 from linli.db.audit import Search, SqlAudit
@@ -237,18 +237,44 @@ def test_what_is_no_picture_or_has_no_name_is_refused(name: str, data: bytes, st
     assert (sum(1 for _ in camera.root.rglob("*")) if camera.root.exists() else 0) == before
 
 
+def full_at(camera: Camera, most: int) -> SnapshotStore:
+    """The store, if the folder were bounded at so many bytes."""
+    settings = camera.world.services.settings.model_copy(update={"snapshots_gb": most / 1e9})
+    return build_store(camera.world.database, settings)
+
+
 def test_when_the_folder_is_full_the_oldest_go(camera: Camera) -> None:
     """Never more bytes than are allowed, whoever sends; and the row goes with its file."""
     for number in range(6):
         assert camera.put(f"full{number}", jpeg(padding=50_000 + number)).status_code == 201
     rows = SqlSnapshots(camera.world.database)
     first = camera.file("full0")
-    settings = camera.world.services.settings.model_copy(update={"snapshots_gb": 150_000 / 1e9})
-    build_store(camera.world.database, settings).make_room(40_000)
-    assert rows.bytes() <= 110_000
+    full_at(camera, 150_000).make_room(HOME, 40_000)
+    assert sum(rows.bytes().values()) <= 110_000
     assert not first.exists()
     assert rows.get(DOOR, "full0") is None
     assert camera.file("full5").exists()
+
+
+def test_one_community_never_pushes_another_out_of_its_share(camera: Camera) -> None:
+    """A camera that sends day and night costs its own community's pictures; room that was lent is given back."""
+    rows, people = SqlSnapshots(camera.world.database), camera.world.services.people
+    agent, _ = people.add("foreign-agent", Role.INTEGRATOR, [FOREIGN])
+    _, token = people.tokens.make(agent, "cameras", operations=[Operation.ADD_SNAPSHOTS])
+    for number in range(2):
+        assert camera.put(f"theirs{number}", png(), f"{FOREIGN}-door", token).status_code == 201
+    for number in range(6):
+        assert camera.put(f"loud{number}", jpeg(padding=50_000 + number)).status_code == 201
+    theirs, most = rows.bytes()[FOREIGN], 200_000
+    for _ in range(5):
+        full_at(camera, most).make_room(HOME, 60_000)
+        assert rows.bytes()[FOREIGN] == theirs
+    assert sum(rows.bytes().values()) <= most - 60_000
+    full_at(camera, most).make_room(FOREIGN, 90_000)
+    assert rows.bytes()[FOREIGN] == theirs, "what was lent comes back"
+    assert sum(rows.bytes().values()) <= most - 90_000
+    full_at(camera, most).make_room(FOREIGN, most)
+    assert sum(rows.bytes().values()) == 0, "more than a share: their own first, then the rest"
 
 
 def test_pictures_go_when_their_time_is_over(camera: Camera) -> None:
@@ -262,5 +288,5 @@ def test_pictures_go_when_their_time_is_over(camera: Camera) -> None:
     assert file.exists()
     while store.delete_before(now + 2 * DAY):
         pass
-    assert SqlSnapshots(camera.world.database).bytes() == 0
+    assert SqlSnapshots(camera.world.database).bytes() == {}
     assert not [path for path in camera.root.rglob("*") if path.is_file()]

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from linli.clock import MINUTE, SECOND
 from linli.errors import Refused
-from linli.snapshots import LINK_FOR, MAX_BYTES, MAX_SIDE, Kind, Link, Picture, look, read_link
+from linli.snapshots import LINK_FOR, MAX_BYTES, MAX_SIDE, Kind, Link, Picture, look, read_link, whose_goes
 from tests.pictures import chunk, jpeg, png, segment
 
 NOW = 1_764_000_000 * SECOND
@@ -94,3 +94,24 @@ def test_no_letter_of_a_link_can_be_changed(at: int, letter: str) -> None:
 def test_no_text_is_a_link_by_chance(text: str) -> None:
     """And none raises."""
     assert read_link(text, KEY, NOW) is None
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcd"), st.integers(1, 9)), max_size=200), st.integers(10, 100))
+def test_the_folder_is_shared_alike(sent: list[tuple[str, int]], most: int) -> None:
+    """It is never fuller than allowed, and nobody who is within their share loses a picture to another."""
+    kept: dict[str, list[int]] = {}
+    for community, size in sent:
+        while True:
+            used = {name: sum(pictures) for name, pictures in kept.items()}
+            whose = whose_goes(used, community, size, most)
+            if whose is None:
+                break
+            sharers = len({name for name, taken in used.items() if taken} | {community})
+            within = (used.get(community, 0) + size) * sharers <= most
+            if within:
+                assert used[whose] * sharers > most, "who gives is beyond their share"
+            elif used.get(community, 0):
+                assert whose == community, "who is beyond it makes room among their own"
+            kept[whose].pop(0)
+        kept.setdefault(community, []).append(size)
+        assert sum(map(sum, kept.values())) <= max(most, size)
