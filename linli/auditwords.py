@@ -15,6 +15,11 @@ HEAD_STARTED = "audit.head.started"
 REANCHORED = "audit.reanchored"
 PERSON_READ = "person.read"
 RETENTION_RAN = "retention.ran"
+BACKUP_TAKEN = "backup.taken"
+BACKUP_VERIFIED = "backup.verified"
+BACKUP_RESTORED = "backup.restored"
+DATABASE_COPIED = "database.copied"
+RULES_LOADED = "rules.loaded"
 
 VERBS: Mapping[str, Text] = {
     "session.started": Text("登录", "Signed in"),
@@ -84,6 +89,11 @@ VERBS: Mapping[str, Text] = {
     "webhook.replayed": Text("重新投递 webhook", "Webhook deliveries replayed"),
     "deadletters.replayed": Text("重放死信", "Dead letters replayed"),
     "deadletters.purged": Text("删除死信", "Dead letters purged"),
+    BACKUP_TAKEN: Text("备份", "Backup taken"),
+    BACKUP_VERIFIED: Text("检查备份", "Backup verified"),
+    BACKUP_RESTORED: Text("从备份恢复", "Restored from a backup"),
+    DATABASE_COPIED: Text("从另一数据库复制而来", "Database brought over from another"),
+    RULES_LOADED: Text("启用新的规则文件", "Rules changed by their files"),
     "access.refused": Text("越权访问被拒", "Refused: not allowed"),
     "audit.read": Text("查看审计日志", "Audit log looked at"),
     "audit.exported": Text("导出审计日志", "Audit log exported"),
@@ -121,6 +131,8 @@ KINDS: Mapping[str, Text] = {
     "class": Text("保存类别", "retention class"),
     "audit": Text("审计日志", "audit log"),
     "secret": Text("密钥", "secret"),
+    "backup": Text("备份", "backup"),
+    "database": Text("数据库", "database"),
 }
 """What an act can be about."""
 

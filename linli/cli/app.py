@@ -16,6 +16,7 @@ from linli.cli.backups.command import RESTORE_HELP, backup_app, restore
 from linli.cli.bench import HELP as BENCH_HELP
 from linli.cli.bench import bench
 from linli.cli.calendars import holidays_app
+from linli.cli.databases import database_app
 from linli.cli.demo.command import demo_app
 from linli.cli.device import device_app
 from linli.cli.gateways import gateway_app
@@ -209,6 +210,7 @@ app.command("arm", help=ARM_HELP, rich_help_panel=LOOK)(arm)
 app.command("prepare", help=PREPARE_HELP, rich_help_panel=SET_UP)(prepare_command)
 app.add_typer(backup_app, name="backup", rich_help_panel=SET_UP)
 app.command("restore", help=RESTORE_HELP, rich_help_panel=SET_UP)(restore)
+app.add_typer(database_app, name="database", rich_help_panel=SET_UP)
 app.add_typer(user_app, name="user", rich_help_panel=SET_UP)
 app.add_typer(token_app, name="token", rich_help_panel=SET_UP)
 app.add_typer(secrets_app, name="secrets", rich_help_panel=SET_UP)

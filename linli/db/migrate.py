@@ -6,11 +6,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import table
+from sqlalchemy import Connection, table
 from sqlalchemy.exc import OperationalError
 
 from linli.db.database import Database
 from linli.db.turns import take_turn
+from linli.db.unfinished import require_finished
 from linli.errors import DataFolderError
 from linli.i18n import Text
 
@@ -49,20 +50,26 @@ def upgrade(database: Database, revision: str = "head") -> None:
 
 
 def _upgrade(database: Database, revision: str) -> None:
-    script = ScriptDirectory.from_config(config())
     with database.alter() as connection:
-        take_turn(connection, _VERSIONS)
-        current = MigrationContext.configure(connection).get_current_revision()
-        if current is not None and current not in {step.revision for step in script.walk_revisions()}:
-            raise DataFolderError(
-                Text(
-                    f"数据库由更新版本的 Linli 写成（{current}），请升级 Linli 后再启动",
-                    f"the database was written by a newer Linli ({current}); upgrade Linli, then start again",
-                )
+        require_finished(connection)
+        upgrade_within(connection, revision)
+
+
+def upgrade_within(connection: Connection, revision: str = "head") -> None:
+    """The same within a transaction of the caller's (`Database.alter`)."""
+    script = ScriptDirectory.from_config(config())
+    take_turn(connection, _VERSIONS)
+    current = MigrationContext.configure(connection).get_current_revision()
+    if current is not None and current not in {step.revision for step in script.walk_revisions()}:
+        raise DataFolderError(
+            Text(
+                f"数据库由更新版本的 Linli 写成（{current}），请升级 Linli 后再启动",
+                f"the database was written by a newer Linli ({current}); upgrade Linli, then start again",
             )
-        settings = config()
-        settings.attributes["connection"] = connection
-        command.upgrade(settings, revision)
+        )
+    settings = config()
+    settings.attributes["connection"] = connection
+    command.upgrade(settings, revision)
 
 
 def downgrade(database: Database, revision: str) -> None:

@@ -1,6 +1,9 @@
 """docs/postgresql.md: what it tells people to run makes a database that Linli runs on, and what it says of Linli is so."""
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -74,3 +77,27 @@ def test_what_the_url_says_goes_before(url: str) -> None:
         assert connection.execute(text("SHOW lock_timeout")).scalar() == "99ms"
         assert connection.execute(text("SHOW application_name")).scalar() == "ours"
     database.close()
+
+
+def test_the_line_that_brings_an_installation_over_does(page: str, url: str, tmp_path: Path) -> None:
+    """As it stands on the page, but for host, role and database; and back, with the audit log whole on both sides."""
+    (line,) = re.findall(r"```text\n(PGPASSWORD=\S+ linli database copy .*?)\n```", page, re.DOTALL)
+    line = line.replace("linli@db.example:5432/linli", url.replace(":choose-a-long-one", "").rpartition("//")[2])
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("LINLI_")}
+    environment = clean | {"LINLI_DATA": str(tmp_path / "data"), "LINLI_LANGUAGE": "en"}
+    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+
+    def run(words: str, **more: str) -> str:
+        done = subprocess.run(
+            ["bash", "-c", words], env=environment | more, cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    run("linli prepare && linli user add li.wei --role auditor")
+    assert "each table compared" in run(line)
+    there = {"LINLI_DATABASE_URL": url}
+    assert "li.wei" in run("linli prepare && linli user list && linli audit verify", **there)
+    run("mv data/linli.db former.db && rm -f data/linli.db-*")
+    run(next(iter(re.findall(r"`(linli database copy --to sqlite)`", page))), **there)
+    assert "li.wei" in run("linli user list && linli audit verify")
