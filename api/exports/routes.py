@@ -54,7 +54,7 @@ def _add_alerts(router: APIRouter, services: Services, exports: Exports, exporti
     ) -> StreamingResponse:
         """All alerts of a list as one file, the last opened first. The filters are those of `GET /alerts`."""
         wanted = services.wanted_alerts(person, asked)
-        look = exports.look(person, lambda: identify(services, request))
+        look = exports.look(person, lambda: identify(services, request, acting=False))
         writer = _writer(request, ALERTS, file_format, bom, headings, lang)
         return _answer("alerts", request, services, exports, writer, alert_pages(look, wanted))
 
@@ -72,7 +72,7 @@ def _add_others(router: APIRouter, services: Services, exports: Exports, exporti
     ) -> StreamingResponse:
         """All registered devices as one file, by id."""
         wanted = frozenset(services.wanted_communities(person, community))
-        look = exports.look(person, lambda: identify(services, request))
+        look = exports.look(person, lambda: identify(services, request, acting=False))
         writer = _writer(request, DEVICES, file_format, bom, headings, lang)
         return _answer("devices", request, services, exports, writer, device_pages(look, wanted))
 
@@ -92,7 +92,7 @@ def _add_others(router: APIRouter, services: Services, exports: Exports, exporti
     ) -> StreamingResponse:
         """Discrete events in [from, to) as one file: community by community, in each the newest first."""
         wanted = services.wanted_events(person, start, end, community, device)
-        look = exports.look(person, lambda: identify(services, request))
+        look = exports.look(person, lambda: identify(services, request, acting=False))
         writer = _writer(request, EVENTS, file_format, bom, headings, lang)
         pages = event_pages(look, wanted, start, end, kind, device)
         return _answer("events", request, services, exports, writer, pages)

@@ -8,6 +8,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.exports.formats import Writer
 from api.exports.sources import Look
+from api.scope import demand
 from api.sight import Sights
 from linli.audit import Act, Fact
 from linli.auditwho import who_of
@@ -15,13 +16,15 @@ from linli.clock import Clock
 from linli.db.audit import append
 from linli.db.database import Database
 from linli.db.people import Person
-from linli.errors import NotSignedIn, TooMany
+from linli.errors import NotAllowed, NotSignedIn, TooMany
 from linli.i18n import Text
+from linli.roles import Operation
 
 AT_ONCE = 8
 """Exports that stream side by side: each keeps a connection, and the database busy."""
-RECHECK_S = 15.0
-"""How often it is asked anew whether who reads may still: a long export ends when their session does."""
+RECHECK_S = 1.0
+"""How often it is asked anew whether who reads may still: a long export ends with their session, their right, or a part of their
+reach. It breaks off then, for a file that only left something out would be taken for the whole."""
 
 _R = TypeVar("_R")
 
@@ -37,16 +40,14 @@ class Exports:
         self.streaming = 0
 
     def look(self, person: Person, again: Callable[[], Person | None]) -> Look:
-        """What the person sees, made anew for each page. `again` identifies the request; NotSignedIn once it is nobody's."""
+        """What the person sees, made anew for each page. `again` identifies the request; NotSignedIn once it is nobody's, NotAllowed
+        once they may not export any more, or do not reach all that they did when it began."""
         known, checked = person, self._clock.monotonic()
 
         def now() -> Person:
             nonlocal known, checked
             if self._clock.monotonic() - checked >= RECHECK_S:
-                found = again()
-                if found is None:
-                    raise NotSignedIn(Text("登录已结束", "your session has ended"))
-                known, checked = found, self._clock.monotonic()
+                known, checked = _still(person, again()), self._clock.monotonic()
             return known
 
         return lambda: self._sights.of(now())
@@ -92,6 +93,17 @@ class Export:
         finally:
             self._chunks.close()
             self._exports.count(-1)
+
+
+def _still(began: Person, found: Person | None) -> Person:
+    """Who reads, as they are now, if they may go on."""
+    if found is None:
+        raise NotSignedIn(Text("登录已结束", "your session has ended"))
+    demand(found, Operation.EXPORT)
+    reaches = found.communities
+    if reaches is not None and (began.communities is None or not began.communities <= reaches):
+        raise NotAllowed(Text("您能看到的小区已有变化，请重新导出", "you reach fewer communities by now: export anew"))
+    return found
 
 
 def _chunks(writer: Writer[_R], pages: Iterator[Sequence[_R]]) -> Generator[bytes]:

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from typing import Any
@@ -19,6 +19,8 @@ from api.exports import streaming as exports
 from linli.clock import HOUR, SECOND, format_time
 from linli.db import schema
 from linli.db.database import Database
+from linli.db.people import Changes, People
+from linli.errors import Conflict
 from linli.i18n import Text
 from linli.model import Role
 from tests.databases import Databases
@@ -239,19 +241,34 @@ def test_a_reader_that_goes_makes_room(world: World, monkeypatch: pytest.MonkeyP
         eventually(lambda: other.get("/api/v1/exports/devices").status_code == 200)
 
 
-def test_an_export_ends_with_the_session(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who is disabled while it streams gets a broken file, not the rest of it."""
+TAKEN: dict[str, Callable[[People], object]] = {
+    "the account": lambda people: people.set_enabled("leaver", False),
+    "the right to export": lambda people: people.change("leaver", Changes(role=Role.SECURITY)),
+    "a community": lambda people: people.set_communities("leaver", [HOME]),
+}
+
+
+@pytest.mark.parametrize("way", ["session", "token"])
+@pytest.mark.parametrize("what", TAKEN)
+def test_an_export_ends_when_something_is_taken_away(
+    world: World, monkeypatch: pytest.MonkeyPatch, what: str, way: str
+) -> None:
+    """Who loses it while it streams gets a broken file, not the rest of it: also by a token, which ends with no session."""
     monkeypatch.setattr(exports, "RECHECK_S", 0.0)
     people = world.services.people
-    people.add("leaver", Role.AUDITOR, password=PASSWORD)
+    try:
+        people.add("leaver", Role.COMMITTEE, [HOME, FOREIGN], password=PASSWORD)
+    except Conflict:
+        people.change("leaver", Changes(None, Role.COMMITTEE, frozenset({HOME, FOREIGN}), None, True))
+    bearer = {"authorization": f"Bearer {people.new_token('leaver', 'x')[1]}"} if way == "token" else {}
     params: dict[str, Any] = {"open": False, "rule": "bulk", "format": "ndjson"}
     with (
-        world.client("leaver") as client,
+        world.client(None if bearer else "leaver", **bearer) as client,
         pytest.raises(httpx.RemoteProtocolError),
         client.stream("GET", "/api/v1/exports/alerts", params=params) as answer,
     ):
         chunks = answer.iter_raw()
         next(chunks)
-        people.set_enabled("leaver", False)
+        TAKEN[what](people)
         for _ in chunks:
             pass
