@@ -71,7 +71,7 @@ def build_app(services: Services, console: Callable[[FastAPI, Services], None] |
     app.state.requests = requests
     app.state.services = services
     problems.install(app, services.settings.language)
-    _add_middleware(app, services)
+    _add_middleware(app, services, requests)
     router = build_router(services, Metrics(services, requests))
     app.include_router(router)
     for path in ("/api", "/api/{rest:path}"):
@@ -81,7 +81,7 @@ def build_app(services: Services, console: Callable[[FastAPI, Services], None] |
     return app
 
 
-def _add_middleware(app: FastAPI, services: Services) -> None:
+def _add_middleware(app: FastAPI, services: Services, requests: RequestCounts) -> None:
     """What a request passes between the gate and its route; the one added last comes first. By the machine's clock: what they
     count and keep is about real callers, whatever time is simulated."""
     clock, settings = SystemClock(), services.settings
@@ -89,7 +89,7 @@ def _add_middleware(app: FastAPI, services: Services) -> None:
     app.add_middleware(Idempotent, keys=keys, who=partial(identify, services), clock=clock)
     if settings.requests_per_minute:
         policy = Policy(settings.requests_per_minute, 60)
-        app.add_middleware(RateLimiter, policy=policy, clock=clock, cookie=COOKIE)
+        app.add_middleware(RateLimiter, policy=policy, clock=clock, cookie=COOKIE, counts=requests)
 
 
 def _elsewhere(router: APIRouter) -> Callable[[Request], Response]:

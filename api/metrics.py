@@ -14,12 +14,15 @@ from sqlalchemy import func, select
 
 from api.http.gate import RequestCounts
 from api.services import Services
-from linli.clock import DAY, MINUTE
+from linli.clock import DAY, MINUTE, SECOND
 from linli.db import schema
 from linli.db.deadletters import SqlDeadLetters
 from linli.db.heartbeats import SqlHeartbeats
+from linli.db.signincounts import SignInCounts
+from linli.db.webhookstanding import owing
 from linli.model import Consumer, Lane
 from linli.reconcile import waiting_messages
+from linli.webhooks import ORIGINS, Outcome
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
@@ -49,6 +52,7 @@ class _Linli(Collector):
     def __init__(self, services: Services, requests: RequestCounts) -> None:
         self._services = services
         self._requests = requests
+        self._sign_ins = SignInCounts(services.database.whole())
 
     def describe(self) -> Iterable[Metric]:
         """None known beforehand: registering must not read the database."""
@@ -59,6 +63,8 @@ class _Linli(Collector):
         yield from self._workers()
         yield from self._tables()
         yield from self._agents()
+        yield from self._webhooks()
+        yield from self._doors()
         yield from self._api()
 
     def _workers(self) -> Iterable[Metric]:
@@ -131,6 +137,42 @@ class _Linli(Collector):
         observations.add_metric(["taken"], sum(counts.taken for counts in counted))
         observations.add_metric(["dropped"], sum(counts.dropped for counts in counted))
         yield observations
+
+    def _webhooks(self) -> Iterable[Metric]:
+        """What others are told, over all webhooks: which of them one is stays in its log."""
+        found = owing(self._services.database.whole())
+        sent = CounterMetricFamily(
+            "linli_webhook_requests",
+            "Requests to receivers that this process has sent, by what became of them.",
+            labels=["outcome", "origin"],
+        )
+        counts = self._services.webhooks.sent()
+        for outcome in Outcome:
+            for origin in ORIGINS:
+                sent.add_metric([outcome.value, origin], counts.get((outcome, origin), 0))
+        states = GaugeMetricFamily("linli_webhooks", "Webhooks, by how they stand.", labels=["state"])
+        for state, count in found.states.items():
+            states.add_metric([state], count)
+        yield from (sent, states)
+        yield GaugeMetricFamily(
+            "linli_webhook_changes_waiting", "Changes that webhooks have not dealt with yet.", value=found.waiting
+        )
+        waits = 0 if found.oldest_at is None else max(0, self._services.clock.now() - found.oldest_at)
+        yield GaugeMetricFamily(
+            "linli_webhook_oldest_waiting_seconds", "How long ago the oldest of them happened.", value=waits / SECOND
+        )
+
+    def _doors(self) -> Iterable[Metric]:
+        """Who tries to come in, and who comes too often; who that is stands in the audit log."""
+        tried = CounterMetricFamily("linli_sign_ins", "Tries to sign in, by what came of them.", labels=["outcome"])
+        for outcome, count in self._sign_ins.read().items():
+            tried.add_metric([outcome], count)
+        limited = CounterMetricFamily(
+            "linli_api_rate_limited", "Requests refused by this process as too many.", labels=["by"]
+        )
+        for by, count in self._requests.limited().items():
+            limited.add_metric([by], count)
+        yield from (tried, limited)
 
     def _api(self) -> Iterable[Metric]:
         requests = CounterMetricFamily(

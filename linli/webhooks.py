@@ -86,6 +86,10 @@ class Outcome(StrEnum):
     SET_ASIDE = "set_aside"
 
 
+ORIGINS = ("live", "replay", "test")
+"""Why a request was sent."""
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
     """Which changes a webhook is for. An empty set leaves nothing out."""

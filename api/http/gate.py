@@ -46,6 +46,7 @@ class RequestCounts:
 
     def __init__(self) -> None:
         self._counts: Counter[tuple[str, int]] = Counter()
+        self._limited: Counter[str] = Counter()
         self._lock = threading.Lock()
 
     def add(self, method: str, status: int) -> None:
@@ -53,6 +54,16 @@ class RequestCounts:
         known = method if method in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS") else "other"
         with self._lock:
             self._counts[known, status] += 1
+
+    def limit(self, by: str) -> None:
+        """Count one that was too many; `by`: 'credential' or 'address', whichever had used up its share."""
+        with self._lock:
+            self._limited[by] += 1
+
+    def limited(self) -> Mapping[str, int]:
+        """How many were too many, by whose share was used up."""
+        with self._lock:
+            return {by: self._limited[by] for by in ("credential", "address")}
 
     def all(self) -> Mapping[tuple[str, int], int]:
         """The counts by (method, status)."""

@@ -10,12 +10,13 @@ A decision is a look into a table and some arithmetic, on the event loop and wit
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.http.gate import RequestCounts
 from api.http.problems import KINDS, problem
 from linli.buckets import Bucket, Buckets
 from linli.clock import Clock
@@ -42,11 +43,13 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """`wait_s` 0: granted. `remaining` requests are left; all are in `full_in_s` seconds."""
+    """`wait_s` 0: granted. `remaining` requests are left; all are in `full_in_s` seconds. `by_address`: it counts against the
+    address, since what it shows is nobody's."""
 
     wait_s: float
     remaining: int
     full_in_s: float
+    by_address: bool = field(default=False, compare=False)
 
     def __str__(self) -> str:
         return f'"{_NAME}";r={self.remaining};t={math.ceil(max(self.full_in_s, self.wait_s))}'
@@ -63,7 +66,7 @@ class Limits:
     def take(self, credential: int | None, address: str, now: float) -> Decision:
         """One request, by what it shows (None: nothing) from `address`."""
         bucket = None if credential is None else self._known.get(credential)
-        return _taken(bucket or self._addresses.of(address, now), now)
+        return _taken(bucket or self._addresses.of(address, now), now, by_address=bucket is None)
 
     def learn(self, credential: int | None, proven: bool, refused: bool, now: float) -> None:
         """What came of it: `proven`, it is somebody's; `refused`, it was not taken, and from now on counts like nothing."""
@@ -75,16 +78,17 @@ class Limits:
             self._known.forget(credential)
 
 
-def _taken(bucket: Bucket, now: float) -> Decision:
+def _taken(bucket: Bucket, now: float, *, by_address: bool) -> Decision:
     wait = bucket.take(now)
-    return Decision(wait, int(bucket.left), bucket.full_in_s)
+    return Decision(wait, int(bucket.left), bucket.full_in_s, by_address)
 
 
 class RateLimiter:
-    """The middleware, for what is under /api. `cookie`: the name of the session's."""
+    """The middleware, for what is under /api. `cookie`: the name of the session's; `counts`: where it counts what it refuses."""
 
-    def __init__(self, app: ASGIApp, policy: Policy, clock: Clock, cookie: str) -> None:
+    def __init__(self, app: ASGIApp, policy: Policy, clock: Clock, cookie: str, counts: RequestCounts) -> None:
         self._app = app
+        self._counts = counts
         self._policy = str(policy).encode()
         self._limits = Limits(policy)
         self._clock = clock
@@ -98,6 +102,9 @@ class RateLimiter:
         credential, now = self._credential(scope), self._clock.monotonic()
         client = scope.get("client")
         found = self._limits.take(credential, _source(client[0]) if client else "", now)
+
+        if found.wait_s:
+            self._counts.limit("address" if found.by_address else "credential")
 
         async def telling(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -1,6 +1,6 @@
 """Webhooks as people ask for them: their own; who manages accounts sees everybody's."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -160,6 +160,10 @@ class WebhookService:
         self._hooks.replay(webhook, first - 1, last, person.id, self._clock.now())
         self.sender.nudge()
         return last - first + 1
+
+    def sent(self) -> Mapping[tuple[Outcome, str], int]:
+        """How many requests this process has sent, by what became of them and their origin: live, replay or test."""
+        return self._hooks.sent()
 
     async def test(self, webhook: Webhook) -> Delivery:
         """What came of a test that is sent now. Ask for the webhook with `get` first."""

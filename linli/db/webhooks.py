@@ -5,6 +5,9 @@ several processes of the API share the sending, and one that is killed lets go b
 """
 
 import secrets
+import threading
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, and_, delete, exists, func, insert, or_, select, update
@@ -46,6 +49,17 @@ class SqlWebhooks:
     def __init__(self, database: Database, seals: Seals) -> None:
         self._database = database
         self._seals = seals
+        self._sent: Counter[tuple[Outcome, str]] = Counter()
+        self._lock = threading.Lock()
+
+    def sent(self) -> Mapping[tuple[Outcome, str], int]:
+        """How many requests this process has noted, by what became of them and their origin."""
+        with self._lock:
+            return dict(self._sent)
+
+    def _count(self, outcome: Outcome, origin: str) -> None:
+        with self._lock:
+            self._sent[outcome, origin] += 1
 
     # --- people ---------------------------------------------------------------------------------------------------
 
@@ -286,6 +300,7 @@ class SqlWebhooks:
             if outcome is not Outcome.FAILED and sent.replay is not None and sent.change is not None:
                 _move_replay(connection, sent.replay, sent.change)
             _log(connection, webhook, sent, outcome, standing)
+            self._count(outcome, sent.origin)
             return _get(connection, webhook)
 
     def note_test(self, webhook: str, sent: Sent, now: int) -> Delivery:
@@ -298,6 +313,7 @@ class SqlWebhooks:
                 connection.execute(update(_HOOKS).where(_HOOKS.c.id == webhook).values(**healed))
             outcome = Outcome.DELIVERED if well else Outcome.FAILED
             number = _log(connection, webhook, sent, outcome, None)
+            self._count(outcome, sent.origin)
             return delivery_of(connection.execute(select(_LOG).where(_LOG.c.id == number)).one())
 
     def pass_over(self, webhook: str, position: int, replay: int | None = None) -> None:

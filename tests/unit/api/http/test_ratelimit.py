@@ -7,6 +7,7 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
+from api.http.gate import RequestCounts
 from api.http.ratelimit import Decision, Limits, Policy, RateLimiter
 
 POLICY = Policy(3, 60)
@@ -111,8 +112,13 @@ def ask(
 
 
 @pytest.fixture
-def limiter() -> RateLimiter:
-    return RateLimiter(app, POLICY, Still(), "linli_session")
+def counts() -> RequestCounts:
+    return RequestCounts()
+
+
+@pytest.fixture
+def limiter(counts: RequestCounts) -> RateLimiter:
+    return RateLimiter(app, POLICY, Still(), "linli_session", counts)
 
 
 def test_every_answer_says_what_is_left(limiter: RateLimiter) -> None:
@@ -131,6 +137,18 @@ def test_too_many_is_a_problem_that_says_when(limiter: RateLimiter) -> None:
     assert (status, headers["retry-after"], headers["content-type"]) == (429, "20", "application/problem+json")
     assert headers["ratelimit"] == '"requests";r=0;t=60'
     assert ask(limiter, cookie="__Host-linli_session=s2", address="192.0.2.9")[0] == 401
+
+
+def test_what_is_refused_is_counted_by_whose_share_was_used_up(limiter: RateLimiter, counts: RequestCounts) -> None:
+    """A token that is somebody's has its own; what shows nothing valid counts against its address. Granted ones do not count."""
+    for _ in range(4):
+        ask(limiter, authorization="Bearer good")
+    assert counts.limited() == {"credential": 0, "address": 0}
+    ask(limiter, authorization="Bearer good")
+    assert counts.limited() == {"credential": 1, "address": 0}
+    for _ in range(3):
+        ask(limiter, authorization="Bearer wrong")
+    assert counts.limited() == {"credential": 1, "address": 1}
 
 
 def test_pages_and_the_console_are_not_counted(limiter: RateLimiter) -> None:
