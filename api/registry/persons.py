@@ -5,7 +5,7 @@ entry. They are shown masked (`linli.registry.masking`) unless they may see more
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -24,19 +24,20 @@ from linli.db.audit import SqlAudit, append, person_read
 from linli.db.database import Database
 from linli.db.inhabitants import erase_person, person_data
 from linli.db.people import Person
-from linli.db.registryfacts import record
+from linli.db.registryfacts import record, statements_of
 from linli.db.registryhistory import Past, history_of
 from linli.db.registryitems import Kept, get, kept_of
 from linli.db.registrymerging import merge, survivor_of
-from linli.db.registryremoving import not_there, remove
+from linli.db.registryremoving import not_there, remove, restore
 from linli.db.registryrows import SHAPES
 from linli.db.scoping import GuardedDatabase
-from linli.errors import Refused
+from linli.errors import Conflict, Refused
 from linli.i18n import Text
 from linli.registry.changes import PERSON, Key, Origin
+from linli.registry.facts import Fact, facts
 from linli.registry.inhabitants import Consent, Contact, Household, Resident
 from linli.registry.inhabitants import Person as Inhabitant
-from linli.registry.kinds import KINDS, Personal, community_of, person_of
+from linli.registry.kinds import KINDS, Personal, community_of, kind_of, person_of
 from linli.registry.masking import MASKS, masked
 from linli.registry.naming import random_id
 from linli.roles import Operation
@@ -57,17 +58,20 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Whose list: of a community, of a household, of a room; `q` is looked for in names and ways to reach them."""
+    """Whose list: of a community, of a household, of a room; `q` is looked for in names and ways to reach them; `removed`: those that
+    were taken out."""
 
     community: str | None = None
     household: str | None = None
     place: str | None = None
     q: str = ""
+    removed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A person with all that belongs to them, each as it is kept. `full`: nothing is masked."""
+    """A person with all that belongs to them, each as it is kept. `full`: nothing is masked, and `facts` says of each of these items
+    by whom, when and how surely each field is said, and who says otherwise."""
 
     person: Kept
     residents: Sequence[Kept]
@@ -75,6 +79,7 @@ class File:
     contacts: Sequence[Kept]
     consents: Sequence[Kept]
     full: bool
+    facts: Mapping[Key, Mapping[str, Fact]] = field(default_factory=dict)
 
 
 class PersonService:
@@ -108,17 +113,18 @@ class PersonService:
                 person_read(connection, who_of(asker.id), (), look.purpose, self._clock.now(), reason=look.reason)
             return Page([_shown(kept, look.full) for kept in page.items], page.following)
 
-    def file(self, asker: Person, look: Look, person: str) -> File:
-        """All of one person; of a duplicate, whom it was merged into. NotFound."""
+    def file(self, asker: Person, look: Look, person: str, *, removed: bool = False) -> File:
+        """All of one person; of a duplicate, whom it was merged into. NotFound, unless with `removed` for one who was taken out."""
         self._demand(asker, look)
         with self._seen(asker).write() as connection:
-            kept = _there(connection, Key("person", survivor_of(connection, Key("person", person))))
+            kept = _there(connection, Key("person", survivor_of(connection, Key("person", person))), removed=removed)
             found = {kind: _of_person(connection, kind, kept.item.id) for kind in _OF_A_PERSON}
             homes = [_there(connection, Key("household", one.item.household)) for one in found["resident"]]  # type: ignore[union-attr]
+            facts = _facts(connection, [kept, *(one for some in found.values() for one in some)]) if look.full else {}
             self._log(connection, asker, look, [kept])
         parts = {kind: [_shown(one, look.full) for one in some] for kind, some in found.items()}
         shown = _shown(kept, look.full)
-        return File(shown, parts["resident"], homes, parts["contact"], parts["consent"], look.full)
+        return File(shown, parts["resident"], homes, parts["contact"], parts["consent"], look.full, facts)
 
     def households(self, asker: Person, place: str | None, limit: int, after: str | None) -> Page[Kept]:
         """Households, by id: which room each has, and of what kind. Nobody's name is in it."""
@@ -170,6 +176,16 @@ class PersonService:
         demand(asker, Operation.EDIT_PERSONS)
         with self._seen(asker).write() as connection:
             remove(connection, [key], self._origin(asker), along=along, expected={key: revision})
+
+    def restore(self, asker: Person, person: str) -> None:
+        """Bring somebody back, with what went along with them. Conflict for who is there, was merged or is erased; BadItem if
+        a household of theirs is gone."""
+        demand(asker, Operation.EDIT_PERSONS)
+        with self._seen(asker).write() as connection:
+            kept = _there(connection, Key("person", person), removed=True)
+            if kept.removed_at is not None and isinstance(kept.item, Inhabitant) and kept.item.name is None:
+                raise Conflict(Text("信息已删除，不能恢复", "what was known of them is erased, and cannot come back"))
+            restore(connection, [Key("person", person), *_went_along(connection, kept)], self._origin(asker))
 
     def merge(self, asker: Person, survivor: str, duplicate: str) -> None:
         """Two records of one person become one."""
@@ -247,7 +263,10 @@ class PersonService:
 
 def _matching(wanted: Wanted) -> Select[Any]:
     persons, residents, contacts = schema.persons, schema.residents, schema.contacts
-    query = select(persons).where(persons.c.removed_at.is_(None))
+    gone = persons.c.removed_at
+    query = select(persons).where(gone.is_not(None) if wanted.removed else gone.is_(None))
+    if wanted.removed:
+        query = query.where(persons.c.merged_into.is_(None), persons.c.erased_at.is_(None))
     if wanted.community is not None:
         query = query.where(persons.c.community_id == wanted.community)
     living = select(residents.c.person_id).where(residents.c.removed_at.is_(None))
@@ -268,11 +287,26 @@ def _of_person(connection: Connection, kind: str, person: str) -> list[Kept]:
     return list(kept_of(connection, kind, list(connection.execute(query.limit(MOST_HOMES)))).values())
 
 
-def _there(connection: Connection, key: Key) -> Kept:
+def _there(connection: Connection, key: Key, *, removed: bool = False) -> Kept:
     kept = get(connection, key)
-    if kept is None or kept.removed_at is not None:
+    if kept is None or (kept.removed_at is not None and not removed):
         raise not_there(key)
     return kept
+
+
+def _facts(connection: Connection, kept: Sequence[Kept]) -> dict[Key, dict[str, Fact]]:
+    keys = [Key(kind_of(one.item), one.item.id) for one in kept]
+    return {key: facts(sources) for key, sources in statements_of(connection, keys).items()}
+
+
+def _went_along(connection: Connection, kept: Kept) -> list[Key]:
+    """What was removed together with a person."""
+    found: list[Key] = []
+    for kind in _OF_A_PERSON:
+        table = SHAPES[kind].table
+        query = select(table.c.id).where(table.c.person_id == kept.item.id, table.c.removed_at == kept.removed_at)
+        found += (Key(kind, one) for one in connection.execute(query.order_by(table.c.id)).scalars())
+    return found
 
 
 def _shown(kept: Kept, full: bool) -> Kept:
