@@ -2,6 +2,7 @@
 
 import getpass
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from linli.adapters.tables.spool import Spools
     from linli.cli.registryshown import Report
     from linli.db.database import Database
-    from linli.registry.changes import Key, Origin
-    from linli.registry.tables.importing import Checked, Sheet
+    from linli.registry.changes import Origin
+    from linli.registry.tables.importing import Sheet
     from linli.settings import Settings
 
 
@@ -114,17 +115,57 @@ def import_file(
     from linli.cli.stack import ensure_broker_users
 
     with existing(data) as (settings, database), Spools() as spools, sheets_of(file, table) as sheets:
-        origin = _origin(settings, file, source, as_of, confidence)
         report = Report(file, settings.language, dry_run=dry_run, as_json=as_json)
+        wanted = _Wanted(sheets, _origin(settings, file, source, as_of, confidence), spools, remove_missing)
         with seldom_collected():
-            checked = _check(database, sheets, origin, spools, report)
-            going = _missing(database, checked, report) if remove_missing else []
-            if not dry_run and not report.errors:
-                _write(settings, database, file, origin, checked, going, report)
+            if _take_in(settings, database, wanted, file, report, dry_run=dry_run):
                 ensure_broker_users(settings, database)
         report.show()
     if report.errors:
         raise typer.Exit(1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What is to be imported, and how."""
+
+    sheets: "Sequence[Sheet]"
+    origin: "Origin"
+    spools: "Spools"
+    remove_missing: bool
+
+
+def _take_in(
+    settings: "Settings", database: "Database", wanted: _Wanted, file: Path, report: "Report", *, dry_run: bool
+) -> bool:
+    """Plan it, and unless something is wrong or it is a dry run carry it out; whether anything was written."""
+    from linli.audit import Who
+    from linli.db.registryimport import Doing, Plan, carry_out, plan, take_in
+
+    doing = Doing(database, database, Who(actor()))
+
+    def make() -> Plan:
+        wanted.spools.close()
+        made = plan(
+            doing,
+            wanted.sheets,
+            wanted.origin,
+            wanted.spools.new,
+            report.reading,
+            report.preparing,
+            remove_missing=wanted.remove_missing,
+        )
+        report.take(made)
+        return made
+
+    def carry(made: Plan) -> int:
+        return carry_out(doing, made, file.name, settings.clock().now(), report.writing)
+
+    if dry_run:
+        make()
+        return False
+    _, items = take_in(make, carry, report.again)
+    return items > 0
 
 
 def _origin(settings: "Settings", file: Path, source: str | None, as_of: str | None, confidence: float) -> "Origin":
@@ -167,52 +208,6 @@ def _refused(reason: str, text: Text) -> Refused:
     error = Refused(reason, text.en)
     error.text = text
     return error
-
-
-def _check(
-    database: "Database", sheets: "Sequence[Sheet]", origin: "Origin", spools: "Spools", report: "Report"
-) -> "Checked":
-    from linli.db.registrytables import SqlRegistered
-    from linli.registry.tables.importing import Checking
-
-    with database.read() as connection:
-        checked = Checking(SqlRegistered(connection), origin, spools.new, report.reading).check(sheets)
-    report.take(checked)
-    return checked
-
-
-def _missing(database: "Database", checked: "Checked", report: "Report") -> "list[Key]":
-    from linli.db.registrytables import missing, still_needed
-
-    if checked.faults.errors:
-        return []
-    with database.read() as connection:
-        going = missing(connection, checked)
-        report.take_missing(going, still_needed(connection, going))
-    return going
-
-
-def _write(
-    settings: "Settings",
-    database: "Database",
-    file: Path,
-    origin: "Origin",
-    checked: "Checked",
-    going: "Sequence[Key]",
-    report: "Report",
-) -> None:
-    from linli.audit import Act, Who
-    from linli.db.audit import append
-    from linli.db.registrytables import remove_all, write
-
-    if not going and not any(True for spool in checked.items for _ in spool):
-        return
-    with database.write() as connection:
-        done = write(connection, checked.items, origin, report.writing)
-        remove_all(connection, going, origin)
-        facts = {"items": done, "removed": len(going), "source": origin.source}
-        act = Act("registry.loaded", Who(actor()), "record", facts=facts, details={"file": file.name})
-        append(connection, act, settings.clock().now())
 
 
 def export(

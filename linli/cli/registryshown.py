@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -15,6 +15,9 @@ from linli.registry.changes import Key, name_of
 from linli.registry.tables.faults import Fault, Level
 from linli.registry.tables.importing import Change, Checked
 from linli.registry.tables.listed import TABLES
+
+if TYPE_CHECKING:
+    from linli.db.registryimport import Plan
 
 _EVERY_S = 0.2
 _MOST_CHANGES = 100
@@ -48,17 +51,23 @@ class Report:
         """So many rows of a table are read."""
         self._line(Text(f"读取 {TABLES[kind].sheet.zh} {rows:,} 行", f"reading {TABLES[kind].sheet.en}: {rows:,} rows"))
 
-    def writing(self, items: int) -> None:
-        """So many items are written."""
-        self._line(Text(f"写入 {items:,} 项", f"writing: {items:,} items"))
+    def preparing(self, items: int) -> None:
+        """So many items that are new or changed are ready to be written."""
+        self._line(Text(f"准备 {items:,} 项", f"preparing: {items:,} items"))
 
-    def take(self, checked: Checked) -> None:
-        """What the file would do."""
-        self._checked = checked
+    def writing(self, rows: int) -> None:
+        """So many rows of the database are written."""
+        self._line(Text(f"写入 {rows:,} 行", f"writing: {rows:,} rows"))
 
-    def take_missing(self, missing: Sequence[Key], needed: Sequence[tuple[Key, Key]]) -> None:
-        """What is to be removed, and what of it something refers to that stays."""
-        self._missing, self._needed = missing, needed
+    def again(self) -> None:
+        """The registry was changed meanwhile."""
+        self._clear()
+        if not self._as_json:
+            self._say(Text("登记刚被他人改动，重新检查", "the registry was changed meanwhile: checking anew"), err=True)
+
+    def take(self, plan: "Plan") -> None:
+        """What the file would do, what is to be removed, and what of that something refers to that stays."""
+        self._checked, self._missing, self._needed = plan.checked, plan.going, plan.needed
 
     def show(self) -> None:
         """All of it."""

@@ -8,28 +8,25 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import msgspec
 from sqlalchemy import Connection, Table, delete, insert, select, tuple_
 
 from linli.db import schema
 from linli.db.registrylog import key_of, take_turns
 from linli.db.registryrows import SHAPES, items_of, portions, rows_by_id
 from linli.db.registrywriting import put
-from linli.model import JsonValue
 from linli.registry.changes import PERSON, Key, Origin, Written
 from linli.registry.facts import (
     RECORDED,
-    RECORDED_CONFIDENCE,
     Claim,
     Claims,
     Fact,
     contradicted_from,
     doubtful,
     facts,
-    said,
     stale_from,
 )
 from linli.registry.kinds import KINDS, Item, community_of, person_of
+from linli.registry.settling import Settled, counting, settle, values_of
 
 MOST = 1_000
 """So many items of the queue at once."""
@@ -86,19 +83,30 @@ def record(
     there = _there(connection, wanted)
     before = statements_of(connection, wanted)
     source = origin.source or RECORDED
-    after: dict[Key, dict[str, Claims]] = {}
-    settled: dict[Key, Item] = {}
-    found: dict[Key, dict[str, Fact]] = {}
+    settled: dict[Key, Settled] = {}
     for key, item in wanted.items():
         old, at = there.get(key, (None, 0))
-        after[key] = _say(before.get(key, {}), source, item, old, at, origin, fields)
-        found[key] = facts(after[key])
-        settled[key] = _counting(item, old, found[key])
-    written = put(connection, settled.values(), origin, expected)
-    changed = {key: sources for key, sources in after.items() if sources != before.get(key, {})}
-    _keep(connection, {key: settled[key] for key in changed}, before, changed)
-    _keep_doubts(connection, {key: (settled[key], found[key]) for key in changed})
-    return Recorded(written, tuple(key for key, known in found.items() if any(one.against for one in known.values())))
+        settled[key] = settle(item, _spoken(source, item, old, fields), old, at, before.get(key, {}), origin)
+    written = put(connection, (one.item for one in settled.values()), origin, expected)
+    changed = {key: one for key, one in settled.items() if one.sources != before.get(key, {})}
+    sources = {key: one.sources for key, one in changed.items()}
+    _keep(connection, {key: one.item for key, one in changed.items()}, before, sources)
+    _keep_doubts(connection, {key: (one.item, one.facts) for key, one in changed.items()})
+    against = (key for key, one in settled.items() if any(fact.against for fact in one.facts.values()))
+    return Recorded(written, tuple(against))
+
+
+def _spoken(source: str, item: Item, old: Item | None, fields: Collection[str] | None) -> list[str]:
+    """The fields that a source speaks of, as `record` has it."""
+    now = values_of(item)
+    if fields is not None:
+        return [name for name in now if name in fields]
+    if source != PERSON:
+        return [*now]
+    if old is None:
+        return [name for name, value in now.items() if value is not None]
+    was = values_of(old)
+    return [name for name in now if now[name] != was[name]]
 
 
 def statements_of(connection: Connection, keys: Iterable[Key]) -> dict[Key, dict[str, Claims]]:
@@ -187,7 +195,7 @@ def move_statements(connection: Connection, of: Key, to: Key, origin: Origin) ->
     (item, _) = _there(connection, [to])[to]
     known = facts(after)
     if after != mine:
-        settled = _counting(item, item, known)
+        settled = counting(item, known)
         put(connection, [settled], origin)
         _keep(connection, {to: settled}, {to: mine}, {to: after})
         _keep_doubts(connection, {to: (settled, known)})
@@ -198,61 +206,6 @@ def _forget(connection: Connection, key: Key) -> None:
     table = _table(key.kind)
     connection.execute(delete(table).where(table.c.kind == key.kind, table.c.item_id == key.id))
     drop_doubts(connection, [key])
-
-
-# --- what is said ----------------------------------------------------------------------------------------------------
-
-
-def _say(
-    before: Mapping[str, Claims],
-    source: str,
-    item: Item,
-    old: Item | None,
-    at: int,
-    origin: Origin,
-    fields: Collection[str] | None,
-) -> dict[str, Claims]:
-    """All that is said of the item, with what the source says now. `old`: the item as it is, since `at`."""
-    now, was = _values(item), {} if old is None else _values(old)
-    spoken = [name for name in now if fields is None or name in fields]
-    if fields is None and source == PERSON and old is not None:
-        spoken = [name for name in spoken if now[name] != was[name]]
-    if fields is None and source == PERSON:
-        spoken = [name for name in spoken if old is not None or now[name] is not None]
-    result = dict(before)
-    mine = said(source, before.get(source, {}), {name: now[name] for name in spoken}, origin)
-    if mine:
-        result[source] = mine
-    if source != PERSON:
-        known = {name for claims in before.values() for name in claims}
-        unsourced = {
-            name: Claim(was[name], at, RECORDED_CONFIDENCE, at)
-            for name in spoken
-            if name in was and name not in known and was[name] is not None and name in mine and was[name] != now[name]
-        }
-        if unsourced:
-            result[RECORDED] = {**result.get(RECORDED, {}), **unsourced}
-    return result
-
-
-def _values(item: Item) -> dict[str, JsonValue]:
-    values: dict[str, Any] = msgspec.to_builtins(item)
-    for name in ("id", "community"):
-        values.pop(name, None)
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
-
-
-def _counting(item: Item, old: Item | None, known: Mapping[str, Fact]) -> Item:
-    """The item with the values that count; what nobody has said anything of is as it was, or as it comes."""
-    values: dict[str, Any] = msgspec.to_builtins(item)
-    was: dict[str, Any] = values if old is None else msgspec.to_builtins(old)
-    for name in values:
-        if name in known:
-            values[name] = known[name].value
-        elif old is not None and name not in ("id", "community"):
-            values[name] = was[name]
-    found: Item = msgspec.convert(values, type(item))
-    return found
 
 
 # --- keeping it ------------------------------------------------------------------------------------------------------

@@ -18,6 +18,9 @@ from linli.registry.changes import Key, Origin
 from linli.registry.kinds import FOLLOWED, KINDS, Item, community_of, kind_of, person_of
 from linli.registry.model import Holiday
 
+_VERSION, _ACTS = 1, 2
+"""Rows of `registry_version`."""
+
 
 class Entry(NamedTuple):
     """What an item is from now on, or was until it is `removed` now. `watched`: ingest, rules and replays are told."""
@@ -31,6 +34,12 @@ def take_turns(connection: Connection, *more: TableClause) -> None:
     """Wait for the turn to change the registry, and whatever `more` a transaction changes: what is read from now on still
     holds when it is written. All of it at once, always: two that each wait for what the other has would wait for good."""
     take_turn(connection, schema.registry_version, schema.inhabitant_history, *more)
+    _count_up(connection, _ACTS)
+
+
+def read_acts(connection: Connection) -> int:
+    """How often anybody has taken the turn: while it is the same, nothing of the registry has changed, nor what is said of it."""
+    return _read(connection, _ACTS)
 
 
 def remember(connection: Connection, entries: Sequence[Entry], origin: Origin) -> None:
@@ -48,17 +57,27 @@ def remember(connection: Connection, entries: Sequence[Entry], origin: Origin) -
 
 
 def count_up(connection: Connection) -> int:
-    """The registry's next version. Permitted to everybody who may change anything: it is a count of changes, and says of none."""
-    table, permitted = schema.registry_version, permit_shared()
-    counted = connection.execute(update(table).values(version=table.c.version + 1), execution_options=permitted)
-    if counted.rowcount == 0:
-        connection.execute(insert(table).values(id=1, version=1), execution_options=permitted)
+    """The registry's next version."""
+    _count_up(connection, _VERSION)
     return read_version(connection)
 
 
 def read_version(connection: Connection) -> int:
     """How often the registry has changed; 0 for an empty one."""
-    return connection.execute(select(schema.registry_version.c.version)).scalar() or 0
+    return _read(connection, _VERSION)
+
+
+def _count_up(connection: Connection, row: int) -> None:
+    """Permitted to everybody who may change anything: it is a count of changes, and says of none."""
+    table, permitted = schema.registry_version, permit_shared()
+    counted = update(table).where(table.c.id == row).values(version=table.c.version + 1)
+    if connection.execute(counted, execution_options=permitted).rowcount == 0:
+        connection.execute(insert(table).values(id=row, version=1), execution_options=permitted)
+
+
+def _read(connection: Connection, row: int) -> int:
+    table = schema.registry_version
+    return connection.execute(select(table.c.version).where(table.c.id == row)).scalar() or 0
 
 
 def acts_of(entries: Sequence[Entry], origin: Origin) -> list[Act]:

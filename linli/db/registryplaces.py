@@ -116,15 +116,15 @@ def follow(connection: Connection, places: Iterable[str]) -> None:
             connection.execute(update(table).where(table.c.id == bindparam("its_id")).values(columns), changed)
 
 
-def chain_of(connection: Connection, places: Iterable[str], batch: Mapping[str, Place]) -> set[str]:
-    """These places and all that they lie in. `batch`: places that are not in the database yet, or other there."""
+def chain_of(connection: Connection, places: Iterable[str], batch: Mapping[str, str | None]) -> set[str]:
+    """These places and all that they lie in. `batch`: of places that are not in the database yet, or other there, the parents."""
     table = schema.places
     found: set[str] = set()
     above = set(places)
     while above:
         found |= above
         outside = [key for key in above if key not in batch]
-        parents = {batch[key].parent for key in above if key in batch}
+        parents = {batch[key] for key in above if key in batch}
         for asked in portions(outside):
             parents |= set(connection.execute(select(table.c.parent_id).where(table.c.id.in_(asked))).scalars())
         above = {key for key in parents if key is not None} - found

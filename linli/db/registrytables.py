@@ -1,27 +1,23 @@
-"""The registry beside its tables in files: what an import has to know of it, writing what a file says, and reading it out."""
+"""The registry beside its tables in files: what an import has to know of it, and reading it out. `linli.db.registryimport` imports."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, Table, select
 
 from linli.db import schema
 from linli.db.registry import read_holidays
-from linli.db.registryfacts import record, statements_of
+from linli.db.registryfacts import statements_of
 from linli.db.registryitems import get_many
 from linli.db.registryreferences import needed_by
 from linli.db.registryremoving import remove
 from linli.db.registryrows import SHAPES, items_of
-from linli.db.registrywriting import remove_holiday, save
-from linli.errors import Conflict, Refused
-from linli.i18n import Text
+from linli.db.registrywriting import remove_holiday
 from linli.registry.address import LEVEL_OF, LEVELS
-from linli.registry.changes import BadItem, Key, Origin
+from linli.registry.changes import Key, Origin
 from linli.registry.kinds import KINDS, Item
-from linli.registry.model import Holiday
 from linli.registry.tables.directory import NOWHERE, Codes, Known
-from linli.registry.tables.importing import Checked, Spool, made_of
+from linli.registry.tables.importing import Checked
 from linli.registry.tables.listed import TABLES
 from linli.registry.tables.show import Names, Shown, Where, cells_of
 
@@ -63,55 +59,6 @@ def _rows(connection: Connection, kind: str, community: str | None) -> Sequence[
     if community is not None:
         query = query.where((table.c.id if kind == "community" else table.c.community_id) == community)
     return connection.execute(query).all()
-
-
-# --- in -------------------------------------------------------------------------------------------------------------
-
-
-def write(
-    connection: Connection, spools: Iterable[Spool], origin: Origin, progress: Callable[[int], None] = lambda _: None
-) -> int:
-    """Write what was checked (`Checked.items`), each portion after those that it refers to; how many items.
-
-    Conflict, with sheet and row, for what somebody has changed since so that it cannot be: then nothing must be written.
-    """
-    done = 0
-    for spool in spools:
-        items = map(made_of, spool)
-        while portion := list(islice(items, PORTION)):
-            where = {(made.kind, made.item.id): (sheet, row) for made, sheet, row in portion}
-            groups: dict[tuple[str, frozenset[str]], list[Item]] = {}
-            holidays: list[Holiday] = []
-            for made, _, _ in portion:
-                if isinstance(made.item, Holiday):
-                    holidays.append(made.item)
-                else:
-                    groups.setdefault((made.kind, made.said), []).append(made.item)
-            try:
-                for (_, said), mine in sorted(groups.items(), key=lambda one: _order(one[0][0])):
-                    record(connection, mine, origin, said)
-            except (BadItem, Refused) as error:
-                raise _overtaken(error, where) from None
-            if holidays:
-                save(connection, holidays, origin.at)
-            done += len(portion)
-            progress(done)
-    return done
-
-
-def _order(kind: str) -> int:
-    return list(KINDS).index(kind)
-
-
-def _overtaken(error: Refused, where: Mapping[tuple[str, str], tuple[str, int]]) -> Conflict:
-    key = error.key if isinstance(error, BadItem) else None
-    sheet, row = where.get((key.kind, key.id), ("", 0)) if key else ("", 0)
-    return Conflict(
-        Text(
-            f"没有导入任何内容：{sheet} 第 {row} 行：{error.text.zh}（检查之后有人改动了登记，请重试）",
-            f"nothing was imported: {sheet} row {row}: {error.text.en} (the registry was changed since it was checked: try again)",
-        )
-    )
 
 
 # --- out ------------------------------------------------------------------------------------------------------------

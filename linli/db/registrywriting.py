@@ -250,7 +250,7 @@ def _write_holidays(connection: Connection, holidays: Sequence[Holiday]) -> None
 def _to_watch(connection: Connection, work: _Work, places: Mapping[str, Place]) -> set[str]:
     """The places in which something hangs from now on, with all that they lie in; and those that are known already."""
     hung_in = {item.place for item in work.written.values() if isinstance(item, Device | Facility)}
-    found = chain_of(connection, hung_in, places)
+    found = chain_of(connection, hung_in, {key: place.parent for key, place in places.items()})
     changed = [key for key in places if Key("place", key) in work.changed]
     still_not = {key for key in unwatched(connection, changed) if places[key].kind in MANY}
     return found | (set(changed) - still_not)

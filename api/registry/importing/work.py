@@ -22,7 +22,7 @@ from linli.audit import Who
 from linli.clock import SystemClock
 from linli.db.audit import person_read
 from linli.db.database import Database
-from linli.db.registryimport import Doing, Plan, carry_out, needed_faults, plan
+from linli.db.registryimport import Doing, Plan, carry_out, needed_faults, plan, take_in
 from linli.db.registrytables import read_names, table_rows
 from linli.db.scoping import guarded
 from linli.errors import LinliError
@@ -149,19 +149,28 @@ class _Work:
     def _run(self, applying: bool) -> Import:
         wish = self._one.wish
         origin = Origin(wish.as_of, self._task.actor, wish.source, wish.confidence)
+        found: list[Found] = []
         with self._tables.sheets(self._kept.upload(self._one), wish.table or _stem(wish.file)) as sheets:
-            made = plan(
-                self._doing, sheets, origin, self._tables.spool, self._reading, remove_missing=wish.remove_missing
-            )
-        found = self._found(made)
-        if not applying or found.errors:
-            return msgspec.structs.replace(self._one, state=State.CHECKED, found=found, why=None)
-        items = 0
-        if not made.empty:
-            items = carry_out(self._doing, made, origin, wish.file, self._now(), self._writing)
+
+            def make() -> Plan:
+                made = plan(
+                    self._doing, sheets, origin, self._tables.spool, self._reading, remove_missing=wish.remove_missing
+                )
+                found[:] = [self._found(made)]
+                return made
+
+            made, items = take_in(make, self._carry_out, self._again) if applying else (make(), 0)
+        if not applying or made.errors:
+            return msgspec.structs.replace(self._one, state=State.CHECKED, found=found[0], why=None)
         return msgspec.structs.replace(
-            self._one, state=State.APPLIED, found=found, items=items, applied_at=self._now(), why=None
+            self._one, state=State.APPLIED, found=found[0], items=items, applied_at=self._now(), why=None
         )
+
+    def _again(self) -> None:
+        self._progress(Progress(), always=True)
+
+    def _carry_out(self, made: Plan) -> int:
+        return carry_out(self._doing, made, self._one.wish.file, self._now(), self._writing)
 
     def _found(self, made: Plan) -> Found:
         checked = made.checked

@@ -43,6 +43,11 @@ class Spools:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """All that were made until now."""
         for spool in self._made:
             spool.close()
+        self._made.clear()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -45,7 +45,8 @@ registry_version = Table(
     Column("version", BigInteger, nullable=False),
     info=SHARED,
 )
-"""One row, counted up in the transaction of each change of the registry: who has read that version is up to date."""
+"""Row 1 is counted up in the transaction of each change of what is not personal: who has read that version is up to date. Row 2
+in each that takes the turn to change anything at all (`linli.db.registrylog`)."""
 
 districts = Table(
     "districts",

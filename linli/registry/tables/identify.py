@@ -4,7 +4,7 @@ A row names its item by id, or else by what people tell such things apart by: th
 its place, the day of birth of namesakes. What nothing registered is called gets an id.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -14,7 +14,7 @@ from linli.errors import Refused
 from linli.i18n import Text
 from linli.registry.address import LEVEL_OF, LEVELS, code_of
 from linli.registry.naming import derived_id, random_id
-from linli.registry.tables.cells import CLEARED, Raw, Value, localised, number_was_text, shown, value_of
+from linli.registry.tables.cells import CLEARED, Raw, Value, localised, shown, value_of
 from linli.registry.tables.columns import Column, Table, Type
 from linli.registry.tables.directory import NOWHERE, Codes, Directory, keys_of
 from linli.registry.tables.faults import BadCell, Fault, Faults, Level
@@ -86,8 +86,9 @@ class Identifier:
         self._may_clear = may_clear
         self._sheet = sheet
         self._known = directory.rows[table.kind]
-        self._padded: dict[str, set[int]] = {}
-        self._numbers: dict[str, list[tuple[int, str]]] = {}
+        self._coded = [column.name for column in columns if column is not None and column.type is Type.CODE]
+        self._padded: dict[tuple[str, Value], set[int]] = {}
+        self._numbers: dict[tuple[str, Value], list[tuple[int, str]]] = {}
 
     def take(self, number: int, cells: Sequence[Raw]) -> Row | None:
         """What the row says, and of which item; None if it is empty, or if that cannot be told, which is a fault."""
@@ -109,9 +110,10 @@ class Identifier:
         return row if found and self._identify(row) else None
 
     def finish(self) -> None:
-        """After the last row: numbers that have lost their zeros, as the other cells of the column show."""
-        for name, numbers in self._numbers.items():
-            widths = self._padded.get(name, set())
+        """After the last row: numbers that have lost their zeros, as the other cells of the column show; each compound has its own
+        way to number rooms."""
+        for (name, community), numbers in self._numbers.items():
+            widths = self._padded.get((name, community), set())
             for number, text in numbers:
                 width = min((width for width in widths if width > len(text)), default=None)
                 if width is not None:
@@ -128,9 +130,7 @@ class Identifier:
         values: dict[str, Value] = {}
         sound = True
         for column, raw in zip(self._columns, cells, strict=False):
-            if raw is None:
-                continue
-            if column is None:
+            if raw is None or column is None:
                 continue
             try:
                 value = value_of(raw, column)
@@ -140,21 +140,24 @@ class Identifier:
                 continue
             if value is not None:
                 values[column.name] = value
-                if column.type is Type.CODE:
-                    self._watch_zeros(number, column, raw, str(value))
         if any(raw not in (None, "") for raw in cells[len(self._columns) :]):
             said = Text("这一行的单元格多于列名", "has more cells than there are headings")
             self._blame.error(number, None, "", "too_long", said)
+        for name in self._coded:
+            if name in values:
+                self._watch_zeros(number, name, values)
         return values if sound and values else None
 
-    def _watch_zeros(self, number: int, column: Column, raw: Raw, text: str) -> None:
-        if not text.isdecimal():
+    def _watch_zeros(self, number: int, name: str, values: Mapping[str, Value]) -> None:
+        text = values[name]
+        if not isinstance(text, str) or not text.isdecimal():
             return
+        key = (name, values.get("community"))
         if text[0] == "0" and len(text) > 1:
-            self._padded.setdefault(column.name, set()).add(len(text))
-        elif number_was_text(raw) or isinstance(raw, str):
-            kept = self._numbers.setdefault(column.name, [])
-            if len(kept) < _KEPT_FOR_LATER and column.name in ("room", "serial", "code"):
+            self._padded.setdefault(key, set()).add(len(text))
+        elif name in ("room", "serial", "code"):
+            kept = self._numbers.setdefault(key, [])
+            if len(kept) < _KEPT_FOR_LATER:
                 kept.append((number, text))
 
     def _ask(self, row: Row, column: str, find: Callable[[str], str]) -> tuple[bool, str | None]:

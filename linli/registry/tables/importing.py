@@ -12,7 +12,7 @@ from linli.i18n import Text
 from linli.registry.changes import PERSON, Key, Origin
 from linli.registry.facts import Fact
 from linli.registry.kinds import KINDS
-from linli.registry.model import Holiday
+from linli.registry.model import Device, Facility, Place
 from linli.registry.tables.cells import Raw
 from linli.registry.tables.columns import Column, Table
 from linli.registry.tables.compose import Composer, Made
@@ -22,6 +22,7 @@ from linli.registry.tables.headings import columns_of, left_out, table_called, u
 from linli.registry.tables.identify import Blame, Identifier, Row, headings_of
 from linli.registry.tables.listed import TABLES
 from linli.registry.tables.outcome import Outcome, outcome
+from linli.registry.tables.planned import ADDED, CHANGED, SAME, Planned, encode, planned
 
 PORTION = 1_000
 _TREES = ("place", "device")
@@ -76,8 +77,9 @@ class Counts:
 
 @dataclass
 class Checked:
-    """What a file would do. `items`: what is to be written, in an order in which each comes after what it refers to, as
-    `made_of` reads it. `named`: by kind, the items that the file has, and `communities`, where it has any of the kind."""
+    """What a file would do. `items`: what is to be written (`linli.registry.tables.planned`), in an order in which each comes after
+    what it refers to. `named`: by kind, the items that the file has, and `communities`, where it has any of the kind. `hung`:
+    the places in which something of it hangs, and `within`: what each place of it lies in."""
 
     faults: Faults
     counts: dict[str, Counts] = field(default_factory=dict)
@@ -85,6 +87,8 @@ class Checked:
     items: list[Spool] = field(default_factory=list)
     named: dict[str, Collection[str]] = field(default_factory=dict)
     communities: dict[str, set[str | None]] = field(default_factory=dict)
+    hung: set[str] = field(default_factory=set)
+    within: dict[str, str | None] = field(default_factory=dict)
 
     @property
     def news(self) -> int:
@@ -202,27 +206,39 @@ class Checking:
                 if news and depth not in by_depth:
                     by_depth[depth] = self._spool()
                 for one in news:
-                    by_depth[depth].append(_encoded(one, blames[row.sheet].sheet, row.number))
+                    by_depth[depth].append(encode(one))
         self._checked.items += (by_depth[depth] for depth in sorted(by_depth))
 
     def _judge(
         self, table: Table, row: Row, made: Sequence[Made], known: Mapping[str, Known], blame: Blame
-    ) -> list[Made]:
-        """Counts what becomes of a row's items; those that there is anything to write of."""
+    ) -> list[Planned]:
+        """Counts what becomes of a row's items; what is to be written of them."""
         if not made:
             return []
         counts = self._checked.counts[table.kind]
         results = [(one, outcome(one, known.get(one.kind), self._origin)) for one in made]
-        if results[0][1].added:
+        fates = [result.fate for _, result in results]
+        if fates[0] == ADDED:
             counts.added += 1
-            return list(made)
-        if any(result.changed for _, result in results):
+        elif CHANGED in fates:
             counts.changed += 1
         else:
             counts.same += 1
         for one, result in results:
             self._tell(table, row, one, result, blame)
-        return [one for one, result in results if result.news]
+        return [
+            self._planned(one, result, known.get(one.kind), blame.sheet, row.number)
+            for one, result in results
+            if result.news
+        ]
+
+    def _planned(self, made: Made, result: Outcome, known: Known | None, sheet: str, row: int) -> Planned:
+        item = made.item if result.settled is None else result.settled.item
+        if result.fate != SAME and isinstance(item, Device | Facility):
+            self._checked.hung.add(item.place)
+        if result.fate != SAME and isinstance(item, Place):
+            self._checked.within[item.id] = item.parent
+        return planned(made.item, result.settled, result.fate, {} if known is None else known.statements, sheet, row)
 
     def _tell(self, table: Table, row: Row, made: Made, result: Outcome, blame: Blame) -> None:
         for name, (before, after) in result.changed.items():
@@ -265,15 +281,3 @@ def _against(fact: Fact) -> Text:
         f"is what counts ({mine}), and is contradicted: {', '.join(others)}. "
         "Find out which is right, and import that with --source person",
     )
-
-
-def _encoded(made: Made, sheet: str, row: int) -> bytes:
-    values = msgspec.to_builtins(made.item)
-    return msgspec.msgpack.encode((made.kind, values, sorted(made.said), sheet, row))
-
-
-def made_of(data: bytes) -> tuple[Made, str, int]:
-    """An item to write, out of a spool of `Checked.items`: and the sheet and row that it is from."""
-    kind, values, said, sheet, row = msgspec.msgpack.decode(data)
-    noun: Any = Holiday if kind == "holiday" else KINDS[kind].noun
-    return Made(kind, msgspec.convert(values, noun), frozenset(said)), sheet, row

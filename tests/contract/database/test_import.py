@@ -13,12 +13,14 @@ from sqlalchemy import Connection, func, select
 from linli.adapters.tables.files import sheets_of
 from linli.adapters.tables.spool import Spools
 from linli.adapters.tables.writers import written
+from linli.audit import Who
 from linli.db import schema
 from linli.db.database import Database, open_database
 from linli.db.registryfacts import facts_of, record
+from linli.db.registryimport import Doing, Plan, carry_out, plan, take_in
 from linli.db.registryitems import get_many
-from linli.db.registrytables import SqlRegistered, missing, read_names, remove_all, still_needed, table_rows, write
-from linli.errors import Conflict
+from linli.db.registrypreparing import Overtaken
+from linli.db.registrytables import SqlRegistered, missing, read_names, remove_all, still_needed, table_rows
 from linli.i18n import Text
 from linli.registry.changes import Key, Origin
 from linli.registry.inhabitants import Consent, Contact, Household, Person, Resident
@@ -40,7 +42,7 @@ from linli.registry.model import (
 )
 from linli.registry.tables.cells import Odd, Raw
 from linli.registry.tables.faults import Fault, Level
-from linli.registry.tables.importing import Checked, Checking
+from linli.registry.tables.importing import Checked, Checking, Sheet
 from linli.registry.tables.listed import TABLES
 from linli.registry.tables.show import Shown
 from tests.contract.database.generated import registries
@@ -70,15 +72,20 @@ def checked(
     database: Database, sheets: Mapping[str, Sequence[Sequence[Raw]]], of: Origin | None = None, *, put: bool = False
 ) -> Checked:
     """What the sheets would do; with `put` it is done if nothing is wrong."""
-    given_origin = of or origin()
     with Spools() as spools:
-        with database.read() as connection:
-            checking = Checking(SqlRegistered(connection), given_origin, spools.new)
-            found = checking.check([Listed(name, rows) for name, rows in sheets.items()])
-        if put and not found.faults.errors:
-            with database.write() as connection:
-                write(connection, found.items, given_origin)
-        return found
+        made = planned(database, spools, [Listed(name, rows) for name, rows in sheets.items()], of)
+        if put and not made.errors:
+            carry_out(doing(database), made, "file", NOW)
+        return made.checked
+
+
+def doing(database: Database) -> Doing:
+    """As the command does it."""
+    return Doing(database, database, Who("cli:test"))
+
+
+def planned(database: Database, spools: Spools, sheets: Sequence[Sheet], of: Origin | None = None) -> Plan:
+    return plan(doing(database), sheets, of or origin(), spools.new)
 
 
 def errors(found: Checked) -> list[tuple[str, int, str, str]]:
@@ -334,22 +341,52 @@ def test_what_the_file_does_not_have_stays_unless_it_is_told_to_go(database: Dat
         assert connection.execute(select(schema.holidays.c.day)).scalars().all() == ["2026-10-02"]
 
 
-def test_what_was_changed_since_it_was_checked_stops_the_import(database: Database) -> None:
-    """With the sheet and the row, and nothing written."""
+def test_what_was_changed_since_it_was_planned_is_not_overwritten(database: Database) -> None:
+    """The plan is not carried out, and nothing of it is written; made anew it meets what is there now, by sheet and row."""
     checked(database, HAND, put=True)
-    more: Mapping[str, Sequence[Sequence[Raw]]] = {
-        "地点": [PLACES, ["望湖苑", "12", "2", None, "单元", "2单元", None, "u-new"]]
-    }
-    with Spools() as spools:
-        with database.read() as connection:
-            found = Checking(SqlRegistered(connection), origin(), spools.new).check([Listed("地点", more["地点"])])
+    more = [Listed("地点", [PLACES, ["望湖苑", "12", "2", None, "单元", "2单元", None, "u-new"]])]
+    others = 0
+
+    def somebody_else() -> None:
         with database.write() as connection:
             building = connection.execute(select(schema.places.c.id).where(schema.places.c.kind == "building")).scalar()
             community = connection.execute(select(schema.communities.c.id)).scalar()
             assert building is not None and community is not None
             record(connection, [Place("u-2", community, "unit", Text("二", "2"), building, "2")], origin("other"))
-        with pytest.raises(Conflict, match="row 2"), database.write() as connection:
-            write(connection, found.items, origin())
+
+    def make() -> Plan:
+        nonlocal others
+        made = planned(database, spools, more)
+        others += 1
+        if others == 1:
+            somebody_else()
+        return made
+
+    with Spools() as spools:
+        made, items = take_in(make, lambda made: carry_out(doing(database), made, "file", NOW), lambda: None)
+    assert (others, items) == (2, 0)
+    assert [(row, reason) for _, row, _, reason in errors(made.checked)] == [(2, "address_taken")]
+    with database.read() as connection:
+        assert get_many(connection, "place", ["u-new"]) == {}
+
+
+def test_a_plan_that_is_overtaken_again_and_again_is_given_up(database: Database) -> None:
+    """Also where what somebody else did says nothing new: of what is said of a thing there is no version to compare."""
+    checked(database, HAND, put=True)
+    told: list[None] = []
+
+    def make() -> Plan:
+        made = planned(database, spools, [Listed("网关", [["名称"], ["另一个网关"]])])
+        with database.write() as connection:
+            record(connection, [District("d-1", Text("甲", "A"))], origin("other"))
+        return made
+
+    with Spools() as spools, pytest.raises(Overtaken):
+        take_in(make, lambda made: carry_out(doing(database), made, "file", NOW), lambda: told.append(None))
+    assert len(told) == 2
+    with database.read() as connection:
+        gateways = connection.execute(select(schema.gateways.c.name_zh)).scalars().all()
+    assert gateways == ["望湖苑网关"]
 
 
 # --- out, and in again ----------------------------------------------------------------------------------------------
@@ -407,12 +444,10 @@ def exported(database: Database, file: Path, language: str) -> None:
 def imported(database: Database, file: Path) -> Checked:
     """As the command does it."""
     with Spools() as spools, sheets_of(file) as sheets:
-        with database.read() as connection:
-            found = Checking(SqlRegistered(connection), origin(), spools.new).check(sheets)
-        if not found.faults.errors:
-            with database.write() as connection:
-                write(connection, found.items, origin())
-        return found
+        made = planned(database, spools, sheets)
+        if not made.errors:
+            carry_out(doing(database), made, file.name, NOW)
+        return made.checked
 
 
 def test_an_export_of_a_scope_has_no_other_compound_in_it(database: Database) -> None:
