@@ -29,7 +29,7 @@ def main() -> None:
     world.fill(store, clock.now())
     broker = FakeBroker()
     _gateway(broker, clock)
-    settings = load_settings(data=data, language="zh")
+    settings = load_settings(data=data, language="zh", webhook_allowed="127.0.0.1")
     services = build_services(settings, database, store, clock, broker.client(), broker.client())
     hand = world.Hand(database, clock)
     if "--evening" in sys.argv:
