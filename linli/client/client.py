@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from linli.client.http import TIMEOUT_S, TRIES, Transport
+from linli.client.http import BUSY, TIMEOUT_S, TRIES, Transport
 from linli.client.model import (
     Alert,
     AlertDetail,
@@ -110,7 +110,8 @@ class Client:
         return self._act(alert, "unshelve", {"comment": comment})
 
     def watch(self, last: int | None = None) -> Iterator[Told]:
-        """What happens to alerts, as it happens, for ever: a stream that breaks off is taken up again where it was.
+        """What happens to alerts, as it happens, for ever: a stream that breaks off is taken up again where it was. ApiUnreachable
+        if there was none to begin with.
 
         `last`: the id of the last event seen, to begin after it.
         """
@@ -118,11 +119,13 @@ class Client:
         while True:
             headers = {} if parser.last is None else {"last-event-id": str(parser.last)}
             try:
+                parser.begin()
                 yield from parser.feed(self._transport.lines("/stream", headers))
             except ApiUnreachable:
-                pass
+                if not parser.heard:
+                    raise
             except ApiProblem as problem:
-                if problem.status not in (429, 503):
+                if problem.status not in BUSY:
                     raise
             pause.wait(COME_BACK_S)
 

@@ -17,9 +17,13 @@ PREFIX = "/api/v1"
 TRIES = 4
 FIRST_WAIT_S = 0.25
 LONGEST_WAIT_S = 10.0
+UNDER_WAY = 45
+"""How often it is asked, a second apart, what became of a change that the server says is under way: after a kill for 30 s."""
 TIMEOUT_S = 20.0
 
-_AGAIN = (429, 502, 503, 504)
+BUSY = (429, 502, 503, 504)
+"""What a server, or the proxy before it, says that will answer in a while."""
+_UNDER_WAY = "urn:linli:problem:idempotency-key-under-way"
 _READS = ("GET", "HEAD")
 _T = TypeVar("_T")
 
@@ -87,7 +91,8 @@ class Transport:
             ) as answer:
                 if answer.status_code != 200:
                     raise problem_of(answer)
-                for line in answer.iter_lines(chunk_size=1):
+                as_it_comes = None if getattr(answer.raw, "chunked", False) else 1
+                for line in answer.iter_lines(chunk_size=as_it_comes):  # type: ignore[arg-type]  # the stub forgets None
                     yield line.decode("utf-8", "replace")
         except requests.RequestException as error:
             raise _unreachable(self.url, error) from None
@@ -114,9 +119,7 @@ class Transport:
         for number in range(self._tries):
             last = number == self._tries - 1
             try:
-                answer = self._session.request(
-                    method, self.url + PREFIX + path, params=query, json=body, headers=headers, timeout=self._timeout_s
-                )
+                answer = self._settled(method, path, query, body, headers)
             except requests.RequestException as error:
                 if last:
                     raise _unreachable(self.url, error) from None
@@ -124,14 +127,32 @@ class Transport:
                 continue
             if answer.status_code < 400:
                 return answer
-            if last or answer.status_code not in _AGAIN:
+            if last or answer.status_code not in BUSY:
                 raise problem_of(answer)
             self._wait(number, answer.headers.get("retry-after"))
         raise AssertionError  # the last try has returned or raised
 
+    def _settled(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, Any] | None,
+        body: Mapping[str, Any] | None,
+        headers: Mapping[str, str] | None,
+    ) -> requests.Response:
+        """The answer; of a change that was sent before and is being carried out still, once it is."""
+        for _ in range(UNDER_WAY):
+            answer = self._session.request(
+                method, self.url + PREFIX + path, params=query, json=body, headers=headers, timeout=self._timeout_s
+            )
+            if answer.status_code != 409 or problem_of(answer).type != _UNDER_WAY:
+                break
+            self._wait(0, answer.headers.get("retry-after"))
+        return answer
+
     def _wait(self, number: int, told: str | None) -> None:
         """As long as the server says, or some time that doubles, each by chance a little different."""
-        wait = float(told) if told is not None and told.isdigit() else FIRST_WAIT_S * 2**number
+        wait = float(told) if told is not None and told.isdecimal() else FIRST_WAIT_S * 2**number
         self._pause.wait(min(LONGEST_WAIT_S, wait) * random.uniform(1, 1.25))
 
     def _decode(self, answer: requests.Response, kind: type[_T]) -> _T:

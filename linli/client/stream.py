@@ -20,13 +20,20 @@ class Told:
 class Parser:
     """Lines of `text/event-stream` (WHATWG HTML, section 9.2) to events of Linli's stream. Does no I/O.
 
-    `last`: the id up to which all is known, to go on from.
+    `begin` it with each connection: what the one before left half said is not to be taken for a part of what comes now.
+
+    `last`: the id up to which all is known, to go on from. `heard`: the server has said something.
     """
 
     last: int | None = None
+    heard: bool = False
     _kind: str = ""
     _id: int | None = None
     _data: list[str] = field(default_factory=list)
+
+    def begin(self) -> None:
+        """A new connection: nothing is half said."""
+        self._kind, self._id, self._data = "", None, []
 
     def feed(self, lines: Iterable[str]) -> Iterator[Told]:
         """The events that these lines complete."""
@@ -48,10 +55,10 @@ class Parser:
 
     def _event(self) -> Told | None:
         kind, number, data = self._kind, self._id, "\n".join(self._data)
-        self._kind, self._id, self._data = "", None, []
+        self.begin()
         if number is None:
             return None
-        self.last = number
+        self.last, self.heard = number, True
         if kind == "alert":
             return Told(number, msgspec.json.decode(data, type=Outcome))
         return Told(number, None) if kind == "resync" else None

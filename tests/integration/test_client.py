@@ -99,8 +99,10 @@ def _server(answers: list[tuple[int, dict[str, str], bytes]]) -> Iterator[tuple[
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["content-length"]))
+            self.rfile.read(int(self.headers.get("content-length", 0)))
             self.do_GET()
+
+        do_DELETE = do_POST
 
         def do_GET(self) -> None:
             asked.append({name.lower(): value for name, value in self.headers.items()})
@@ -152,6 +154,38 @@ def test_what_changes_something_is_sent_again_with_the_same_key(monkeypatch: pyt
         _refused("does not answer; try later", lambda: client.acknowledge("a1"))
     assert len(asked) == transport.TRIES
     assert len({one["idempotency-key"] for one in asked}) == 1
+
+
+def test_what_is_still_under_way_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sent again because no answer came in time, while the first is being carried out: its answer is the answer."""
+    monkeypatch.setattr(transport, "FIRST_WAIT_S", 0.001)
+    under_way: tuple[int, dict[str, str], bytes] = (
+        409,
+        {"retry-after": "0"},
+        b'{"type":"urn:linli:problem:idempotency-key-under-way"}',
+    )
+    answers = [*[under_way] * (transport.TRIES + 1), (204, {}, b"")]
+    with _server(answers) as (url, asked), Client(url, "x") as client:
+        client.remove_webhook("w1")
+    assert len(asked) == len(answers)
+    assert len({one["idempotency-key"] for one in asked}) == 1
+
+
+def test_a_stream_is_taken_up_again_where_a_server_or_its_proxy_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy says 502 while Linli is started anew. Where there was nothing to begin with, somebody is told."""
+    monkeypatch.setattr("linli.client.client.COME_BACK_S", 0.01)
+    ready, resync = b"id: 4\nevent: ready\ndata: {}\n\n", b"id: 9\nevent: resync\ndata: {}\n\n"
+    answers: list[tuple[int, dict[str, str], bytes]] = [
+        (200, {}, ready),
+        (502, {}, b""),
+        (504, {}, b""),
+        (200, {}, resync),
+    ]
+    with _server(answers) as (url, asked), Client(url, "x") as client:
+        assert next(client.watch()) == Told(9, None)
+    assert [one.get("last-event-id") for one in asked] == [None, "4", "4", "4"]
+    with Client(f"http://127.0.0.1:{free_port()}", "x") as client:
+        _refused("cannot be reached", lambda: next(client.watch()), ApiUnreachable)
 
 
 def test_what_is_refused_is_not_sent_again() -> None:

@@ -56,3 +56,13 @@ def test_an_event_that_is_cut_off_is_not_taken_for_known() -> None:
     parser = Parser(5)
     assert list(parser.feed(["id: 7", "event: alert", f"data: {ALERT}"])) == []
     assert parser.last == 5
+
+
+@given(st.integers(9, 11))
+def test_what_was_cut_off_is_no_part_of_the_next_connection(cut: int) -> None:
+    """Wherever in the event it broke: the same comes again, whole, and once."""
+    parser = Parser(6)
+    told = list(parser.feed(STREAM[8:cut]))
+    parser.begin()
+    told += parser.feed([*STREAM[:2], *STREAM[8:]])
+    assert [one.id for one in told] == [7, 9]
