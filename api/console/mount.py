@@ -23,7 +23,6 @@ from api.console import (
     nonces,
     places_page,
     recovery_page,
-    registry_page,
     rule_page,
     rules_page,
     texts,
@@ -31,10 +30,17 @@ from api.console import (
 from api.console.consoles import Consoles
 from api.console.guard import Unframed
 from api.console.handover import Handover
+from api.console.imports import detail as import_detail
+from api.console.imports import page as imports_page
 from api.console.layout import FAVICON, STYLE_PATH, html_lang
+from api.console.persons import home_page, person_page
+from api.console.persons import page as persons_page
+from api.console.registry import device_page, plan_page, queue_page, tree_page
 from api.console.session import add_routes
 from api.console.sounds import tone
 from api.console.visit import language_of
+from api.console.webhooks import detail as webhook_detail
+from api.console.webhooks import page as webhooks_page
 from api.services import Services
 from linli.i18n import Text
 from linli.model import Severity
@@ -51,7 +57,17 @@ _PAGES = (
     places_page,
     rules_page,
     rule_page,
-    registry_page,
+    queue_page,
+    tree_page,
+    device_page,
+    plan_page,
+    persons_page,
+    home_page,
+    person_page,
+    imports_page,
+    import_detail,
+    webhooks_page,
+    webhook_detail,
     audit_page,
 )
 STATIC = Path(__file__).parent / "static"

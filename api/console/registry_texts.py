@@ -4,8 +4,8 @@ from linli.i18n import Text
 
 REGISTRY = Text("登记", "Registry")
 REGISTRY_HELP = Text(
-    "有上报但未登记的设备，以及需要有人核对的事实。其余登记用接口或文件完成。",
-    "Devices that report and are not registered, and facts that somebody should look at. The rest is done by file or over the API.",
+    "有上报但未登记的设备，以及需要有人核对的事实。",
+    "Devices that report and are not registered, and facts that somebody should look at.",
 )
 UNKNOWN = Text("未登记的设备", "Unknown devices")
 NO_UNKNOWN = Text("没有。上报的设备都已登记。", "None: every device that reports is registered.")

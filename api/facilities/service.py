@@ -114,6 +114,17 @@ class FacilityReader:
             for device in devices
         }
 
+    def values(self, sight: Sight, device: Device) -> tuple[list[ValueView] | None, bool | None]:
+        """The newest values of one device, by quantity (None: the store does not answer); and whether its gateway is online (None:
+        it was never heard of)."""
+        known = self._known(sight, device.community)
+        link = known.links.get(device.gateway)
+        online = None if link is None else link.online
+        if known.latest is None:
+            return None, online
+        newest = sorted(known.values(device.id), key=lambda value: value.quantity)
+        return [_value(device, value, known.now) for value in newest], online
+
     def _known(self, sight: Sight, community: str) -> _Known:
         table = schema.gateway_status
         with sight.database.read() as connection:

@@ -15,6 +15,7 @@ from api.console import registry_texts as texts
 from api.console.consoles import Console, Consoles
 from api.console.foot import Foot
 from api.console.layout import MAX_KNOWN, Node, choice, frame, known_alerts
+from api.console.registry.pieces import parts, path_of
 from api.console.rows import moment
 from api.console.visit import Visit, enter, person_now
 from api.registry.service import RegistryService
@@ -23,6 +24,7 @@ from api.services import Services
 from linli.db.registryfacts import Doubt
 from linli.errors import LinliError
 from linli.i18n import Text
+from linli.registry.changes import Key
 from linli.registry.kinds import KINDS
 from linli.registry.model import Device, Place
 from linli.registry.strangers import Stranger
@@ -30,6 +32,7 @@ from linli.roles import Operation
 from linli.vocabulary import DEVICE_KINDS, EVENT_TYPES, quantity_of
 
 PATH = "/registry"
+_WITH_PAGES = ("committee", "community", "place", "device", "equipment", "facility", "floor_plan")
 LOOK_EVERY_S = 5.0
 MOST = 100
 
@@ -89,6 +92,7 @@ class _Board:
         with self._box:
             with Node("div", classes="board-head"):
                 Node("h1", texts.REGISTRY.of(language))
+                parts(language, PATH)
                 Node("p", texts.REGISTRY_HELP.of(language), "muted")
             self._list(texts.UNKNOWN, texts.NO_UNKNOWN, self._shown.strangers, self._stranger, "unknown")
             self._list(texts.TO_CHECK, texts.NOTHING_TO_CHECK, self._shown.doubts, self._doubt, "doubts")
@@ -128,15 +132,24 @@ class _Board:
         fields = [*doubt.contradicted, *(name for name in doubt.stale if name not in doubt.contradicted)]
         with Node("li", classes="row-p", data_item=f"{key.kind}/{key.id}"):
             with Node("div"):
-                Node("div", f"{KINDS[key.kind].name.of(language)} {key.id}", "p-name")
+                called = f"{KINDS[key.kind].name.of(language)} {key.id}"
+                with Node("div", classes="p-name"):
+                    self._name(called, key)
                 words = texts.CONTRADICTED if doubt.contradicted else texts.STALE
                 Node("small", words.of(language), "muted")
             with Node("div"):
                 for name in fields:
                     self._fact(doubt, name)
-            if self._may and key.kind != "equipment":
+            if self._may:
                 button = Node("button", texts.CONFIRM.of(language), "btn", type="button", data_test="confirm-fact")
                 button.on("click", lambda: self._confirm(doubt, fields))
+
+    def _name(self, called: str, key: Key) -> None:
+        """What it is; a link where it has a page."""
+        if key.kind in _WITH_PAGES:
+            Node("a", called, href=path_of(_whole(key)))
+        else:
+            Node("span", called)
 
     def _fact(self, doubt: Doubt, name: str) -> None:
         language, fact = self._visit.language, doubt.facts[name]
@@ -149,7 +162,7 @@ class _Board:
     async def _confirm(self, doubt: Doubt, fields: Sequence[str]) -> None:
         try:
             person = await asyncio.to_thread(person_now, self._services, self._visit, acting=True)
-            await asyncio.to_thread(self._service.confirm, person, doubt.key, fields)
+            await asyncio.to_thread(self._service.confirm, person, _whole(doubt.key), fields)
         except LinliError as error:
             ui.notify(error.text.of(self._visit.language))
         await self._look()
@@ -214,6 +227,11 @@ class _AdoptDialog:
             self._stranger.device, self._stranger.community, self._stranger.gateway, self._kind, name, self._place
         )
         self._service.adopt(person, device, replay=True)
+
+
+def _whole(key: Key) -> Key:
+    """The device that equipment is a part of; anything else itself."""
+    return Key("device", key.id) if key.kind == "equipment" else key
 
 
 def _read(services: Services, service: RegistryService, visit: Visit) -> _Found:
