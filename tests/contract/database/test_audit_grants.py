@@ -1,5 +1,7 @@
 """PostgreSQL: Linli's own role, once the right to change the audit log is taken from it."""
 
+from contextlib import suppress
+
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -36,6 +38,25 @@ DENIED = [
     "SET ROLE linli_owner",
 ]
 
+IN_ANOTHERS_NAME = [
+    # A table that is found before the log's own, with a trigger that would run as the owner.
+    [
+        "CREATE TEMP TABLE audit_texts (seq bigint)",
+        "INSERT INTO pg_temp.audit_texts VALUES (0)",
+        (
+            "CREATE FUNCTION public.taken() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN ALTER TABLE public.audit_entries DISABLE TRIGGER USER; DELETE FROM public.audit_entries; RETURN OLD; END $$"
+        ),
+        "CREATE TRIGGER t BEFORE DELETE ON pg_temp.audit_texts FOR EACH ROW EXECUTE FUNCTION public.taken()",
+        "GRANT ALL ON pg_temp.audit_texts TO PUBLIC",
+    ],
+    # An operator that fits better than PostgreSQL's own, within the trigger that looks at the age.
+    [
+        "CREATE FUNCTION public.taken(numeric, integer) RETURNS numeric LANGUAGE plpgsql AS 'BEGIN RETURN 9e11; END'",
+        "CREATE OPERATOR public.- (LEFTARG = numeric, RIGHTARG = integer, FUNCTION = public.taken)",
+    ],
+]
+
 
 @pytest.mark.integration
 def test_linlis_own_role_has_no_right_to_change_the_log(postgres: PostgresServer) -> None:
@@ -66,4 +87,29 @@ def test_linlis_own_role_has_no_right_to_change_the_log(postgres: PostgresServer
         assert check_log(database, None).faults == []
         with pytest.raises(DBAPIError, match="append-only"), database.write() as connection:
             connection.execute(text("SELECT linli_audit_forget(99)"))
+        database.close()
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("prepared", IN_ANOTHERS_NAME, ids=["table", "operator"])
+def test_nothing_of_the_role_runs_as_the_owner(postgres: PostgresServer, prepared: list[str]) -> None:
+    """The function by which old entries go takes its names and operators from nobody else; one that might is told."""
+    with postgres.database() as url:
+        database = open_database(url)
+        with database.read() as connection:
+            statements = grants(connection)
+        postgres.run_as_superuser(url, statements)
+        with database.write() as connection:
+            entry = append(connection, Act("arming.changed", GUARD, "place", ("p-1",)), NOW)
+        with suppress(DBAPIError), database.write() as connection:
+            for statement in prepared:
+                connection.execute(text(statement))
+            connection.execute(text(f"SELECT linli_audit_forget({entry.seq})"))
+        assert check_log(database, None).faults == []
+        with database.read() as connection:
+            assert head_of(connection).seq == entry.seq
+            assert not may_change(connection)
+        postgres.run_as_superuser(url, "ALTER FUNCTION linli_audit_forget(bigint) SET search_path = public")
+        with database.read() as connection:
+            assert may_change(connection)
         database.close()
