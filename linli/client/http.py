@@ -1,5 +1,6 @@
 """One request after another to the API: what failed for a moment is asked again, what failed for good is an error with words."""
 
+import os
 import random
 import secrets
 import threading
@@ -23,6 +24,7 @@ TIMEOUT_S = 20.0
 
 BUSY = (429, 502, 503, 504)
 """What a server, or the proxy before it, says that will answer in a while."""
+OWN_CA = "SSL_CERT_FILE"
 _UNDER_WAY = "urn:linli:problem:idempotency-key-under-way"
 _READS = ("GET", "HEAD")
 _T = TypeVar("_T")
@@ -39,7 +41,7 @@ class Sent(Generic[_T]):
 
 class Transport:
     """A connection to one server. `language` is that of the problems it tells ('zh' or 'en'). It is given `timeout_s` to answer,
-    and what fails for a moment is tried `tries` times."""
+    and what fails for a moment is tried `tries` times. A CA of one's own is believed by SSL_CERT_FILE."""
 
     def __init__(self, url: str, token: str, language: str, timeout_s: float = TIMEOUT_S, tries: int = TRIES) -> None:
         self.url = url.rstrip("/")
@@ -48,6 +50,7 @@ class Transport:
         self._pause = threading.Event()
         self._session = requests.Session()
         self._session.trust_env = False  # a proxy of the environment is not meant for a server of the house
+        self._session.verify = os.environ.get(OWN_CA) or True
         self._session.headers.update({"authorization": f"Bearer {token}", "accept-language": language})
 
     def get(self, path: str, kind: type[_T], query: Mapping[str, Any] | None = None) -> _T:
@@ -183,6 +186,13 @@ def problem_of(answer: requests.Response) -> ApiProblem:
 
 
 def _unreachable(url: str, error: Exception) -> ApiUnreachable:
+    if isinstance(error, requests.exceptions.SSLError):
+        return ApiUnreachable(
+            Text(
+                f"不信任 {url} 的证书；自建 CA 请用环境变量 {OWN_CA} 指明其证书文件",
+                f"the certificate of {url} is not believed; for a CA of your own name its file in {OWN_CA}",
+            )
+        )
     name = type(error).__name__
     return ApiUnreachable(
         Text(

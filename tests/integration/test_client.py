@@ -1,9 +1,11 @@
 """The client against a real API, and against servers that are busy, gone, or something else."""
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,7 @@ from linli.client import http as transport
 from linli.clock import HOUR
 from linli.errors import LinliError
 from linli.model import Role
+from tests.certificates import Authority
 from tests.databases import SqliteDatabases
 from tests.integration.api_world import FOREIGN, HOME, World, make_alert, running_world
 from tests.support import eventually, free_port
@@ -93,7 +96,9 @@ def _take(linli: Client, count: int) -> Iterator[Told]:
 
 
 @contextmanager
-def _server(answers: list[tuple[int, dict[str, str], bytes]]) -> Iterator[tuple[str, list[dict[str, str]]]]:
+def _server(
+    answers: list[tuple[int, dict[str, str], bytes]], context: ssl.SSLContext | None = None
+) -> Iterator[tuple[str, list[dict[str, str]]]]:
     """A server that gives these answers one after the other; its address, and the headers of what was asked."""
     asked: list[dict[str, str]] = []
 
@@ -117,10 +122,14 @@ def _server(answers: list[tuple[int, dict[str, str], bytes]]) -> Iterator[tuple[
             return
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    address = f"http://127.0.0.1:{server.server_port}"
+    if context is not None:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        address = f"https://localhost:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}", asked
+        yield address, asked
     finally:
         server.shutdown()
         server.server_close()
@@ -186,6 +195,19 @@ def test_a_stream_is_taken_up_again_where_a_server_or_its_proxy_is_away(monkeypa
     assert [one.get("last-event-id") for one in asked] == [None, "4", "4", "4"]
     with Client(f"http://127.0.0.1:{free_port()}", "x") as client:
         _refused("cannot be reached", lambda: next(client.watch()), ApiUnreachable)
+
+
+def test_a_ca_of_ones_own_is_believed_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A district's server has a certificate that nobody else vouches for; without, what to do is said."""
+    authority = Authority(tmp_path)
+    context = authority.issue("server", "localhost").server_context()
+    with _server([(200, {}, ME)], context) as (url, _):
+        monkeypatch.delenv(transport.OWN_CA, raising=False)
+        with Client(url, "x", tries=1) as client:
+            _refused(f"not believed.*{transport.OWN_CA}", client.me, ApiUnreachable)
+        monkeypatch.setenv(transport.OWN_CA, str(authority.file))
+        with Client(url, "x", tries=1) as client:
+            assert client.me().name == "n"
 
 
 def test_what_is_refused_is_not_sent_again() -> None:
