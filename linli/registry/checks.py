@@ -4,8 +4,8 @@ tell (that a reference leads somewhere) is checked where they are (`linli.db.reg
 import difflib
 import math
 import re
-from collections.abc import Callable, Collection, Mapping
-from typing import Any, NoReturn
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, NoReturn, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from linli.errors import Refused
@@ -17,6 +17,8 @@ from linli.registry.inhabitants import CONTACT_KINDS, HOUSEHOLD_KINDS, PURPOSES,
 from linli.registry.kinds import Item, kind_of
 from linli.registry.model import COMMITTEE_KINDS, COMMUNITY_KINDS, ORGANISATION_KINDS, Community, Equipment, Place
 from linli.vocabulary import DEVICE_KINDS, FACILITY_KINDS, PLACE_KINDS
+
+T = TypeVar("T")
 
 _BUILT_IN = re.compile(r"linli-(platform|server|worker-.*)")
 """The names of `linli.platform`: what is called so is Linli itself, and concerns administrators alone."""
@@ -71,12 +73,23 @@ _PATTERNS: Mapping[tuple[str, str], tuple[re.Pattern[str], Text]] = {
 _REACHED_BY: Mapping[str, re.Pattern[str]] = {"mobile": _PHONE, "phone": _PHONE, "sms": _PHONE, "email": _EMAIL}
 
 
+def _by_kind(table: Mapping[tuple[str, str], T]) -> Mapping[str, Sequence[tuple[str, T]]]:
+    """The same by kind: an import looks at each of its items."""
+    found: dict[str, list[tuple[str, T]]] = {}
+    for (kind, name), value in table.items():
+        found.setdefault(kind, []).append((name, value))
+    return found
+
+
+_WORDS_OF, _LENGTHS_OF, _PATTERNS_OF = _by_kind(_WORDS), _by_kind(_LENGTHS), _by_kind(_PATTERNS)
+
+
 def check_item(item: Item) -> None:
     """BadItem, with what to do, unless the item is sound by itself."""
     kind = kind_of(item)
     check_id_of(item)
-    for (of, name), words in _WORDS.items():
-        value = getattr(item, name) if of == kind else None
+    for name, words in _WORDS_OF.get(kind, ()):
+        value = getattr(item, name)
         if value is not None and value not in words:
             near = difflib.get_close_matches(value, list(words), 1) or sorted(words)
             _fault(
@@ -86,11 +99,10 @@ def check_item(item: Item) -> None:
                 f"不认识 {value}，可用：{'、'.join(near)}",
                 f"{value} is none of: {', '.join(near)}",
             )
-    for (of, name), longest in _LENGTHS.items():
-        if of == kind:
-            _check_text(item, name, getattr(item, name), longest)
-    for (of, name), (pattern, said) in _PATTERNS.items():
-        value = getattr(item, name) if of == kind else None
+    for name, longest in _LENGTHS_OF.get(kind, ()):
+        _check_text(item, name, getattr(item, name), longest)
+    for name, (pattern, said) in _PATTERNS_OF.get(kind, ()):
+        value = getattr(item, name)
         if value is not None and pattern.fullmatch(value) is None:
             _fault(item, "bad_form", name, f"{value:.40} {said.zh}", f"{value:.40} {said.en}")
     names = getattr(item, "name", None)
@@ -127,7 +139,7 @@ def _check_text(item: Item, name: str, value: str | None, longest: int) -> None:
         return
     if len(value) > longest:
         _fault(item, "too_long", name, f"最多 {longest} 个字符", f"has at most {longest} characters")
-    if any(
+    if not value.isprintable() and any(
         (ord(letter) < 32 and letter != "\n") or letter == "\x7f" or "\ud800" <= letter <= "\udfff" for letter in value
     ):
         _fault(item, "bad_letters", name, "含有不可显示的字符", "has letters that cannot be shown")

@@ -74,7 +74,9 @@ def shown(raw: Raw) -> str:
 
 def plain(text: str) -> str:
     """The text as names are compared: in one form, without the difference of width, case and blanks."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+    return " ".join(text.casefold().split())
 
 
 def value_of(raw: Raw, column: Column) -> Value:
@@ -148,8 +150,11 @@ def _code(raw: Any, column: Column) -> str:
             "数字太长，表格软件已丢掉末尾几位；请把该列设为文本格式后重新输入",
             "is so long that the spreadsheet has lost its last digits: format the column as text, then type it again",
         )
-    text = unicodedata.normalize("NFKC", _text(raw, column)).strip()
-    if _SHORTENED.fullmatch(text):
+    text = _text(raw, column)
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+    text = text.strip()
+    if "+" in text and _SHORTENED.fullmatch(text):
         raise BadCell(
             "shortened",
             "被表格软件缩写了；请把该列设为文本格式后重新输入",
@@ -186,11 +191,12 @@ def _id(raw: Any, column: Column) -> str:
 
 
 def _word(raw: Any, column: Column) -> str:
-    words = column.words or {}
-    text = plain(_text(raw, column))
-    known = {plain(form): word for word, name in words.items() for form in (word, name.zh, name.en)}
-    if text in known:
-        return known[text]
+    words = column.words or _NO_WORDS
+    known = _forms(words)
+    text = _text(raw, column)
+    found = known.get(text) or known.get(text := plain(text))
+    if found is not None:
+        return found
     near = [known[form] for form in difflib.get_close_matches(text, known, 1)]
     some = [words[word] for word in near or words]
     if near:
@@ -204,6 +210,20 @@ def _word(raw: Any, column: Column) -> str:
             f"is none of: {', '.join(one.en for one in some)}",
         )
     raise BadCell("unknown_word", zh, en)
+
+
+_NO_WORDS: Mapping[str, Text] = {}
+_FORMS: dict[int, tuple[Mapping[str, Text], Mapping[str, str]]] = {}
+"""By the identity of a column's words, which are kept with it: the same few columns are read a million times."""
+
+
+def _forms(words: Mapping[str, Text]) -> Mapping[str, str]:
+    """The words, by each form of them."""
+    found = _FORMS.get(id(words))
+    if found is None:
+        forms = {plain(form): word for word, name in words.items() for form in (word, name.zh, name.en)}
+        found = _FORMS[id(words)] = (words, forms)
+    return found[1]
 
 
 def _number(raw: Any, _column: Column) -> float:

@@ -5,6 +5,7 @@ An empty cell says nothing: what is registered stays. So a table of three column
 
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
+from functools import cache
 from typing import Any
 
 from linli.i18n import Text
@@ -20,6 +21,15 @@ from linli.registry.tables.identify import Blame, Row, own_code, own_level
 
 _WITHOUT_DEFAULT: Mapping[tuple[str, str], Any] = {("staff", "duty"): "", ("contact", "position"): 0}
 _NOTHING_SAID: frozenset[str] = frozenset()
+
+
+@cache
+def _blank(kind: str) -> Mapping[str, Any]:
+    """The fields of a new item of which nothing is said."""
+    return {
+        one.name: _WITHOUT_DEFAULT.get((kind, one.name), None if one.default is MISSING else one.default)
+        for one in fields(KINDS[kind].noun)
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +48,15 @@ class Composer:
         self._table = table
         self._directory = directory
         self._blame = blame
+        self._allowed: dict[str, set[str]] = {}
+        self._references = [column for column in table.columns if column.type in (Type.ONE, Type.MANY)]
+        self._with_zeros = [column for column in table.columns if column.type in (Type.CODE, Type.PHONE)]
 
     def refer(self, row: Row) -> bool:
         """Looks up what the row refers to, into its `fields`; whether all of it is there."""
         sound = True
-        for column in self._table.columns:
-            if column.type not in (Type.ONE, Type.MANY) or column.name not in row.given:
+        for column in self._references:
+            if column.name not in row.given:
                 continue
             wanted = row.given.pop(column.name)
             names = wanted if isinstance(wanted, list) else [str(wanted)]
@@ -145,11 +158,10 @@ class Composer:
         return not missing
 
     def _has_lost_zeros(self, row: Row, known: Mapping[str, Known]) -> bool:
-        for column in self._table.columns:
+        for column in self._with_zeros if known else ():
             there = known.get(column.part or self._table.kind)
             new, old = row.given.get(column.name), getattr(there.item, column.name, None) if there else None
-            lost = isinstance(new, str) and isinstance(old, str) and old != new and old.lstrip("0") == new
-            if lost and column.type in (Type.CODE, Type.PHONE):
+            if isinstance(new, str) and isinstance(old, str) and old != new and old.lstrip("0") == new:
                 said = Text(
                     f"已登记的是 {old}，像是丢了开头的 0；请把该列设为文本格式后重新输入",
                     f"is registered as {old} and seems to have lost its leading 0: format the column as text, then type it again",
@@ -161,31 +173,30 @@ class Composer:
     def _item(self, row: Row, kind: str, there: Item | Holiday | None) -> Made:
         if kind == "holiday":
             return self._holiday(row, there)
-        noun = KINDS[kind].noun
-        own = {one.name for one in fields(noun)}
-        values: dict[str, Any] = {} if there is None else {name: getattr(there, name) for name in own}
-        said = self._said(row, kind, own)
-        for name in own:
-            if there is None:
-                default = next(one.default for one in fields(noun) if one.name == name)
-                values[name] = _WITHOUT_DEFAULT.get((kind, name), None if default is MISSING else default)
+        noun, blank = KINDS[kind].noun, _blank(kind)
+        values: dict[str, Any] = {**blank} if there is None else {name: getattr(there, name) for name in blank}
+        said = self._said(row, kind)
         for name in said:
             values[name] = None if name in row.cleared else self._new_value(row, kind, name, values.get(name))
         values["id"] = row.id
-        if "community" in own:
+        if "community" in blank:
             values["community"] = row.community
         return Made(kind, noun(**values), frozenset(said))
 
-    def _said(self, row: Row, kind: str, own: set[str]) -> set[str]:
+    def _said(self, row: Row, kind: str) -> set[str]:
         """The fields that the row speaks of."""
-        part = {column.name for column in self._table.columns if column.part == kind}
-        mine = {column.name for column in self._table.columns if not column.part} | {"place"}
-        allowed = own & (part or mine | {"name", "household", "person", "code"})
+        allowed = self._allowed.get(kind)
+        if allowed is None:
+            part = {column.name for column in self._table.columns if column.part == kind}
+            mine = {column.name for column in self._table.columns if not column.part} | {"place"}
+            allowed = self._allowed[kind] = _blank(kind).keys() & (
+                part or mine | {"name", "household", "person", "code"}
+            )
         said = {name for name in (*row.given, *row.fields, *row.cleared) if name in allowed}
         said -= {name for name, value in row.fields.items() if value is None}
         if kind == "place" and own_code(row):
             said.add("code")
-        if {"name_zh", "name_en"} & row.given.keys() and "name" in own:
+        if {"name_zh", "name_en"} & row.given.keys() and "name" in _blank(kind):
             said.add("name")
         return said
 
