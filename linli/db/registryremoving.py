@@ -49,8 +49,8 @@ def remove(
 
 
 def restore(connection: Connection, keys: Iterable[Key], origin: Origin) -> None:
-    """Bring removed items back as they were, together. Conflict for one that is not removed, or was merged into another;
-    BadItem if something that it refers to is not there, or its number was given to another place meanwhile."""
+    """Bring removed items back as they were, together. Conflict for one that is not removed, was merged into another or is
+    erased; BadItem if something that it refers to is not there, or its number was given to another place meanwhile."""
     wanted = list(dict.fromkeys(keys))
     take_turns(connection)
     items: dict[Key, Item] = {}
@@ -62,6 +62,8 @@ def restore(connection: Connection, keys: Iterable[Key], origin: Origin) -> None
             raise _conflict(key, Text("没有被移除", "is not removed"))
         if row._mapping.get("merged_into") is not None:
             raise _conflict(key, Text("已并入另一项，不能恢复", "was merged into another and cannot come back"))
+        if row._mapping.get("erased_at") is not None:
+            raise _conflict(key, Text("的信息已经删除，不能恢复", "is erased and cannot come back"))
         (items[key],) = items_of(connection, key.kind, [row])
     rows = rows_by_id(connection, schema.devices, (key.id for key in items if key.kind == "device"))
     equipment: list[Item] = items_of(connection, "equipment", list(rows.values()))

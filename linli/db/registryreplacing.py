@@ -8,12 +8,14 @@ from linli.audit import Act
 from linli.auditwho import NOBODY_ASKED, who_of
 from linli.db import schema
 from linli.db.audit import append_last
+from linli.db.registryfacts import record
 from linli.db.registryitems import get
 from linli.db.registrylog import take_turns
 from linli.db.registryremoving import not_there
-from linli.db.registrywriting import put
-from linli.registry.changes import Key, Origin
+from linli.registry.changes import PERSON, Key, Origin
 from linli.registry.model import Equipment, Installation
+
+_OF_WHAT_STANDS = ("serial", "model", "in_service_since")
 
 
 def replace_equipment(
@@ -27,7 +29,8 @@ def replace_equipment(
 ) -> Equipment:
     """Put other equipment where the device is, from `origin.at` on; what stands there now.
 
-    Its position stays: it is the place's. `expected`: the revision that was changed from. NotFound, Outdated, BadItem.
+    Its position stays: it is the place's. Who puts it there has it in hand, so what was said of the old one counts no more.
+    `expected`: the revision that was changed from. NotFound, Outdated, BadItem.
     """
     take_turns(connection)
     kept = get(connection, Key("equipment", device))
@@ -35,7 +38,8 @@ def replace_equipment(
         raise not_there(Key("device", device))
     old = kept.item
     new = replace(old, serial=serial, model=model, in_service_since=origin.at)
-    put(connection, [new], origin, None if expected is None else {Key("equipment", device): expected})
+    said = replace(origin, source=PERSON, confidence=1.0)
+    record(connection, [new], said, _OF_WHAT_STANDS, None if expected is None else {Key("equipment", device): expected})
     table = schema.installations
     stood = (table.c.device_id == device, table.c.until.is_(None))
     same = {"device_id": device, "community_id": old.community}

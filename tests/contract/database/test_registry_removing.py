@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from linli.db import schema
 from linli.db.database import Database
+from linli.db.inhabitants import erase_person
 from linli.db.registry import RegistryChange, SqlRegistry, read_registry
 from linli.db.registryfacts import doubts, facts_of, record, statements_of
 from linli.db.registryhistory import RegistryHistory, history_of
@@ -176,6 +177,15 @@ def test_it_comes_back_only_to_what_is_there(filled: Database) -> None:
         restore(connection, [Key("device", "never")], LATER)
 
 
+def test_who_is_erased_does_not_come_back(filled: Database) -> None:
+    """There is nobody to bring back; and what was written down of them again could never be erased."""
+    with filled.write() as connection:
+        erase_person(connection, "p1", LATER)
+    for one in (WANG, MOBILE, LIVES):
+        with pytest.raises(Conflict, match="erased"), filled.write() as connection:
+            restore(connection, [key(WANG), key(one)], LATER)
+
+
 # --- replaced ----------------------------------------------------------------------------------------------------------
 
 
@@ -199,6 +209,23 @@ def test_a_device_replaced_keeps_its_id_place_and_history(filled: Database) -> N
         replace_equipment(connection, "door", "S-4", None, "", LATER, expected=1)
     with pytest.raises(NotFound), filled.write() as connection:
         replace_equipment(connection, "never", "S-4", None, "", LATER)
+
+
+def test_what_was_said_of_the_old_one_does_not_come_back(filled: Database) -> None:
+    """Not with the next edit of something else, nor with the file that it is from; one that says so later is shown."""
+    file = Origin(1_500, "li", "file", 0.9)
+    with filled.write() as connection:
+        record(connection, [STANDS], file)
+        new = replace_equipment(connection, "door", "S-2", None, "", Origin(2_000, "wang"))
+        moved = replace(new, latitude=30.0)
+        record(connection, [moved], Origin(3_000, "li", PERSON))
+        record(connection, [STANDS], replace(file, at=4_000))
+        kept = get(connection, key(STANDS))
+        assert kept is not None
+        assert kept.item == moved
+        record(connection, [replace(STANDS, serial="S-3")], Origin(5_000, "li", "survey", 0.9))
+        fact = facts_of(connection, key(STANDS))["serial"]
+        assert (fact.value, fact.source, list(fact.against)) == ("S-2", PERSON, ["survey"])
 
 
 # --- merged ------------------------------------------------------------------------------------------------------------
