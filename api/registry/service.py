@@ -31,6 +31,7 @@ from linli.db.scoping import GuardedDatabase
 from linli.db.strangers import adopt, dismiss, strangers
 from linli.errors import Conflict, NotAllowed, NotFound
 from linli.i18n import Text
+from linli.model import JsonValue
 from linli.registry.address import Address
 from linli.registry.changes import PERSON, Key, NeededBy, Origin
 from linli.registry.facts import Fact
@@ -96,21 +97,24 @@ class RegistryService:
         """Each change of the item, the newest first; of what was removed too."""
         with self._seen(person).read() as connection:
             _one(connection, key, removed=True)
-            return history_of(connection, key)
+            return [_past_as_seen(person, key, past) for past in history_of(connection, key)]
 
     def facts(self, person: Person, key: Key) -> dict[str, Fact]:
         """What counts of each field that anybody said something of; a device's with its equipment's."""
         with self._seen(person).read() as connection:
             _one(connection, key, removed=True)
             found = facts_of(connection, key)
-            return found | facts_of(connection, Key("equipment", key.id)) if key.kind == "device" else found
+            if key.kind == "device":
+                found |= facts_of(connection, Key("equipment", key.id))
+            return _facts_as_seen(person, key, found)
 
     def doubts(self, person: Person, limit: int, after: Waiting | None, *, contradicted: bool | None) -> Page[Doubt]:
         """Items that are not personal and that somebody should look at, what waits longest first."""
         with self._seen(person).read() as connection:
             kinds = [*RESOURCES, "equipment"]
             found = doubts(connection, self._clock.now(), after, limit + 1, kinds, contradicted=contradicted)
-        return page_of(found, limit, lambda doubt: tuple(doubt.place))
+        seen = [replace(one, facts=_facts_as_seen(person, one.key, one.facts)) for one in found]
+        return page_of(seen, limit, lambda doubt: tuple(doubt.place))
 
     def installations(self, person: Person, device: str) -> list[Installation]:
         """What stood where the device is, the newest first."""
@@ -138,7 +142,7 @@ class RegistryService:
         try:
             with self._changed(person, key.kind).write() as connection:
                 record(connection, items, self._origin(person), expected={key: revision})
-                return _one(connection, key)
+                return _as_seen(person, _one(connection, key))
         except IntegrityError:
             raise _taken(key.id) from None
 
@@ -151,7 +155,7 @@ class RegistryService:
                 own = [name for name in fields if hasattr(part, name)]
                 if own:
                     record(connection, [part], self._origin(person), own)
-            return _one(connection, key)
+            return _as_seen(person, _one(connection, key))
 
     def remove(self, person: Person, key: Key, revision: int, *, along: bool) -> list[Key]:
         """Take it out; all that was removed. NeededBy if something refers to it that does not go along."""
@@ -171,7 +175,7 @@ class RegistryService:
         """Bring back what was removed. Conflict if what it refers to is gone, or its number is another's."""
         with self._changed(person, key.kind).write() as connection:
             restore(connection, [key], self._origin(person))
-            return _one(connection, key)
+            return _as_seen(person, _one(connection, key))
 
     def replace(
         self, person: Person, device: str, serial: str | None, model: str | None, reason: str, revision: int
@@ -239,6 +243,33 @@ def _as_seen(person: Person, shown: Shown) -> Shown:
     elif isinstance(item, Team):
         item = replace(item, communities=tuple(one for one in item.communities if person.sees(one)))
     return shown if item is shown.kept.item else Shown(replace(shown.kept, item=item), shown.equipment)
+
+
+def _hidden(person: Person, kind: str, field: str, value: JsonValue) -> JsonValue:
+    """A value as `_as_seen` has it, wherever else it stands: as it was, or as some source says it."""
+    if kind == "staff" and field == "phone" and isinstance(value, str) and not may(person, Operation.SEE_PERSONS):
+        return mask_value(value)
+    if kind == "team" and field == "communities" and isinstance(value, list):
+        return [one for one in value if person.sees(str(one))]
+    return value
+
+
+def _past_as_seen(person: Person, key: Key, past: Past) -> Past:
+    def seen(content: dict[str, Any] | None) -> dict[str, Any] | None:
+        return content and {name: _hidden(person, key.kind, name, value) for name, value in content.items()}
+
+    return past._replace(before=seen(past.before), after=seen(past.after))
+
+
+def _facts_as_seen(person: Person, key: Key, found: Mapping[str, Fact]) -> dict[str, Fact]:
+    def seen(name: str, one: Fact) -> Fact:
+        against = {
+            source: claim._replace(value=_hidden(person, key.kind, name, claim.value))
+            for source, claim in one.against.items()
+        }
+        return one._replace(value=_hidden(person, key.kind, name, one.value), against=against)
+
+    return {name: seen(name, one) for name, one in found.items()}
 
 
 def _lived_in() -> Conflict:

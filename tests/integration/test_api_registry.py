@@ -13,7 +13,7 @@ from linli.db.strangers import SqlStrangers
 from linli.i18n import Text
 from linli.model import Role
 from linli.registry.changes import Origin
-from linli.registry.model import Device
+from linli.registry.model import Device, Staff
 from linli.registry.strangers import Sample, Stranger
 from tests.databases import Databases
 from tests.integration.api_world import FOREIGN, HOME, PASSWORD, World, running_world
@@ -241,6 +241,26 @@ def test_of_staff_and_teams_is_shown_what_concerns_one(world: World) -> None:
     with world.client(authorization=f"Bearer {token}") as system:
         assert system.get(f"{R}/staff").json()["items"][0]["phone"] == "139****2222"
         assert system.get(f"{R}/teams/lifts").json()["communities"] == [HOME]
+
+
+def test_a_telephone_number_is_masked_wherever_it_stands(world: World) -> None:
+    """As it was, as sources say it, and in the queue too: an auditor reaches the district and looks after nobody."""
+    with world.client("district") as district:
+        put(district, "organisations/gate", {"kind": "contractor", "name": {"zh": "门禁", "en": "Gates"}})
+        zhao = {"organisation": "gate", "name": "赵六", "duty": "gates", "phone": "13700005555"}
+        assert put(district, "staff/zhao", zhao).status_code == 201
+    with world.database.write() as connection:
+        other = Staff("zhao", "gate", "赵六", "gates", "13700006666")
+        record(connection, [other], Origin(world.clock.now(), None, "survey", 0.9))
+    world.services.people.add("checker", Role.AUDITOR)
+    token = world.services.people.new_token("checker", "x", 1)[1]
+    paths = [f"{R}/staff", f"{R}/staff/zhao", f"{R}/staff/zhao/history", f"{R}/staff/zhao/facts", f"{R}/doubts"]
+    with world.client("district") as district, world.client(authorization=f"Bearer {token}") as auditor:
+        for path in paths:
+            assert "13700005555" in district.get(path).text, path
+            seen = auditor.get(path).text
+            assert "137****5555" in seen and "1370000" not in seen, path
+        assert "137****6666" in auditor.get(f"{R}/doubts").text
 
 
 def test_a_guard_reads_and_changes_nothing(world: World) -> None:
