@@ -88,6 +88,7 @@ class _Detail:
 
     def __init__(self, services: Services, console: Console, found: _Found) -> None:
         self._services = services
+        self._client = console.client
         self._imports = services.imports
         self._visit = console.visit
         self._found = found
@@ -106,7 +107,7 @@ class _Detail:
             person = await asyncio.to_thread(person_now, self._services, self._visit)
             found = await asyncio.to_thread(_read, self._imports, person, self._found.one.id, self._pages)
         except NotFound:
-            ui.navigate.to(PATH)
+            self._client.open(PATH)
             return
         except LinliError:
             return  # the session's end is told elsewhere

@@ -71,6 +71,7 @@ class _Page:
         self._look = Look(purpose)
         self._persons = PersonService(services.sights, services.database, services.clock)
         self._homes = HomeService(services.sights, services.clock)
+        self._client = console.client
         self._dialog = FormDialog(services, self._visit, self._again)
         self._box = Node("div", data_test="household")
 
@@ -95,7 +96,7 @@ class _Page:
         try:
             found = await asyncio.to_thread(self._read)
         except NotSignedIn:
-            ui.navigate.to("/login?fault=ended")
+            self._client.open("/login?fault=ended")
             return
         except NotFound:
             fault = texts.NO_SUCH

@@ -66,6 +66,7 @@ class _Board:
 
     def __init__(self, services: Services, console: Console, communities: dict[str, Text], purpose: str) -> None:
         self._services = services
+        self._client = console.client
         self._persons = PersonService(services.sights, services.database, services.clock)
         self._homes = HomeService(services.sights, services.clock)
         self._visit = console.visit
@@ -134,7 +135,7 @@ class _Board:
         try:
             found = await asyncio.to_thread(self._find, None)
         except NotSignedIn:
-            ui.navigate.to("/login?fault=ended")
+            self._client.open("/login?fault=ended")
         except LinliError as error:
             self._form.say(error.text)
         except SQLAlchemyError:

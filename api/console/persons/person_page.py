@@ -102,11 +102,12 @@ class _Page:
         """Read it as it is looked at now, and draw it: after an act, too."""
         if self._exported is not None:
             data, self._exported = self._exported, None
-            ui.download.content(data, f"person-{self._id}.json", "application/json")
+            with self._client:  # the form that asked is gone by now
+                ui.download.content(data, f"person-{self._id}.json", "application/json")
         try:
             file, addresses = await asyncio.to_thread(self._read)
         except NotSignedIn:
-            ui.navigate.to("/login?fault=ended")
+            self._client.open("/login?fault=ended")
             return
         except NotFound:
             self._draw_nothing(texts.NO_SUCH)

@@ -94,6 +94,7 @@ class _Detail:
     ) -> None:
         self._services = services
         self._visit = console.visit
+        self._client = console.client
         self._communities = communities
         self._found = found
         self._asked = _Asked()
@@ -114,7 +115,7 @@ class _Detail:
             person = await asyncio.to_thread(person_now, self._services, self._visit)
             self._found = await asyncio.to_thread(_read, self._services, person, self._found.webhook.id, self._asked)
         except NotFound:
-            ui.navigate.to(PATH)
+            self._client.open(PATH)
             return
         except LinliError as error:
             self._said = error.text
