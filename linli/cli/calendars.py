@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from linli.cli.columns import print_columns
-from linli.cli.existing import existing
+from linli.cli.existing import existing, operator
 from linli.i18n import Text
 
 if TYPE_CHECKING:
@@ -61,11 +61,13 @@ def remove(day: _Day, community: Annotated[str, _COMMUNITY] = "", data: Annotate
     from linli.db.registry import remove_holiday
     from linli.errors import NotFound
     from linli.holidays import check_day
+    from linli.registry.changes import Origin
 
     with existing(data) as (settings, database):
         wanted = check_day(day)
         with database.write() as connection:
-            if not remove_holiday(connection, community, wanted, settings.clock().now()):
+            origin = Origin(settings.clock().now(), operator().actor)
+            if not remove_holiday(connection, community, wanted, origin):
                 raise NotFound(
                     Text(
                         f"日历中没有 {wanted}；见 linli holidays list",
@@ -131,7 +133,7 @@ def _save(settings: "Settings", database: "Database", holidays: "list[Holiday]")
         have = set(read_holidays(connection))
         changed = [holiday for holiday in holidays if holiday not in have]
         if changed:
-            save(connection, changed, settings.clock().now())
+            save(connection, changed, settings.clock().now(), operator().actor)
     said = Text(
         f"已登记或更新 {len(changed)} 天，{len(holidays) - len(changed)} 天没有变化",
         f"put in or changed {len(changed)} days, {len(holidays) - len(changed)} unchanged",

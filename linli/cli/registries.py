@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from linli.cli import registryfiles
-from linli.cli.existing import existing
+from linli.cli.existing import existing, operator
 from linli.i18n import Text
 
 registry_app = typer.Typer(
@@ -38,6 +38,7 @@ def load(
     """Read the file, check it against what is registered, and save it in one transaction."""
     from linli.cli.stack import ensure_broker_users
     from linli.db import registry
+    from linli.db.registryfacts import settle_as_they_are
     from linli.db.registryitems import all_of
     from linli.db.registrywriting import put
     from linli.model import Holiday
@@ -52,8 +53,10 @@ def load(
             changed = [item for item in items if have.get((type(item), item.id)) != item]
             now = settings.clock().now()
             things = [item for item in changed if not isinstance(item, Holiday)]
-            put(connection, things, Origin(now, source=file.name[:64]), revive=True)
-            registry.save(connection, [item for item in changed if isinstance(item, Holiday)], now)
+            origin = Origin(now, operator().actor, file.name[:64])
+            put(connection, things, origin, revive=True)
+            settle_as_they_are(connection, things, origin)
+            registry.save(connection, [item for item in changed if isinstance(item, Holiday)], now, origin.actor)
         ensure_broker_users(settings, database)
     same = len(items) - len(changed)
     said = Text(

@@ -5,7 +5,7 @@ somebody should look at, and from when, is kept up with each change, so that the
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table, delete, insert, select, tuple_
@@ -200,6 +200,18 @@ def move_statements(connection: Connection, of: Key, to: Key, origin: Origin) ->
         _keep(connection, {to: settled}, {to: mine}, {to: after})
         _keep_doubts(connection, {to: (settled, known)})
     _forget(connection, of)
+
+
+def settle_as_they_are(connection: Connection, items: Iterable[Item], origin: Origin) -> None:
+    """Where these items were written otherwise than what was said of them, whoever did so has said it: else what was said before
+    would come back with the next word about anything else of the item."""
+    by_key = {key_of(item): item for item in items}
+    said = replace(origin, source=PERSON, confidence=1.0)
+    for key, sources in statements_of(connection, by_key).items():
+        values = values_of(by_key[key])
+        other = [name for name, one in facts(sources).items() if name in values and values[name] != one.value]
+        if other:
+            record(connection, [by_key[key]], said, other)
 
 
 def _forget(connection: Connection, key: Key) -> None:

@@ -180,7 +180,7 @@ def remove_all(connection: Connection, keys: Sequence[Key], origin: Origin) -> N
     for key in keys:
         if key.kind == "holiday":
             community, _, day = key.id.rpartition("/")
-            remove_holiday(connection, community, day, origin.at)
+            remove_holiday(connection, community, day, origin)
     things = [key for key in keys if key.kind in KINDS]
     if things:
         remove(connection, things, origin)

@@ -71,24 +71,26 @@ def put(
     return Written(tuple(work.added), tuple(work.changed), tuple(work.same))
 
 
-def save(connection: Connection, items: Iterable[Item | Holiday], at: int | None = None) -> None:
+def save(
+    connection: Connection, items: Iterable[Item | Holiday], at: int | None = None, actor: str | None = None
+) -> None:
     """Add each, or replace what has its id (and bring it back if it was removed). Refused for a bad or reserved id.
 
-    `at`: since when it is so, for the history; None: now, by the machine's clock.
+    `at`: since when it is so, for the history; None: now, by the machine's clock. `actor`: who says so.
     """
     saved = list(items)
     holidays = [item for item in saved if isinstance(item, Holiday)]
     wanted = _in_order(item for item in saved if not isinstance(item, Holiday))
     for item in wanted.values():
         check_id_of(item)
-    origin = Origin(SystemClock().now() if at is None else at)
+    origin = Origin(SystemClock().now() if at is None else at, actor)
     take_turns(connection)
     work = _compare(connection, wanted, origin.at, {}, revive=True)
     _write(connection, work, origin, holidays)
 
 
-def remove_holiday(connection: Connection, community: str, day: str, at: int | None = None) -> bool:
-    """Take a day out of a calendar ('' for the district's); whether it was there."""
+def remove_holiday(connection: Connection, community: str, day: str, origin: Origin | None = None) -> bool:
+    """Take a day out of a calendar ('' for the district's); whether it was there. Without `origin`: now, by nobody in particular."""
     table = schema.holidays
     here = (table.c.community_id == community, table.c.day == day)
     take_turns(connection)
@@ -97,7 +99,7 @@ def remove_holiday(connection: Connection, community: str, day: str, at: int | N
         return False
     connection.execute(delete(table).where(*here))
     gone = Holiday(community, day, row.is_holiday, Text(row.name_zh, row.name_en))
-    remember(connection, [Entry(gone, removed=True)], Origin(SystemClock().now() if at is None else at))
+    remember(connection, [Entry(gone, removed=True)], origin or Origin(SystemClock().now()))
     return True
 
 

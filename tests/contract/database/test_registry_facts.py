@@ -10,7 +10,7 @@ from linli.db import schema
 from linli.db.addresses import addresses_of, find_community, find_place
 from linli.db.database import Database
 from linli.db.inhabitants import erase_person, person_data
-from linli.db.registryfacts import Recorded, doubts, facts_of, record
+from linli.db.registryfacts import Recorded, doubts, facts_of, record, settle_as_they_are
 from linli.db.registryhistory import history_of
 from linli.db.registryitems import get
 from linli.db.registrymerging import merge
@@ -123,6 +123,20 @@ def test_an_empty_cell_takes_nothing_away(filled: Database) -> None:
     """A list of serial numbers does not know where things hang."""
     said(filled, replace(STANDS, plan=None, x_m=None, y_m=None, serial="S-7"), "list", 2_000)
     assert the(filled, STANDS) == replace(STANDS, serial="S-7")
+
+
+def test_what_is_written_over_all_sources_stays(filled: Database) -> None:
+    """A file that replaces what is there is somebody's word: the next edit of something else brings nothing back."""
+    said(filled, DOOR, "survey", 2_000)
+    moved = replace(DOOR, place="c1-12", parent=None)
+    with filled.write() as connection:
+        put(connection, [moved], Origin(3_000, "li", "load.yaml"))
+        settle_as_they_are(connection, [moved], Origin(3_000, "li", "load.yaml"))
+        known = facts_of(connection, key(DOOR))
+        assert (known["place"].value, known["parent"].value, known["kind"].source) == ("c1-12", None, "survey")
+    said(filled, replace(moved, interval_s=60.0), PERSON, 4_000)
+    said(filled, DOOR, "survey", 5_000)
+    assert the(filled, DOOR) == replace(moved, interval_s=60.0)
 
 
 def test_a_bad_word_leaves_nothing_behind(filled: Database) -> None:

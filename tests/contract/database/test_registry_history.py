@@ -22,6 +22,7 @@ from linli.db.registry import (
 from linli.db.registryhistory import RegistryHistory
 from linli.i18n import Text
 from linli.model import Community, Device, Facility, Gateway, Holiday, Place
+from linli.registry.changes import Origin
 
 NAME = Text("名", "Name")
 DOOR = Device("door-1", "c001", "gw", "door", NAME, "b1")
@@ -56,7 +57,7 @@ def test_the_registry_as_it_was(database: Database) -> None:
     second = put(database, 200, replace(DOOR, place="f1"), NATIONAL)
     with database.write() as connection:
         assert remove_device(connection, "lift-1", 300)
-        assert remove_holiday(connection, "", "2026-10-01", 300)
+        assert remove_holiday(connection, "", "2026-10-01", Origin(300))
     last = now(database)
     history = RegistryHistory(database)
     assert history.at(99) == RegistrySnapshot()

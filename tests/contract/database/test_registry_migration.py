@@ -101,7 +101,7 @@ def test_down_goes_what_an_older_linli_knows_and_nothing_that_is_removed(databas
         record(connection, [replace(SWITCH, name=NAME)], Origin(1_600, "li", "survey"))
         remove(connection, [key(DOOR)], Origin(2_000))
         remove(connection, [key(GATEWAY)], Origin(2_000), along=True)
-        remove_holiday(connection, "", "2026-10-02", 2_100)
+        remove_holiday(connection, "", "2026-10-02", Origin(2_100))
     downgrade(database, "0007")
     with database.read() as connection:
         for table, left in (("devices", set()), ("gateways", set()), ("communities", {"c1", "c2"})):

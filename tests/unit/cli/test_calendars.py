@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 import typer
+from sqlalchemy import select
 from typer.testing import CliRunner
 
 from linli.arming import MODES
 from linli.cli.app import app
 from linli.cli.arming import arm
 from linli.cli.calendars import holidays_app
+from linli.cli.existing import operator
 from linli.datafolder import DataFolder
+from linli.db import schema
 from linli.db.arming import SqlArming
 from linli.db.database import Database, open_database
 from linli.db.migrate import upgrade
@@ -75,6 +78,10 @@ def test_days_are_put_in_listed_and_taken_out(database: Database) -> None:
     assert holidays(database) == {"c001": {"2026-10-10": False}}
     assert "linli holidays list" in run(holidays_app, "remove", "2026-10-01", status=2)
     assert len(RegistryHistory(database).changes(0, 2**62)) == 4
+    table = schema.registry_history
+    with database.read() as connection:
+        actors = set(connection.execute(select(table.c.actor).where(table.c.kind == "holiday")).scalars())
+    assert actors == {operator().actor}
 
 
 def test_a_table_is_taken_whole(database: Database, tmp_path: Path) -> None:
