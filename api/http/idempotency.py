@@ -196,7 +196,8 @@ class Idempotent:
 
 
 def _hash(request: Request, person: Person, body: bytes) -> str:
-    """The request, and what whoever sends it may do and see by now: another token of theirs gets no answer that it could not have."""
+    """The request, and what whoever sends it may do and see by now: another token of theirs gets no answer that it could not have,
+    and no token what a session was answered."""
     reach = "all" if person.communities is None else " ".join(sorted(person.communities))
     parts = {
         "method": request.method,
@@ -206,6 +207,8 @@ def _hash(request: Request, person: Person, body: bytes) -> str:
         "if-match": request.headers.get("if-match", ""),
         "operations": " ".join(sorted(person.operations)),
         "communities": reach,
+        "person": person.registered_as or "",
+        "by": "session" if person.token is None else "token",
     }
     return hash_of(parts, body)
 
