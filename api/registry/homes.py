@@ -58,7 +58,7 @@ class HomeService:
             table = schema.households
             query = select(table).where(table.c.place_id == place, table.c.removed_at.is_(None)).order_by(table.c.id)
             homes = list(kept_of(connection, "household", list(connection.execute(query))).values())
-            return Room(place, addresses_of(connection, [place])[place], homes)
+            return Room(place, _addresses(connection, [place])[place], homes)
 
     def get(self, asker: Person, household: str) -> Home:
         """One of them; NotFound."""
@@ -67,7 +67,7 @@ class HomeService:
             kept = _there(connection, household)
             assert isinstance(kept.item, Household)
             place = kept.item.place
-            return Home(kept, addresses_of(connection, [place]).get(place, Text(place, place)))
+            return Home(kept, _addresses(connection, [place]).get(place, Text(place, place)))
 
     def relations(self, asker: Person, household: str) -> dict[str, str]:
         """Who lives there, by id, and what they are to the household: nothing of that is personal by itself."""
@@ -82,7 +82,7 @@ class HomeService:
         """Where these places are, in words."""
         demand(asker, Operation.SEE_PERSONS)
         with self._sights.of(asker).database.read() as connection:
-            return addresses_of(connection, places)
+            return _addresses(connection, places)
 
     def add_member(
         self, asker: Person, household: str, values: Mapping[str, Any], relation: str, since: str | None
@@ -97,6 +97,16 @@ class HomeService:
             residence = Resident(random_id("m"), community, household, person.id, relation, since)
             record(connection, [person, residence], Origin(self._clock.now(), asker.id, PERSON))
             return person.id
+
+
+def _addresses(connection: Connection, places: Collection[str]) -> dict[str, Text]:
+    """From the compound on: what it lies in is not asked for at a door."""
+    whole = addresses_of(connection, places)
+    return {place: Text(_from_compound(one.zh), _from_compound(one.en)) for place, one in whole.items()}
+
+
+def _from_compound(address: str) -> str:
+    return " / ".join(address.split(" / ")[2:]) or address
 
 
 def _place(connection: Connection, community: str, wanted: Address) -> str:

@@ -66,12 +66,13 @@ class _Page:
         self._homes = HomeService(services.sights, services.clock)
         self._masked = Look(purpose)
         self._look = self._masked
-        self._file: File | None = None
+        self._shown: tuple[File, dict[str, Text]] | None = None
         self._history: list[Past] | None = None
         self._looks: list[dict[str, Any]] | None = None
         self._exported: bytes | None = None
         self._said: Text | None = None
         self._asking = FormDialog(services, self._visit, self._again)
+        self._past = FormDialog(services, self._visit, self._as_it_is)
         self._dialog = FormDialog(services, self._visit, self._again)
         self._acts = Acts(self._persons, self._dialog, services.clock)
         self._client = console.client
@@ -118,7 +119,7 @@ class _Page:
         except SQLAlchemyError:
             self._draw_nothing(common.TRY_AGAIN)
             return
-        self._file = file
+        self._shown = file, addresses
         self._draw(file, addresses)
 
     def _read(self) -> tuple[File, dict[str, Text]]:
@@ -127,9 +128,16 @@ class _Page:
         places = [getattr(kept.item, "place", "") for kept in file.households]
         return file, self._homes.addresses(person, places)
 
+    async def _as_it_is(self) -> None:
+        """Draw anew what was read already: no further look."""
+        if self._shown is None:
+            await self._again()
+        else:
+            self._draw(*self._shown)
+
     async def _hide(self) -> None:
         """Back to what is masked, and nothing of the rest stays: neither here nor in a dialog."""
-        self._look, self._history, self._file = self._masked, None, None
+        self._look, self._history, self._shown = self._masked, None, None
         self._dialog.close()
         self._box.clear()
         await self._again()
@@ -253,12 +261,12 @@ class _Page:
             self._history = self._persons.history(by, look, Key("person", self._id))
 
         reason = Field("reason", texts.REASON, self._look.reason, required=True)
-        self._dialog.ask(texts.HISTORY, "", [reason], read, words=texts.HISTORY_HELP)
+        self._past.ask(texts.HISTORY, "", [reason], read, words=texts.HISTORY_HELP)
 
     async def _show_looks(self) -> None:
         person = await asyncio.to_thread(person_now, self._services, self._visit, acting=True)
         self._looks = await asyncio.to_thread(self._persons.looks, person, self._id)
-        await self._again()
+        await self._as_it_is()
 
     def _take(self, found: dict[str, Any]) -> None:
         self._exported = orjson.dumps(found, option=orjson.OPT_INDENT_2)

@@ -44,7 +44,7 @@ class Drawing:
     def value(self, kind: str, name: str, value: Any) -> str:
         """A value of a field as people read it."""
         if value is None or value == "":
-            return self.say(texts.NOT_KNOWN)
+            return self.say(texts.STILL_THERE if name == "until" else texts.NOT_KNOWN)
         if isinstance(value, bool):
             return self.say(texts.GIVEN if value else texts.WITHDRAWN)
         if name in ("verified_at", "at") and isinstance(value, int):
@@ -108,7 +108,7 @@ class Drawing:
 
     def history(self, changes: Sequence[Past], name_of: Callable[[str], str]) -> None:
         """Every change of somebody's own record, the newest first."""
-        with Node("section", classes="panel", data_test="history"):
+        with Node("section", classes="panel spaced", data_test="history"):
             Node("h2", self.say(texts.HISTORY_OF))
             for past in changes:
                 with Node("div", classes="part"):

@@ -52,6 +52,7 @@ BORN = Text("出生（年、年-月或年-月-日）", "Born (year, month or day
 BORN_SHORT = Text("出生", "Born")
 NEEDS = Text("需要照顾", "What helpers have to know")
 NOT_KNOWN = Text("不详", "not known")
+STILL_THERE = Text("仍在此居住", "still there")
 HOMES = Text("住处", "Homes")
 CONTACTS = Text("联系方式", "How to reach them")
 CONSENTS = Text("同意", "What they agreed to")

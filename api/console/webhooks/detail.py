@@ -99,6 +99,7 @@ class _Detail:
         self._found = found
         self._asked = _Asked()
         self._said: Text | None = None
+        self._well = True
         self._new_secret = ""
         language = self._visit.language
         self._once = SecretDialog(language, texts.SECRET_ONCE, texts.SECRET_ONCE_HELP, self._look)
@@ -118,7 +119,7 @@ class _Detail:
             self._client.open(PATH)
             return
         except LinliError as error:
-            self._said = error.text
+            self._tell(error.text, well=False)
         self._draw()
 
     async def _after(self) -> None:
@@ -132,6 +133,9 @@ class _Detail:
     def _say(self, text: Text) -> str:
         return text.of(self._visit.language)
 
+    def _tell(self, said: Text, *, well: bool = True) -> None:
+        self._said, self._well = said, well
+
     # --- what is shown --------------------------------------------------------------------------------------------
 
     def _draw(self) -> None:
@@ -139,7 +143,8 @@ class _Detail:
         with self._box:
             self._head()
             if self._said is not None:
-                Node("div", self._say(self._said), "said-line spaced", role="status", data_test="said")
+                classes = "said-line spaced" if self._well else "fault-line spaced"
+                Node("div", self._say(self._said), classes, role="status", data_test="said")
             self._facts()
             self._log()
 
@@ -247,8 +252,9 @@ class _Detail:
                     again = texts.AGAIN_AT.format(when=full_moment(line.next_try_at, zone))
                     Node("small", self._say(again), "muted")
                 with Node("details"):
-                    Node("summary", self._say(texts.BODY), "muted")
-                    Node("pre", line.excerpt or self._say(texts.NO_BODY))
+                    Node("summary", self._say(texts.BODY if line.status is not None else texts.MESSAGE), "muted")
+                    if line.status is not None:
+                        Node("pre", line.excerpt or self._say(texts.NO_BODY))
                     Node("small", f"{self._say(texts.MESSAGE)}: {line.message}", "muted")
             if line.change is not None:
                 self._button(texts.REPLAY, "replay", lambda: self._replay(line.id))
@@ -281,9 +287,9 @@ class _Detail:
             webhook = await asyncio.to_thread(self._services.webhooks.get, person, self._found.webhook.id)
             line = await self._services.webhooks.test(webhook)
         except LinliError as error:
-            self._said = error.text
+            self._tell(error.text, well=False)
         else:
-            self._said = texts.TESTED.format(what=answer_words(line))
+            self._tell(texts.TESTED.format(what=answer_words(line)), well=line.outcome is Outcome.DELIVERED)
         await self._newest()
 
     async def _replay(self, delivery: int) -> None:
@@ -291,13 +297,13 @@ class _Detail:
             person = await asyncio.to_thread(person_now, self._services, self._visit, acting=True)
             await asyncio.to_thread(self._services.webhooks.replay_one, person, self._found.webhook.id, delivery)
         except LinliError as error:
-            self._said = error.text
+            self._tell(error.text, well=False)
         else:
-            self._said = texts.REPLAYED
+            self._tell(texts.REPLAYED)
         await self._look()
 
     def _range_replayed(self, count: int) -> None:
-        self._said = texts.RANGE_REPLAYED.format(n=count)
+        self._tell(texts.RANGE_REPLAYED.format(n=count))
         self._draw()
 
     async def _narrow(self, event: GenericEventArguments) -> None:
