@@ -10,7 +10,7 @@ from api.alerts.filters import AlertFilters
 from api.bodies import Id, When
 from api.exports.formats import MEDIA, Column, Format, Headings, Writer
 from api.exports.sources import ALERTS, DEVICES, EVENTS, alert_pages, device_pages, event_pages
-from api.exports.streaming import Exports
+from api.exports.streaming import ExportResponse, Exports
 from api.http.problems import language_of
 from api.routing import Signed, identify, needs
 from api.services import Services
@@ -124,4 +124,4 @@ def _answer(
         "content-disposition": f'attachment; filename="linli-{name}-{day}.{writer.format}"',
         "x-accel-buffering": "no",
     }
-    return StreamingResponse(export.stream(), media_type=MEDIA[writer.format], headers=headers)
+    return ExportResponse(export.stream(), media_type=MEDIA[writer.format], headers=headers)

@@ -1,10 +1,14 @@
 """Exports as they stream: a page is read and written only once the reader has taken the one before, so memory stays flat."""
 
+import asyncio
+import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from starlette.concurrency import run_in_threadpool
+from starlette.responses import StreamingResponse
+from starlette.types import Message, Send
 
 from api.exports.formats import Writer
 from api.exports.sources import Look
@@ -25,8 +29,12 @@ AT_ONCE = 8
 RECHECK_S = 1.0
 """How often it is asked anew whether who reads may still: a long export ends with their session, their right, or a part of their
 reach. It breaks off then, for a file that only left something out would be taken for the whole."""
+STALL_S = 60.0
+"""Who takes not even a PIECE for so long is cut off: else a few who have stopped reading would keep everybody from exporting."""
+PIECE = 64 * 1024
 
 _R = TypeVar("_R")
+_log = logging.getLogger(__name__)
 
 
 class Exports:
@@ -86,13 +94,37 @@ class Export:
         """All of it. When the reader goes, no page is read any more."""
         self._exports.count(+1)
         try:
-            yield self._first
-            while (chunk := await run_in_threadpool(next, self._chunks, None)) is not None:
-                if chunk:
-                    yield chunk
+            chunk: bytes | None = self._first
+            while chunk is not None:
+                for start in range(0, len(chunk), PIECE):
+                    yield chunk[start : start + PIECE]
+                chunk = await run_in_threadpool(next, self._chunks, None)
         finally:
             self._chunks.close()
             self._exports.count(-1)
+
+
+class _Stalled(Exception):
+    """Nobody takes what is sent."""
+
+
+class ExportResponse(StreamingResponse):
+    """Sends an export for as long as somebody takes it."""
+
+    async def stream_response(self, send: Send) -> None:
+        """As Starlette does, but that no part waits longer than STALL_S. The connection is cut then, before the file's end."""
+
+        async def taken(message: Message) -> None:
+            try:
+                async with asyncio.timeout(STALL_S):
+                    await send(message)
+            except TimeoutError:
+                raise _Stalled from None
+
+        try:
+            await super().stream_response(taken)
+        except _Stalled:
+            _log.warning("an export is cut off: its reader has taken nothing for %g s", STALL_S)
 
 
 def _still(began: Person, found: Person | None) -> Person:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import socket
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -238,6 +239,22 @@ def test_a_reader_that_goes_makes_room(world: World, monkeypatch: pytest.MonkeyP
             next(answer.iter_raw())
             refused = other.get("/api/v1/exports/devices")
             assert (refused.status_code, refused.headers["retry-after"]) == (429, "30")
+        eventually(lambda: other.get("/api/v1/exports/devices").status_code == 200)
+
+
+def test_a_reader_that_has_stopped_reading_is_cut_off(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its connection is open and nothing is wrong with it; but for as long as it kept its place, others would wait."""
+    monkeypatch.setattr(exports, "AT_ONCE", 1)
+    monkeypatch.setattr(exports, "STALL_S", 0.5)
+    host, port = world.url.removeprefix("http://").split(":")
+    with world.client("auditor") as other, socket.socket() as stalled:
+        stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        stalled.connect((host, int(port)))
+        cookies = "; ".join(f"{name}={value}" for name, value in other.cookies.items())
+        asked = f"GET /api/v1/exports/alerts?open=false&rule=bulk HTTP/1.1\r\nHost: x\r\nCookie: {cookies}\r\n\r\n"
+        stalled.sendall(asked.encode())
+        assert stalled.recv(12) == b"HTTP/1.1 200"
+        assert other.get("/api/v1/exports/devices").status_code == 429
         eventually(lambda: other.get("/api/v1/exports/devices").status_code == 200)
 
 
