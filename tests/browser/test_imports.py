@@ -45,6 +45,8 @@ def test_a_fault_is_mended_and_the_file_applied(
     """Told by row and column with what to do; nothing is written before it is mended and somebody says so."""
     page = sign_in(context, "manager")
     page.goto(f"{console.url}/registry")
+    page.click("[data-test=files]")
+    page.wait_for_url(f"{console.url}/registry/import")
     send(page, console, written(tmp_path, DOOR, WRONG))
     fault = page.locator("[data-test=faults] [data-row='3']").first
     expect(fault).to_contain_text("种类")

@@ -10,14 +10,17 @@ from nicegui.events import GenericEventArguments
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.console.foot import Foot
+from api.console.imports.texts import IMPORT
 from api.console.layout import Node
 from api.console.registry import texts
 from api.console.visit import Visit, person_now
+from api.scope import may
 from api.services import Services
 from linli.db.people import Person
 from linli.errors import LinliError
 from linli.i18n import Text
 from linli.registry.changes import Key
+from linli.roles import Operation
 
 PARTS: Sequence[tuple[str, Text]] = (("/registry", texts.TO_DO), ("/registry/places", texts.PLACES))
 """Address and name of each part of the registry."""
@@ -41,6 +44,12 @@ def parts(language: str, active: str) -> None:
             link = Node("a", name.of(language), href=path)
             if path == active:
                 link.props["aria-current"] = "page"
+
+
+def files_link(person: Person, language: str) -> None:
+    """The way to import and export, for who may."""
+    if may(person, Operation.EDIT_REGISTRY):
+        Node("a", IMPORT.of(language), "btn", href="/registry/import", data_test="files")
 
 
 def crumbs(language: str, trail: Sequence[tuple[Key, Text]], here: str | None = None) -> None:

@@ -15,7 +15,7 @@ from api.console import registry_texts as texts
 from api.console.consoles import Console, Consoles
 from api.console.foot import Foot
 from api.console.layout import MAX_KNOWN, Node, choice, frame, known_alerts
-from api.console.registry.pieces import parts, path_of
+from api.console.registry.pieces import files_link, parts, path_of
 from api.console.rows import moment
 from api.console.visit import Visit, enter, person_now
 from api.registry.service import RegistryService
@@ -93,6 +93,7 @@ class _Board:
             with Node("div", classes="board-head"):
                 Node("h1", texts.REGISTRY.of(language))
                 parts(language, PATH)
+                files_link(self._visit.person, language)
                 Node("p", texts.REGISTRY_HELP.of(language), "muted")
             self._list(texts.UNKNOWN, texts.NO_UNKNOWN, self._shown.strangers, self._stranger, "unknown")
             self._list(texts.TO_CHECK, texts.NOTHING_TO_CHECK, self._shown.doubts, self._doubt, "doubts")

@@ -13,7 +13,7 @@ from api.console.consoles import Console, Consoles
 from api.console.layout import MAX_KNOWN, Node, frame, known_alerts
 from api.console.registry import texts
 from api.console.registry.history_panel import history
-from api.console.registry.pieces import crumbs, parts, path_of
+from api.console.registry.pieces import crumbs, files_link, parts, path_of
 from api.console.registry.plan_dialogs import PlanDialog
 from api.console.registry.search import results, search_field
 from api.console.registry.tree_dialogs import TreeDialogs
@@ -94,6 +94,7 @@ class TreePages:
             with Node("div", classes="board-head"):
                 Node("h1", registry_texts.REGISTRY.of(language))
                 parts(language, PATH)
+                files_link(console.visit.person, language)
                 search_field(language, asked.words)
             if read.found is not None:
                 names = self.services.sights.of(console.visit.person).names
