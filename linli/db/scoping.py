@@ -127,16 +127,16 @@ def confine(statement: Any, scope: frozenset[str] | None, *, may_write_shared: b
 
     OutOfScope for a table that is Linli's own or does not say whose its rows are; for a change of one that is the whole
     district's, unless the scope is or `may_write_shared`; for plain SQL, wherever it stands; and for what cannot be confined for
-    certain: a change by way of a second table, an insert within another statement or over a row that is there.
+    certain: a change that brings a second table in, an insert within another statement or over a row that is there.
     """
     if not isinstance(statement, Select | CompoundSelect | Insert | Update | Delete):
         raise _out_of_scope(type(statement).__name__)
     for part in visitors.iterate(statement):
         _check_part(statement, part)
-        if isinstance(part, Insert | Update | Delete) and scope is not None and not may_write_shared:
-            _check_not_shared(part)
-    if isinstance(statement, Update | Delete):
-        _check_alone(statement)
+        if isinstance(part, Insert | Update | Delete):
+            _check_alone(part)
+            if scope is not None and not may_write_shared:
+                _check_not_shared(part)
     if scope is None:
         return statement
 
@@ -174,13 +174,13 @@ def _check_not_shared(change: Insert | Update | Delete) -> None:
 
 
 def _check_alone(change: Any) -> None:
-    """OutOfScope for an update or delete whose condition brings a second table in."""
+    """OutOfScope for an insert, update or delete that brings a second table in: by a condition, a value or what it returns. (By a
+    query within it may.)"""
     within = {source for part in visitors.iterate(change) if isinstance(part, Select) for source in _tables(part)}
-    for condition in change._where_criteria:
-        for part in visitors.iterate(condition):
-            table = getattr(part, "table", None)
-            if isinstance(table, FromClause) and table is not change.table and table not in within:
-                raise _out_of_scope(str(table))
+    for part in visitors.iterate(change):
+        table = getattr(part, "table", None) if isinstance(part, ColumnClause) else None
+        if isinstance(table, FromClause) and table is not change.table and table not in within:
+            raise _out_of_scope(str(table))
 
 
 def _tables(found: Any) -> Iterator[FromClause]:

@@ -204,6 +204,21 @@ REFUSED: dict[str, Callable[[], Any]] = {
         update(devices).where(devices.c.place_id == places.c.id, places.c.kind == "gate").values(kind="x")
     ),
     "a delete by way of a second table": lambda: delete(devices).where(devices.c.place_id == places.c.id),
+    "a value out of a second table": lambda: update(places).values(name_en=devices.c.name_en),
+    "a value out of what is Linli's own": lambda: update(places).values(name_en=func.max(schema.users.c.password_hash)),
+    "values in an order, out of a second table": lambda: update(places).ordered_values(
+        (places.c.name_en, devices.c.name_en)
+    ),
+    "an insert of a value out of a second table": lambda: insert(places).values(
+        **_place("c001") | {"name_en": schema.users.c.name}
+    ),
+    "a change that returns what another table has": lambda: (
+        update(places).values(kind="x").returning(schema.users.c.name)
+    ),
+    "a delete that returns what another table has": lambda: delete(places).returning(schema.users.c.name),
+    "a change within a query, with a value out of a second table": lambda: select(
+        update(places).values(name_en=devices.c.name_en).returning(places.c.id).cte("changed").c.id
+    ),
     "an insert within another statement": lambda: select(
         insert(places).values(**_place("c002")).returning(places.c.id).cte("made").c.id
     ),
