@@ -121,6 +121,7 @@ KINDS: Mapping[str, Text] = {
     "holiday": Text("节假日", "holiday"),
     "record": Text("登记记录", "record"),
     "rule": Text("规则", "rule"),
+    "rulefile": Text("规则文件", "rule file"),
     "command": Text("指令", "command"),
     "person": Text("个人", "person"),
     "household": Text("户", "household"),

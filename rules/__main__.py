@@ -5,21 +5,25 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from linli.adapters.connect import service_client
+from linli.audit import system
 from linli.datafolder import DataFolder
 from linli.db.alerts import SqlAlerts
 from linli.db.arming import SqlArming
 from linli.db.database import Database, open_database
 from linli.db.deadletters import SqlDeadLetters
 from linli.db.registry import SqlRegistry
+from linli.db.rulesrecord import record_rules
 from linli.db.shards import claim
 from linli.db.workers import reports
 from linli.errors import LinliError
 from linli.model import Consumer
+from linli.platform import PLATFORM
 from linli.runtime import Reporter, begin, keep, only_one, shard_option
 from linli.settings import Settings, load_settings
 from rules.durable.journal import Journal, JournalUnavailable, is_kept_in
@@ -87,6 +91,7 @@ def _run(name: str, settings: Settings, stop: threading.Event) -> None:
         executor=ThreadPoolExecutor(2, "aside"),
         forks=CAN_FORK,
         keep=keep,
+        record=partial(record_rules, database, system("rules")) if shard.covers(PLATFORM) else None,
     )
     worker = Worker(outside, applier, waiting)
     reporter = Reporter(name, database, clock, worker.health)

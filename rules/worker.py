@@ -52,6 +52,7 @@ from rules.engine.machine import Engine
 from rules.foresight import Foresight
 from rules.inbox import Arrival, Inbox
 from rules.platform import Eye, Look, going_on, inputs_of, last_sequence, watched_workers
+from rules.recording import Keep, RulesRecord
 from rules.rulesfolder import RulesFolder
 from rules.snapshotting import Often, Snapshotting
 from rules.surroundings import RegistryWatch, Surroundings
@@ -82,7 +83,7 @@ class Platform:
 class Outside:
     """What the worker works with. `tick_s`: real seconds between two ticks. `tick_behind`: see the function. `executor`: does
     what would hold up the loop. `forks`: snapshots are written by a copy of the process. `keep`: called when registry or rules
-    are new, of which most will stay in memory for long."""
+    are new, of which most will stay in memory for long. `record`: keeps what files the rules in force are of."""
 
     client: MqttClient
     alerts: SqlAlerts
@@ -101,6 +102,7 @@ class Outside:
     executor: Executor = field(default_factory=AtOnce)
     forks: bool = False
     keep: Callable[[], None] = lambda: None
+    record: Keep | None = None
 
 
 class Worker:
@@ -130,6 +132,9 @@ class Worker:
             outside.client, outside.alerts, outside.letters, clock, outside.qos, self._troubles, waiting
         )
         self._time = Timekeeping(clock, outside.tick_s, outside.tick_behind)
+        self._record = RulesRecord(outside.record, executor, clock)
+        if outside.folder is not None:
+            self._record.loaded(outside.folder.files)
         self._poll = Every(clock, POLL_S)
         self._look, self._room = Every(clock, LOOK_S), Every(clock, RETRY_S)
         self._skipped_at = 0
@@ -192,6 +197,7 @@ class Worker:
         if not self._work([*self._time.listens(), *changes], came, self._asked):
             return
         self._writing.write_counts(self._applier)
+        self._record.step()
         self._snapshots.look()
         if self._snapshots.is_due():
             self._begin_snapshot()
@@ -338,6 +344,8 @@ class Worker:
             self._subscribe(self.engine.scope.registry)
         if any(isinstance(entry, RegistryIn | RulesIn) for entry in entries):
             self._outside.keep()
+        if self._outside.folder is not None and any(isinstance(entry, RulesIn) for entry in entries):
+            self._record.loaded(self._outside.folder.files)
 
     def _try_again(self, error: JournalUnavailable) -> bool:
         """What failed is to be journalled as skipped before anything else counts."""

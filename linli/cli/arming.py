@@ -1,13 +1,12 @@
 """`linli arm`: set the mode of a place, and see which places have one."""
 
-import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from linli.cli.columns import print_columns
-from linli.cli.existing import existing
+from linli.cli.existing import existing, operator
 from linli.cli.finding import find, read_registry
 from linli.i18n import Text
 
@@ -85,7 +84,7 @@ def _missing(place: str, mode: str) -> Text:
 def _set(settings: "Settings", database: "Database", place: "Place", mode: str | None, reason: str) -> bool:
     from linli.db.arming import SqlArming
 
-    return SqlArming(database).set(place.id, mode, f"cli:{getpass.getuser()}", reason, settings.clock().now())
+    return SqlArming(database).set(place.id, mode, operator().actor, reason, settings.clock().now())
 
 
 def _list(settings: "Settings", database: "Database") -> None:

@@ -3,7 +3,6 @@
 Works beside a Linli that runs: through its database and its broker, as who is signed in to the machine ('cli:NAME').
 """
 
-import getpass
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from linli.cli.columns import print_columns
-from linli.cli.existing import existing
+from linli.cli.existing import existing, operator
 from linli.cli.finding import find, read_registry
 from linli.i18n import Text
 
@@ -173,7 +172,7 @@ def _carry_out(
     desk.start()
     try:
         _wait_connected(desk, device.gateway)
-        sent = desk.send(f"cli:{getpass.getuser()}", device, name, dict(arguments), reason)
+        sent = desk.send(operator().actor, device, name, dict(arguments), reason)
         return _wait_ended(stored, sent)
     finally:
         desk.stop()

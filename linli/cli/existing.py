@@ -51,7 +51,7 @@ def existing(data: Path | None) -> Iterator[tuple["Settings", "Database"]]:
                 yield settings, database
         finally:
             if _newest(database) != newest:
-                _follow(settings, database, who)
+                follow(settings, database, who)
             database.close()
     except LinliError as error:
         typer.echo(str(error), err=True)
@@ -75,7 +75,7 @@ def _newest(database: "Database") -> "Head | None":
         return None
 
 
-def _follow(settings: "Settings", database: "Database", who: Who) -> None:
+def follow(settings: "Settings", database: "Database", who: Who) -> None:
     """Let the head name the newest entry. What is in the way is told: the act is done and written down all the same."""
     from linli.audithead import HeadError, HeadFile
     from linli.db.auditcheck import advance_head

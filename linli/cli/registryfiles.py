@@ -1,6 +1,5 @@
 """`linli registry import`, `export` and `template`: the registry as tables, in Excel or CSV."""
 
-import getpass
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from linli.cli.existing import existing
+from linli.cli.existing import existing, operator
 from linli.errors import Refused
 from linli.i18n import Text
 
@@ -139,10 +138,9 @@ def _take_in(
     settings: "Settings", database: "Database", wanted: _Wanted, file: Path, report: "Report", *, dry_run: bool
 ) -> bool:
     """Plan it, and unless something is wrong or it is a dry run carry it out; whether anything was written."""
-    from linli.audit import Who
     from linli.db.registryimport import Doing, Plan, carry_out, plan, take_in
 
-    doing = Doing(database, database, Who(actor()))
+    doing = Doing(database, database, operator())
 
     def make() -> Plan:
         wanted.spools.close()
@@ -178,7 +176,7 @@ def _origin(settings: "Settings", file: Path, source: str | None, as_of: str | N
 
 def actor() -> str:
     """Who runs Linli's machine, as the history and the audit log name them."""
-    return f"cli:{getpass.getuser()}"
+    return operator().actor
 
 
 def _time_of(file: Path, now: int) -> int:
@@ -312,7 +310,7 @@ def _log_export(
     reason: str,
 ) -> None:
     """What goes out is written down before it does."""
-    from linli.audit import Act, Who
+    from linli.audit import Act
     from linli.auditwords import PURPOSES
     from linli.db.audit import append
 
@@ -330,7 +328,7 @@ def _log_export(
     named = tuple(sorted(scope or ()))[:1000]
     act = Act(
         "registry.exported",
-        Who(actor()),
+        operator(),
         "community" if named else "record",
         named,
         purpose=purpose if persons else "",

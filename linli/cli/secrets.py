@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from linli.cli.existing import existing
-from linli.cli.people import Data, operator
+from linli.cli.existing import existing, operator
+from linli.cli.people import Data
 from linli.errors import DataFolderError
 from linli.i18n import Text
 
@@ -78,7 +78,7 @@ def _seals(settings: "Settings", database: "Database") -> Text:
     from linli.sealing import Seals
 
     seals = Seals(DataFolder(settings.data).secrets)
-    changed = seal_everything_anew(database, settings.clock(), seals, by=operator())
+    changed = seal_everything_anew(database, settings.clock(), seals, by=operator().actor)
     return Text(
         f"seals：密钥已更换，重新加密了 {changed} 项",
         f"seals: the key is changed; values sealed with the new one: {changed}",
@@ -128,14 +128,8 @@ def _services(settings: "Settings", database: "Database") -> Text:
 
 
 def _write_down(settings: "Settings", database: "Database", what: What) -> None:
-    from linli.audit import Act, Who
-    from linli.cli.existing import operator as who
+    from linli.audit import Act
     from linli.db.audit import append
 
-    came = who()
     with database.write() as connection:
-        append(
-            connection,
-            Act("secret.rotated", Who(came.actor, came.address), "secret", (what.value,)),
-            settings.clock().now(),
-        )
+        append(connection, Act("secret.rotated", operator(), "secret", (what.value,)), settings.clock().now())

@@ -110,6 +110,8 @@ def record(connection: Connection, event: SignInEvent) -> None:
 
 def _act(event: SignInEvent) -> Act:
     verb, facts = _VERBS[event.what], dict[str, Fact](event.detail)
+    if event.what is Happening.SECRETS_SEALED_ANEW:  # of nobody's account
+        return Act(verb, who_of(event.actor, event.address), "secret", ("seals",), facts=facts)
     if event.what is Happening.ACCOUNT_CHANGED and facts.keys() == {"enabled"}:
         verb = "account.enabled" if facts.pop("enabled") == "yes" else "account.disabled"
     elif event.what is Happening.ACCOUNT_CHANGED and facts.keys() == {"role"}:

@@ -165,7 +165,11 @@ def happen(world: World) -> None:
 
 
 def compare_database(before: Rows, restored: Rows, after: Rows) -> None:
-    """A table that did not change is the same; what is only ever added to holds what was there, and nothing else."""
+    """A table that did not change is the same; what is only ever added to holds what was there, and nothing else but that it was
+    brought back."""
+    newest = max(row[0] for row in restored["audit_entries"])
+    for table in ("audit_entries", "audit_texts"):
+        restored[table] = {row for row in restored[table] if row[0] != newest}
     assert restored.keys() == before.keys()
     for table in before:
         if before[table] == after[table]:

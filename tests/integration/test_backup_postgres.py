@@ -49,12 +49,13 @@ def run(*words: str, status: int = 0) -> str:
 
 
 def rows(url: str) -> dict[str, list[str]]:
-    """All rows of all tables, as text."""
+    """All rows of all tables but the audit log, which has one more on either side: of what was done."""
     database = open_database(url)
     with database.read() as connection:
         found = {
             name: sorted(str(tuple(row)) for row in connection.execute(text(f'SELECT * FROM "{name}"')))
             for name in (*schema.metadata.tables, "alembic_version")
+            if not name.startswith("audit_")
         }
     database.close()
     return found
@@ -95,6 +96,9 @@ def test_it_comes_back_in_an_empty_database(
         assert postgres.password not in said
         assert not (tmp_path / "new" / "linli.db").exists()
         assert prepare(load_settings(data=tmp_path / "new")).accounts == ()
+        log = json.loads(run("audit", "list", "--verb", "backup.", "--json", "--data", str(tmp_path / "new")))
+        assert [entry["verb"] for entry in log] == ["backup.restored"]
+        run("audit", "verify", "--data", str(tmp_path / "new"))
 
 
 def test_dump_and_journal_are_of_one_moment(settings: Settings, postgres: PostgresServer, tmp_path: Path) -> None:

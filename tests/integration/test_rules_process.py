@@ -13,6 +13,7 @@ import pytest
 
 from linli import failpoints
 from linli.clock import SystemClock
+from linli.db.audit import Search, SqlAudit
 from linli.db.database import open_database
 from linli.db.workers import reports
 from linli.model import Action, ActionKind, Handling
@@ -62,6 +63,20 @@ def test_an_event_becomes_an_alert_and_a_persons_act_closes_it(rules: Rules, age
     assert closed.handling is Handling.CLOSED
     eventually(lambda: [report.name for report in reports(rules.database) if report.state == "ok"] == ["rules"])
     assert rules.end() == 0
+
+
+def test_the_files_of_its_rules_are_in_the_audit_log_once(rules: Rules, agent: Agent) -> None:
+    """By the process itself; a restart with the same files is none of their changes."""
+
+    def written() -> list[str]:
+        return [shown.entry.actor for shown in SqlAudit(rules.database).newest(Search(verb="rules.loaded"))]
+
+    eventually(lambda: written() == ["system:rules"])
+    rules.kill()
+    agent.take("access.door.opened", "door")
+    settled(agent)
+    eventually(rules.alerts.find)
+    assert written() == ["system:rules"]
 
 
 def test_killed_right_after_the_acknowledgement_there_is_exactly_one_alert(rules: Rules, agent: Agent) -> None:

@@ -108,6 +108,7 @@ def backup(
 
 def _take(data: Path | None, wanted: "Wanted", *, as_json: bool, verify_too: bool) -> Path | None:
     """Take it, and say what was done, unless it is said when it was checked too. The file, if there is one."""
+    from linli.cli.backups import record
     from linli.cli.backups.shown import document, print_json, size_of, told
     from linli.cli.backups.taking import take
     from linli.clock import SystemClock
@@ -123,8 +124,10 @@ def _take(data: Path | None, wanted: "Wanted", *, as_json: bool, verify_too: boo
                     "--to - is for a pipe, such as linli backup --to - | age ..., and not for --verify",
                 )
             )
-        taken = take(load_settings(data=data), wanted, clock, progress)
-    for note in taken.notes:
+        settings = load_settings(data=data)
+        taken = take(settings, wanted, clock, progress)
+    unwritten = record.taken(settings, taken.manifest, taken.file)
+    for note in (*taken.notes, *([unwritten] if unwritten is not None else ())):
         typer.echo(note, err=True)
     if taken.file is None:
         size = size_of(taken.manifest.size)
@@ -229,6 +232,7 @@ def restore(
 def check_backup(file: str, temporary: Path | None, *, quick: bool, as_json: bool) -> None:
     """Check it, say what was found, and end with the exit status."""
     from linli.backups import BackupError, NotDone
+    from linli.cli.backups import record
     from linli.cli.backups.checking import check
     from linli.cli.backups.shown import document, print_json, told
 
@@ -240,11 +244,13 @@ def check_backup(file: str, temporary: Path | None, *, quick: bool, as_json: boo
             raise
         except BackupError as error:
             progress.clear()
+            _say(record.verified(None, file, quick=quick))
             if as_json:
                 print_json({"file": shown, "sound": False, "faults": [{"zh": error.text.zh, "en": error.text.en}]})
             else:
                 typer.echo(str(error), err=True)
             raise typer.Exit(1) from None
+    _say(record.verified(found, file, quick=quick))
     if as_json:
         faults = [{"zh": fault.zh, "en": fault.en} for fault in found.faults]
         print_json({"file": shown, "sound": not faults, "faults": faults, **document(found.manifest)})
@@ -259,6 +265,11 @@ def check_backup(file: str, temporary: Path | None, *, quick: bool, as_json: boo
             typer.echo(Text(f"{file} 完好", f"{file} is sound"))
     if found.faults:
         raise typer.Exit(1)
+
+
+def _say(note: Text | None) -> None:
+    if note is not None:
+        typer.echo(note, err=True)
 
 
 @contextmanager

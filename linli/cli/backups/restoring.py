@@ -25,7 +25,7 @@ from linli.backups import (
     Manifest,
     differences,
 )
-from linli.cli.backups import carried, influx, postgres
+from linli.cli.backups import carried, influx, postgres, record
 from linli.cli.backups.archive import Progress, no_backup, read_manifest, unpack
 from linli.cli.backups.places import put, told_by_system, workplace
 from linli.datafolder import DataFolder
@@ -71,6 +71,7 @@ def restore(
         _require_known(data)
         settings_file = _put_settings(scratch, data, target, settings, manifest)
         _fill_servers(scratch, data, settings, influx_rpc)
+        _write_down(data, settings, manifest, "" if not isinstance(source, Path) else str(source.resolve()))
         os.sync()  # all at once: file by file, hundreds of thousands of images would take hours
         put(data, target)
     return Restored(target, target / settings_file, manifest)
@@ -212,3 +213,11 @@ def _fill_servers(scratch: Path, data: Path, settings: Settings, influx_rpc: str
     if (scratch / DUMP).exists() and settings.database_url is not None:
         version = postgres.require_empty(settings.database_url)
         postgres.restore(settings.database_url, scratch / DUMP, version)
+
+
+def _write_down(data: Path, settings: Settings, manifest: Manifest, source: str) -> None:
+    """Whoever looks at the log of what was brought back sees that it was."""
+    if _is_in(manifest.database, "postgresql") and settings.database_url is not None:
+        record.restored(settings.database_url, manifest, source)
+    elif (data / "linli.db").exists():
+        record.restored(f"sqlite:///{(data / 'linli.db').absolute()}", manifest, source)

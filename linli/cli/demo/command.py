@@ -1,6 +1,5 @@
 """`linli demo district`: makes the reference district, beside what is there or in a folder of its own."""
 
-import getpass
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from linli.cli.existing import operator
 from linli.i18n import Text
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def fill(settings: "Settings", database: "Database", size: "Size", seed: int) ->
     from linli.registry.changes import Origin
     from linli.registry.kinds import kind_of
 
-    origin = Origin(settings.clock().now(), f"cli:{getpass.getuser()}", SOURCE, _CONFIDENCE)
+    origin = Origin(settings.clock().now(), operator().actor, SOURCE, _CONFIDENCE)
     counts: Counter[str] = Counter()
     _make_room(database)
     with seldom_collected():
@@ -206,7 +206,7 @@ def _accounts(settings: "Settings", database: "Database") -> list[tuple[str, str
         of = ["demo-committee-01"] if role is Role.COMMITTEE else []
         belongs = [] if of else ["c001", "demo002"]
         shown = f"{ROLES[role].name.zh} {ROLES[role].name.en}（演示）"
-        _, secret = people.add(name, role, belongs, committees=of, display_name=shown, by=f"cli:{getpass.getuser()}")
+        _, secret = people.add(name, role, belongs, committees=of, display_name=shown, by=operator().actor)
         made.append((role.value, name, secret))
     return made
 

@@ -18,6 +18,7 @@ from linli.model import Action, ActionKind, Consumer
 from linli.testing import FakeBroker, FakeClient, ManualClock
 from rules.aside import AtOnce
 from rules.engine.inputs import MessageIn, RulesIn
+from rules.recording import Keep
 from rules.rulesfolder import RulesFolder
 from rules.snapshotting import Often
 from rules.start import bring_back
@@ -53,6 +54,7 @@ class Site:
         self.snapshots = Often()
         self.rules_folder: RulesFolder | None = None
         self.executor: Executor = AtOnce()
+        self.record: Keep | None = None
         self.rules = SITE_RULES
         self.agent = self.broker.client()
         self.agent.start(lambda _topic, _payload, _retained: None, lambda: None, lambda _reason: None)
@@ -84,6 +86,7 @@ class Site:
             arming=SqlArming(self.database),
             folder=self.rules_folder,
             executor=self.executor,
+            record=self.record,
         )
         self.worker = Worker(outside, applier, waiting)
         self.worker.connect()

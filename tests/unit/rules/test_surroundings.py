@@ -1,14 +1,16 @@
 """Rules, arming and registry are taken on while the worker runs: journalled, applied, and what is wrong is told."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import pytest
 from sqlalchemy import delete
+from sqlalchemy.exc import OperationalError
 
 from linli.db import schema
 from linli.db.arming import SqlArming
@@ -133,6 +135,44 @@ def test_rules_that_could_not_be_journalled_are_taken_later(site: Site, folder: 
     assert site.worker.engine.scope.rules["cable-temperature"].severity == "low"
     (*_, last) = journalled(site, RulesIn)
     assert {rule.id: rule.severity for rule in last.rules}["cable-temperature"] == "low"
+
+
+def test_what_files_are_in_force_is_told_once_they_are(site: Site, folder: Path) -> None:
+    """At the start and with each change that is sound; again only if that could not be kept, in order, and nothing waits for it."""
+    told: list[tuple[dict[str, str], int]] = []
+    away = [False]
+
+    def record(files: Mapping[str, str], at: int) -> None:
+        if away[0]:
+            raise OperationalError("", {}, Exception("away"))
+        told.append((dict(files), at))
+
+    site.record = record
+    site.kill()
+    site.start()
+    soon(site)
+    assert [set(files) for files, _ in told] == [{"cable-temperature.yaml", "door-held-open.yaml"}]
+    assert told[0][0]["door-held-open.yaml"] == sha256((folder / "door-held-open.yaml").read_bytes()).hexdigest()
+
+    edit(folder / "cable-temperature.yaml", "severity: high", "severity: hihg")
+    soon(site)
+    soon(site)
+    assert len(told) == 1
+    away[0] = True
+    edit(folder / "cable-temperature.yaml", "severity: hihg", "severity: low")
+    soon(site)
+    since = site.clock.now()
+    edit(folder / "cable-temperature.yaml", "severity: low", "severity: medium")
+    (folder / "overrides").mkdir()
+    (folder / "overrides" / "here.yaml").write_text("[]\n", encoding="utf-8")
+    soon(site)
+    assert site.worker.engine.scope.rules["cable-temperature"].severity == "medium"
+    away[0] = False
+    for _ in range(4):
+        soon(site)
+    assert [len(files) for files, _ in told] == [2, 2, 3]
+    assert "overrides/here.yaml" in told[2][0]
+    assert told[1][1] <= since < told[2][1]
 
 
 # --- arming ---------------------------------------------------------------------------------------------------------
