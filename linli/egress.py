@@ -104,7 +104,8 @@ def why_not(target: Target, address: str, allowed: Allowed) -> str | None:
     found = _plain(ip_address(address.partition("%")[0]))
     if allowed.names(target.host) or allowed.covers(found):
         return None
-    if not found.is_global or found.is_multicast or found.is_reserved or found.is_unspecified:
+    site = isinstance(found, IPv6Address) and found.is_site_local  # fec0::/10: retired, and to Python global
+    if site or not found.is_global or found.is_multicast or found.is_reserved or found.is_unspecified:
         return "private_address"
     return None if target.tls else "not_https"
 
