@@ -142,21 +142,21 @@ class Services:
         """How many alerts are open within the person's scope, for every severity."""
         return self._sight(person).alerts.count_open()
 
-    def acknowledge(self, person: Person, alert_id: str, comment: str = "") -> AlertView:
+    def acknowledge(self, person: Person, alert_id: str, comment: str = "", once: str | None = None) -> AlertView:
         """Say that the person has taken the alert up. Doing so twice changes nothing: the first one stands.
 
         NotFound outside the scope; Conflict if it is closed; NotAnswering if rules has not applied it within 3 s (the act
-        is kept, and applied when rules is back).
+        is kept, and applied when rules is back). `once`: what a repeat has in common with the first (`api.alerts.once`).
         """
-        return self._act(person, alert_id, ActionKind.ACKNOWLEDGE, _tidy(comment))
+        return self._act(person, alert_id, ActionKind.ACKNOWLEDGE, _tidy(comment), once=once)
 
-    def close(self, person: Person, alert_id: str, reason: str) -> AlertView:
+    def close(self, person: Person, alert_id: str, reason: str, once: str | None = None) -> AlertView:
         """Close the alert. Refused without a reason; otherwise like `acknowledge`."""
         tidy = _tidy(reason)
         _check_reason(ActionKind.CLOSE, tidy)
-        return self._act(person, alert_id, ActionKind.CLOSE, tidy)
+        return self._act(person, alert_id, ActionKind.CLOSE, tidy, once=once)
 
-    def shelve(self, person: Person, alert_id: str, until: int, reason: str) -> AlertView:
+    def shelve(self, person: Person, alert_id: str, until: int, reason: str, once: str | None = None) -> AlertView:
         """Set the alert aside until `until`; then it comes back by itself.
 
         Refused without a reason, or for a time that has passed or is more than MAX_SHELVE ahead; Conflict for life safety;
@@ -165,11 +165,11 @@ class Services:
         tidy = _tidy(reason)
         _check_reason(ActionKind.SHELVE, tidy)
         self._check_until(until)
-        return self._act(person, alert_id, ActionKind.SHELVE, tidy, until)
+        return self._act(person, alert_id, ActionKind.SHELVE, tidy, until, once)
 
-    def unshelve(self, person: Person, alert_id: str, comment: str = "") -> AlertView:
+    def unshelve(self, person: Person, alert_id: str, comment: str = "", once: str | None = None) -> AlertView:
         """Take the alert up again before its time. Conflict if it is not shelved; otherwise like `acknowledge`."""
-        return self._act(person, alert_id, ActionKind.UNSHELVE, _tidy(comment))
+        return self._act(person, alert_id, ActionKind.UNSHELVE, _tidy(comment), once=once)
 
     def arm(self, person: Person, place: str, mode: str | None, reason: str) -> PlaceView:
         """`ArmingService.set_mode`, with the reason as a person typed it."""
@@ -291,7 +291,13 @@ class Services:
     # --- acts -----------------------------------------------------------------------------------------------------
 
     def act_on_many(
-        self, person: Person, alerts: Sequence[str], kind: ActionKind, comment: str, until: int | None = None
+        self,
+        person: Person,
+        alerts: Sequence[str],
+        kind: ActionKind,
+        comment: str,
+        until: int | None = None,
+        once: str | None = None,
     ) -> list[Done]:
         """The same act on each of these, and what became of each. Refused for all, where it would be for one alone."""
         tidy = _tidy(comment)
@@ -300,13 +306,19 @@ class Services:
         if until is not None:
             self._check_until(until)
         demand(person, Operation.HANDLE_ALERTS)
-        return self._acts.all(self._sight(person), alerts, kind, tidy, until)
+        return self._acts.all(self._sight(person), alerts, kind, tidy, until, once)
 
     def _act(
-        self, person: Person, alert_id: str, kind: ActionKind, comment: str, until: int | None = None
+        self,
+        person: Person,
+        alert_id: str,
+        kind: ActionKind,
+        comment: str,
+        until: int | None = None,
+        once: str | None = None,
     ) -> AlertView:
         demand(person, Operation.HANDLE_ALERTS)
-        return self._acts.one(self._sight(person), alert_id, kind, comment, until)
+        return self._acts.one(self._sight(person), alert_id, kind, comment, until, once)
 
     def _check_until(self, until: int) -> None:
         if not 0 < until - self.clock.now() <= MAX_SHELVE:

@@ -1,9 +1,11 @@
 """People's acts on alerts, one or many at once: stored together, applied by rules, and what became of each.
 
 An act is kept before anybody waits for it, and rules applies it when it is there; so an act that is not answered in time is not
-lost, and need not be repeated.
+lost, and need not be repeated. Who repeats it all the same, with what tells that it is a repeat (`once`), is told what became
+of the first.
 """
 
+import hashlib
 import secrets
 import threading
 from collections.abc import Sequence
@@ -43,36 +45,63 @@ class Acts:
         self._clock = clock
         self._pause = threading.Event()
 
-    def one(self, sight: Sight, alert: str, kind: ActionKind, comment: str = "", until: int | None = None) -> AlertView:
+    def one(
+        self,
+        sight: Sight,
+        alert: str,
+        kind: ActionKind,
+        comment: str = "",
+        until: int | None = None,
+        once: str | None = None,
+    ) -> AlertView:
         """The alert after the act. NotFound outside what is seen, Conflict if it cannot be done, NotAnswering if rules does not
         say so within ANSWER_WITHIN_S."""
-        (done,) = self.all(sight, [alert], kind, comment, until)
+        (done,) = self.all(sight, [alert], kind, comment, until, once)
         if done.view is None:
             assert done.error is not None
             raise done.error
         return done.view
 
     def all(
-        self, sight: Sight, alerts: Sequence[str], kind: ActionKind, comment: str = "", until: int | None = None
+        self,
+        sight: Sight,
+        alerts: Sequence[str],
+        kind: ActionKind,
+        comment: str = "",
+        until: int | None = None,
+        once: str | None = None,
     ) -> list[Done]:
         """What became of it on each of these, each once, in their order. Raises none of their errors."""
         wanted = list(dict.fromkeys(alerts))
-        refused = self._cannot(sight, wanted)
+        ids = {alert: _action_id(once, alert) for alert in wanted}
+        ended = {} if once is None else self._ended(sight, ids)
+        refused = self._cannot(sight, [alert for alert in wanted if ids[alert] not in ended])
+        begun = [alert for alert in wanted if alert not in refused]
         now = self._clock.now()
-        actions = {
-            alert: Action("x" + secrets.token_hex(10), alert, kind, sight.person.id, comment, now, until)
-            for alert in wanted
-            if alert not in refused
-        }
+        actions = [
+            Action(ids[alert], alert, kind, sight.person.id, comment, now, until)
+            for alert in begun
+            if ids[alert] not in ended
+        ]
         if actions:
-            sight.alerts.add_actions(list(actions.values()))
-        outcomes = self._await(sight, [action.id for action in actions.values()])
-        for alert, action in actions.items():
-            error = _error(alert, outcomes.get(action.id))
+            sight.alerts.add_actions(actions)
+        outcomes = ended | self._await(sight, [action.id for action in actions])
+        for alert in begun:
+            error = _error(alert, outcomes.get(ids[alert]))
             if error is not None:
                 refused[alert] = error
         now_are = AlertLists(sight.database).read([alert for alert in wanted if alert not in refused])
         return [self._done(sight, alert, refused.get(alert), now_are) for alert in wanted]
+
+    @staticmethod
+    def _ended(sight: Sight, ids: dict[str, str]) -> dict[str, str]:
+        """What became of those that were done before. One that could not be done is tried anew, under an id of its own."""
+        known = sight.alerts.action_outcomes(list(ids.values()))
+        for alert, action in ids.items():
+            if action in known and _error(alert, known[action]) is not None:
+                del known[action]
+                ids[alert] = _action_id(None, alert)
+        return known
 
     def _cannot(self, sight: Sight, alerts: Sequence[str]) -> dict[str, LinliError]:
         """Those on which nothing can be done, and why."""
@@ -100,6 +129,13 @@ class Acts:
         if error is None and alert in now_are:
             return Done(alert, view=sight.names.alert(now_are[alert][1]))
         return Done(alert, error=error or _missing(alert))
+
+
+def _action_id(once: str | None, alert: str) -> str:
+    """The act's id: for a repeat of the same request the same."""
+    return "x" + (
+        secrets.token_hex(10) if once is None else hashlib.sha256(f"{once} {alert}".encode()).hexdigest()[:20]
+    )
 
 
 def _error(alert: str, outcome: str | None) -> LinliError | None:

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.alerts.bulk import MOST, Done
+from api.alerts.once import Once
 from api.bodies import AcknowledgeBody, AlertBody, CloseBody, ProblemBody, ShelveBody, UnshelveBody, alert_body
 from api.http.problems import problem_of
 from api.routing import Signed, needs
@@ -75,26 +76,26 @@ def add_routes(router: APIRouter, services: Services) -> None:
     handles: dict[str, Any] = {"status_code": 207} | needs(Operation.HANDLE_ALERTS)
 
     @router.post("/alerts/acknowledge", **handles)
-    def acknowledge_many(body: AcknowledgeManyBody, request: Request, person: Signed) -> ManyBody:
+    def acknowledge_many(body: AcknowledgeManyBody, request: Request, person: Signed, once: Once) -> ManyBody:
         """Say of several alerts that you have taken them up. Each is done or not, whatever becomes of the others."""
-        found = services.act_on_many(person, body.ids, ActionKind.ACKNOWLEDGE, body.comment)
+        found = services.act_on_many(person, body.ids, ActionKind.ACKNOWLEDGE, body.comment, once=once)
         return _many_body(request, found)
 
     @router.post("/alerts/close", **handles)
-    def close_many(body: CloseManyBody, request: Request, person: Signed) -> ManyBody:
+    def close_many(body: CloseManyBody, request: Request, person: Signed, once: Once) -> ManyBody:
         """Close several alerts, with one reason. Each is done or not, whatever becomes of the others."""
-        return _many_body(request, services.act_on_many(person, body.ids, ActionKind.CLOSE, body.reason))
+        return _many_body(request, services.act_on_many(person, body.ids, ActionKind.CLOSE, body.reason, once=once))
 
     @router.post("/alerts/shelve", **handles)
-    def shelve_many(body: ShelveManyBody, request: Request, person: Signed) -> ManyBody:
+    def shelve_many(body: ShelveManyBody, request: Request, person: Signed, once: Once) -> ManyBody:
         """Set several alerts aside for a while. Each is done or not, whatever becomes of the others."""
         until = body.ends(services.clock.now())
-        return _many_body(request, services.act_on_many(person, body.ids, ActionKind.SHELVE, body.reason, until))
+        return _many_body(request, services.act_on_many(person, body.ids, ActionKind.SHELVE, body.reason, until, once))
 
     @router.post("/alerts/unshelve", **handles)
-    def unshelve_many(body: UnshelveManyBody, request: Request, person: Signed) -> ManyBody:
+    def unshelve_many(body: UnshelveManyBody, request: Request, person: Signed, once: Once) -> ManyBody:
         """Take several alerts up again before their time. Each is done or not, whatever becomes of the others."""
-        return _many_body(request, services.act_on_many(person, body.ids, ActionKind.UNSHELVE, body.comment))
+        return _many_body(request, services.act_on_many(person, body.ids, ActionKind.UNSHELVE, body.comment, once=once))
 
 
 def _many_body(request: Request, found: list[Done]) -> ManyBody:

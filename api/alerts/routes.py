@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from api import bodies
 from api.alerts.filters import AlertFilters
+from api.alerts.once import Once
 from api.http.paging import Cursor, Limit, Page, following, read_cursor
 from api.routing import Signed, needs
 from api.services import Services
@@ -46,25 +47,25 @@ def _add_reading(router: APIRouter, services: Services) -> None:
 
 def _add_acts(router: APIRouter, services: Services) -> None:
     @router.post("/alerts/{alert_id}/acknowledge", responses=_CONFLICT, **needs(Operation.HANDLE_ALERTS))
-    def acknowledge(alert_id: str, body: bodies.AcknowledgeBody, person: Signed) -> bodies.AlertBody:
+    def acknowledge(alert_id: str, body: bodies.AcknowledgeBody, person: Signed, once: Once) -> bodies.AlertBody:
         """Say that you have taken it up."""
-        return bodies.alert_body(services.acknowledge(person, alert_id, body.comment))
+        return bodies.alert_body(services.acknowledge(person, alert_id, body.comment, once))
 
     @router.post("/alerts/{alert_id}/close", responses=_CONFLICT, **needs(Operation.HANDLE_ALERTS))
-    def close(alert_id: str, body: bodies.CloseBody, person: Signed) -> bodies.AlertBody:
+    def close(alert_id: str, body: bodies.CloseBody, person: Signed, once: Once) -> bodies.AlertBody:
         """Close it, with the reason."""
-        return bodies.alert_body(services.close(person, alert_id, body.reason))
+        return bodies.alert_body(services.close(person, alert_id, body.reason, once))
 
     @router.post("/alerts/{alert_id}/shelve", responses=_CONFLICT, **needs(Operation.HANDLE_ALERTS))
-    def shelve(alert_id: str, body: bodies.ShelveBody, person: Signed) -> bodies.AlertBody:
+    def shelve(alert_id: str, body: bodies.ShelveBody, person: Signed, once: Once) -> bodies.AlertBody:
         """Set it aside for a while, with the reason. 409 too for an alert of life safety, which cannot be shelved."""
         until = body.ends(services.clock.now())
-        return bodies.alert_body(services.shelve(person, alert_id, until, body.reason))
+        return bodies.alert_body(services.shelve(person, alert_id, until, body.reason, once))
 
     @router.post("/alerts/{alert_id}/unshelve", responses=_CONFLICT, **needs(Operation.HANDLE_ALERTS))
-    def unshelve(alert_id: str, body: bodies.UnshelveBody, person: Signed) -> bodies.AlertBody:
+    def unshelve(alert_id: str, body: bodies.UnshelveBody, person: Signed, once: Once) -> bodies.AlertBody:
         """Take it up again before its time. 409 too for one that is not shelved."""
-        return bodies.alert_body(services.unshelve(person, alert_id, body.comment))
+        return bodies.alert_body(services.unshelve(person, alert_id, body.comment, once))
 
 
 def _answer(page: Page[bytes], request: Request) -> Response:

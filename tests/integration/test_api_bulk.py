@@ -124,6 +124,46 @@ def test_rules_that_does_not_answer(world: World, guard: httpx.Client, monkeypat
     eventually(lambda: all(guard.get(f"/api/v1/alerts/{alert}").json()["handling"] == "acknowledged" for alert in ids))
 
 
+def test_asking_again_while_rules_does_not_answer_is_the_same_act(
+    world: World, guard: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An act is kept though the answer is 503. With its key it is asked after and not done anew, which would shelve twice."""
+    (alert,) = opened(world, 143)
+    body, key = {"minutes": 60, "reason": "works"}, {"idempotency-key": "shelve-143"}
+    monkeypatch.setattr(bulk, "ANSWER_WITHIN_S", 0.1)
+    monkeypatch.setattr(World, "_apply", lambda *_: None)
+    asked = [guard.post(f"/api/v1/alerts/{alert}/shelve", json=body, headers=key).status_code for _ in range(3)]
+    monkeypatch.undo()
+    eventually(lambda: guard.get(f"/api/v1/alerts/{alert}").json()["handling"] == "shelved")
+    answer = guard.post(f"/api/v1/alerts/{alert}/shelve", json=body, headers=key)
+    assert (asked, answer.status_code, answer.json()["handling"]) == ([503] * 3, 200, "shelved")
+    assert [change.kind for change in world.alerts.changes(alert)] == ["opened", "shelved"]
+
+
+def test_asking_again_after_a_close_that_was_not_answered(
+    world: World, guard: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The repeat hears that it is closed, not that it cannot be closed any more; without the key it is somebody else's close."""
+    (alert,) = opened(world, 144)
+    body, key = {"reason": "fire drill"}, {"idempotency-key": "close-144"}
+    monkeypatch.setattr(bulk, "ANSWER_WITHIN_S", 0.1)
+    monkeypatch.setattr(World, "_apply", lambda *_: None)
+    assert guard.post(f"/api/v1/alerts/{alert}/close", json=body, headers=key).status_code == 503
+    monkeypatch.undo()
+    eventually(lambda: guard.get(f"/api/v1/alerts/{alert}").json()["handling"] == "closed")
+    assert guard.post(f"/api/v1/alerts/{alert}/close", json=body, headers=key).status_code == 200
+    assert guard.post(f"/api/v1/alerts/{alert}/close", json=body).status_code == 409
+
+
+def test_what_could_not_be_done_is_tried_anew_with_the_same_key(world: World, guard: httpx.Client) -> None:
+    """It changed nothing, and may be possible by now."""
+    (alert,) = opened(world, 145)
+    key = {"idempotency-key": "unshelve-145"}
+    assert guard.post(f"/api/v1/alerts/{alert}/unshelve", json={}, headers=key).status_code == 409
+    assert guard.post(f"/api/v1/alerts/{alert}/shelve", json={"minutes": 5, "reason": "works"}).status_code == 200
+    assert guard.post(f"/api/v1/alerts/{alert}/unshelve", json={}, headers=key).status_code == 200
+
+
 def test_who_may_not_handle_alerts_does_nothing(world: World) -> None:
     """403, whatever is named."""
     world.services.people.add("looker", Role.AUDITOR, password=PASSWORD)
