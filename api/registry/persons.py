@@ -223,8 +223,11 @@ class PersonService:
         demand(asker, Operation.RELEASE_PERSONS)
         if not reason.strip():
             raise _no_reason()
-        with self._seen(asker).write() as connection:
-            return erase_person(connection, person, self._origin(asker))
+        seen = self._seen(asker)
+        with seen.write() as connection:
+            records = erase_person(connection, person, self._origin(asker))
+        seen.empty_log()
+        return records
 
     # --- within ---------------------------------------------------------------------------------------------------
 

@@ -96,7 +96,8 @@ def erase(
             typer.echo(_t("确定则加上 --sure", "Add --sure to do it"))
             raise typer.Exit(1)
         with database.write() as connection:
-            erase_person(connection, person, Origin(settings.clock().now(), operator().actor, reason[:64]))
+            erase_person(connection, person, Origin(settings.clock().now(), operator().actor))
+        database.empty_log()
     typer.echo(_t(f"已删除：{told}", f"erased: {told}"))
 
 

@@ -21,6 +21,8 @@ _FORGOTTEN_AFTER_MS = 300_000
 """A transaction of PostgreSQL in which nothing happens for this long is ended: a process that hangs or was stopped must not
 hold up all others for good."""
 
+_LOG_PATIENCE_MS = 1_000
+
 
 def at_the_end(connection: Connection, work: Callable[[Connection], object]) -> None:
     """Do this just before the writing transaction is committed (`Database.write`), and not if it is rolled back: what others have
@@ -67,6 +69,21 @@ class Database:
         with writing as connection, _references_aside(connection), connection.begin():
             yield connection
             _check_references(connection)
+
+    def empty_log(self) -> bool:
+        """Let what was deleted or written over be in no file any more, as far as that is ours: SQLite's log of writes is emptied,
+        unless somebody reads or writes for longer just now. Whether it is. For after the transaction; True for PostgreSQL."""
+        with self.engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            if driver is None or connection.dialect.name != "sqlite":
+                return True
+            (patience,) = driver.execute("PRAGMA busy_timeout").fetchone()
+            driver.execute(f"PRAGMA busy_timeout={_LOG_PATIENCE_MS}")  # others wait to write meanwhile
+            try:
+                (busy, _, _) = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            finally:
+                driver.execute(f"PRAGMA busy_timeout={patience}")
+            return not busy
 
     def close(self) -> None:
         """Close all connections."""
@@ -161,9 +178,10 @@ def _text_dumper() -> type[Any]:
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:
+    """`secure_delete`: what was deleted is written over, so that who is erased is not in the file."""
     connection.isolation_level = None  # BEGIN is ours (below), not the driver's
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

@@ -1,6 +1,7 @@
 """What sources say, in the database: kept, counted, shown, queued; and all of it about one person, shown and erased."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select, text
@@ -8,7 +9,7 @@ from sqlalchemy import select, text
 from linli.clock import DAY
 from linli.db import schema
 from linli.db.addresses import addresses_of, find_community, find_place
-from linli.db.database import Database
+from linli.db.database import Database, open_database
 from linli.db.inhabitants import erase_person, person_data
 from linli.db.registryfacts import Recorded, doubts, facts_of, record, settle_as_they_are
 from linli.db.registryhistory import history_of
@@ -40,6 +41,7 @@ from tests.contract.database.district import (
     WANG,
     key,
 )
+from tests.databases import SqliteDatabases
 
 
 @pytest.fixture
@@ -282,3 +284,25 @@ def test_all_of_a_person_can_be_shown_and_erased(filled: Database) -> None:
         erase_person(connection, "p1", Origin(5_000, "li"))
     with pytest.raises(NotFound), filled.read() as connection:
         person_data(connection, "nobody")
+
+
+def test_who_is_erased_is_in_no_file(sqlite_databases: SqliteDatabases) -> None:
+    """Not in what is free within the database's file, nor in its log, while the database stays open."""
+    with sqlite_databases.new() as url:
+        database = open_database(url)
+        file = Path(url.removeprefix("sqlite:///"))
+        names = {f"i{number}": f"Person Number {number:03}." for number in range(200)}
+        with database.write() as connection:
+            people = [
+                Person(one, "c1", name, needs="x" * (number % 90)) for number, (one, name) in enumerate(names.items())
+            ]
+            record(connection, [Community("c1", NAME), *people], Origin(2_000, "li", "file", 0.8))
+        gone = list(names)[::3]
+        for one in gone:
+            with database.write() as connection:
+                erase_person(connection, one, Origin(3_000, "li"))
+        assert database.empty_log()
+        content = b"".join(part.read_bytes() for part in file.parent.glob(f"{file.name}*"))
+        assert [one for one in gone if names[one].encode() in content] == []
+        assert names["i1"].encode() in content
+        database.close()

@@ -61,12 +61,13 @@ def test_exported_into_a_file_of_ones_own(data: Path, tmp_path: Path) -> None:
 
 def test_erased_only_when_one_is_sure(data: Path, tmp_path: Path) -> None:
     """First what would go; then it is gone, and asking again says so."""
-    words = ("erase", "i1", "--reason", "moved away", "--data", str(data))
+    words = ("erase", "i1", "--reason", "Mr Wang of 13812345678 moved away,\nso he says", "--data", str(data))
     status, said = run(*words)
     assert status == 1 and "would be erased: 2 records" in said and "--sure" in said
     assert run(*words, "--sure")[0] == 0
     run("export", "i1", str(tmp_path / "left.json"), "--reason", "to check", "--data", str(data))
     left = (tmp_path / "left.json").read_text("utf-8")
     assert "王小明" not in left and "13812345678" not in left
+    assert b"13812345678" not in b"".join(file.read_bytes() for file in data.glob("linli.db*"))
     status, said = run(*words, "--sure")
     assert status != 0 and "erased already" in said
