@@ -24,6 +24,8 @@ LOOK_FAR_EVERY_S = 30.0
 FEW = 1_000
 MOST_CARDS = 200
 """Of more than these the worst are shown: a page of thousands of cards is one that nobody reads, and no phone draws."""
+PATIENCE_S = 20.0
+"""So long the page may take on a busy machine, just started, over a whole district; instead of NiceGUI's three seconds."""
 MAX_REASONS = 3
 WORST_FIRST = (FacilityStatus.FAULT, FacilityStatus.DEGRADED, FacilityStatus.UNKNOWN, FacilityStatus.OK)
 
@@ -31,7 +33,7 @@ WORST_FIRST = (FacilityStatus.FAULT, FacilityStatus.DEGRADED, FacilityStatus.UNK
 def add(services: Services, consoles: Consoles) -> None:
     """Add the page."""
 
-    @ui.page("/facilities")
+    @ui.page("/facilities", response_timeout=PATIENCE_S)
     async def facilities(request: Request, client: Client) -> RedirectResponse | None:
         visit = await enter(services, request)
         if isinstance(visit, RedirectResponse):

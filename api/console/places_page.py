@@ -1,6 +1,7 @@
 """Arming: the mode of each place, and who set it; for who may, a way to set it."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from fastapi import Request
@@ -12,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from api.arming.service import PlaceView
 from api.console import texts
 from api.console.consoles import Console, Consoles
+from api.console.facilities_page import PATIENCE_S
 from api.console.foot import Foot
 from api.console.layout import MAX_KNOWN, Node, choice, frame, known_alerts
 from api.console.rows import moment
@@ -19,13 +21,18 @@ from api.console.visit import Visit, enter, person_now
 from api.scope import may
 from api.services import Services
 from linli.arming import MODES
-from linli.errors import LinliError
+from linli.errors import LinliError, NotFound
 from linli.i18n import Text
 from linli.roles import Operation
 
 LOOK_EVERY_S = 5.0
+LOOK_FAR_EVERY_S = 30.0
+"""Of who sees many compounds at once."""
 MOST_PLACES = 150
 """Of more than these only buildings are listed, and places with a mode of their own."""
+
+MOST_ROWS = 400
+"""Of more than these the compounds are listed, each with a page of its own."""
 
 INHERIT = "inherit"
 
@@ -33,35 +40,40 @@ INHERIT = "inherit"
 def add(services: Services, consoles: Consoles) -> None:
     """Add the page."""
 
-    @ui.page("/places")
+    @ui.page("/places", response_timeout=PATIENCE_S)
     async def places(request: Request, client: Client) -> RedirectResponse | None:
         visit = await enter(services, request)
         if isinstance(visit, RedirectResponse):
             return visit
         console = consoles.open(client, visit)
         views = await asyncio.to_thread(services.alerts, visit.person, open_only=True, limit=MAX_KNOWN)
-        found = await asyncio.to_thread(_read, services, visit)
+        community = request.query_params.get("community")
+        try:
+            found = await asyncio.to_thread(_read, services, visit, community)
+        except NotFound:
+            return RedirectResponse("/places", 303)
         with frame(services, console, title=texts.ARMING, known=known_alerts(views), active="/places"):
-            _PlaceBoard(services, console, found)
+            _PlaceBoard(services, console, found, community)
         return None
 
 
 class _PlaceBoard:
     """The list, drawn again only when a mode has changed."""
 
-    def __init__(self, services: Services, console: Console, found: list[PlaceView]) -> None:
+    def __init__(self, services: Services, console: Console, found: list[PlaceView], community: str | None) -> None:
         self._services = services
+        self._community = community
         self._visit = console.visit
         self._shown = found
         self._may = may(console.visit.person, Operation.COMMAND_SECURITY)
         self._dialog = _ModeDialog(services, self._visit, self._look)
         self._box = Node("div", data_test="places")
         self._draw()
-        ui.timer(LOOK_EVERY_S, self._look, immediate=False)
+        ui.timer(LOOK_FAR_EVERY_S if _is_far(found) else LOOK_EVERY_S, self._look, immediate=False)
 
     async def _look(self) -> None:
         try:
-            found = await asyncio.to_thread(_read, self._services, self._visit)
+            found = await asyncio.to_thread(_read, self._services, self._visit, self._community)
         except (LinliError, SQLAlchemyError):
             return  # the list stays as it was
         if found != self._shown:
@@ -71,20 +83,43 @@ class _PlaceBoard:
 
     def _draw(self) -> None:
         language = self._visit.language
-        listed = _listed(self._shown)
+        far = _is_far(self._shown)
+        listed = [view for view in self._shown if view.own_mode is not None] if far else _listed(self._shown)
         with self._box:
             with Node("div", classes="board-head"):
                 Node("h1", texts.ARMING.of(language))
                 Node("p", texts.ARMING_HELP.of(language), "muted")
-            if not listed:
+            if self._community is not None and self._visit.several:
+                Node("a", texts.ALL_COMPOUNDS.of(language), "link", href="/places")
+            if not self._shown:
                 Node("div", texts.NO_PLACES.of(language), "panel")
                 return
             if len(listed) < len(self._shown):
-                Node("p", texts.ONLY_SOME_PLACES.of(language), "muted")
-            names = {view.id: view for view in self._shown}
-            with Node("ul", classes="rows"):
-                for depth, view in _in_order(listed):
-                    self._row(view, depth, names)
+                said = texts.BY_COMPOUND if far else texts.ONLY_SOME_PLACES
+                Node("p", said.of(language), "muted")
+            if listed:
+                self._rows(listed[:MOST_ROWS])
+            if far:
+                self._compounds()
+
+    def _rows(self, listed: Sequence[PlaceView]) -> None:
+        names = {view.id: view for view in self._shown}
+        with Node("ul", classes="rows"):
+            for depth, view in _in_order(listed):
+                self._row(view, depth, names)
+
+    def _compounds(self) -> None:
+        """Each compound with how much of it is set, as a way to its page."""
+        language = self._visit.language
+        places: Counter[str] = Counter(view.community for view in self._shown)
+        own: Counter[str] = Counter(view.community for view in self._shown if view.own_mode is not None)
+        named = {view.community: view.community_name.of(language) for view in self._shown}
+        with Node("ul", classes="rows spaced", data_test="compounds"):
+            for community, name in sorted(named.items(), key=lambda one: (one[1], one[0])):
+                with Node("li", classes="row-p", data_community=community):
+                    Node("a", name, "p-name", href=f"/places?community={community}")
+                    said = texts.PLACES_OF.format(count=f"{places[community]:,}", own=own[community])
+                    Node("small", said.of(language), "muted")
 
     def _row(self, view: PlaceView, depth: int, names: dict[str, PlaceView]) -> None:
         language = self._visit.language
@@ -173,8 +208,14 @@ class _ModeDialog:
         self._services.arm(person, self._place, mode, self._reason)
 
 
-def _read(services: Services, visit: Visit) -> list[PlaceView]:
-    return services.arming.places(person_now(services, visit))
+def _read(services: Services, visit: Visit, community: str | None) -> list[PlaceView]:
+    return services.arming.places(person_now(services, visit), community)
+
+
+def _is_far(views: Sequence[PlaceView]) -> bool:
+    """Whether these are too many to be shown together."""
+    several = len({view.community for view in views}) > 1
+    return several and len(_listed(views)) > MOST_ROWS
 
 
 def _listed(views: Sequence[PlaceView]) -> list[PlaceView]:

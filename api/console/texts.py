@@ -160,6 +160,12 @@ ONLY_SOME_PLACES = Text(
     "地点较多，只列出楼栋和单独设置过的地点。",
     "There are many places: only buildings, and those with a mode of their own, are listed.",
 )
+BY_COMPOUND = Text(
+    "小区较多：点开一个小区查看其地点；下面先列出单独设置过的地点。",
+    "There are many compounds: open one for its places. Places with a mode of their own come first.",
+)
+PLACES_OF = Text("{count} 个地点，{own} 个单独设置", "{count} places, {own} with a mode of their own")
+ALL_COMPOUNDS = Text("全部小区", "All compounds")
 ONLY_SOME_FACILITIES = Text(
     "设施较多，只列出最需要看的 {count} 个。",
     "There are many facilities: the {count} that most need a look are listed.",
@@ -250,6 +256,10 @@ HOME = Text("返回首页", "Home page")
 def other(language: str) -> Language:
     """The language that a press of the switch gives."""
     return Language.ZH if language == Language.EN else Language.EN
+
+
+REGISTERED_AS = Text("登记信息", "In the registry")
+DEVICES = Text("设备", "Devices")
 
 
 def words(language: str, **texts: Text) -> dict[str, str]:

@@ -1,8 +1,9 @@
 """Devices and facilities with their newest values, as views: reads what `api.facilities.state` decides from."""
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from sqlalchemy import select
@@ -14,9 +15,15 @@ from api.sight import Sight
 from api.views import DeviceView, FacilityDetail, FacilityView, ValueView
 from linli.clock import SECOND, Clock
 from linli.db import schema
+from linli.db.registryrows import portions
 from linli.model import Alert, Condition, Device, Facility
 from linli.ports import Latest
 from linli.vocabulary import DEVICE_KINDS, FACILITY_KINDS, kind_name, quantity_of
+
+FEW_COMMUNITIES = 10
+KEEP_FAR_S = 20.0
+"""Of more than FEW_COMMUNITIES at once values are taken that are up to so old: who looks at a whole district looks for what has been
+silent for minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,7 @@ class FacilityReader:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._far: dict[str, tuple[float, dict[str, list[Latest]] | None]] = {}
 
     def devices(
         self, sight: Sight, communities: Iterable[str], limit: int | None = None, after: str = ""
@@ -57,7 +65,7 @@ class FacilityReader:
         """The devices of these communities, by id; at most `limit`, after the id `after`. Only what they need is read."""
         names = sight.names
         devices = _next(names.registry.devices.values(), frozenset(communities), limit, after)
-        known = {community: self._known(sight, community) for community in {device.community for device in devices}}
+        known = self._known_of(sight, {device.community for device in devices})
         views = [_device(names, device, known[device.community]) for device in devices]
         return page_of(views, len(views) if limit is None else limit, lambda view: (view.id,))
 
@@ -68,8 +76,8 @@ class FacilityReader:
         names = sight.names
         facilities = _next(names.registry.facilities.values(), frozenset(communities), limit, after)
         within = {facility.community for facility in facilities}
-        known = {community: self._known(sight, community) for community in within}
-        alerts = sight.alerts.open_alerts(frozenset(within)) if within else []
+        known = self._known_of(sight, within)
+        alerts = _by_device(sight.alerts.open_alerts(frozenset(within)) if within else [])
         belongs = _devices_of(names, {facility.id for facility in facilities})
         views = [
             _facility(names, facility, belongs.get(facility.id, []), known[facility.community], alerts)
@@ -80,7 +88,7 @@ class FacilityReader:
     def detail(self, sight: Sight, facility: Facility) -> FacilityDetail:
         """One facility with its devices and their newest values."""
         known, names = self._known(sight, facility.community), sight.names
-        alerts = sight.alerts.open_alerts(frozenset((facility.community,)))
+        alerts = _by_device(sight.alerts.open_alerts(frozenset((facility.community,))))
         devices = names.devices_of(facility.id)
         return FacilityDetail(
             view=_facility(names, facility, devices, known, alerts),
@@ -94,20 +102,12 @@ class FacilityReader:
 
     def states(self, sight: Sight, devices: Sequence[Device]) -> dict[str, FacilityState]:
         """How each of these devices is by itself, by id: as a facility would be that has this device alone."""
-        known = {community: self._known(sight, community) for community in {device.community for device in devices}}
-        wanted = {device.id for device in devices}
-        about: dict[str, list[AlertFacts]] = {device: [] for device in wanted}
-        for alert in sight.alerts.open_alerts(frozenset(known)) if known else []:
-            if alert.subject_kind == "place":
-                concerned = {seen.device for seen in alert.evidence} & wanted
-            else:
-                concerned = {alert.subject} & wanted
-            for device in concerned:
-                about[device].append(_alert_facts(alert))
+        known = self._known_of(sight, {device.community for device in devices})
+        about = _by_device(sight.alerts.open_alerts(frozenset(known)) if known else [])
         return {
             device.id: decide(
                 [known[device.community].facts(device)],
-                about[device.id],
+                [_alert_facts(alert) for alert in about.get(device.id, ())],
                 known[device.community].now,
                 store_answers=known[device.community].latest is not None,
             )
@@ -126,18 +126,38 @@ class FacilityReader:
         return [_value(device, value, known.now) for value in newest], online
 
     def _known(self, sight: Sight, community: str) -> _Known:
+        return self._known_of(sight, {community})[community]
+
+    def _known_of(self, sight: Sight, communities: Collection[str]) -> dict[str, _Known]:
+        """What is known of each of these now."""
         table = schema.gateway_status
+        links: dict[str, dict[str, _Link]] = {community: {} for community in communities}
         with sight.database.read() as connection:
-            rows = connection.execute(select(table).where(table.c.community_id == community)).all()
-        links = {row.gateway_id: _Link(row.online, row.since) for row in rows}
-        return _Known(self._clock.now(), sight.store.latest(community), links)
+            for asked in portions(communities):
+                for row in connection.execute(select(table).where(table.c.community_id.in_(asked))):
+                    links[row.community_id][row.gateway_id] = _Link(row.online, row.since)
+        latest = sight.store.latest if len(communities) <= FEW_COMMUNITIES else partial(self._latest, sight)
+        now = self._clock.now()
+        return {community: _Known(now, latest(community), mine) for community, mine in links.items()}
+
+    def _latest(self, sight: Sight, community: str) -> dict[str, list[Latest]] | None:
+        """The newest values, or those of some seconds ago."""
+        now = self._clock.monotonic()
+        read_at, values = self._far.get(community, (0.0, None))
+        if values is None or now - read_at >= KEEP_FAR_S:
+            values = sight.store.latest(community)
+            self._far[community] = (now, values)
+        return values
 
 
-def _concerns(alert: Alert, devices: set[str]) -> bool:
-    """An alert is about a facility if its subject is one of the devices, or a place and one of them saw it."""
-    if alert.subject in devices:
-        return True
-    return alert.subject_kind == "place" and any(seen.device in devices for seen in alert.evidence)
+def _by_device(alerts: Iterable[Alert]) -> dict[str, list[Alert]]:
+    """The alerts that each device is the subject of, or that a place is and the device saw it."""
+    found: dict[str, list[Alert]] = {}
+    for alert in alerts:
+        concerned = {seen.device for seen in alert.evidence} if alert.subject_kind == "place" else set()
+        for device in concerned | {alert.subject}:
+            found.setdefault(device, []).append(alert)
+    return found
 
 
 def _alert_facts(alert: Alert) -> AlertFacts:
@@ -146,10 +166,10 @@ def _alert_facts(alert: Alert) -> AlertFacts:
 
 
 def _facility(
-    names: Names, facility: Facility, devices: Sequence[Device], known: _Known, alerts: Sequence[Alert]
+    names: Names, facility: Facility, devices: Sequence[Device], known: _Known, alerts: Mapping[str, Sequence[Alert]]
 ) -> FacilityView:
-    ids = {device.id for device in devices}
-    facts = [_alert_facts(alert) for alert in alerts if _concerns(alert, ids)]
+    about = {alert.id: alert for device in devices for alert in alerts.get(device.id, ())}
+    facts = [_alert_facts(alert) for alert in about.values()]
     state = decide(
         [known.facts(device) for device in devices], facts, known.now, store_answers=known.latest is not None
     )
