@@ -203,3 +203,23 @@ def test_a_template_and_an_export_come_back_in(world: World, root: httpx.Client)
     refused = root.get("/api/v1/registry/export", params={"persons": "true", "purpose": "records"})
     assert (refused.status_code, refused.json()["reason"]) == (422, "no_reason")
     assert not list((world.services.settings.data / "imports").glob("out-*")), "made files are gone once they are sent"
+
+
+def test_a_restart_in_the_middle_leaves_nothing_half_done(world: World, staff: httpx.Client) -> None:
+    """What was being written is undone and says so; applied again, it is all there."""
+    rows = [camera(HOME, f"Many {number}") for number in range(4000)]
+    one = send(staff, sheet(*rows))["id"]
+    assert staff.post(f"{IMPORTS}/{one}/apply").status_code == 202
+
+    def writing() -> bool:
+        progress = staff.get(f"{IMPORTS}/{one}").json()["progress"]
+        return progress is not None and progress["table"] is None and progress["done"] > 0
+
+    eventually(writing, timeout=60, what="items are being written")
+    world.services.imports.stop()
+    world.services.imports.start()
+    found = settled(staff, one)
+    assert (found["state"], found["ready"]) == ("interrupted", True)
+    assert device(world, f"{HOME}-b1-camera-many-0") is None
+    assert apply(staff, one)["state"] == "applied"
+    assert device(world, f"{HOME}-b1-camera-many-3999") is not None
