@@ -27,6 +27,7 @@ class Kept(StrEnum):
     AUDIT = "audit"
     SNAPSHOTS = "snapshots"
     DRAWINGS = "drawings"
+    PERSONS = "persons"
     STRANGERS = "strangers"
     DEAD_LETTERS = "deadletters"
     SESSIONS = "sessions"
@@ -81,6 +82,11 @@ CLASSES: Mapping[Kept, KeptClass] = {
             "from when their floor plan was removed, or they were replaced or removed",
         ),
         "retention_drawings_days",
+    ),
+    Kept.PERSONS: KeptClass(
+        Text("已移除的居民", "Former residents"),
+        Text("从登记中移除之后，其信息被删除", "erased so long after they were taken out of the registry"),
+        "retention_persons_days",
     ),
     Kept.STRANGERS: KeptClass(
         Text("未知设备", "Unknown devices"),

@@ -152,6 +152,11 @@ class Settings(BaseSettings):
         description="Gigabytes that snapshots may take, shared alike by the communities that have any; when they are full the "
         "oldest are deleted, of a community that is beyond its share.",
     )
+    retention_persons_days: int = Field(
+        365,
+        ge=0,
+        description="Days until somebody who was taken out of the registry is erased, with the history of them; 0: never by itself.",
+    )
     retention_strangers_days: int = Field(
         30, ge=0, description="Days that an unknown device is remembered once it is silent; 0: for ever."
     )

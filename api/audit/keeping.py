@@ -37,7 +37,7 @@ _RESTS = 4.0
 """Seconds of rest for each second of work, so that others find the database as it was."""
 
 _SHORTEST_REST_S = 0.01
-_DATABASE = (Kept.SESSIONS, Kept.STRANGERS, Kept.COMMANDS, Kept.ALERTS)
+_DATABASE = (Kept.SESSIONS, Kept.STRANGERS, Kept.PERSONS, Kept.COMMANDS, Kept.ALERTS)
 
 Thinner = Callable[[int], int]
 """Deletes some of what is older than the time that it is given; how many, 0 when nothing is left to delete."""

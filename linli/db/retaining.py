@@ -22,9 +22,14 @@ from linli.db import schema
 from linli.db.audit import append, hash_at, read_entry
 from linli.db.auditseals import ROWS, SealBroken, reseal, resealed_last, standing_seals
 from linli.db.database import Database
+from linli.db.inhabitants import erase_person
 from linli.db.turns import take_turn
 from linli.keeping import Kept
 from linli.ports import RowClass
+from linli.registry.changes import Origin
+
+PERSONS = 20
+"""People who are erased in one transaction: each takes a while."""
 
 SLICE = 500
 """Rows of a class that go in one transaction: others wait to write meanwhile."""
@@ -71,6 +76,13 @@ _PLAIN: Mapping[Kept, "ColumnElement[int]"] = {
 }
 """Tables that are only deleted from, and the time by which they go."""
 
+_FORMER = (
+    schema.persons.c.removed_at.is_not(None),
+    schema.persons.c.erased_at.is_(None),
+    schema.persons.c.merged_into.is_(None),
+)
+"""People who were taken out, of whom something is still kept. Duplicates go with whom they were merged into."""
+
 
 class DatabaseKeeper:
     """Deletes what is due. `who`: the process that does it."""
@@ -93,6 +105,8 @@ class DatabaseKeeper:
             return self._thin_history(kept, _HISTORIES[kept], before, now)
         if kept in _PLAIN:
             return self._thin_plain(kept, _PLAIN[kept], before, now)
+        if kept is Kept.PERSONS:
+            return self._thin_persons(before, now)
         raise ValueError(f"{kept} is not the database's to delete")
 
     def shorten(self, before: int, head: Head | None, now: int) -> int:
@@ -172,6 +186,19 @@ class DatabaseKeeper:
             if due and kept is not Kept.SESSIONS:
                 _write_down(connection, self._who, kept, len(due), before, now)
         return len(due)
+
+    def _thin_persons(self, before: int, now: int) -> int:
+        table = schema.persons
+        due = select(table.c.id).where(*_FORMER, table.c.removed_at < before).order_by(table.c.removed_at, table.c.id)
+        with self._database.write() as connection:
+            gone = connection.execute(due.limit(PERSONS)).scalars().all()
+            for person in gone:
+                erase_person(connection, person, Origin(now, self._who.actor))
+            if gone:
+                _write_down(connection, self._who, Kept.PERSONS, len(gone), before, now)
+        if gone:
+            self._database.empty_log()
+        return len(gone)
 
 
 def _choose(
@@ -268,6 +295,7 @@ _TIMES: Mapping[Kept, "ColumnElement[int]"] = {
     Kept.COMMANDS: schema.commands.c.settled_at,
     Kept.AUDIT: schema.audit_entries.c.at,
     Kept.SNAPSHOTS: schema.snapshots.c.stored_at,
+    Kept.PERSONS: schema.persons.c.removed_at,
     Kept.DEAD_LETTERS: schema.dead_letters.c.received_at,
     **_PLAIN,
 }
@@ -280,7 +308,8 @@ def held(connection: Connection) -> dict[Kept, Held]:
         rows, oldest = None, None
         if kept in _TIMES:
             time = _TIMES[kept]
-            rows, oldest = connection.execute(select(func.count(), func.min(time)).select_from(time.table)).one()
+            some = select(func.count(), func.min(time)).select_from(time.table)
+            rows, oldest = connection.execute(some.where(*_FORMER) if kept is Kept.PERSONS else some).one()
         deleted_at, deleted = _last_deletion(connection, kept)
         found[kept] = Held(rows, oldest, deleted, deleted_at)
     return found

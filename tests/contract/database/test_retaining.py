@@ -14,9 +14,17 @@ from linli.db.auditcheck import check_log
 from linli.db.auditseals import Sealer
 from linli.db.commands import SqlCommands, StoredCommand
 from linli.db.database import Database
+from linli.db.inhabitants import person_data
+from linli.db.registrymerging import merge
+from linli.db.registryremoving import remove
+from linli.db.registrywriting import put
 from linli.db.retaining import DatabaseKeeper, held, write_down_thinning
+from linli.i18n import Text
 from linli.keeping import Kept
+from linli.model import Community
 from linli.ports import RowClass
+from linli.registry.changes import Key, Origin
+from linli.registry.inhabitants import Contact, Person
 
 KEEPER = Who("system:api")
 OLD = 1_600_000_000_000_000
@@ -149,6 +157,27 @@ def entries(database: Database, number: int, at: int) -> None:
     for _ in range(number):
         with database.write() as connection:
             append(connection, Act("arming.changed", Who("p1"), "place", ("p-1",), reason="x"), at)
+
+
+def test_people_who_were_taken_out_are_erased(database: Database) -> None:
+    """With duplicates and all that was known of them; who stays, who left lately and who is erased already is not touched."""
+    people = {name: Person(name, "c1", f"name of {name}") for name in ("former", "twin", "lately", "stays")}
+    mobile = Contact("k1", "c1", "former", "mobile", "13800000000")
+    with database.write() as connection:
+        put(connection, [Community("c1", Text("甲", "A")), *people.values(), mobile], Origin(OLD))
+        merge(connection, Key("person", "twin"), Key("person", "former"), Origin(OLD))
+        remove(connection, [Key("person", "former")], Origin(OLD), along=True)
+        remove(connection, [Key("person", "lately")], Origin(OLD + 8 * DAY))
+        assert held(connection)[Kept.PERSONS].oldest == OLD
+    keeper = DatabaseKeeper(database, KEEPER)
+    assert drain(lambda: keeper.thin(Kept.PERSONS, OLD + DAY, OLD + 9 * DAY)) == 1
+    with database.read() as connection:
+        kept = str([person_data(connection, one) for one in ("former", "lately", "stays")])
+        found = held(connection)[Kept.PERSONS]
+    assert "name of lately" in kept and "name of stays" in kept
+    assert not any(word in kept for word in ("name of former", "name of twin", "13800000000"))
+    assert (found.rows, found.oldest, found.deleted) == (1, OLD + 8 * DAY, 1)
+    assert check_log(database, None).faults == []
 
 
 def test_the_log_is_shortened_from_its_beginning_and_stays_whole(database: Database) -> None:

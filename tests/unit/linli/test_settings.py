@@ -197,6 +197,7 @@ def test_settings_reach_a_child_process_whole(elsewhere: Path, monkeypatch: pyte
         retention_audit_days=192,
         retention_snapshots_days=9,
         retention_drawings_days=11,
+        retention_persons_days=12,
         retention_strangers_days=8,
         audit_head=Path("h"),
         store_down_s=3.5,
