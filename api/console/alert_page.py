@@ -31,6 +31,9 @@ from linli.vocabulary import data_name, data_value
 from rules.language.amounts import spoken
 from rules.language.model import Rule
 
+_REGISTERED = {"device": "devices", "place": "places"}
+"""Where in the registry what an alert is about is found, by what it is."""
+
 
 def add(services: Services, consoles: Consoles) -> None:
     """Add the page."""
@@ -279,6 +282,11 @@ def _facts(detail: AlertDetail, visit: Visit, clock: Clock) -> None:
             with Node("dd", value):
                 if name is texts.STATE and (who := handled_by(detail.view, zone, now).of(language)):
                     Node("div", who, "muted", data_test="who")
+        if alert.subject_kind in _REGISTERED and alert.community:
+            Node("dt", texts.REGISTERED_AS.of(language))
+            with Node("dd"):
+                path = f"/registry/{_REGISTERED[alert.subject_kind]}/{alert.subject}"
+                Node("a", detail.view.subject_name.of(language), href=path, data_test="registered")
         marks = [(alert.confirmed, texts.CONFIRMED_MARK), (alert.latched and alert.open, texts.LATCHED_MARK)]
         marks += [(alert.historic, texts.HISTORIC_MARK)]
         if any(holds for holds, _ in marks):

@@ -71,6 +71,7 @@ class _FacilityPage:
                 Node("h2", texts.LATEST_VALUES.of(language))
                 self._values = Node("div", classes="values", data_test="values")
             commands.draw()
+            self._devices()
             with Node("section", classes="panel"):
                 self._chart_title = Node("h2", texts.LAST_24_HOURS.of(language))
                 self._chart = ui.echart({}, renderer="svg").classes("chart")
@@ -129,6 +130,19 @@ class _FacilityPage:
         else:
             for value in detail.values:
                 self._tiles[value.device, value.quantity].show(value)
+
+    def _devices(self) -> None:
+        """What belongs to it, each with its page in the registry."""
+        if not self._detail.devices:
+            return
+        language = self._visit.language
+        with Node("section", classes="panel", data_test="facility-devices"):
+            Node("h2", texts.DEVICES.of(language))
+            with Node("ul", classes="links"):
+                for device in self._detail.devices:
+                    with Node("li"):
+                        Node("a", device.name.of(language), href=f"/registry/devices/{device.id}")
+                        Node("small", device.kind_name.of(language), "muted")
 
     def _draw_head(self) -> None:
         view, language = self._detail.view, self._visit.language

@@ -26,6 +26,7 @@ from linli.db.database import Database
 from linli.db.floorplans import (
     Drawing,
     devices_on,
+    devices_on_none,
     drawing_of,
     drawings_of,
     files_in_use,
@@ -44,6 +45,9 @@ from linli.registry.model import Device, Equipment, FloorPlan
 from linli.roles import Operation
 from linli.settings import Settings
 from linli.snapshotfiles import SnapshotFiles
+
+MOST_WAITING = 100
+"""So many devices that are on no plan yet are offered."""
 
 MOST_PLANS = 200
 """So many plans of a place are listed."""
@@ -121,6 +125,11 @@ class FloorPlanService:
             for device, equipment, revision in found
             if (spot := spot_of(known, equipment)) is not None
         ]
+
+    def waiting(self, person: Person, places: Sequence[str]) -> list[tuple[Device, int]]:
+        """Devices of these places that are on no plan yet, with their revisions, by id, at most MOST_WAITING."""
+        with self._seen(person).read() as connection:
+            return devices_on_none(connection, places, MOST_WAITING)
 
     # --- changing -------------------------------------------------------------------------------------------------
 

@@ -108,6 +108,19 @@ def devices_on(connection: Connection, plan: str) -> list[tuple[Device, Equipmen
     return found
 
 
+def devices_on_none(connection: Connection, places: Collection[str], limit: int) -> list[tuple[Device, int]]:
+    """Devices of these places that are on no plan, with their revisions, by id, `limit` at most."""
+    table = schema.devices
+    found: list[tuple[Device, int]] = []
+    for asked in portions(places):
+        here = (table.c.place_id.in_(asked), table.c.plan_id.is_(None), table.c.removed_at.is_(None))
+        rows = connection.execute(select(table).where(*here).order_by(table.c.id).limit(limit)).all()
+        for kept in kept_of(connection, "device", list(rows)).values():
+            assert isinstance(kept.item, Device)
+            found.append((kept.item, kept.revision))
+    return sorted(found, key=lambda one: one[0].id)[:limit]
+
+
 def _drawing(row: Row[tuple[object, ...]]) -> Drawing:
     named = {"plan": "plan_id", "community": "community_id"}
     values = {field.name: row._mapping[named.get(field.name, field.name)] for field in fields(Drawing)}

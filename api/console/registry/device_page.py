@@ -167,11 +167,11 @@ class _DevicePage:
                 self._alerts()
                 self._readings()
                 self._hanging()
+                installations_panel(read.stood, self._visit, services, read.device.community)
+                history(read.past, self._visit, services, key, read.device.community)
             with Node("div", classes="stack"):
                 self._on_plan()
                 facts_panel(read.facts, read.shown, self._visit, services, reader.registry)
-                installations_panel(read.stood, self._visit, services, read.device.community)
-                history(read.past, self._visit, services, key, read.device.community)
 
     def _head(self) -> None:
         read, language = self._read, self._language

@@ -54,12 +54,12 @@ def _change(act: Sequence[Past], visit: Visit, names: Names, key: Key, community
         Node("small", said)
     changed = [difference for part in act for difference in _differences(part)]
     if changed:
-        with Node("ul", classes="also"):
+        with Node("div", classes="differences"):
             for name, before, after in changed:
                 zone = visit.zone(community)
                 old, new = (value_words(key.kind, name, value, names, zone, language) for value in (before, after))
                 words = texts.FROM_TO.format(field=field_name(name), before=old, after=new)
-                Node("li", words.of(language))
+                Node("div", words.of(language))
 
 
 def _differences(one: Past) -> Iterator[tuple[str, object, object]]:

@@ -24,7 +24,7 @@ from api.console.registry.tree_dialogs import TreeDialogs
 from api.console.visit import Visit, enter, person_now
 from api.floorplans.service import Dot, FloorPlanService, Plan, build_floorplans
 from api.registry.browsing import RegistryTree
-from api.registry.service import RegistryService, Shown, Wanted
+from api.registry.service import RegistryService
 from api.scope import may
 from api.services import Services
 from api.views import FacilityStatus
@@ -41,21 +41,17 @@ Heard = Callable[[str], None]
 """Is told what stands in a field."""
 
 LOOK_EVERY_S = 5.0
-MOST_WAITING = 100
-"""So many devices that are on no plan yet are offered."""
-
-_MOST_PLACES = 40
 _OFF_BY = 0.05
 """A drawing whose proportions are further from those of its metres than this is told of."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """What the page shows. `waiting`: devices of the place and below that are on no plan."""
+    """What the page shows. `waiting`: devices of the place and below that are on no plan, with their revisions."""
 
     plan: Plan
     dots: Sequence[Dot]
-    waiting: Sequence[Shown]
+    waiting: Sequence[tuple[Device, int]]
     trail: Sequence[tuple[Key, Text]]
 
 
@@ -76,22 +72,17 @@ class _Reader:
         dots, place = self.plans.dots(person, name), plan.plan.place
         waiting = self._waiting(person, place, device) if may(person, Operation.EDIT_REGISTRY) else []
         on_it = {dot.device.id for dot in dots}
-        waiting = [shown for shown in waiting if shown.kept.item.id not in on_it]
+        waiting = [one for one in waiting if one[0].id not in on_it]
         return _Read(plan, dots, waiting, self.tree.trail(person, Key("place", place)))
 
-    def _waiting(self, person: Person, place: str, device: str) -> list[Shown]:
-        found: dict[str, Shown] = {}
-        if device:
+    def _waiting(self, person: Person, place: str, device: str) -> list[tuple[Device, int]]:
+        found = self.plans.waiting(person, self.tree.under(person, place))
+        if device and device not in {one.id for one, _ in found}:
             with suppress(NotFound):
-                found[device] = self.registry.get(person, Key("device", device))
-        for one in self.tree.under(person, place)[:_MOST_PLACES]:
-            if len(found) >= MOST_WAITING:
-                break
-            page = self.registry.page(person, "device", Wanted({"place": one}), MOST_WAITING, None)
-            for shown in page.items:
-                if getattr(shown.equipment, "plan", None) is None:
-                    found[shown.kept.item.id] = shown
-        return list(found.values())[:MOST_WAITING]
+                kept = self.registry.get(person, Key("device", device)).kept
+                assert isinstance(kept.item, Device)
+                found.insert(0, (kept.item, kept.revision))
+        return found
 
 
 def add(services: Services, consoles: Consoles) -> None:
@@ -139,7 +130,7 @@ class _PlanPage:
         with Node("div", classes="cols"):
             with Node("section", classes="panel"):
                 self._view = self._drawing(plan)
-                self._form = Node("div", classes="place-form", data_test="place-form")
+                self._form = Node("div", classes="place-form", data_test="place-form", tabindex=-1)
                 self._form.set_visibility(False)
             self._lists = Node("div", classes="stack")
         self._draw_lists()
@@ -148,9 +139,9 @@ class _PlanPage:
     def start(self, device: str) -> None:
         """Begin with placing this device, if it is one that may be."""
         listed = {dot.device.id: (dot.device, dot.revision) for dot in self._read.dots}
-        waiting = {shown.kept.item.id: (shown.kept.item, shown.kept.revision) for shown in self._read.waiting}
+        waiting = {one.id: (one, revision) for one, revision in self._read.waiting}
         found = (listed | waiting).get(device)
-        if found is not None and self._may and self._view is not None and isinstance(found[0], Device):
+        if found is not None and self._may and self._view is not None:
             self._begin(found[0], found[1])
 
     def _head(self, plan: Plan) -> None:
@@ -214,9 +205,9 @@ class _PlanPage:
                     Node("h2", texts.NOT_ON_IT.of(language))
                     if not read.waiting:
                         Node("p", texts.ALL_ON_IT.of(language), "muted")
-                    with Node("ul", classes="links"):
-                        for shown in read.waiting:
-                            self._waits(shown)
+                    with Node("ul", classes="links long"):
+                        for device, revision in read.waiting:
+                            self._waits(device, revision)
 
     def _dot(self, dot: Dot) -> None:
         language, device = self._language, dot.device
@@ -231,9 +222,7 @@ class _PlanPage:
                     button(texts.MOVE_IT, language, "move-dot", lambda: self._begin(device, dot.revision, dot.spot))
                     button(texts.TAKE_OFF, language, "take-off", lambda: self._take_off(dot))
 
-    def _waits(self, shown: Shown) -> None:
-        device, revision = shown.kept.item, shown.kept.revision
-        assert isinstance(device, Device)
+    def _waits(self, device: Device, revision: int) -> None:
         with Node("li", data_device=device.id):
             Node("a", device.name.of(self._language), href=f"/registry/devices/{device.id}")
             button(texts.PLACE_IT, self._language, "place-dot", lambda: self._begin(device, revision))
@@ -263,6 +252,8 @@ class _PlanPage:
                 button(texts.CANCEL_PLACING, language, "cancel-spot", self._end)
                 button(texts.SAVE, language, "save-spot", self._save, main=True)
         self._form.set_visibility(True)
+        self._form.run_method("scrollIntoView", {"block": "center"})
+        self._form.run_method("focus", {"preventScroll": True})
 
     def _typed(self, side: str) -> Heard:
         def heard(said: str) -> None:
@@ -316,8 +307,9 @@ class _PlanPage:
         except SQLAlchemyError:
             self._say(console_texts.TRY_AGAIN)
         else:
-            self._end()
+            self._placing = None  # so that the lists are drawn anew, before anything else can be chosen from them
             await self._look()
+            self._end()
 
     def _say(self, fault: Text) -> None:
         self._fault.set_text(fault.of(self._language))
