@@ -20,6 +20,7 @@ from api.floorplans import routes as floorplan_routes
 from api.http.paging import Cursor, Limit, bad_cursor, cut, listed, read_cursor
 from api.http.strictbodies import StrictRoute
 from api.metrics import CONTENT_TYPE, Metrics
+from api.own import routes as own_routes
 from api.registry import person_routes
 from api.registry import routes as registry_routes
 from api.registry.importing import routes as import_routes
@@ -73,6 +74,7 @@ def build_router(services: Services, metrics: Metrics) -> APIRouter:
     import_routes.add_routes(router, services)
     floorplan_routes.add_routes(router, services)
     person_routes.add_routes(router, services)
+    own_routes.add_routes(router, services)
     enrolment.add_routes(router, services, caller)
     webhook_routes.add_routes(router, services)
     export_routes.add_routes(router, services)

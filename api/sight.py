@@ -15,8 +15,10 @@ from linli.db.alerts import SqlAlerts
 from linli.db.arming import SqlArming
 from linli.db.commands import SqlCommands
 from linli.db.database import Database
+from linli.db.own import Own, OwnDatabases
 from linli.db.people import Person
 from linli.db.scoping import GuardedDatabase, OutOfScope
+from linli.errors import NotFound
 from linli.i18n import Text
 from linli.ports import EventKey, Latest, StoredEvent
 from linli.retention import Retention
@@ -96,6 +98,7 @@ class Sights:
         self._database = database
         self._directory = directory
         self._store = store
+        self._own = OwnDatabases(database)
 
     def of(self, person: Person) -> Sight:
         """What the person sees now, by names that are at most a second old."""
@@ -103,3 +106,15 @@ class Sights:
         return Sight(
             person, self._directory.names(reached), self._database.of(reached), SeenStore(self._store, reached)
         )
+
+    def own(self, person: Person, now: int) -> Own:
+        """What the registry has of the person themselves, and nothing else. NotFound if nobody has said who they are in it."""
+        found = None if person.registered_as is None else self._own.of(person.registered_as, now)
+        if found is None:
+            raise NotFound(
+                Text(
+                    "您的账号还没有与居民登记关联，请联系居委会或物业",
+                    "your account is not linked to the register of residents yet: ask your committee or property manager",
+                )
+            )
+        return found

@@ -51,23 +51,31 @@ class OwnPasswordBody(_In):
 
 
 class NewAccountBody(_In):
-    """An account to add. Where it belongs matters to roles that see communities; the others see all, or themselves."""
+    """An account to add. Where it belongs matters to roles that see communities; the others see all, or themselves. `person`: who a
+    resident is in the registry."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$", description="To sign in with; it never changes")
     role: Role
     display_name: str = Field("", max_length=200)
     communities: _Ids = []
     committees: _Ids = []
+    person: Id | None = Field(None, examples=[None])
 
 
 class AccountChangeBody(_In):
-    """What is to become of an account; what is left out stays."""
+    """What is to become of an account; what is left out stays. `person` null: it is nobody of the registry any more."""
 
     display_name: _Name | None = None
     role: Role | None = None
     communities: _Ids | None = None
     committees: _Ids | None = None
     enabled: bool | None = None
+    person: Id | None = Field(None, examples=[None])
+
+    @property
+    def is_now(self) -> str | None:
+        """Who it is to be: '' for nobody, None where nothing is said of it."""
+        return self.person or "" if "person" in self.model_fields_set else None
 
 
 class IdentityBody(_In):
@@ -133,7 +141,8 @@ class RecoveryBody(_Out):
 
 
 class AccountBody(_Out):
-    """An account. `communities` and `committees`: those it belongs to directly; `reaches`: all it sees, null for every one."""
+    """An account. `communities` and `committees`: those it belongs to directly; `reaches`: all it sees, null for every one. `person`:
+    who a resident is in the registry."""
 
     id: str
     name: str
@@ -143,6 +152,7 @@ class AccountBody(_Out):
     communities: list[str]
     committees: list[str]
     reaches: list[str] | None
+    person: str | None
     created_at: Moment
     last_seen_at: Moment | None
     second_factor: bool
@@ -224,6 +234,7 @@ def account_body(account: Account) -> AccountBody:
             "communities": sorted(account.communities),
             "committees": sorted(account.committees),
             "reaches": None if person.communities is None else sorted(person.communities),
+            "person": person.registered_as,
             "created_at": account.created_at,
             "last_seen_at": account.last_seen_at,
             "second_factor": account.second_factor,

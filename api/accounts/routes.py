@@ -59,6 +59,7 @@ def _add_accounts(router: APIRouter, accounts: AccountService) -> None:
             display_name=body.display_name,
             communities=body.communities,
             committees=body.committees,
+            registered_as=body.person,
         )
         return bodies.AddedBody(account=bodies.account_body(account), password=password)
 
@@ -76,6 +77,7 @@ def _add_accounts(router: APIRouter, accounts: AccountService) -> None:
             None if body.communities is None else frozenset(body.communities),
             None if body.committees is None else frozenset(body.committees),
             body.enabled,
+            body.is_now,
         )
         return bodies.account_body(accounts.change(person, account_id, changes))
 

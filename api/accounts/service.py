@@ -54,8 +54,10 @@ class AccountService:
         display_name: str = "",
         communities: Collection[str] = (),
         committees: Collection[str] = (),
+        registered_as: str | None = None,
     ) -> tuple[Account, str | None]:
-        """A new account, and its password, to be changed when it is first used; None for a role that uses tokens alone."""
+        """A new account, and its password, to be changed when it is first used; None for a role that uses tokens alone.
+        `registered_as`: who a resident is in the registry."""
         self._decides(person)
         made, password = self._people.add(
             name,
@@ -64,6 +66,7 @@ class AccountService:
             committees=committees,
             display_name=display_name,
             one_time=not ROLES[role].tokens_only,
+            person=registered_as,
             by=person.id,
         )
         return self.get(person, made.id), password or None

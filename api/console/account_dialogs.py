@@ -6,7 +6,7 @@ from nicegui import ui
 from nicegui.events import GenericEventArguments
 
 from api.accounts.service import AccountService
-from api.console import account_texts
+from api.console import account_texts, own_texts
 from api.console.foot import Foot
 from api.console.layout import Node, choice
 from api.console.visit import Visit, person_now
@@ -114,7 +114,7 @@ class AccountDialog:
         self._once = once
         self._changed = done
         self._account: Account | None = None
-        self._name = self._shown = ""
+        self._name = self._shown = self._registered = ""
         self._role = Role.SECURITY
         self._made: tuple[str, str | None] | None = None
         self._committees: Picks | None = None
@@ -124,11 +124,13 @@ class AccountDialog:
     def ask_new(self) -> None:
         """Open for a new account."""
         self._account, self._name, self._shown, self._role = None, "", "", Role.SECURITY
+        self._registered = ""
         self._open(frozenset(), frozenset())
 
     def ask(self, account: Account) -> None:
         """Open for one that is there."""
         self._account, self._shown, self._role = account, account.person.display_name, account.person.role
+        self._registered = account.person.registered_as or ""
         self._open(account.communities, account.committees)
 
     def _open(self, communities: frozenset[str], committees: frozenset[str]) -> None:
@@ -148,6 +150,10 @@ class AccountDialog:
             roles = {role.value: ROLES[role].name.of(language) for role in Role}
             choice(account_texts.ROLE.of(language), roles, self._role.value, self._role_chosen, "role")
             self._what = Node("p", classes="muted")
+            self._is = Node("div", classes="fields")
+            with self._is:
+                text_field(own_texts.PERSON_ID, self._registered_typed, language, "person", self._registered)
+                Node("p", own_texts.PERSON_ID_HELP.of(language), "muted")
             self._belongs = Node("div", classes="fields")
             with self._belongs:
                 self._communities = Picks(
@@ -168,6 +174,9 @@ class AccountDialog:
     def _shown_typed(self, text: str) -> None:
         self._shown = text.strip()
 
+    def _registered_typed(self, text: str) -> None:
+        self._registered = text.strip()
+
     def _role_chosen(self, role: str) -> None:
         self._role = Role(role) if role in set(Role) else self._role
         self._explain()
@@ -176,6 +185,7 @@ class AccountDialog:
         duty, language = ROLES[self._role], self._visit.language
         self._what.set_text(duty.what.of(language))
         self._belongs.set_visibility(duty.reach is Reach.COMMUNITIES)
+        self._is.set_visibility(duty.reach is Reach.OWN)
 
     def _missing(self) -> Text | None:
         if self._account is None and not self._name:
@@ -197,6 +207,7 @@ class AccountDialog:
             display_name=self._shown,
             communities=communities,
             committees=committees,
+            registered_as=(self._registered or None) if ROLES[self._role].reach is Reach.OWN else None,
         )
         self._made = (account.person.display_name, password)
 
@@ -207,6 +218,8 @@ class AccountDialog:
         shown = self._shown if self._shown and self._shown != account.person.display_name else None
         if ROLES[self._role].reach is Reach.COMMUNITIES:
             changes = Changes(shown, role, communities, committees)
+        elif ROLES[self._role].reach is Reach.OWN and self._registered != (account.person.registered_as or ""):
+            changes = Changes(shown, role, person=self._registered)
         else:
             changes = Changes(shown, role)
         self._accounts.change(person, account.person.id, changes)

@@ -8,7 +8,7 @@ from nicegui import Client, ui
 from nicegui.events import GenericEventArguments
 
 from api.accounts.service import AccountService
-from api.console import account_texts, texts
+from api.console import account_texts, own_texts, texts
 from api.console.account_dialogs import AccountDialog, SecretDialog
 from api.console.consoles import Console, Consoles
 from api.console.layout import MAX_KNOWN, Node, frame, known_alerts
@@ -138,7 +138,8 @@ def where_words(account: Account, names: dict[str, Text]) -> Text:
     if reach is Reach.DISTRICT:
         return account_texts.EVERYTHING
     if reach is Reach.OWN:
-        return account_texts.NOTHING
+        person = account.person.registered_as
+        return own_texts.LINKED_TO_NOBODY if person is None else own_texts.LINKED_TO.format(person=person)
     found = [names.get(one, Text(one, one)) for one in (*sorted(account.committees), *sorted(account.communities))]
     if not found:
         return account_texts.BELONGS_NOWHERE

@@ -8,9 +8,10 @@ from nicegui.element import Element
 from nicegui.elements.mixins.text_element import TextElement
 from nicegui.events import GenericEventArguments
 
-from api.console import account_texts, audit_texts, registry_texts, texts
+from api.console import account_texts, audit_texts, own_texts, registry_texts, texts
 from api.console.consoles import Console, health_line
-from api.console.visit import Visit
+from api.console.persons import texts as person_texts
+from api.console.visit import OWN_PATH, Visit
 from api.scope import may
 from api.services import Services
 from api.views import AlertView
@@ -31,10 +32,14 @@ _PAGES = (
     ("/rules", texts.RULES, "i-list"),
     ("/registry", registry_texts.REGISTRY, "i-book"),
 )
+_KEEPING = (("/persons", person_texts.PERSONS, "i-home"),)
+"""For who sees residents."""
 _MANAGING = (("/accounts", account_texts.ACCOUNTS, "i-people"),)
 """For who manages accounts."""
 _AUDITING = (("/audit", audit_texts.AUDIT, "i-log"),)
 """For who reads the audit log."""
+_OWN = ((OWN_PATH, own_texts.MY_DATA, "i-book"),)
+"""For residents, who see what is theirs and nothing else."""
 
 
 class Live(Element, component="static/live.js"):
@@ -97,13 +102,17 @@ def frame(
             _brand(language)
             _navigation(visit.person, language, active)
             Node("div", classes="push")
-            _live(services, visit, known, toasting)
+            if may(visit.person, Operation.SEE):
+                _live(services, visit, known, toasting)
             _person(visit, active)
             language_switch(language, client.request.url.path)
             _sign_out(language)
         with Node("div", classes="main", id="main"):
             yield
-        _footer(console)
+        if may(visit.person, Operation.SEE):
+            _footer(console)
+        else:  # else the ear says it (`live.js`)
+            client.run_javascript(f"document.documentElement.lang = '{html_lang(language)}'")
 
 
 def html_lang(language: str) -> str:
@@ -150,10 +159,12 @@ def _brand(language: str) -> None:
 
 def _navigation(person: Person, language: str, active: str) -> None:
     seeing = _PAGES if may(person, Operation.SEE) else ()
+    keeping = _KEEPING if may(person, Operation.SEE_PERSONS) else ()
     managing = _MANAGING if may(person, Operation.MANAGE_ACCOUNTS) else ()
     auditing = _AUDITING if may(person, Operation.READ_AUDIT) else ()
+    own = _OWN if may(person, Operation.SEE_OWN) else ()
     with Node("nav", classes="nav", aria_label=texts.MAIN_NAVIGATION.of(language)):
-        for path, text, icon in (*seeing, *managing, *auditing):
+        for path, text, icon in (*seeing, *keeping, *managing, *auditing, *own):
             with Node("a", href=path) as link:
                 if path == active:
                     link.props["aria-current"] = "page"

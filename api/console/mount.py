@@ -21,6 +21,8 @@ from api.console import (
     facility_page,
     login_page,
     nonces,
+    own_page,
+    own_posts,
     places_page,
     recovery_page,
     rule_page,
@@ -69,6 +71,7 @@ _PAGES = (
     webhooks_page,
     webhook_detail,
     audit_page,
+    own_page,
 )
 STATIC = Path(__file__).parent / "static"
 _FOR_A_DAY = {"Cache-Control": "public, max-age=86400"}
@@ -84,6 +87,7 @@ def mount(app: FastAPI, services: Services) -> None:
     handover = Handover(services.clock)
     add_routes(app, services, consoles, handover)
     account_posts.add_routes(app, services, handover)
+    own_posts.add_routes(app, services)
     singlesignon.install(app, services)
     _add_files(app)
     _add_error_pages(services)

@@ -14,12 +14,13 @@ from api.http.session_cookie import session_token
 from api.scope import may
 from api.services import Services
 from linli.db.people import Person
-from linli.errors import NotSignedIn
+from linli.errors import NotFound, NotSignedIn
 from linli.i18n import Language, preferred_language
 from linli.model import Role
 from linli.roles import Operation
 
 LANGUAGE_COOKIE = "linli_language"
+OWN_PATH = "/own"
 _UTC = ZoneInfo("UTC")
 
 
@@ -49,8 +50,8 @@ async def enter(services: Services, request: Request) -> Visit | RedirectRespons
     if visit is None:
         wanted = request.url.path
         return RedirectResponse("/login" if wanted == "/" else f"/login?next={quote(wanted)}", 303)
-    if not may(visit.person, Operation.SEE) and not request.url.path.startswith("/account"):
-        return RedirectResponse("/account", 303)  # a resident: there is nothing here for them but their account
+    if not may(visit.person, Operation.SEE) and not request.url.path.startswith(("/account", OWN_PATH)):
+        return RedirectResponse(home(visit.person), 303)  # a resident: here is nothing but their own
     return visit
 
 
@@ -77,9 +78,10 @@ def language_of(services: Services, request: Request, person: Person | None) -> 
 
 
 def home(person: Person) -> str:
-    """Where the person's work is: property managers look after facilities, everybody else watches alerts."""
+    """Where the person's work is: property managers look after facilities, everybody else watches alerts. A resident's is what is
+    known of them."""
     if not may(person, Operation.SEE):
-        return "/account"
+        return OWN_PATH if may(person, Operation.SEE_OWN) else "/account"
     return "/facilities" if person.role is Role.PROPERTY else "/"
 
 
@@ -94,8 +96,19 @@ def _visit(services: Services, token: str, request: Request) -> Visit | None:
     if person is None:
         return None
     seen = services.communities(person) if may(person, Operation.SEE) else ()
-    zones = {community.id: _zone(community.timezone) for community in seen}
+    zones = {community.id: _zone(community.timezone) for community in seen} or _own_zone(services, person)
     return Visit(person, token, language_of(services, request, person), zones)
+
+
+def _own_zone(services: Services, person: Person) -> Mapping[str, ZoneInfo]:
+    """The clock that a resident lives by."""
+    if not may(person, Operation.SEE_OWN):
+        return {}
+    try:
+        own = services.sights.own(person, services.clock.now())
+    except NotFound:
+        return {}
+    return {own.community: own.zone}
 
 
 def _zone(name: str) -> ZoneInfo:

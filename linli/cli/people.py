@@ -71,6 +71,15 @@ def add(
         ),
     ] = None,
     committee: Committee = None,
+    resident: Annotated[
+        str | None,
+        typer.Option(
+            "--person",
+            metavar="ID",
+            help=_t("居民账号：此人在居民登记中的编号", "For a resident: the id of the person of the registry"),
+            show_default=False,
+        ),
+    ] = None,
     display_name: Annotated[str, typer.Option("--display-name", help=_t("显示的姓名", "Name to show"))] = "",
     ask: Ask = False,
     data: Data = None,
@@ -93,6 +102,7 @@ def add(
             display_name=display_name,
             password=given,
             one_time=not ask,
+            person=resident,
             by=operator(),
         )
         belongs = (
@@ -265,6 +275,34 @@ def link(
         typer.echo(_t(f"{name} 已关联到 {subject}", f"{name} is linked to {subject}"))
 
 
+@user_app.command(
+    "person",
+    help=_t(
+        "指定居民账号是居民登记中的哪一位，并结束其会话",
+        "Say which person of the registry a resident's account is; its sessions end",
+    ),
+)
+def person(
+    name: Name,
+    registered: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[ID]", help=_t("居民编号；不写则解除关联", "The person's id; none: unlink"), show_default=False
+        ),
+    ] = None,
+    data: Data = None,
+) -> None:
+    """Link an account to a person of the registry, or unlink it."""
+    from linli.db.people import Changes
+
+    with opened(data) as people:
+        people.change(name, Changes(person=registered or ""), by=operator())
+        if registered is None:
+            typer.echo(_t(f"{name} 已解除与居民登记的关联", f"{name} is nobody of the registry"))
+        else:
+            typer.echo(_t(f"{name} 已关联居民 {registered}", f"{name} is the person {registered}"))
+
+
 @user_app.command("disable", help=_t("停用账号", "Forbid an account to sign in"))
 def disable(name: Name, data: Data = None) -> None:
     """Disable an account."""
@@ -314,7 +352,8 @@ def _row(account: "Account") -> tuple[str, ...]:
 
 
 def _reached(person: "Person") -> list[str]:
-    return sorted(person.communities or ())
+    """Where somebody belongs; of a resident, who they are."""
+    return sorted(person.communities or ()) if person.registered_as is None else [person.registered_as]
 
 
 def _role_word(role: Role) -> Text:

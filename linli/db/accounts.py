@@ -6,7 +6,7 @@ Every change ends what it makes untrue: who is disabled, given another role or a
 import re
 import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, Select, Table, delete, func, insert, select, update
 
@@ -14,6 +14,7 @@ from linli.clock import DAY, Clock
 from linli.db import schema
 from linli.db.accountlist import Account, described
 from linli.db.database import Database
+from linli.db.ownaccounts import check_person
 from linli.db.person import Person, read_persons
 from linli.db.proofs import hashed, make_password
 from linli.db.sessions import end_sessions
@@ -34,13 +35,14 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What is to become of an account; None leaves it as it is."""
+    """What is to become of an account; None leaves it as it is. `person`: of the registry, who it is; '' for nobody."""
 
     display_name: str | None = None
     role: Role | None = None
     communities: frozenset[str] | None = None
     committees: frozenset[str] | None = None
     enabled: bool | None = None
+    person: str | None = None
 
 
 class Accounts:
@@ -117,13 +119,14 @@ class Accounts:
         password: str | None = None,
         language: str | None = None,
         one_time: bool = False,
+        person: str | None = None,
         by: str = LINLI,
     ) -> tuple[Person, str]:
         """A new person, and their password (made now if none is given; '' for a role that signs in with tokens alone).
 
         `one_time`: they must change it when they first sign in. Refused for a name, password or display name that is not
         taken, Conflict for a name in use, NotFound for a community or committee that is not registered. A role that reaches
-        the whole district belongs to no community: it sees all.
+        the whole district belongs to no community: it sees all. `person`: who a resident is in the registry; errors as `change`.
         """
         _check_name(name)
         shown = check_display_name(display_name or name)
@@ -150,16 +153,18 @@ class Accounts:
                 communities=frozenset(communities if reach else ()), committees=frozenset(committees if reach else ())
             )
             _belong(connection, user, belongs)
-            told = {"role": role.value, **_told(belongs)}
+            _be(connection, user, role, person)
+            told = {"role": role.value, **_told(replace(belongs, person=person))}
             record(connection, SignInEvent(Happening.ACCOUNT_ADDED, now, by, user, detail=told))
-            person = read_persons(connection, select(schema.users).where(schema.users.c.id == user))[0]
-        return person, secret
+            added = read_persons(connection, select(schema.users).where(schema.users.c.id == user))[0]
+        return added, secret
 
     def change(self, name: str, changes: Changes, *, by: str = LINLI) -> Person:
         """The person as changed, all at once or not at all.
 
-        Another role, and being disabled, end their sessions. Conflict if nobody would be left to manage accounts, or for
-        communities of a role that sees all; NotFound for an account, community or committee that is not there.
+        Another role, being disabled and being another person of the registry end their sessions. Conflict if nobody would be
+        left to manage accounts, for communities of a role that sees all, for a person of one that is no resident's, and for a
+        person who has an account; NotFound for an account, community, committee or person that is not there.
         """
         now, table = self._clock.now(), schema.users
         with self._database.write() as connection:
@@ -173,9 +178,12 @@ class Accounts:
             if changes.role is not None and ROLES[role].reach is not Reach.COMMUNITIES:
                 _belong(connection, before.id, Changes(communities=frozenset(), committees=frozenset()))
             _belong(connection, before.id, changes)
+            leaves = before.registered_as is not None and ROLES[role].reach is not Reach.OWN
+            _be(connection, before.id, role, "" if leaves and changes.person is None else changes.person)
             if is_privileged(before.role):
                 _check_somebody_is_left(connection)
-            if role is not before.role or changes.enabled is False:
+            other = changes.person is not None and (changes.person or None) != before.registered_as
+            if role is not before.role or changes.enabled is False or other:
                 end_sessions(connection, before.id)
             record(connection, SignInEvent(Happening.ACCOUNT_CHANGED, now, by, before.id, detail=_told(changes)))
             return self._found(connection, name)
@@ -315,6 +323,22 @@ def _belong(connection: Connection, user: str, changes: Changes) -> None:
             connection.execute(insert(table), [{"user_id": user, column: one} for one in sorted(wanted)])
 
 
+def _be(connection: Connection, user: str, role: Role, person: str | None) -> None:
+    """Let the account be this person of the registry: '' for nobody, None for who it was."""
+    if person is None:
+        return
+    duty, table = ROLES[role], schema.users
+    if person and duty.reach is not Reach.OWN:
+        zh, en = (
+            f"{duty.name.zh}不是居民账号，不关联居民",
+            f"the role {duty.name.en} is no resident's: it is nobody of the registry",
+        )
+        raise Conflict(Text(zh, en))
+    if person:
+        check_person(connection, user, person)
+    connection.execute(update(table).where(table.c.id == user).values(person_id=person or None))
+
+
 def _values(changes: Changes) -> dict[str, object]:
     values: dict[str, object] = {}
     if changes.display_name is not None:
@@ -336,4 +360,6 @@ def _told(changes: Changes) -> Mapping[str, str]:
     for name, ids in (("communities", changes.communities), ("committees", changes.committees)):
         if ids:
             told[name] = ",".join(sorted(ids))
+    if changes.person is not None:
+        told["person"] = changes.person
     return told

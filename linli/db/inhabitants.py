@@ -14,6 +14,7 @@ from linli.audit import Act
 from linli.auditwho import NOBODY_ASKED, who_of
 from linli.db import schema
 from linli.db.audit import append, erase_texts
+from linli.db.ownaccounts import forget
 from linli.db.registryfacts import drop_doubts
 from linli.db.registryitems import Kept, kept_of
 from linli.db.registrylog import take_turns
@@ -61,10 +62,10 @@ def person_data(connection: Connection, person: str) -> PersonData:
 def erase_person(connection: Connection, person: str, origin: Origin) -> int:
     """Let nothing of the person stay but that there was one; how many records were emptied.
 
-    The texts beside the audit log's entries go too. What is in other places - backups, exports - is not reached from here.
-    NotFound; Conflict for one who is erased already.
+    The texts beside the audit log's entries go too, and so does the person's account: nobody signs in as them any more. What is in
+    other places - backups, exports - is not reached from here. NotFound; Conflict for one who is erased already.
     """
-    take_turns(connection)
+    take_turns(connection, schema.users, schema.memberships)
     ids = _ids_of(connection, person)
     table = schema.persons
     erased = connection.execute(select(table.c.erased_at).where(table.c.id == ids[0])).scalar()
@@ -82,9 +83,10 @@ def erase_person(connection: Connection, person: str, origin: Origin) -> int:
     connection.execute(update(past).where(past.c.person_id.in_(ids)).values(content=None))
     connection.execute(delete(said).where(said.c.person_id.in_(ids)))
     drop_doubts(connection, [Key(kind, one) for kind, found in theirs.items() for one in found])
+    accounts = forget(connection, ids, origin)
     who = who_of(origin.actor or NOBODY_ASKED)
     append(connection, Act("person.erased", who, "person", tuple(ids)), origin.at)
-    erase_texts(connection, who, ids, origin.at)
+    erase_texts(connection, who, [*ids, *accounts], origin.at)
     return sum(map(len, theirs.values()))
 
 

@@ -16,7 +16,7 @@ _OVER_ALL = frozenset((Operation.MANAGE_ACCOUNTS, Operation.READ_AUDIT, Operatio
 @dataclass(frozen=True, slots=True)
 class Person:
     """Somebody who may sign in. `communities`: those they reach, directly or by a committee; None for a role that reaches the
-    whole district.
+    whole district. `registered_as`: of a resident, the id of the person of the registry who they are; None: nobody has said.
 
     `token`: the id of the API token that they came with; None for a session. `limited_to` and `within`: what that token may do
     at most, and where; None for a session, or a token without such a limit.
@@ -32,6 +32,7 @@ class Person:
     limited_to: frozenset[Operation] | None = None
     within: frozenset[str] | None = None
     token: str | None = None
+    registered_as: str | None = None
 
     @property
     def operations(self) -> frozenset[Operation]:
@@ -81,4 +82,6 @@ def with_reach(connection: Connection, rows: Sequence[Row[tuple[object, ...]]]) 
 def _person(row: Row[tuple[object, ...]], reached: set[str]) -> Person:
     role = Role(row.role)
     scope = None if ROLES[role].reach is Reach.DISTRICT else frozenset(reached)
-    return Person(row.id, row.name, row.display_name, role, scope, row.language, row.enabled)
+    return Person(
+        row.id, row.name, row.display_name, role, scope, row.language, row.enabled, registered_as=row.person_id
+    )

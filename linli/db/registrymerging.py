@@ -9,7 +9,9 @@ from sqlalchemy import Connection, update
 
 from linli.audit import Act, Fact
 from linli.auditwho import NOBODY_ASKED, who_of
+from linli.db import schema
 from linli.db.audit import append_last
+from linli.db.ownaccounts import carry_over
 from linli.db.registryfacts import move_statements
 from linli.db.registryitems import Kept, get, get_many
 from linli.db.registrylog import take_turns
@@ -37,7 +39,7 @@ def merge(connection: Connection, duplicate: Key, survivor: Key, origin: Origin)
     that counts for more said otherwise (`linli.registry.facts`). NotFound for what is not there; Conflict for two that are
     one, are of other kinds or of other communities.
     """
-    take_turns(connection)
+    take_turns(connection, *((schema.users, schema.memberships) if survivor.kind == "person" else ()))
     gone, stays = _both(connection, duplicate, survivor)
     touched = _move(connection, duplicate, survivor, origin)
     put(connection, _enriched(connection, gone.item, stays.item, survivor), origin)
@@ -47,6 +49,8 @@ def merge(connection: Connection, duplicate: Key, survivor: Key, origin: Origin)
     table = SHAPES[duplicate.kind].table
     leads = table.c.id.in_([duplicate.id]) | (table.c.merged_into == duplicate.id)
     connection.execute(update(table).where(leads).values(merged_into=survivor.id))
+    if survivor.kind == "person":
+        carry_over(connection, duplicate.id, survivor.id, origin)
     verb, kind = ("person.merged", "person") if survivor.kind == "person" else ("registry.merged", survivor.kind)
     who, community = who_of(origin.actor or NOBODY_ASKED), community_of(stays.item)
     facts: dict[str, Fact] = {"duplicate": duplicate.id, "survivor": survivor.id}

@@ -11,6 +11,13 @@ from linli.registry.kinds import KINDS
 PERSON = "person"
 """The source of what somebody settled: it goes over whatever was said before."""
 
+RESIDENT = "resident"
+"""The source of what somebody says of themselves (`api.own`)."""
+
+PEOPLE = (PERSON, RESIDENT)
+"""Sources that are somebody who says so now: from them that there is nothing is a word too, and to say a thing again is to say it
+anew."""
+
 LONGEST_SOURCE = 64
 
 _SHOWN = 5

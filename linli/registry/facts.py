@@ -17,7 +17,7 @@ from typing import NamedTuple
 from linli.clock import DAY
 from linli.i18n import Text
 from linli.model import JsonValue
-from linli.registry.changes import PERSON, Origin
+from linli.registry.changes import PEOPLE, PERSON, Origin
 
 RECORDED = "registry"
 """The source of what was in the registry before anybody said where it is from."""
@@ -103,17 +103,17 @@ def said(source: str, before: Claims, values: Mapping[str, JsonValue], origin: O
     """What a source says from now on: `before`, with these values said at `origin`.
 
     A value that it said before is confirmed (not more than once a day), and keeps the time at which it was first said; but
-    what a person says settles it anew. None is only a word from a person: from others it is an empty cell. What the source
-    has said later than this stays.
+    what a person says, or the resident whom it is about, is said anew. None is only a word from these (PEOPLE): from others it
+    is an empty cell. What the source has said later than this stays.
     """
     found = dict(before)
     for name, value in values.items():
         old = before.get(name)
-        if value is None and source != PERSON:
+        if value is None and source not in PEOPLE:
             continue
         if old is not None and old.at > origin.at:
             continue
-        if old is not None and old.value == value and source != PERSON:
+        if old is not None and old.value == value and source not in PEOPLE:
             confirmed = origin.at if origin.at - old.confirmed >= _CONFIRMED_AGAIN else old.confirmed
             found[name] = Claim(value, old.at, origin.confidence, confirmed)
         else:

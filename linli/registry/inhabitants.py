@@ -116,3 +116,35 @@ PURPOSES = {
     "notices": Text("社区通知", "Notices"),
     "visitors": Text("访客登记", "Announcing visitors"),
 }
+
+PURPOSES_MEAN = {
+    "emergency": Text(
+        "发生火警、漏水、困人等情况时，可以打电话或发消息通知您。不同意时救援照常进行。",
+        "In a fire, a leak or an entrapment you may be called or sent a message. Without it, help comes all the same.",
+    ),
+    "property": Text(
+        "维修、缴费、停水停电等事项，物业可以直接联系您。不同意时只看公告。",
+        "About repairs, fees and works the property manager may contact you. Without it, there are the notice boards.",
+    ),
+    "access": Text(
+        "用您的门禁卡、手机或密码开门，并记下开门的时间。不同意时请用对讲，或由门岗开门。",
+        "Your card, phone or code opens doors, and when it did is kept. Without it, use the intercom or ask at the gate.",
+    ),
+    "face_access": Text(
+        "用您的面部照片开门。可以随时不同意：门禁卡、对讲和门岗照样能用。",
+        "A picture of your face opens doors. You need not agree: your card, the intercom and the gate work all the same.",
+    ),
+    "care": Text(
+        "工作人员可以打电话或上门看望，了解您是否平安、需要什么帮助。",
+        "Staff may call or visit you to see whether you are well and what help you need.",
+    ),
+    "notices": Text(
+        "社区的通知和活动可以发到您的联系方式。",
+        "Notices and news of the neighbourhood may be sent to you.",
+    ),
+    "visitors": Text(
+        "有访客时，门岗可以联系您确认。不同意时请您到门口接访客。",
+        "When somebody comes to see you, the gate may ask you. Without it, meet your visitors at the gate.",
+    ),
+}
+"""What a person says yes or no to, in words for them."""

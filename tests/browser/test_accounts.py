@@ -173,15 +173,18 @@ def test_accounts_are_for_who_manages_them(console: ConsoleProcess, context: Bro
     assert page.url == f"{console.url}/"
 
 
-def test_a_resident_finds_their_account_and_nothing_else(
+def test_a_resident_finds_what_is_theirs_and_nothing_else(
     console: ConsoleProcess, context: BrowserContext, people: People
 ) -> None:
-    """The console is for staff: every other address leads back, and no entry leads there."""
+    """The console is for staff: every other address leads to what is known of them (tests/browser/test_own.py), and no entry does
+    but to that and to their account."""
     people.add("resident", Role.RESIDENT, password=world.PASSWORD)
     page = context.new_page()
     enter(page, console, "resident", world.PASSWORD)
-    page.wait_for_selector("[data-test=sessions]")
-    assert page.locator("nav a").count() == 0
+    page.wait_for_selector("[data-test=not-linked]")
+    assert page.locator("nav a").count() == 1
     for path in ("/", "/facilities", "/rules", "/accounts"):
         page.goto(f"{console.url}{path}")
-        assert page.url == f"{console.url}/account"
+        assert page.url == f"{console.url}/own"
+    page.click("[data-test=account]")
+    page.wait_for_selector("[data-test=sessions]")

@@ -40,6 +40,7 @@ from linli.model import (
     Role,
     Severity,
 )
+from linli.registry.inhabitants import Consent, Contact, Household, Person, Resident
 from linli.settings import load_settings
 from linli.testing import FakeBroker, MemoryStore
 from tests.support import eventually
@@ -73,6 +74,19 @@ def registry_of(community: str) -> list[Community | Place | Gateway | Facility |
             10,
         ),
         Device(f"{community}-door", community, f"gw-{community}", "door", name("door"), f"{community}-b1"),
+    ]
+
+
+def inhabitants(community: str, whose: str) -> list[Place | Household | Person | Resident | Contact | Consent]:
+    """Somebody in a room of a community; `whose` is in all that there is of them."""
+    room, home, person = f"{whose}-room", f"{whose}-household", f"{whose}-person"
+    return [
+        Place(room, community, "room", Text(room, room), f"{community}-f1", code=whose),
+        Household(home, community, room, "owner"),
+        Person(person, community, f"{whose} name", needs=f"{whose} needs"),
+        Resident(f"{whose}-resident", community, home, person, "head"),
+        Contact(f"{whose}-contact", community, person, "email", f"{whose}@example.org"),
+        Consent(f"{whose}-consent", community, person, "care", True, 1, f"{whose} form"),
     ]
 
 

@@ -15,9 +15,10 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.core.result import Ok
 from schemathesis.schemas import APIOperation, BaseSchema
 
+from linli.db.registry import save
 from linli.model import Role
 from tests.databases import SqliteDatabases
-from tests.integration.api_world import HOME, PASSWORD, World, running_world
+from tests.integration.api_world import HOME, PASSWORD, World, inhabitants, running_world
 
 Case = schemathesis.Case[Any]
 Operation = APIOperation[Any, Any, Any, Any]
@@ -85,4 +86,16 @@ def test_every_operation_keeps_to_the_document(world: World, account: str, part:
     tried = [operation for operation in operations if operation.path not in ENDLESS]
     assert len(tried) > 30
     faults = [fault for operation in tried[part::PARTS] if (fault := fault_of(operation))]
+    assert not faults, "\n\n".join(faults)
+
+
+def test_a_residents_own_routes_keep_to_it_too(world: World) -> None:
+    """For who is somebody in the registry: to everybody above they say no."""
+    with world.database.write() as connection:
+        save(connection, inhabitants(HOME, HOME))
+    world.services.people.add("resident", Role.RESIDENT, person=f"{HOME}-person")
+    operations = [found.ok() for found in schema_of(world, "resident").get_all_operations() if isinstance(found, Ok)]
+    own = [operation for operation in operations if operation.path.startswith("/api/v1/own")]
+    assert len(own) >= 8
+    faults = [fault for operation in own if (fault := fault_of(operation))]
     assert not faults, "\n\n".join(faults)

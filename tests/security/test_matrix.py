@@ -10,10 +10,13 @@ import pytest
 
 from api.routes import ANONYMOUS
 from linli.clock import DAY, format_time
+from linli.db.registry import save
+from linli.db.registryitems import get
 from linli.model import Role
+from linli.registry.changes import Key
 from linli.roles import ROLES, Operation, Reach
 from tests.databases import Databases
-from tests.integration.api_world import FOREIGN, HOME, World, running_world
+from tests.integration.api_world import FOREIGN, HOME, World, inhabitants, running_world
 
 pytestmark = pytest.mark.integration
 
@@ -38,6 +41,13 @@ OF_KIND = {
 }
 FIXED = {
     "account_id": "p0",
+    "confidence": "0.5",
+    "file": "devices.csv",
+    "import_id": "f0",
+    "persons": "false",
+    "remove_missing": "false",
+    "source": "list",
+    "table": "devices",
     "actor": "p0",
     "committee": "none",
     "contradicted": "true",
@@ -65,23 +75,32 @@ FIXED = {
     "verb": "alert.",
     "webhook_id": "w0",
 }
-OPTIONAL = ("along", "bom", "cursor", "headings", "lang", "link", "removed", "snapshot_id", "taken_at")
+OWN = "/api/v1/own"
+NEIGHBOUR = "zzneighbour"
+"""Somebody who lives in HOME, of whom another resident of it must learn nothing."""
+OPTIONAL = ("along", "as_of", "bom", "cursor", "headings", "lang", "link", "removed", "snapshot_id", "taken_at")
 """Parameters that lead to nothing of anybody's."""
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> Iterator[World]:
     with databases.new() as url, running_world(tmp_path_factory.mktemp("matrix"), url) as running:
+        with running.database.write() as connection:
+            for community, whose in ((HOME, HOME), (HOME, NEIGHBOUR), (FOREIGN, FOREIGN)):
+                save(connection, inhabitants(community, whose))
         yield running
 
 
 @pytest.fixture(scope="module")
 def tokens(world: World) -> dict[Role, str]:
-    """A token of somebody of each role, who belongs to HOME where the role belongs anywhere."""
+    """A token of somebody of each role, who belongs to HOME where the role belongs anywhere, and is somebody of HOME where it is
+    about oneself."""
     found = {}
     for role, duty in ROLES.items():
         name = f"matrix-{role}".replace("_", "-")
-        world.services.people.add(name, role, [HOME] if duty.reach is Reach.COMMUNITIES else [])
+        belongs = [HOME] if duty.reach is Reach.COMMUNITIES else []
+        person = f"{HOME}-person" if duty.reach is Reach.OWN else None
+        world.services.people.add(name, role, belongs, person=person)
         found[role] = world.services.people.new_token(name, "matrix", 1)[1]
     return found
 
@@ -112,6 +131,7 @@ def value_of(world: World, path: str, name: str, community: str) -> str:
         "alert_id": f"a{community}0001",
         "command_id": f"c{community}0001",
         "community": community,
+        "contact_id": f"{community}-contact",
         "device": f"{community}-car",
         "device_id": f"{community}-door",
         "facility_id": f"{community}-lift",
@@ -125,6 +145,8 @@ def value_of(world: World, path: str, name: str, community: str) -> str:
         "text": f"d/c/{community} compound/1",
         "where": f"community={community}",
     }
+    if path.startswith(f"{OWN}/consents"):
+        return "care"
     times = {"from": now - DAY, "to": now + DAY, "since": now - DAY, "until": now + DAY}
     if name in ours:
         return ours[name]
@@ -272,3 +294,47 @@ def test_the_other_side(world: World, document: Json, tokens: dict[Role, str]) -
             for path in lists:
                 answer = client.get(f"/api/v1{path}", params=times if path == "/events" else {})
                 assert marker in answer.text, f"{role} is not shown {marker} in {path}"
+
+
+def test_a_resident_is_shown_themselves_and_nobody_else(world: World, document: Json, tokens: dict[Role, str]) -> None:
+    """Every route there is: those about oneself answer with what is one's own, the others refuse. Nowhere is a word of a neighbour."""
+    with world.client(authorization=f"Bearer {tokens[Role.RESIDENT]}") as client:
+        for method, path, operation in operations(document):
+            needed = operation["x-linli-operation"]
+            if (method, path) in ANONYMOUS or method == "DELETE" or path.startswith(ABOUT_ONESELF):
+                continue
+            query = {name: value_of(world, path, name, HOME) for name in in_query(operation, required=True)}
+            address = filled(world, path, operation, HOME)
+            status, text = ask(client, method, address, query, body_of(document, operation))
+            where = f"{method} {path} answers {status}: {text[:200]}"
+            assert NEIGHBOUR not in text and FOREIGN not in text, where
+            if needed == Operation.SEE_OWN:
+                assert status in (200, 201), where
+            elif needed in set(Operation):
+                assert status == 403, where
+        assert f"{HOME} name" in client.get(OWN).text
+        assert f"{HOME} form" in client.get(f"{OWN}/export").text
+
+
+@pytest.mark.parametrize("whose", [NEIGHBOUR, FOREIGN])
+def test_a_resident_reaches_nothing_of_anybody_else(
+    world: World, document: Json, tokens: dict[Role, str], whose: str
+) -> None:
+    """Not of the neighbour next door either: what is theirs is answered like what does not exist, to look, change and remove."""
+    reached = 0
+    with world.client(authorization=f"Bearer {tokens[Role.RESIDENT]}") as client:
+        for method, path, operation in operations(document):
+            if operation["x-linli-operation"] != Operation.SEE_OWN:
+                continue
+            for name in (one for one in in_path(operation) if whose in value_of(world, path, one, whose)):
+                answers = []
+                for value in (value_of(world, path, name, whose), "nowhere"):
+                    address = filled(world, path, operation, HOME, **{name: value})
+                    status, text = ask(client, method, address, {}, body_of(document, operation))
+                    answers.append((status, text.replace(value, "it")))
+                assert answers[0] == answers[1] and answers[0][0] == 404, f"{method} {path}: {answers}"
+                reached += 1
+    assert reached >= 3
+    with world.database.read() as connection:
+        kept = get(connection, Key("contact", f"{whose}-contact"))
+    assert kept is not None and kept.revision == 1 and kept.removed_at is None

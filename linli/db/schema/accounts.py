@@ -25,9 +25,11 @@ users = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("one_time_until", BigInteger),
     Column("password_changed_at", BigInteger),
+    id_("person_id", ForeignKey("persons.id"), unique=True),
     info=PLATFORM,
 )
-"""`one_time_until`: the password was made by somebody else, is to be changed when it is first used, and works until then."""
+"""`one_time_until`: the password was made by somebody else, is to be changed when it is first used, and works until then.
+`person_id`: of a resident's account, who they are in the registry; nobody is so by two accounts."""
 
 memberships = Table(
     "memberships",

@@ -1,0 +1,1 @@
+"""What a resident sees and says of themselves."""
