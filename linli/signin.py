@@ -19,6 +19,9 @@ from linli.roles import ROLES, Operation
 PENDING_FOR = 10 * MINUTE
 """A session that is not complete ends this long after it began."""
 
+FACTOR_FRESH_FOR = 10 * MINUTE
+"""Who has shown their second factor in a session may decide about it this long without showing it again."""
+
 
 class Stage(StrEnum):
     """What a session waits for. The values are in the database and in the API."""

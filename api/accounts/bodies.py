@@ -44,10 +44,15 @@ class PasswordBody(_In):
     new: _NewPassword
 
 
-class OwnPasswordBody(_In):
-    """One's password once more, since this decides who gets in."""
+class OwnProofsBody(_In):
+    """One's password once more, since this decides who gets in; and the present second factor, where there is one."""
 
     password: _Password = Field("", description="Not needed while signing in")
+    code: str = Field(
+        "",
+        max_length=64,
+        description="Of the phone, or a recovery code. Not needed within ten minutes of giving one in this session",
+    )
 
 
 class NewAccountBody(_In):
@@ -91,7 +96,9 @@ class NewTokenBody(_In):
     name: _Name = Field(description="What it is for")
     days: int = Field(90, ge=1, le=366, description="How long it is valid")
     operations: list[Operation] | None = Field(
-        None, max_length=50, description="What it may do; null: all that its owner may but manage accounts"
+        None,
+        max_length=50,
+        description="What it may do; null: all that its owner may but manage accounts and invite gateways",
     )
     communities: _Ids | None = Field(None, description="Where; null: wherever its owner may")
 

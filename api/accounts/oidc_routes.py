@@ -29,7 +29,7 @@ from api.accounts.oidc import (
 )
 from api.console.session import login_page
 from api.console.visit import home, local_path
-from api.http.session_cookie import browser_of, is_secure, set_session
+from api.http.session_cookie import browser_of, is_secure, session_token, set_session
 from api.routing import caller
 from api.services import Services
 from linli.clock import MINUTE
@@ -57,16 +57,21 @@ class Identifying:
         self._people = people
         self._provider = provider
 
-    def enter(self, who: Vouched, address: str, browser: str) -> SignedIn:
-        """A session of the account that is linked. NotSignedIn if there is none."""
+    def enter(self, who: Vouched, address: str, browser: str, instead_of: str) -> SignedIn:
+        """A session of the account that is linked, in place of the one that the browser has. NotSignedIn if there is none."""
         config = self._provider.config
         found = self._people.identities.find(config.issuer, who.subject)
         if found is None and config.add_accounts:
             self._add(who)
         elif found is not None and found[1].follows:
-            self._follow(found[0].name, who)
+            self._follow(found[0].id, who)
         return self._people.sign_in_by_identity(
-            config.issuer, who.subject, strongly=who.strongly, address=address, browser=browser
+            config.issuer,
+            who.subject,
+            strongly=who.strongly,
+            address=address,
+            browser=browser,
+            instead_of=instead_of,
         )
 
     def _add(self, who: Vouched) -> None:
@@ -80,15 +85,23 @@ class Identifying:
         )
         self._people.identities.link(person.id, config.issuer, who.subject, follows=True, by=_WHOSE)
 
-    def _follow(self, name: str, who: Vouched) -> None:
-        """Role and communities as the provider has them now; who has no role any more is signed out and stays out."""
-        role, person = role_of(self._provider.config, who.claims), self._people.get(name)
+    def _follow(self, user: str, who: Vouched) -> None:
+        """Role and communities as the provider has them now. Who has no role any more is out, with sessions and tokens, until it gives
+        them one again; and so is the last who manages accounts and is to do so no more, though their account stays."""
+        people, role = self._people, role_of(self._provider.config, who.claims)
         if role is None:
-            self._people.sessions.end_others(person.id, None, by=_WHOSE)
+            people.following.stop(user, by=_WHOSE)
             raise NotVouched("role")
+        people.following.resume(user, by=_WHOSE)
+        person = people.by_id(user)
         communities = self._registered(who) if ROLES[role].reach is Reach.COMMUNITIES else None
-        if role is not person.role or (communities is not None and communities != person.communities):
-            self._people.change(name, Changes(role=role, communities=communities), by=_WHOSE)
+        if role is person.role and communities in (None, person.communities):
+            return
+        try:
+            people.change(person.name, Changes(role=role, communities=communities), by=_WHOSE)
+        except Conflict:
+            people.following.stop(user, by=_WHOSE)
+            raise
 
     def _registered(self, who: Vouched) -> frozenset[str]:
         """Those of the claim that there are: a provider may know more than this installation."""
@@ -135,7 +148,7 @@ def add_routes(app: FastAPI, services: Services, provider: Provider) -> None:
     def finish(request: Request, began: Began) -> SignedIn:
         code = check_answer(provider.config, provider.metadata(), began, request.query_params)
         who = vouched(provider.claims(code, began, redirect_url(request)))
-        return identifying.enter(who, caller(request), browser_of(request))
+        return identifying.enter(who, caller(request), browser_of(request), session_token(request))
 
     @app.get(CALLBACK, include_in_schema=False)
     async def callback(request: Request) -> RedirectResponse:

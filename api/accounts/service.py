@@ -15,7 +15,7 @@ from api.scope import demand
 from linli.db import schema
 from linli.db.database import Database
 from linli.db.people import Account, ApiToken, Changes, People, Person, Session
-from linli.errors import NotAllowed, NotFound
+from linli.errors import Conflict, NotAllowed, NotFound
 from linli.i18n import Text
 from linli.model import Role
 from linli.roles import ROLES, Operation
@@ -78,17 +78,18 @@ class AccountService:
         return self.get(person, account)
 
     def reset_password(self, person: Person, account: str) -> str:
-        """A password for who has forgotten theirs, to be changed when it is first used. Their sessions end."""
-        name = self._decided(person, account).name
+        """A password for who has forgotten theirs, to be changed when it is first used. Their sessions end. Conflict for one's own."""
+        name = self._anothers(person, account).name
         return self._people.reset_password(name, one_time=True, by=person.id)
 
     def reset_factor(self, person: Person, account: str) -> None:
-        """Take the second factor away from who has lost it. Their sessions end."""
-        self._people.reset_factor(self._decided(person, account).name, by=person.id)
+        """Take the second factor away from who has lost it. Their sessions end. Conflict for one's own."""
+        self._people.reset_factor(self._anothers(person, account).name, by=person.id)
 
     def link(self, person: Person, account: str, subject: str) -> None:
-        """Let whoever the OpenID provider says is `subject` sign in as this account. NotFound without a provider."""
-        found = self._decided(person, account)
+        """Let whoever the OpenID provider says is `subject` sign in as this account. NotFound without a provider, Conflict for
+        one's own."""
+        found = self._anothers(person, account)
         if self.issuer is None:
             raise NotFound(Text("没有设置统一身份（oidc_issuer）", "no OpenID provider is set (oidc_issuer)"))
         self._people.identities.link(found.id, self.issuer, subject.strip(), by=person.id)
@@ -172,3 +173,16 @@ class AccountService:
         """Whose account of that id it is about, or NotFound."""
         self._decides(person)
         return self.get(person, account).person
+
+    def _anothers(self, person: Person, account: str) -> Person:
+        """The same, of somebody else. One's own proofs one changes by showing them: who only finds an administrator's open page must
+        not be able to let themselves in for good."""
+        found = self._decided(person, account)
+        if found.id == person.id:
+            raise Conflict(
+                Text(
+                    "这是您自己的账号：请在“我的账号”中修改，或请另一位管理员处理",
+                    "this is your own: change it under My account, or ask another administrator",
+                )
+            )
+        return found

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from api.accounts import bodies
 from api.bodies import PersonBody, ProblemBody, SignInBody, person_body
 from api.http.paging import Listed
-from api.http.session_cookie import browser_of, clear_session, set_session
+from api.http.session_cookie import browser_of, clear_session, session_token, set_session
 from api.routing import Own, Signed, caller, for_everybody, for_session, for_signed_in
 from api.services import Services
 from linli.db.people import SignedIn
@@ -26,7 +26,10 @@ _WAITS: dict[int | str, dict[str, Any]] = {
 }
 _OWN: dict[int | str, dict[str, Any]] = {
     403: {"model": ProblemBody, "description": "Not with a token: sign in"},
-    409: {"model": ProblemBody, "description": "The present password is wrong, or this is not possible now"},
+    409: {
+        "model": ProblemBody,
+        "description": "The present password is wrong, the present code is wanted, or this is not possible now",
+    },
     429: {"model": ProblemBody, "description": "Too many tries; see Retry-After"},
 }
 
@@ -50,8 +53,9 @@ def _add_signing_in(router: APIRouter, services: Services) -> None:
 
     @router.post("/sessions", status_code=201, response_model=PersonBody, responses=_WAITS, **for_everybody())
     def sign_in(body: SignInBody, request: Request) -> Response:
-        """Sign in with name and password: sets the session cookie."""
-        signed = people.sign_in(body.name, body.password, caller(request), browser_of(request))
+        """Sign in with name and password: sets the session cookie. A session that it stood for before ends."""
+        before = session_token(request)
+        signed = people.sign_in(body.name, body.password, caller(request), browser_of(request), before)
         return entered(request, signed, 201)
 
     @router.post(
@@ -112,9 +116,9 @@ def _add_own_proofs(router: APIRouter, services: Services) -> None:
         return bodies.factor_body(people.factors.state(person.id), people.policy.demands_factor(person.role))
 
     @router.post("/me/second-factor", status_code=201, responses=_OWN, **for_session())
-    def offer_second_factor(body: bodies.OwnPasswordBody, request: Request, token: Own) -> bodies.OfferBody:
+    def offer_second_factor(body: bodies.OwnProofsBody, request: Request, token: Own) -> bodies.OfferBody:
         """Begin to set up a second factor, or another one. It counts once its first code was given."""
-        offered = people.offer_factor(token, body.password, caller(request))
+        offered = people.offer_factor(token, body.password, caller(request), body.code)
         return bodies.OfferBody(secret=offered.secret, uri=offered.uri)
 
     @router.post("/me/second-factor/confirm", status_code=201, responses=_OWN, **for_session())
@@ -127,15 +131,16 @@ def _add_own_proofs(router: APIRouter, services: Services) -> None:
         return bodies.RecoveryBody(recovery_codes=codes)
 
     @router.post("/me/second-factor/off", status_code=204, responses=_OWN, **for_signed_in(by_session=True))
-    def drop_second_factor(body: bodies.OwnPasswordBody, request: Request, person: Signed, token: Own) -> None:
+    def drop_second_factor(body: bodies.OwnProofsBody, request: Request, person: Signed, token: Own) -> None:
         """Do without a second factor. 409 for a role that must have one."""
         if not people.factors.state(person.id).on:
             raise NotFound(Text("没有设置双重验证", "there is no second factor"))
-        people.drop_factor(token, body.password, caller(request))
+        people.drop_factor(token, body.password, caller(request), body.code)
 
     @router.post("/me/recovery-codes", status_code=201, responses=_OWN, **for_signed_in(by_session=True))
     def new_recovery_codes(
-        body: bodies.OwnPasswordBody, request: Request, _person: Signed, token: Own
+        body: bodies.OwnProofsBody, request: Request, _person: Signed, token: Own
     ) -> bodies.RecoveryBody:
         """Make other recovery codes; those from before are worth nothing."""
-        return bodies.RecoveryBody(recovery_codes=people.new_recovery_codes(token, body.password, caller(request)))
+        codes = people.new_recovery_codes(token, body.password, caller(request), body.code)
+        return bodies.RecoveryBody(recovery_codes=codes)

@@ -14,6 +14,7 @@ from api.console.layout import MAX_KNOWN, Node, back_link, frame, known_alerts
 from api.console.login_page import FAULTS, field, new_password_fields, offer_fields
 from api.console.sessions_list import revoke_form, session_row, token_row
 from api.console.visit import Visit, enter
+from api.console.webhooks import texts as webhook_texts
 from api.scope import may
 from api.services import Services
 from api.views import AlertView
@@ -37,11 +38,12 @@ def add(services: Services, consoles: Consoles) -> None:
     """Add the pages."""
     people = services.people
 
-    def read(visit: Visit) -> tuple[FactorState, list[Session], str | None, list[ApiToken]]:
+    def read(visit: Visit) -> tuple[FactorState, bool, list[Session], str | None, list[ApiToken]]:
         entered = people.sessions.enter(visit.token)
         own = None if entered is None else entered.session.id
         person = visit.person
-        return people.factors.state(person.id), people.sessions.of(person.id), own, people.tokens.all(person.id)
+        factor, asks = people.factors.state(person.id), people.needs_code(visit.token)
+        return factor, asks, people.sessions.of(person.id), own, people.tokens.all(person.id)
 
     @ui.page("/account")
     async def account(request: Request, client: Client, said: str = "", fault: str = "") -> RedirectResponse | None:
@@ -86,15 +88,20 @@ class _Account:
         """Whose account it is, and what became of what was posted."""
         with Node("div", classes="board-head"):
             Node("h1", account_texts.ACCOUNT.of(self._language))
+            if may(self._visit.person, Operation.MANAGE_WEBHOOKS):
+                Node("div", classes="push")
+                Node("a", webhook_texts.WEBHOOKS.of(self._language), "btn", href="/webhooks", data_test="webhooks")
         self._told(said, fault)
 
-    def draw(self, factor: FactorState, sessions: list[Session], own: str | None, tokens: list[ApiToken]) -> None:
-        """All of it."""
+    def draw(
+        self, factor: FactorState, asks: bool, sessions: list[Session], own: str | None, tokens: list[ApiToken]
+    ) -> None:
+        """All of it. `asks`: the present second factor is to be shown before anything becomes of it."""
         with Node("div", classes="cols even spaced"):
             with Node("div", classes="stack"):
                 self._who()
                 self._password()
-            self._factor(factor)
+            self._factor(factor, asks)
         self._sessions(sessions, own)
         if tokens:
             self._tokens(tokens)
@@ -145,7 +152,7 @@ class _Account:
                 new_password_fields(self._language)
                 self._button(account_texts.CHANGE_PASSWORD, "change-password", main=True)
 
-    def _factor(self, factor: FactorState) -> None:
+    def _factor(self, factor: FactorState, asks: bool) -> None:
         language = self._language
         must = self._services.people.policy.demands_factor(self._role)
         with Node("div", classes="panel", data_test="factor"):
@@ -163,6 +170,8 @@ class _Account:
                 Node("p", account_texts.FACTOR_REQUIRED.of(language), "muted")
             with Node("form", classes="fields", method="post", action="/account/second-factor"):
                 field(account_texts.CONFIRM_PASSWORD.of(language), "password", "password", "current-password")
+                if asks:
+                    field(account_texts.CODE.of(language), "code", "text", "one-time-code")
                 with Node("div", classes="control-acts"):
                     self._button(account_texts.REPLACE_PHONE if factor.on else account_texts.SET_UP, "offer", main=True)
                     if factor.on:

@@ -47,15 +47,16 @@ def _add_password(app: FastAPI, people: People) -> None:
 
 
 def _add_factor(app: FastAPI, people: People, handover: Handover) -> None:
-    async def password_of(request: Request) -> tuple[str, str, str]:
-        return session_token(request), (await posted(request)).get("password", ""), caller(request)
+    async def proofs_of(request: Request) -> tuple[str, str, str, str]:
+        form = await posted(request)
+        return session_token(request), form.get("password", ""), caller(request), form.get("code", "").strip()
 
     @app.post("/account/second-factor", include_in_schema=False)
     async def offer(request: Request) -> RedirectResponse:
-        token, password, address = await password_of(request)
+        proofs = await proofs_of(request)
 
         async def then() -> RedirectResponse:
-            await asyncio.to_thread(people.offer_factor, token, password, address)
+            await asyncio.to_thread(people.offer_factor, *proofs)
             return RedirectResponse("/account/second-factor", 303)
 
         return await _trying(then)
@@ -75,20 +76,20 @@ def _add_factor(app: FastAPI, people: People, handover: Handover) -> None:
 
     @app.post("/account/second-factor/off", include_in_schema=False)
     async def drop(request: Request) -> RedirectResponse:
-        token, password, address = await password_of(request)
+        proofs = await proofs_of(request)
 
         async def then() -> RedirectResponse:
-            await asyncio.to_thread(people.drop_factor, token, password, address)
+            await asyncio.to_thread(people.drop_factor, *proofs)
             return _back(said="off")
 
         return await _trying(then)
 
     @app.post("/account/recovery-codes", include_in_schema=False)
     async def new_codes(request: Request) -> RedirectResponse:
-        token, password, address = await password_of(request)
+        proofs = await proofs_of(request)
 
         async def then() -> RedirectResponse:
-            handover.put(token, await asyncio.to_thread(people.new_recovery_codes, token, password, address), _ACCOUNT)
+            handover.put(proofs[0], await asyncio.to_thread(people.new_recovery_codes, *proofs), _ACCOUNT)
             return RedirectResponse(RECOVERY_PATH, 303)
 
         return await _trying(then)

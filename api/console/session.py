@@ -20,7 +20,7 @@ from api.console.visit import LANGUAGE_COOKIE, home, local_path
 from api.http.session_cookie import browser_of, clear_session, session_token, set_session
 from api.routing import caller
 from api.services import Services
-from linli.db.people import PasswordOver, SamePassword, SignedIn, WrongCode, WrongPresent
+from linli.db.people import FactorWanted, PasswordOver, SamePassword, SignedIn, WrongCode, WrongPresent
 from linli.errors import Conflict, LinliError, NotFound, NotSignedIn, Refused, TooMany
 from linli.i18n import Language
 from linli.signin import Stage
@@ -29,6 +29,7 @@ _LANGUAGE_FOR_S = 365 * 24 * 3600
 RECOVERY_PATH = "/account/recovery"
 _FAULTS = (
     (WrongCode, "code"),
+    (FactorWanted, "code"),
     (PasswordOver, "over"),
     (TooMany, "busy"),
     (WrongPresent, "present"),
@@ -81,7 +82,7 @@ def _add_signing_in(app: FastAPI, services: Services) -> None:
 
         def enter() -> SignedIn:
             name, password = form.get("name", "").strip(), form.get("password", "")
-            return people.sign_in(name, password, caller(request), browser_of(request))
+            return people.sign_in(name, password, caller(request), browser_of(request), session_token(request))
 
         return await _step(services, request, form, enter, nobody="wrong")
 

@@ -36,8 +36,8 @@ def new(
         typer.Option(
             "--may",
             help=_t(
-                "可以做什么，可重复；不写则与账号相同（管理账号除外）",
-                "What it may do; repeat for more. None: all that its owner may, but manage accounts",
+                "可以做什么，可重复；不写则与账号相同（管理账号、邀请网关除外）",
+                "What it may do; repeat for more. None: all that its owner may, but manage accounts and invite gateways",
             ),
             show_default=False,
         ),

@@ -14,6 +14,7 @@ from linli.clock import DAY, Clock
 from linli.db import schema
 from linli.db.accountlist import Account, described
 from linli.db.database import Database
+from linli.db.identities import mark_stopped
 from linli.db.ownaccounts import check_person
 from linli.db.person import Person, read_persons
 from linli.db.proofs import hashed, make_password
@@ -173,6 +174,8 @@ class Accounts:
             role = changes.role or before.role
             _check_reach(role, changes)
             values = _values(changes)
+            if changes.enabled is not None:
+                mark_stopped(connection, before.id, None)  # whatever the provider says: this is an administrator's word
             if values:
                 connection.execute(update(table).where(table.c.id == before.id).values(values))
             if changes.role is not None and ROLES[role].reach is not Reach.COMMUNITIES:
@@ -296,11 +299,16 @@ def _check_reach(role: Role, changes: Changes) -> None:
     )
 
 
-def _check_somebody_is_left(connection: Connection) -> None:
+def managing(connection: Connection) -> int:
+    """How many may manage accounts."""
     table = schema.users
     roles = [role.value for role in Role if is_privileged(role)]
     left = select(func.count()).select_from(table).where(table.c.enabled.is_(True), table.c.role.in_(roles))
-    if not connection.execute(left).scalar_one():
+    return connection.execute(left).scalar_one()
+
+
+def _check_somebody_is_left(connection: Connection) -> None:
+    if not managing(connection):
         raise Conflict(
             Text(
                 "这是最后一个能管理账号的账号，请先添加另一个管理员",

@@ -4,7 +4,7 @@ person; an address or a name could be (OpenID Connect Core, 5.7).
 
 from dataclasses import dataclass
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 
 from linli.clock import Clock
 from linli.db import schema
@@ -69,3 +69,10 @@ class Identities:
             gone = connection.execute(delete(table).where(table.c.user_id == user))
             if gone.rowcount:
                 record(connection, SignInEvent(Happening.IDENTITY_UNLINKED, self._clock.now(), by, user))
+
+
+def mark_stopped(connection: Connection, user: str, at: int | None) -> bool:
+    """That the account is disabled since `at` because its provider says so, or with None that it is not; whether that is new."""
+    table = schema.identities
+    other = table.c.stopped_at.is_(None) if at is not None else table.c.stopped_at.is_not(None)
+    return connection.execute(update(table).where(table.c.user_id == user, other).values(stopped_at=at)).rowcount > 0

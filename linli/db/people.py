@@ -1,42 +1,48 @@
 """People in the database: who they are, and how a request or a browser proves to be from them.
 
-`People` is the way in. Its rooms: accounts (itself), `sessions`, `tokens`, `factors`, `identities`. What is here is the door:
-passwords and codes are tried, throttled, and lead to a session or nowhere.
+`People` is the way in. Its rooms: accounts (itself), `sessions`, `tokens`, `factors`, `identities`, `following`. What lies under it is
+the door (`linli.db.door`); what is here is what people do about their own account, and what others do when they cannot.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import NoReturn
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import update
 
-from linli.auditwho import recognised
-from linli.clock import Clock
 from linli.db import schema
 from linli.db.accountlist import Account
-from linli.db.accounts import Accounts, Changes, checked
-from linli.db.database import Database
-from linli.db.identities import Identities, Identity
+from linli.db.accounts import Changes, checked
+from linli.db.door import (
+    CODE_REFILL_S,
+    Door,
+    FactorWanted,
+    PasswordOver,
+    SamePassword,
+    SignedIn,
+    WrongCode,
+    WrongPresent,
+    not_here,
+    wrong_code,
+)
+from linli.db.identities import Identity
 from linli.db.person import Person
-from linli.db.proofs import hashed, make_password, nobodys_hash, verified
-from linli.db.secondfactors import FactorState, Offer, SecondFactors, fresh_codes
-from linli.db.sessions import Entered, Session, Sessions
+from linli.db.proofs import hashed, make_password
+from linli.db.secondfactors import FactorState, Offer, fresh_codes
+from linli.db.sessions import Entered, Session
 from linli.db.signin_events import Happening, SignInEvent, record
-from linli.db.throttle import Throttle
-from linli.db.tokens import DEFAULT_DAYS, ApiToken, Tokens
-from linli.errors import Conflict, NotSignedIn, TooMany
+from linli.db.tokens import ApiToken
+from linli.errors import Conflict
 from linli.i18n import Text
 from linli.model import Role
-from linli.roles import ROLES
-from linli.sealing import Seals
-from linli.signin import SignInPolicy, Stage, next_stage
+from linli.signin import FACTOR_FRESH_FOR, Stage
 
 __all__ = [
+    "CODE_REFILL_S",
     "Account",
     "ApiToken",
     "Changes",
     "Entered",
     "FactorState",
+    "FactorWanted",
     "Identity",
     "Offer",
     "PasswordOver",
@@ -51,141 +57,9 @@ __all__ = [
     "make_password",
 ]
 
-CODE_REFILL_S = 300.0
-"""Codes have five tries, and one more each five minutes: of a million codes three count, so a year of trying finds one with a
-chance of a quarter, and the log tells of every try."""
 
-_WRONG = Text("用户名或密码不对", "the name or the password is wrong")
-
-
-class WrongCode(NotSignedIn):
-    """The session stands, and the code is wrong: another may be tried."""
-
-
-class PasswordOver(NotSignedIn):
-    """The password is right, was made for one time, and that time is over."""
-
-
-class WrongPresent(Conflict):
-    """The password that somebody gave once more is not theirs."""
-
-
-class SamePassword(Conflict):
-    """The new password is the present one."""
-
-
-@dataclass(frozen=True, slots=True)
-class SignedIn:
-    """Who was let in how far: the `token` is of a session that waits for `stage`; COMPLETE for nothing more."""
-
-    person: Person
-    token: str
-    stage: Stage
-
-
-class People(Accounts):
-    """Accounts, sessions, tokens, second factors and identities of one database. Safe to call from several threads.
-
-    `seals` opens second factors; without it nobody can use one (commands that only look at accounts need none).
-    """
-
-    def __init__(
-        self, database: Database, clock: Clock, policy: SignInPolicy | None = None, seals: Seals | None = None
-    ) -> None:
-        super().__init__(database, clock)
-        self.policy = policy or SignInPolicy()
-        self.sessions = Sessions(database, clock, self.policy)
-        self.tokens = Tokens(database, clock)
-        self.factors = SecondFactors(database, clock, seals)
-        self.identities = Identities(database, clock)
-        self._passwords = Throttle()
-        self._codes = Throttle(refill_s=CODE_REFILL_S)
-
-    # --- who asks -------------------------------------------------------------------------------------------------
-
-    def by_session(self, token: str, *, acting: bool = True) -> Person | None:
-        """Whose session it is; None if there is none, it is not complete, it has ended, or the account is disabled.
-
-        `acting`: as for `Sessions.enter`.
-        """
-        entered = self.sessions.enter(token, acting=acting)
-        if entered is None or entered.stage is not Stage.COMPLETE:
-            return None
-        recognised(entered.person.id, entered.session.id)
-        return entered.person
-
-    def by_token(self, secret: str) -> Person | None:
-        """Whose token it is, limited as it is; None if it is not one, was revoked, has expired, or the account is disabled."""
-        return self.tokens.owner(secret)
-
-    def new_token(self, user: str, name: str, days: int = DEFAULT_DAYS) -> tuple[str, str]:
-        """A token of the person of this sign-in name: its id, and the secret, which is shown only now."""
-        return self.tokens.make(self.get(user), name, days)
-
-    # --- the door -------------------------------------------------------------------------------------------------
-
-    def sign_in(self, name: str, password: str, address: str = "", browser: str = "") -> SignedIn:
-        """A new session of who has this name and password, as far as that goes (`linli.signin`).
-
-        `address`: the network address that asks, by which tries are counted. NotSignedIn for a wrong name, a wrong password,
-        a disabled account or one without a password: the same answer after the same work, so it does not tell which names
-        exist. TooMany when throttled, before anything is looked up.
-        """
-        name = name[:64].casefold()
-        self._admit(self._passwords, name, address)
-        table, nobodys, now = schema.users, nobodys_hash(), self._clock.now()
-        with self._database.read() as connection:
-            row = connection.execute(select(table).where(table.c.name == name)).one_or_none()
-        right = verified(password, nobodys if row is None else row.password_hash)
-        if row is None or not right or not row.enabled or ROLES[Role(row.role)].tokens_only:
-            self._refuse(Happening.SIGN_IN_REFUSED, self._passwords, name, None if row is None else row.id, address)
-        if row.one_time_until is not None and now >= row.one_time_until:
-            self._refuse(Happening.SIGN_IN_REFUSED, self._passwords, name, row.id, address, _over())
-        self._passwords.forgive(name, address)
-        return self._let_in(self.by_id(row.id), row.one_time_until is not None, False, "password", address, browser)
-
-    def sign_in_by_identity(
-        self, issuer: str, subject: str, *, strongly: bool, address: str = "", browser: str = ""
-    ) -> SignedIn:
-        """A new session of who is linked to what a provider has vouched for; `strongly`: with a second factor of its own.
-
-        NotSignedIn if it is linked to nobody, or to an account that may not sign in.
-        """
-        found = self.identities.find(issuer, subject)
-        person = None if found is None else found[0]
-        if person is None or not person.enabled or ROLES[person.role].tokens_only:
-            with self._database.write() as connection:
-                known = None if person is None else person.id
-                detail = {"issuer": issuer}
-                event = SignInEvent(Happening.IDENTITY_REFUSED, self._clock.now(), None, known, address, detail)
-                record(connection, event)
-            raise NotSignedIn(
-                Text(
-                    "您的统一身份没有关联到这里的账号，请联系管理员",
-                    "your identity is not linked to an account here; ask an administrator",
-                )
-            )
-        return self._let_in(person, False, strongly, "oidc", address, browser)
-
-    def sign_out(self, token: str) -> None:
-        """End the session. Ending one that is not there is allowed."""
-        self.sessions.sign_out(token)
-
-    def waiting(self, token: str) -> Entered | None:
-        """The session of this token while it waits for something; None if there is none, or it is complete."""
-        entered = self.sessions.enter(token)
-        return entered if entered is not None and entered.stage is not Stage.COMPLETE else None
-
-    def give_code(self, token: str, code: str, address: str = "") -> SignedIn:
-        """The session of who has signed in and has a second factor, renewed, if `code` is of their phone or a recovery code.
-
-        WrongCode if it is not; NotSignedIn if the session does not wait for one; TooMany when throttled.
-        """
-        entered = self._at(token, Stage.CODE)
-        self._try_code(entered.person, code, address)
-        return self._renewed(entered, factor_shown=True)
-
-    # --- what people do about their own account -------------------------------------------------------------------
+class People(Door):
+    """Accounts, sessions, tokens, second factors and identities of one database. Safe to call from several threads."""
 
     def change_password(self, token: str, present: str, fresh: str, address: str = "") -> SignedIn:
         """The session, renewed, of somebody who has another password from now on; their other sessions end.
@@ -203,59 +77,69 @@ class People(Accounts):
         table = schema.users
         with self._database.write() as connection:
             connection.execute(update(table).where(table.c.id == person.id).values(values))
+            self.sessions.end_others_in(connection, person.id, entered.session.id, by=person.id)
             record(connection, SignInEvent(Happening.PASSWORD_CHANGED, now, person.id, person.id, address))
-        self.sessions.end_others(person.id, entered.session.id, by=person.id)
         return self._renewed(entered, factor_shown=self.factors.state(person.id).on)
 
-    def offer_factor(self, token: str, password: str | None = None, address: str = "") -> Offer:
-        """A second factor to set up, or another one. Who is signed in already gives their password again.
+    def offer_factor(self, token: str, password: str | None = None, address: str = "", code: str = "") -> Offer:
+        """A second factor to set up, or another one, in this session. Who is signed in already gives their password again, and who
+        has a factor shows it (`_check_owner`).
 
         Conflict if the password is wrong; NotSignedIn without a session that may; TooMany when throttled.
         """
         entered = self._at(token, Stage.ENROLMENT, Stage.COMPLETE)
         if entered.stage is Stage.COMPLETE:
-            self._check_present(entered.person, password or "", address)
-        return self.factors.offer(entered.person)
+            self._check_owner(entered, password or "", code, address)
+        elif self.factors.state(entered.person.id).on:
+            raise not_here()
+        return self.factors.offer(entered.person, entered.session.id)
 
     def offered_factor(self, token: str) -> Offer:
-        """What was offered last, to show it again; Conflict if that is over."""
-        return self.factors.offered(self._at(token, Stage.ENROLMENT, Stage.COMPLETE).person)
+        """What was offered last in this session, to show it again; Conflict if that is over."""
+        entered = self._at(token, Stage.ENROLMENT, Stage.COMPLETE)
+        return self.factors.offered(entered.person, entered.session.id)
 
     def enrol_factor(self, token: str, code: str, address: str = "") -> tuple[SignedIn, list[str]]:
-        """The session, renewed, of who has typed the first code of what was offered; and their new recovery codes, which are
+        """The session, renewed, of who has typed the first code of what was offered in it; and their new recovery codes, which are
         shown now. Their other sessions end.
 
         WrongCode if it is not; Conflict if nothing is offered; NotSignedIn and TooMany as ever.
         """
         entered = self._at(token, Stage.ENROLMENT, Stage.COMPLETE)
-        person = entered.person
+        person, session = entered.person, entered.session.id
         self._admit(self._codes, person.id, address)
         codes, hashes = fresh_codes()
         with self._database.write() as connection:
-            taken = self.factors.enrol(connection, person, code, hashes)
+            taken = self.factors.enrol(connection, person, session, code, hashes)
         if not taken:
-            self._refuse(Happening.SECOND_FACTOR_REFUSED, self._codes, person.id, person.id, address, _wrong_code())
+            self._refuse(Happening.SECOND_FACTOR_REFUSED, self._codes, person.id, person.id, address, wrong_code())
         self._codes.forgive(person.id, address)
-        self.sessions.end_others(person.id, entered.session.id, by=person.id)
-        return self._renewed(entered, factor_shown=True), codes
+        return self._renewed(entered, factor_shown=True, shown_at=self._clock.now()), codes
 
-    def drop_factor(self, token: str, password: str, address: str = "") -> None:
+    def needs_code(self, token: str) -> bool:
+        """Whether who decides about the second factor in this session is asked to show the present one."""
+        entered = self._at(token, Stage.COMPLETE)
+        return self.factors.state(entered.person.id).on and not self._shown_just_now(entered)
+
+    def drop_factor(self, token: str, password: str, address: str = "", code: str = "") -> None:
         """Do without a second factor from now on. Conflict for a role that must have one, or a wrong password."""
-        person = self._at(token, Stage.COMPLETE).person
+        entered = self._at(token, Stage.COMPLETE)
+        person = entered.person
         if self.policy.demands_factor(person.role):
             raise Conflict(Text("您的角色必须使用双重验证", "your role must have a second factor"))
-        self._check_present(person, password, address)
+        self._check_owner(entered, password, code, address)
         with self._database.write() as connection:
             self.factors.remove(connection, person.id)
             record(
                 connection, SignInEvent(Happening.SECOND_FACTOR_OFF, self._clock.now(), person.id, person.id, address)
             )
 
-    def new_recovery_codes(self, token: str, password: str, address: str = "") -> list[str]:
+    def new_recovery_codes(self, token: str, password: str, address: str = "", code: str = "") -> list[str]:
         """Other recovery codes, shown now; those from before are worth nothing. Conflict without a second factor, or for a
         wrong password."""
-        person = self._at(token, Stage.COMPLETE).person
-        self._check_present(person, password, address)
+        entered = self._at(token, Stage.COMPLETE)
+        person = entered.person
+        self._check_owner(entered, password, code, address)
         if not self.factors.state(person.id).on:
             raise Conflict(Text("还没有设置双重验证", "there is no second factor"))
         codes, hashes = fresh_codes()
@@ -279,90 +163,27 @@ class People(Accounts):
 
     # --- within ---------------------------------------------------------------------------------------------------
 
-    def _let_in(
-        self, person: Person, one_time: bool, factor_shown: bool, way: str, address: str, browser: str
-    ) -> SignedIn:
-        with self._database.write() as connection:
-            stage = next_stage(
-                has_factor=self.factors.state_in(connection, person.id).on,
-                factor_shown=factor_shown,
-                one_time_password=one_time,
-                factor_demanded=self.policy.demands_factor(person.role),
+    def _check_owner(self, entered: Entered, password: str, code: str, address: str) -> None:
+        """That who decides about the second factor is its owner, and not only at an open page, or in the know of the password: both
+        are asked for once more, the factor unless it was shown in this session just now.
+
+        WrongPresent, FactorWanted without a code, WrongCode; TooMany when throttled.
+        """
+        self._check_present(entered.person, password, address)
+        if not self.factors.state(entered.person.id).on or self._shown_just_now(entered):
+            return
+        if not code:
+            raise FactorWanted(
+                Text(
+                    "请同时输入现在的验证码或恢复码",
+                    "give the code of your present second factor, or a recovery code, as well",
+                )
             )
-            token = self.sessions.begin(connection, person.id, stage, way, address, browser)
-            if stage is Stage.COMPLETE:
-                self._record_entry(connection, person, way, address)
-        return SignedIn(person, token, stage)
+        self._try_code(entered.person, code, address)
+        self.sessions.factor_shown(entered.session.id)
 
-    def _renewed(self, entered: Entered, *, factor_shown: bool) -> SignedIn:
-        """The session with another token, waiting for what is still wanted."""
-        person, session, table = entered.person, entered.session, schema.users
-        with self._database.write() as connection:
-            until = connection.execute(select(table.c.one_time_until).where(table.c.id == person.id)).scalar()
-            stage = next_stage(
-                has_factor=self.factors.state_in(connection, person.id).on,
-                factor_shown=factor_shown or entered.stage is Stage.COMPLETE,
-                one_time_password=until is not None and session.way == "password",
-                factor_demanded=self.policy.demands_factor(person.role),
-            )
-            token = self.sessions.renew(connection, session.id, person.role, stage)
-            if stage is Stage.COMPLETE and entered.stage is not Stage.COMPLETE:
-                self._record_entry(connection, person, session.way, session.address)
-        return SignedIn(person, token, stage)
-
-    def _record_entry(self, connection: Connection, person: Person, way: str, address: str) -> None:
-        record(
-            connection,
-            SignInEvent(Happening.SIGNED_IN, self._clock.now(), person.id, person.id, address, {"way": way}),
-        )
-
-    def _at(self, token: str, *stages: Stage) -> Entered:
-        entered = self.sessions.enter(token)
-        if entered is None or entered.stage not in stages:
-            raise NotSignedIn(Text("请先登录", "sign in first"))
-        return entered
-
-    def _admit(self, throttle: Throttle, key: str, address: str) -> None:
-        """Take a try, or TooMany."""
-        wait = throttle.take(key, address, self._clock.monotonic())
-        if wait > 0:
-            seconds = max(1, round(wait))
-            text = Text(f"尝试次数过多，请 {seconds} 秒后再试", f"too many tries; try again in {seconds} s")
-            raise TooMany(text, retry_after_s=wait)
-
-    def _refuse(
-        self,
-        what: Happening,
-        throttle: Throttle,
-        key: str,
-        user: str | None,
-        address: str,
-        error: Exception | None = None,
-    ) -> NoReturn:
-        """Keep that a try was wrong, and whether it was the last for now."""
-        now = self._clock.now()
-        with self._database.write() as connection:
-            record(connection, SignInEvent(what, now, None, user, address))
-            if throttle.wait(key, address, self._clock.monotonic()) > 0:
-                record(connection, SignInEvent(Happening.SIGN_IN_LOCKED_OUT, now, None, user, address))
-        raise error or NotSignedIn(_WRONG)
-
-    def _try_code(self, person: Person, code: str, address: str) -> None:
-        self._admit(self._codes, person.id, address)
-        if not self.factors.taken(person.id, code):
-            self._refuse(Happening.SECOND_FACTOR_REFUSED, self._codes, person.id, person.id, address, _wrong_code())
-        self._codes.forgive(person.id, address)
-
-    def _check_present(self, person: Person, password: str, address: str) -> None:
-        """That it is the person's own password; counted like a try to sign in."""
-        self._admit(self._passwords, person.name, address)
-        table = schema.users
-        with self._database.read() as connection:
-            kept = connection.execute(select(table.c.password_hash).where(table.c.id == person.id)).scalar_one()
-        if not verified(password, kept):
-            wrong = WrongPresent(Text("现在的密码不对", "the present password is wrong"))
-            self._refuse(Happening.PASSWORD_REFUSED, self._passwords, person.name, person.id, address, wrong)
-        self._passwords.forgive(person.name, address)
+    def _shown_just_now(self, entered: Entered) -> bool:
+        return entered.factor_at is not None and self._clock.now() - entered.factor_at < FACTOR_FRESH_FOR
 
 
 def make_demo_accounts(
@@ -388,16 +209,3 @@ def make_demo_accounts(
         for role, name, display_name in wanted
         if role not in roles and name not in names
     ]
-
-
-def _over() -> PasswordOver:
-    return PasswordOver(
-        Text(
-            "一次性密码已过期，请联系管理员重新获取",
-            "this one-time password has run out: ask an administrator for another",
-        )
-    )
-
-
-def _wrong_code() -> WrongCode:
-    return WrongCode(Text("验证码不对，或已经用过", "the code is wrong, or was used before"))

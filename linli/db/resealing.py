@@ -17,7 +17,7 @@ from linli.sealing import NotSealedHere, Seals
 
 SEALED: Sequence[Column[Any]] = (
     schema.second_factors.c.secret,
-    schema.second_factors.c.offered,
+    schema.sessions.c.offered,
     schema.webhooks.c.secret,
     schema.webhooks.c.former_secret,
     schema.idempotency_keys.c.answer,

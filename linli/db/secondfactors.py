@@ -24,6 +24,7 @@ from linli.secondfactor import (
     new_secret,
     tidy_recovery,
 )
+from linli.signin import Stage
 
 OFFERED_FOR = 15 * MINUTE
 """How long somebody may take to scan the code and type what the phone shows."""
@@ -73,47 +74,46 @@ class SecondFactors:
         left = select(func.count()).select_from(codes).where(codes.c.user_id == user, codes.c.used_at.is_(None))
         return FactorState(since, connection.execute(left).scalar_one())
 
-    def offer(self, person: Person) -> Offer:
-        """A new secret, which counts once `enrol` has had a code of it; one they have goes on until then."""
-        secret, now, table = new_secret(), self._clock.now(), schema.second_factors
-        values = {"offered": self._sealing().seal(secret, person.id), "offered_at": now}
+    def offer(self, person: Person, session: str) -> Offer:
+        """A new secret, for the session of this id alone, which counts once `enrol` has had a code of it there; one they have goes
+        on until then."""
+        secret, now, table = new_secret(), self._clock.now(), schema.sessions
+        values = {"offered": self._sealing().seal(secret, session), "offered_at": now}
         with self._database.write() as connection:
-            take_turn(connection, table)
-            changed = connection.execute(update(table).where(table.c.user_id == person.id).values(values))
-            if not changed.rowcount:
-                connection.execute(insert(table).values(user_id=person.id, **values))
+            connection.execute(update(table).where(table.c.id == session).values(values))
         return Offer(secret, enrolment_uri(secret, person.name))
 
-    def offered(self, person: Person) -> Offer:
-        """What was offered last, to show it again; Conflict if that is over, or nothing was."""
+    def offered(self, person: Person, session: str) -> Offer:
+        """What was offered last in the session, to show it again; Conflict if that is over, or nothing was."""
         with self._database.read() as connection:
-            secret = self._offered(connection, person.id)
+            secret = self._offered(connection, person.id, session)
         return Offer(secret, enrolment_uri(secret, person.name))
 
-    def enrol(self, connection: Connection, person: Person, code: str, by_hashes: list[str]) -> bool:
-        """Let what was offered count if `code` is of it, with these hashes of recovery codes; whether it is.
+    def enrol(self, connection: Connection, person: Person, session: str, code: str, by_hashes: list[str]) -> bool:
+        """Let what was offered in the session count if `code` is of it, with these hashes of recovery codes; whether it is. The
+        person's other sessions end with it: nobody goes on who was let in without it.
 
-        Conflict if nothing is offered (any more).
+        Conflict if nothing is offered there (any more), or a factor came between.
         """
         now, table = self._clock.now(), schema.second_factors
         take_turn(connection, table)
-        secret = self._offered(connection, person.id)
+        secret = self._offered(connection, person.id, session)
         step = matching_step(secret, code, now, None)
         if step is None:
             return False
-        connection.execute(
-            update(table)
-            .where(table.c.user_id == person.id)
-            .values(
-                secret=self._sealing().seal(secret, person.id),
-                last_step=step,
-                enrolled_at=now,
-                offered=None,
-                offered_at=None,
-            )
-        )
+        values = {"secret": self._sealing().seal(secret, person.id), "last_step": step, "enrolled_at": now}
+        if not connection.execute(update(table).where(table.c.user_id == person.id).values(values)).rowcount:
+            connection.execute(insert(table).values(user_id=person.id, **values))
+        sessions = schema.sessions
+        over = update(sessions).where(sessions.c.id == session).values(offered=None, offered_at=None)
+        connection.execute(over)
+        ended = end_sessions(connection, person.id, session)
         self.replace_codes(connection, person.id, by_hashes)
-        record(connection, SignInEvent(Happening.SECOND_FACTOR_ENROLLED, now, person.id, person.id))
+        for what, detail in (
+            (Happening.SECOND_FACTOR_ENROLLED, {}),
+            (Happening.SESSION_ENDED, {"sessions": str(ended)}),
+        ):
+            record(connection, SignInEvent(what, now, person.id, person.id, detail=detail))
         return True
 
     def taken(self, user: str, code: str) -> bool:
@@ -172,18 +172,27 @@ class SecondFactors:
                 record(connection, SignInEvent(Happening.RECOVERY_CODE_USED, now, user, user))
             return used
 
-    def _offered(self, connection: Connection, user: str) -> str:
-        table, now = schema.second_factors, self._clock.now()
-        row = connection.execute(select(table).where(table.c.user_id == user)).one_or_none()
+    def _offered(self, connection: Connection, user: str, session: str) -> str:
+        """What is on offer in the session. One from before the present factor was never confirmed with it: it is over."""
+        sessions, factors, now = schema.sessions, schema.second_factors, self._clock.now()
+        mine = select(sessions).where(sessions.c.id == session, sessions.c.user_id == user)
+        row = connection.execute(mine).one_or_none()
+        has = select(factors.c.enrolled_at).where(factors.c.user_id == user, factors.c.secret.is_not(None))
+        since = connection.execute(has).scalar()
         if row is None or row.offered is None or now - row.offered_at >= OFFERED_FOR:
-            zh, en = "请重新开始设置双重验证", "begin to set up the second factor again"
-            raise Conflict(Text(zh, en))
-        return self._sealing().open(row.offered, user)
+            raise _no_offer()
+        if since is not None and (row.stage != Stage.COMPLETE.value or row.offered_at < since):
+            raise _no_offer()
+        return self._sealing().open(row.offered, session)
 
     def _sealing(self) -> Seals:
         if self._seals is None:
             raise LinliError(Text("这里没有密钥目录", "there is no folder of keys here"))
         return self._seals
+
+
+def _no_offer() -> Conflict:
+    return Conflict(Text("请重新开始设置双重验证", "begin to set up the second factor again"))
 
 
 def fresh_codes() -> tuple[list[str], list[str]]:

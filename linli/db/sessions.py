@@ -6,7 +6,8 @@ whenever somebody has proved more, so that a cookie from before is worth nothing
 
 import logging
 import secrets
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,13 +20,18 @@ from linli.db.database import Database
 from linli.db.person import Person, with_reach
 from linli.db.proofs import digest, new_token
 from linli.db.signin_events import Happening, SignInEvent, record
+from linli.db.throttle import source_of
 from linli.errors import NotFound
 from linli.i18n import Text
 from linli.model import Role
 from linli.signin import PENDING_FOR, Lifetime, SignInPolicy, Stage, is_privileged
 
 MOST_SESSIONS = 50
-"""Of one person; above it the one not used for longest ends. A script that signs in for every request must not fill the disk."""
+"""Of one person, complete; above it the one not used for longest ends. A script that signs in for every request must not fill
+the disk."""
+MOST_WAITING = 10
+"""Of one person, waiting for something: by themselves, for who has the password alone can begin them and must end no other. Above
+it the oldest goes of the address that has most, so that a stranger at another desk ends none of the owner's."""
 
 _SEEN_EVERY = 5 * MINUTE
 """That a session is used is written down this often at most, or ten times within its idle time."""
@@ -54,11 +60,13 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Entered:
-    """What a cookie stands for: a session of somebody, and what it waits for."""
+    """What a cookie stands for: a session of somebody, and what it waits for. `factor_at`: when the second factor was last shown
+    in it; None: never."""
 
     person: Person
     session: Session
     stage: Stage
+    factor_at: int | None
 
 
 class Sessions:
@@ -83,7 +91,7 @@ class Sessions:
             person = with_reach(connection, [row])[0]
         if acting or not is_privileged(person.role):
             self._mark_seen(row, self._policy.lifetime(person.role), now)
-        return Entered(person, self._session(row), Stage(row.session_stage))
+        return Entered(person, self._session(row), Stage(row.session_stage), row.session_factor_at)
 
     def of(self, user: str) -> list[Session]:
         """The person's sessions that go on, the one used last first."""
@@ -98,7 +106,7 @@ class Sessions:
         """A new session, in the transaction of what proved who it is; its token. Those that are over are cleared away."""
         now, table, token = self._clock.now(), schema.sessions, new_token()
         connection.execute(delete(table).where(table.c.expires_at <= now))
-        self._make_room(connection, user)
+        self._make_room(connection, user, stage)
         role = connection.execute(select(schema.users.c.role).where(schema.users.c.id == user)).scalar_one()
         connection.execute(
             insert(table).values(
@@ -116,17 +124,30 @@ class Sessions:
         )
         return token
 
-    def renew(self, connection: Connection, session: str, role: Role, stage: Stage) -> str:
-        """Give the session of this id another token, which is returned; from now on it waits for `stage`."""
+    def renew(
+        self, connection: Connection, session: str, role: Role, stage: Stage, factor_at: int | None = None
+    ) -> str:
+        """Give the session of this id another token, which is returned; from now on it waits for `stage`. `factor_at`: the second
+        factor was shown then."""
         now, table, token = self._clock.now(), schema.sessions, new_token()
         values: dict[str, object] = {"token_hash": digest(token), "stage": stage.value, "last_seen_at": now}
-        was = connection.execute(select(table.c.stage).where(table.c.id == session)).scalar_one_or_none()
+        if factor_at is not None:
+            values["factor_at"] = factor_at
+        was = connection.execute(select(table).where(table.c.id == session)).one_or_none()
         if was is None:
             raise _no_session(session)
-        if was != Stage.COMPLETE.value:
+        if was.stage != Stage.COMPLETE.value:
             values |= {"created_at": now, "expires_at": now + self._lasting(role, stage)}
+            if stage is Stage.COMPLETE:
+                self._make_room(connection, was.user_id, stage)
         connection.execute(update(table).where(table.c.id == session).values(values))
         return token
+
+    def factor_shown(self, session: str) -> None:
+        """The second factor was shown in the session of this id, just now."""
+        table = schema.sessions
+        with self._database.write() as connection:
+            connection.execute(update(table).where(table.c.id == session).values(factor_at=self._clock.now()))
 
     def sign_out(self, token: str) -> None:
         """End the session. Ending one that is not there is allowed."""
@@ -152,10 +173,13 @@ class Sessions:
     def end_others(self, user: str, kept: str | None, *, by: str) -> int:
         """End all of the person's sessions but the one of id `kept`; how many."""
         with self._database.write() as connection:
-            ended = end_sessions(connection, user, kept)
-            now = self._clock.now()
-            record(connection, SignInEvent(Happening.SESSION_ENDED, now, by, user, detail={"sessions": str(ended)}))
-            return ended
+            return self.end_others_in(connection, user, kept, by=by)
+
+    def end_others_in(self, connection: Connection, user: str, kept: str | None, *, by: str) -> int:
+        """The same, in the transaction of what makes them untrue: nobody slips in between."""
+        ended, now = end_sessions(connection, user, kept), self._clock.now()
+        record(connection, SignInEvent(Happening.SESSION_ENDED, now, by, user, detail={"sessions": str(ended)}))
+        return ended
 
     def _is_over(self, row: Row[tuple[object, ...]], now: int) -> bool:
         """By the role as it is now: who becomes an administrator is signed in for as long as one."""
@@ -189,12 +213,27 @@ class Sessions:
         except SQLAlchemyError as error:  # a full disk must not keep anybody from looking at alerts
             _log.warning("cannot write down that a session is used: %s", error)
 
-    def _make_room(self, connection: Connection, user: str) -> None:
-        table = schema.sessions
-        kept = select(table.c.id).where(table.c.user_id == user).order_by(table.c.last_seen_at.desc())
-        too_many = connection.execute(kept.offset(MOST_SESSIONS - 1)).scalars().all()
-        if too_many:
-            connection.execute(delete(table).where(table.c.id.in_(too_many)))
+    def _make_room(self, connection: Connection, user: str, stage: Stage) -> None:
+        """For one more session that is complete, or waits: among its like alone."""
+        table, complete = schema.sessions, stage is Stage.COMPLETE
+        alike = table.c.stage == Stage.COMPLETE.value if complete else table.c.stage != Stage.COMPLETE.value
+        mine = select(table.c.id, table.c.address).where(table.c.user_id == user, alike)
+        rows = connection.execute(mine.order_by(table.c.last_seen_at, table.c.id)).all()
+        most = MOST_SESSIONS if complete else MOST_WAITING
+        gone = [row.id for row in rows[: max(0, len(rows) - most + 1)]] if complete else _too_many_waiting(rows)
+        if gone:
+            connection.execute(delete(table).where(table.c.id.in_(gone)))
+
+
+def _too_many_waiting(rows: Sequence[Row[Any, Any]]) -> list[str]:
+    """The ids of those that make room for one more, of (id, address) with the oldest first."""
+    left, gone = list(rows), []
+    while len(left) >= MOST_WAITING:
+        crowd = Counter(source_of(row.address) for row in left).most_common(1)[0][0]
+        oldest = next(row for row in left if source_of(row.address) == crowd)
+        left.remove(oldest)
+        gone.append(oldest.id)
+    return gone
 
 
 def end_sessions(connection: Connection, user: str, kept: str | None = None) -> int:

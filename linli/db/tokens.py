@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Row, Select, insert, select, update
+from sqlalchemy import Connection, Row, Select, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from linli.auditwho import recognised
@@ -27,6 +27,9 @@ DEFAULT_DAYS = 90
 MOST_DAYS = 366
 PREFIX = "linli_"
 """How every token begins, so that one that got into a repository or a log can be found."""
+
+NAMED_ALONE = frozenset((Operation.MANAGE_ACCOUNTS, Operation.ENROL))
+"""What a token may do only if somebody asked for it by name: to see every account, and to let a gateway in."""
 
 _USED_EVERY = 5 * MINUTE
 """That a token is used is written down this often at most."""
@@ -80,7 +83,7 @@ class Tokens:
     ) -> tuple[str, str]:
         """A token with the rights of `owner`, or some of them: its id, and the secret, which is shown only now.
 
-        Without `operations` it may do all that its owner may but manage accounts, which is asked for by name. Refused for a
+        Without `operations` it may do all that its owner may but NAMED_ALONE. Refused for a
         time, operation or community that its owner does not have.
         """
         shown, now = check_display_name(name), self._clock.now()
@@ -88,7 +91,7 @@ class Tokens:
             zh, en = f"令牌有效期须为 1 到 {MOST_DAYS} 天", f"a token is valid for 1 to {MOST_DAYS} days"
             raise refused("bad_days", Text(zh, en))
         allowed = ROLES[owner.role].operations
-        wanted = allowed - {Operation.MANAGE_ACCOUNTS} if operations is None else frozenset(operations)
+        wanted = allowed - NAMED_ALONE if operations is None else frozenset(operations)
         _check_within(wanted, allowed)
         number, secret = "t" + secrets.token_hex(5), PREFIX + new_token()
         within = None if communities is None else sorted(set(communities))
@@ -162,6 +165,15 @@ class Tokens:
                 connection.execute(update(table).where(table.c.id == token.id).values(last_used_at=now))
         except SQLAlchemyError as error:  # as for sessions: reading goes on with a full disk
             _log.warning("cannot write down that a token is used: %s", error)
+
+
+def revoke_all(connection: Connection, user: str, now: int, by: str) -> None:
+    """Refuse every token of the person from now on, in the transaction of what takes them away."""
+    table = schema.api_tokens
+    working = select(table.c.id).where(table.c.user_id == user, table.c.revoked_at.is_(None)).order_by(table.c.id)
+    for token in connection.execute(working).scalars().all():
+        connection.execute(update(table).where(table.c.id == token).values(revoked_at=now))
+        record(connection, SignInEvent(Happening.TOKEN_REVOKED, now, by, user, detail={"token": token}))
 
 
 def _token(row: Row[tuple[object, ...]]) -> ApiToken:

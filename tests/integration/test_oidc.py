@@ -22,9 +22,10 @@ from linli.clock import SystemClock
 from linli.db.database import open_database
 from linli.db.migrate import upgrade
 from linli.db.registry import save
-from linli.errors import ConfigError
+from linli.errors import ConfigError, NotSignedIn
 from linli.i18n import Text
 from linli.model import Community, Role
+from linli.roles import Operation
 from linli.settings import Settings, load_settings
 from linli.testing import FakeBroker, MemoryStore
 from tests.oidc_provider import CLIENT, SECRET, Provider, running_provider
@@ -314,6 +315,69 @@ def test_accounts_by_mapping(world: World) -> None:
     provider.claims["realm_access"] = {"roles": ["guards"]}
     assert world.enters()
     assert len([one for one in world.people.all() if one.name.startswith("li.lei-")]) == 1, "the name was taken"
+
+
+def answers(world: World, secret: str, path: str = "/me") -> int:
+    """What Linli answers to a token."""
+    return httpx.get(f"{world.url}/api/v1{path}", headers={"authorization": f"Bearer {secret}"}).status_code
+
+
+@pytest.mark.parametrize("world", [MAPPED], indirect=True)
+def test_a_role_taken_away_at_the_provider_takes_the_tokens_along(world: World) -> None:
+    """A lesser role is what they can do from then on; with none they are revoked, and neither a password nor the role given
+    again brings them back."""
+    provider, people = world.provider, world.people
+    people.add("root", Role.ADMINISTRATOR)
+    provider.claims["realm_access"] = {"roles": ["linli-admins"]}
+    assert world.enters()
+    owner = people.get("li.lei")
+    _, secret = people.tokens.make(owner, "script", operations=[Operation.SEE, Operation.READ_AUDIT])
+    assert (answers(world, secret), answers(world, secret, "/audit")) == (200, 200)
+    provider.claims |= {"realm_access": {"roles": ["guards"]}, "compounds": ["c001"]}
+    assert world.enters()
+    assert (answers(world, secret), answers(world, secret, "/audit")) == (200, 403)
+    people.reset_password("li.lei", PASSWORD)
+    provider.claims["realm_access"] = {"roles": []}
+    assert not world.enters()
+    assert answers(world, secret) == 401
+    with pytest.raises(NotSignedIn):
+        people.sign_in("li.lei", PASSWORD)
+    assert not world.enters(), "and again"
+    provider.claims["realm_access"] = {"roles": ["guards"]}
+    assert world.enters()
+    assert answers(world, secret) == 401
+
+
+@pytest.mark.parametrize("world", [MAPPED], indirect=True)
+def test_whom_an_administrator_disabled_no_provider_enables(world: World) -> None:
+    """Neither where it had stopped them before, nor where it never had."""
+    provider, people = world.provider, world.people
+    provider.claims["realm_access"] = {"roles": ["guards"]}
+    assert world.enters()
+    for roles in (["guards"], []):
+        people.set_enabled("li.lei", True)
+        provider.claims["realm_access"] = {"roles": roles}
+        assert world.enters() is bool(roles)
+        people.set_enabled("li.lei", False)
+        provider.claims["realm_access"] = {"roles": ["guards"]}
+        assert not world.enters()
+
+
+@pytest.mark.parametrize("world", [MAPPED], indirect=True)
+@pytest.mark.parametrize("roles", [["guards"], []])
+def test_the_last_administrator_is_put_out_and_can_be_let_in(world: World, roles: list[str]) -> None:
+    """Nobody else could enable the account: it stays, without sessions and tokens, until the provider says what it did before."""
+    provider, people = world.provider, world.people
+    provider.claims["realm_access"] = {"roles": ["linli-admins"]}
+    with world.client() as client:
+        world.sign_in(client)
+        assert client.get("/api/v1/me").status_code == 200
+        _, secret = people.tokens.make(people.get("li.lei"), "script")
+        provider.claims["realm_access"] = {"roles": roles}
+        assert not world.enters()
+        assert (client.get("/api/v1/me").status_code, answers(world, secret)) == (401, 401)
+    provider.claims["realm_access"] = {"roles": ["linli-admins"]}
+    assert world.enters()
 
 
 @pytest.mark.parametrize("world", [{"second_factor": "required"}], indirect=True)

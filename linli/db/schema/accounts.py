@@ -61,10 +61,14 @@ sessions = Table(
     Column("last_seen_at", BigInteger, nullable=False),
     Column("address", String(64), nullable=False, server_default=""),
     Column("browser", String(300), nullable=False, server_default=""),
+    Column("factor_at", BigInteger),
+    Column("offered", String(400)),
+    Column("offered_at", BigInteger),
     info=PLATFORM,
 )
 """A signed-in browser. Only the SHA-256 of its cookie is kept; `id` is what people are shown. `stage`: what it waits for
-(`linli.signin`). `way`: by a password or by an OpenID provider. `browser`: what it says it is."""
+(`linli.signin`). `way`: by a password or by an OpenID provider. `browser`: what it says it is. `factor_at`: when the second
+factor was last shown in it. `offered`: a second factor, sealed, that was shown in it and waits for its first code."""
 
 second_factors = Table(
     "second_factors",
@@ -73,12 +77,9 @@ second_factors = Table(
     Column("secret", String(400)),
     Column("last_step", BigInteger),
     Column("enrolled_at", BigInteger),
-    Column("offered", String(400)),
-    Column("offered_at", BigInteger),
     info=PLATFORM,
 )
-"""`secret` counts, sealed (`linli.sealing`); `last_step`: the step whose code was taken last. `offered`: a secret that was shown
-and waits for its first code."""
+"""`secret`, sealed (`linli.sealing`); `last_step`: the step whose code was taken last. One on offer is its session's."""
 
 recovery_codes = Table(
     "recovery_codes",
@@ -98,9 +99,11 @@ identities = Table(
     id_("user_id", ForeignKey("users.id"), nullable=False, index=True),
     Column("linked_at", BigInteger, nullable=False),
     Column("follows", Boolean, nullable=False),
+    Column("stopped_at", BigInteger),
     info=PLATFORM,
 )
-"""Who signs in at an OpenID provider as whom. `follows`: the account was made for it, and goes by what it says of roles."""
+"""Who signs in at an OpenID provider as whom. `follows`: the account was made for it, and goes by what it says of roles.
+`stopped_at`: since when the account is disabled because it has none there; NULL: it is not, or an administrator did it."""
 
 api_tokens = Table(
     "api_tokens",

@@ -88,7 +88,7 @@ def test_a_wrong_password_says_the_same_for_known_and_unknown_names(
         checked.append(hashed.rsplit("$", 2)[0])
         return real(password, hashed)
 
-    monkeypatch.setattr("linli.db.people.verified", counting)
+    monkeypatch.setattr("linli.db.door.verified", counting)
     with pytest.raises(NotSignedIn) as raised:
         people.sign_in(name, "wrong")
     assert raised.value.text.en == "the name or the password is wrong"

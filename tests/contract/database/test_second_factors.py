@@ -8,14 +8,14 @@ from sqlalchemy import insert, select, update
 from linli.clock import SECOND
 from linli.db import resealing, schema
 from linli.db.database import Database
-from linli.db.people import CODE_REFILL_S, People, SignedIn, WrongCode, WrongPresent
+from linli.db.people import CODE_REFILL_S, FactorWanted, People, SignedIn, WrongCode, WrongPresent
 from linli.db.resealing import SEALED, seal_everything_anew
 from linli.db.throttle import BURST
 from linli.errors import Conflict, NotSignedIn, TooMany
 from linli.model import Role
 from linli.sealing import NotSealedHere, Seals
 from linli.secondfactor import STEP_S, code_at, matching_step
-from linli.signin import SignInPolicy, Stage
+from linli.signin import FACTOR_FRESH_FOR, SignInPolicy, Stage
 from linli.testing import ManualClock
 
 PASSWORD = "violet harbour 42 tin"
@@ -193,6 +193,100 @@ def test_an_offer_is_over_after_a_while(people: People, clock: ManualClock) -> N
         people.enrol_factor(entered.token, code_at(offer.secret, clock.us))
 
 
+def test_an_offer_is_the_sessions_own(people: People, clock: ManualClock) -> None:
+    """Who knows the password and signs in elsewhere neither confirms what the owner was shown, nor puts their own in its place."""
+    owner, stranger = (people.sign_in("guard", PASSWORD).token for _ in range(2))
+    offer = people.offer_factor(owner, PASSWORD)
+    with pytest.raises(Conflict):
+        people.enrol_factor(stranger, code_at(offer.secret, clock.us))
+    with pytest.raises(Conflict):
+        people.offered_factor(stranger)
+    other = people.offer_factor(stranger, PASSWORD)
+    assert people.offered_factor(owner) == offer
+    with pytest.raises(WrongCode):
+        people.enrol_factor(owner, code_at(other.secret, clock.us))
+    renewed, _ = people.enrol_factor(owner, code_at(offer.secret, clock.us))
+    assert people.by_session(renewed.token) is not None
+    with pytest.raises(NotSignedIn):
+        people.enrol_factor(stranger, code_at(other.secret, clock.us))
+
+
+def test_what_was_offered_before_there_was_a_factor_is_over(
+    people: People, clock: ManualClock, database: Database, seals: Seals
+) -> None:
+    """Whichever session it is in: nobody has shown the present one for it. (The session ends, too; here it does not.)"""
+    secret, _, signed = enrol(people, clock, "guard")
+    waits = people.sign_in("guard", PASSWORD).token
+    table, early = schema.sessions, clock.us - 2 * STEP_S * SECOND
+    with database.write() as connection:
+        for row in connection.execute(select(table.c.id)).all():
+            sealed = seals.seal(secret, row.id)
+            connection.execute(update(table).where(table.c.id == row.id).values(offered=sealed, offered_at=early))
+        connection.execute(update(table).where(table.c.stage == "code").values(stage="enrolment"))
+    for token in (signed.token, waits):
+        with pytest.raises(Conflict):
+            people.enrol_factor(token, code_at(secret, clock.us))
+    with pytest.raises(NotSignedIn):
+        people.offer_factor(waits)
+
+
+def test_who_has_the_password_alone_sets_up_nothing_over_the_owners(people: People, clock: ManualClock) -> None:
+    """Not in a session that waits for the code, nor in one that was begun before there was a factor."""
+    early = people.sign_in("root", PASSWORD)
+    assert early.stage is Stage.ENROLMENT
+    thiefs = people.offer_factor(early.token)
+    secret, _, _ = enrol(people, clock)
+    waiting = people.sign_in("root", PASSWORD).token
+    for token in (early.token, waiting):
+        for act in (
+            lambda token=token: people.offer_factor(token, PASSWORD),
+            lambda token=token: people.enrol_factor(token, code_at(thiefs.secret, clock.us)),
+            lambda token=token: people.new_recovery_codes(token, PASSWORD),
+            lambda token=token: people.drop_factor(token, PASSWORD),
+        ):
+            with pytest.raises(NotSignedIn):
+                act()
+    assert people.give_code(waiting, code_at(secret, clock.us)).stage is Stage.COMPLETE
+
+
+DECIDING = {
+    "another phone": lambda people, token, code: people.offer_factor(token, PASSWORD, code=code),
+    "new recovery codes": lambda people, token, code: people.new_recovery_codes(token, PASSWORD, code=code),
+    "without": lambda people, token, code: people.drop_factor(token, PASSWORD, code=code),
+}
+
+
+@pytest.mark.parametrize("what", DECIDING)
+@pytest.mark.parametrize("by", ["phone", "paper"])
+def test_who_decides_about_the_factor_shows_the_present_one(
+    people: People, clock: ManualClock, what: str, by: str
+) -> None:
+    """An open page and the password are not enough; who has shown it a moment ago in this session is not asked again."""
+    secret, codes, signed = enrol(people, clock, "guard")
+    clock.advance(FACTOR_FRESH_FOR / SECOND)
+    assert people.needs_code(signed.token)
+    with pytest.raises(FactorWanted):
+        DECIDING[what](people, signed.token, "")
+    with pytest.raises(WrongCode):
+        DECIDING[what](people, signed.token, "000000")
+    with pytest.raises(WrongPresent):
+        people.offer_factor(signed.token, "wrong", code=code_at(secret, clock.us))
+    right = code_at(secret, clock.us) if by == "phone" else codes[0]
+    if what != "without":
+        people.offer_factor(signed.token, PASSWORD, code=right)
+        assert not people.needs_code(signed.token)
+        right = ""
+    DECIDING[what](people, signed.token, right)
+
+
+def test_a_phone_lost_is_replaced_with_one_recovery_code(people: People, clock: ManualClock) -> None:
+    """The one that they sign in with, be it the last."""
+    _, codes, _ = enrol(people, clock)
+    signed = people.give_code(people.sign_in("root", PASSWORD).token, codes[0])
+    offer = people.offer_factor(signed.token, PASSWORD)
+    people.enrol_factor(signed.token, code_at(offer.secret, clock.us))
+
+
 def test_who_must_have_one_keeps_it(people: People, clock: ManualClock) -> None:
     """Who need not may do without again."""
     _, _, root = enrol(people, clock)
@@ -294,5 +388,5 @@ def test_every_module_that_seals_has_its_columns_in_the_list() -> None:
         for file in Path(resealing.__file__).parent.glob("*.py")
         if "linli.sealing" in file.read_text(encoding="utf-8")
     }
-    assert sealing == {"resealing", "people", "secondfactors", "webhooks", "idempotency"}, "look at SEALED"
-    assert {column.table.name for column in SEALED} == {"second_factors", "webhooks", "idempotency_keys"}
+    assert sealing == {"resealing", "door", "secondfactors", "webhooks", "idempotency"}, "look at SEALED"
+    assert {column.table.name for column in SEALED} == {"second_factors", "sessions", "webhooks", "idempotency_keys"}

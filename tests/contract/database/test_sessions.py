@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 
 from linli.clock import DAY, HOUR, MINUTE
@@ -11,7 +11,7 @@ from linli.db import schema
 from linli.db.database import Database
 from linli.db.people import People
 from linli.db.registry import save
-from linli.db.sessions import MOST_SESSIONS
+from linli.db.sessions import MOST_SESSIONS, MOST_WAITING
 from linli.errors import NotFound
 from linli.i18n import Text
 from linli.model import Community, Role
@@ -114,6 +114,67 @@ def test_a_script_that_signs_in_for_every_request_fills_no_disk(
         tokens.append(people.sign_in("guard", PASSWORD).token)
     kept = [people.by_session(token) is not None for token in tokens]
     assert kept == [False, False] + [True] * MOST_SESSIONS
+
+
+def one_time(people: People, database: Database) -> None:
+    """From now on who signs in as the guard waits, as who has the password alone does."""
+    users = schema.users
+    with database.write() as connection:
+        connection.execute(update(users).where(users.c.name == "guard").values(one_time_until=10**18))
+
+
+def test_sessions_that_wait_end_none_that_is_complete(people: People, clock: ManualClock, database: Database) -> None:
+    """However many are begun; they make room among themselves."""
+    owner = people.sign_in("guard", PASSWORD).token
+    one_time(people, database)
+    tokens = []
+    for _ in range(MOST_SESSIONS + MOST_WAITING):
+        clock.us += 1
+        tokens.append(people.sign_in("guard", PASSWORD, "192.0.2.7").token)
+    assert people.by_session(owner) is not None
+    waiting = [people.waiting(token) is not None for token in tokens]
+    assert waiting == [False] * MOST_SESSIONS + [True] * MOST_WAITING
+
+
+def test_a_stranger_elsewhere_does_not_end_what_the_owner_has_begun(
+    people: People, clock: ManualClock, database: Database
+) -> None:
+    """Whoever begins most makes room first: not the guard who is just typing the code."""
+    one_time(people, database)
+    owner = people.sign_in("guard", PASSWORD, "198.51.100.1").token
+    for number in range(3 * MOST_WAITING):
+        clock.us += 1
+        people.sign_in("guard", PASSWORD, f"2001:db8::{number:x}")
+    assert people.waiting(owner) is not None
+    signed = people.change_password(owner, PASSWORD, "amber lighthouse 7 fig")
+    assert people.by_session(signed.token) is not None
+
+
+def test_who_has_waited_counts_when_they_are_in(people: People, clock: ManualClock, database: Database) -> None:
+    """There are never more complete ones than that."""
+    for _ in range(MOST_SESSIONS):
+        clock.us += 1
+        people.sign_in("guard", PASSWORD)
+    entered = people.sign_in("guard", PASSWORD)
+    with database.write() as connection:
+        people.sessions.renew(connection, people.sessions.of(people.get("guard").id)[0].id, Role.SECURITY, Stage.CODE)
+    waits = next(one for one in _all_ids(database) if one not in {s.id for s in people.sessions.of(_guard(people))})
+    people.sign_in("guard", PASSWORD)
+    assert len(people.sessions.of(_guard(people))) == MOST_SESSIONS
+    with database.write() as connection:
+        people.sessions.renew(connection, waits, Role.SECURITY, Stage.COMPLETE)
+    assert len(people.sessions.of(_guard(people))) == MOST_SESSIONS
+    assert waits in {session.id for session in people.sessions.of(_guard(people))}
+    assert entered.stage is Stage.COMPLETE
+
+
+def _guard(people: People) -> str:
+    return people.get("guard").id
+
+
+def _all_ids(database: Database) -> list[str]:
+    with database.read() as connection:
+        return list(connection.execute(select(schema.sessions.c.id)).scalars())
 
 
 def test_a_session_that_waits_does_not_wait_long(people: People, clock: ManualClock, database: Database) -> None:

@@ -64,19 +64,20 @@ def test_a_token_is_limited_to_some_of_it(people: People, hub: Person) -> None:
         people.tokens.make(hub, "more", communities=["c009"])
 
 
-def test_accounts_are_managed_by_a_token_that_says_so(people: People) -> None:
-    """An administrator's script does not make administrators by the way; and none that is limited to a community does."""
+def test_accounts_and_gateways_are_for_a_token_that_says_so(people: People) -> None:
+    """An administrator's script sees no accounts and lets no gateway in by the way; and none that is limited to a community does."""
     root = people.get("root")
     made = [
         people.by_token(people.tokens.make(root, "x", **limits)[1])
         for limits in (
             {},
-            {"operations": [Operation.MANAGE_ACCOUNTS, Operation.SEE]},
+            {"operations": [Operation.MANAGE_ACCOUNTS, Operation.ENROL, Operation.SEE]},
             {"operations": [Operation.MANAGE_ACCOUNTS, Operation.SEE], "communities": ["c001"]},
         )
     ]
     may = [one is not None and Operation.MANAGE_ACCOUNTS in one.operations for one in made]
     assert may == [False, True, False]
+    assert [one is not None and Operation.ENROL in one.operations for one in made] == [False, True, False]
     assert made[2] is not None
     assert made[2].communities == frozenset({"c001"})
     assert made[2].operations == {Operation.SEE}
@@ -119,7 +120,7 @@ def test_one_from_before_goes_on_and_is_listed_as_what_it_is(people: People, hub
     table = schema.api_tokens
     with database.write() as connection:
         connection.execute(update(table).values(expires_at=None, operations=None))
-    assert people.by_token(secret) == replace(hub)
+    assert people.by_token(secret) == replace(hub, token=number)
     token = people.tokens.get(number)
     assert (token.expires_at, token.operations) == (None, None)
     with database.write() as connection:
