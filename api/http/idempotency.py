@@ -205,6 +205,7 @@ def _hash(request: Request, person: Person, body: bytes) -> str:
         "query": request.url.query,
         "type": request.headers.get("content-type", ""),
         "if-match": request.headers.get("if-match", ""),
+        "if-none-match": request.headers.get("if-none-match", ""),
         "operations": " ".join(sorted(person.operations)),
         "communities": reach,
         "person": person.registered_as or "",

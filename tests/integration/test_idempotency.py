@@ -136,7 +136,13 @@ def test_quotes_around_a_key_change_nothing(desk: Desk) -> None:
 
 @pytest.mark.parametrize(
     "other",
-    [{"body": '{"a":1}'}, {"method": "PUT"}, {"path": "/api/v1/doors?x=1"}, {"if-match": '"1"'}],
+    [
+        {"body": '{"a":1}'},
+        {"method": "PUT"},
+        {"path": "/api/v1/doors?x=1"},
+        {"if-match": '"1"'},
+        {"if-none-match": "*"},
+    ],
 )
 def test_another_request_with_the_same_key_is_refused(desk: Desk, other: dict[str, str]) -> None:
     """422, and nothing is done: a mistake of the caller's, who would else take one answer for another."""
