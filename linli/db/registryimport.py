@@ -20,7 +20,7 @@ from sqlalchemy.exc import IntegrityError
 from linli.audit import Act, Fact, Who
 from linli.db.audit import append
 from linli.db.database import Database
-from linli.db.registrylog import read_acts
+from linli.db.registrylog import read_acts, told_of
 from linli.db.registrypreparing import Overtaken, Prepared, acts, apply, prepare
 from linli.db.registrytables import SqlRegistered, missing, remove_all, still_needed
 from linli.errors import Conflict
@@ -151,13 +151,14 @@ def take_in(make: Callable[[], Plan], carry: Callable[[Plan], int], again: Calla
 
 
 def _write_down(connection: Connection, who: Who, made: Plan, prepared: Prepared, file: str, now: int) -> None:
-    facts: dict[str, Fact] = {"items": prepared.items, "removed": len(made.going), "source": made.origin.source}
+    facts: dict[str, Fact] = {"items": prepared.items, "removed": len(made.going)}
+    known, typed = told_of(made.origin.source)
     told = acts(prepared, made.origin)
     for act in told:
         append(connection, act, made.origin.at)
     if not told:
         facts |= prepared.counts
-    append(connection, Act("registry.loaded", who, "record", facts=facts, details={"file": file}), now)
+    append(connection, Act("registry.loaded", who, "record", facts=facts | known, details={"file": file} | typed), now)
 
 
 def needed_faults(made: Plan) -> list[Wrong]:

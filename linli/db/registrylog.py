@@ -7,19 +7,23 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Connection, TableClause, insert, select, update
 
-from linli.audit import MAX_IDS, Act
+from linli.audit import MAX_IDS, Act, Fact
 from linli.auditwho import NOBODY_ASKED, who_of
 from linli.auditwords import VERBS
 from linli.db import schema
 from linli.db.audit import append_last
 from linli.db.scoping import permit_shared
 from linli.db.turns import take_turn
-from linli.registry.changes import Key, Origin
+from linli.registry.changes import PEOPLE, Key, Origin
+from linli.registry.facts import RECORDED
 from linli.registry.kinds import FOLLOWED, KINDS, Item, community_of, kind_of, person_of
 from linli.registry.model import Holiday
 
 _VERSION, _ACTS = 1, 2
 """Rows of `registry_version`."""
+
+OUR_SOURCES = frozenset((*PEOPLE, RECORDED))
+"""Sources that are no name of anything."""
 
 
 class Entry(NamedTuple):
@@ -83,18 +87,26 @@ def _read(connection: Connection, row: int) -> int:
 def acts_of(entries: Sequence[Entry], origin: Origin) -> list[Act]:
     """What the audit log has of it: who changed what. Of a large import only how much of each kind; the history, which is
     sealed, has the rest."""
-    who, source = who_of(origin.actor or NOBODY_ASKED), origin.source
+    who = who_of(origin.actor or NOBODY_ASKED)
+    known, typed = told_of(origin.source)
     if len(entries) > MAX_IDS:
         counts = Counter(kind_of(entry.item) for entry in entries)
-        return [Act("registry.loaded", who, "record", facts={"source": source, **counts})]
+        return [Act("registry.loaded", who, "record", facts={**known, **counts}, details=typed)]
     groups: dict[tuple[str, str, str | None], dict[str, None]] = {}
     for entry in entries:
         verb, kind, name = _named(entry)
         groups.setdefault((verb, kind, community_of(entry.item) or None), {})[name] = None
     return [
-        Act(verb, who, kind, tuple(names), community, facts={"source": source})
+        Act(verb, who, kind, tuple(names), community, facts=known, details=typed)
         for (verb, kind, community), names in groups.items()
     ]
+
+
+def told_of(source: str | None) -> tuple[dict[str, Fact], dict[str, Fact]]:
+    """Of where a change is from, what the audit log has in its chain, and what beside it: a word of ours, and what somebody typed,
+    which may name a person and can be erased."""
+    told: dict[str, Fact] = {} if source is None else {"source": source}
+    return (told, {}) if source in OUR_SOURCES else ({}, told)
 
 
 def _named(entry: Entry) -> tuple[str, str, str]:

@@ -9,6 +9,7 @@ from sqlalchemy import select, text
 from linli.clock import DAY
 from linli.db import schema
 from linli.db.addresses import addresses_of, find_community, find_place
+from linli.db.auditcheck import check_log
 from linli.db.database import Database, open_database
 from linli.db.inhabitants import erase_person, person_data
 from linli.db.registryfacts import Recorded, doubts, facts_of, record, settle_as_they_are
@@ -284,6 +285,23 @@ def test_all_of_a_person_can_be_shown_and_erased(filled: Database) -> None:
         erase_person(connection, "p1", Origin(5_000, "li"))
     with pytest.raises(NotFound), filled.read() as connection:
         person_data(connection, "nobody")
+
+
+def test_a_source_that_somebody_typed_is_beside_the_chain(filled: Database) -> None:
+    """It may name a person, and the chain forgets nothing; a word of ours stands in it."""
+    said(filled, replace(WANG, name="王芳"), "王芳 on the phone", 2_000)
+    said(filled, replace(WANG, name="王芳芳"), PERSON, 3_000)
+    entries, texts = schema.audit_entries, schema.audit_texts
+    with filled.read() as connection:
+        facts = connection.execute(
+            select(entries.c.facts).where(entries.c.kind == "person", entries.c.seq > 1)
+        ).scalars()
+        assert [one for one in facts if "source" in one] == ['{"source":"person"}']
+        assert "王芳 on the phone" in str(connection.execute(select(texts.c.text)).all())
+    with filled.write() as connection:
+        erase_person(connection, "p1", Origin(4_000, "li"))
+        assert "王芳" not in str(connection.execute(select(texts.c.text)).all())
+    assert check_log(filled, None).faults == []
 
 
 def test_who_is_erased_is_in_no_file(sqlite_databases: SqliteDatabases) -> None:
