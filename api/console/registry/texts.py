@@ -243,3 +243,27 @@ ON_NO_PLAN = Text("不在任何平面图上。", "On no floor plan.")
 SEE_PLAN = Text("打开平面图", "Open the floor plan")
 PLACE_ON = Text("放到“{name}”上", "Place it on “{name}”")
 LEGEND = Text("图例", "Legend")
+
+# --- fields and names ---
+MORE_FIELDS: Mapping[str, Text] = {
+    "community": Text("小区", "Compound"),
+    "timezone": Text("时区", "Time zone"),
+    "latitude": Text("纬度", "Latitude"),
+    "longitude": Text("经度", "Longitude"),
+    "plan": Text("平面图", "Floor plan"),
+    "x_m": Text("距图左边（米）", "From the plan's left (m)"),
+    "y_m": Text("距图上边（米）", "From the plan's top (m)"),
+    "file": Text("文件", "File"),
+    "width_m": Text("宽（米）", "Width (m)"),
+    "height_m": Text("高（米）", "Height (m)"),
+}
+"""What fields are called, besides `registry_texts.FIELDS`."""
+
+NAMED: Mapping[str, Text] = {
+    "building": Text("{code}号楼", "Building {code}"),
+    "unit": Text("{code}单元", "Unit {code}"),
+    "floor": Text("{code}层", "Floor {code}"),
+    "room": Text("{code}室", "Room {code}"),
+    "dwelling": Text("{code}室", "Room {code}"),
+}
+"""What a place with a number is called, if nobody says otherwise."""

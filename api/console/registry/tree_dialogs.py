@@ -36,15 +36,6 @@ _IN_PLACE: Mapping[str, Sequence[str]] = {
 }
 """Kinds of place that lie in one of a kind, the most usual first."""
 
-_NAMED: Mapping[str, Text] = {
-    "building": Text("{code}号楼", "Building {code}"),
-    "unit": Text("{code}单元", "Unit {code}"),
-    "floor": Text("{code}层", "Floor {code}"),
-    "room": Text("{code}室", "Room {code}"),
-    "dwelling": Text("{code}室", "Room {code}"),
-}
-"""What a place with a number is called, if nobody says otherwise."""
-
 _LETTERS = {"building": "b", "unit": "u", "floor": "f", "dwelling": "r", "room": "r"}
 """What a number has before it in an id."""
 
@@ -172,7 +163,7 @@ class _Adding:
     def missing(self) -> Text | None:
         """A name is made of the number, where there is one."""
         assert self._names is not None
-        return None if self._code and self._kind in _NAMED else self._names.missing()
+        return None if self._code and self._kind in texts.NAMED else self._names.missing()
 
     def do(self, person: Person) -> None:
         """Register it, under an id made of what it lies in."""
@@ -192,8 +183,8 @@ class _Adding:
         if self._above.kind == "committee":
             return Community(self._free(person, "community", slug(name.en)), name, committee=above, kind=self._kind)
         code = code_of(self._kind, self._code) if self._code else None
-        if code is not None and self._kind in _NAMED:
-            made = _NAMED[self._kind].format(code=code)
+        if code is not None and self._kind in texts.NAMED:
+            made = texts.NAMED[self._kind].format(code=code)
             name = Text(name.zh or made.zh, name.en or made.en)
         community = above if self._above.kind == "community" else getattr(self._item, "community", "")
         part = f"{_LETTERS[self._kind]}{code}" if code is not None and self._kind in _LETTERS else name.en

@@ -21,18 +21,6 @@ _KINDS: Mapping[str, dict[str, Text]] = {
     "facility": FACILITY_KINDS,
     "device": DEVICE_KINDS,
 }
-FIELDS: Mapping[str, Text] = dict(registry_texts.FIELDS) | {
-    "community": Text("小区", "Compound"),
-    "timezone": Text("时区", "Time zone"),
-    "latitude": Text("纬度", "Latitude"),
-    "longitude": Text("经度", "Longitude"),
-    "plan": Text("平面图", "Floor plan"),
-    "x_m": Text("距图左边（米）", "From the plan's left (m)"),
-    "y_m": Text("距图上边（米）", "From the plan's top (m)"),
-    "file": Text("文件", "File"),
-    "width_m": Text("宽（米）", "Width (m)"),
-    "height_m": Text("高（米）", "Height (m)"),
-}
 _NUMBER_FORMS = {"latitude": "{:.6f}", "longitude": "{:.6f}"}
 _LONGEST = 300
 
@@ -51,7 +39,7 @@ def kind_of_item(item: Item) -> Text:
 
 def field_name(name: str) -> Text:
     """What a field is called."""
-    return FIELDS.get(name, Text(name, name))
+    return registry_texts.FIELDS.get(name) or texts.MORE_FIELDS.get(name) or Text(name, name)
 
 
 def value_words(kind: str, name: str, value: object, names: Names, zone: ZoneInfo, language: str) -> str:

@@ -1,6 +1,7 @@
-"""Every text in both languages, and none outside `texts` and `account_texts`."""
+"""Every text in both languages, and none outside the modules of texts."""
 
 import ast
+import importlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,19 +9,21 @@ from pathlib import Path
 import pytest
 
 from api import words
-from api.console import account_texts, audit_texts, texts
+from api.console import texts
 from api.views import FacilityStatus
 from linli.i18n import Text
 
 CONSOLE = Path(texts.__file__).parent
-PAGES = sorted(CONSOLE.glob("*.py"))
+PAGES = sorted((*CONSOLE.glob("*.py"), *(CONSOLE / "registry").glob("*.py")))
+TEXTS = [file for file in PAGES if file.name.endswith("texts.py")]
 COMPONENTS = sorted((CONSOLE / "static").glob("*.js"))
 HAN = re.compile(r"[\u4e00-\u9fff]")
 FIELD = re.compile(r"{(\w*)}")
 
 
 def _texts() -> Iterator[tuple[str, Text]]:
-    for module in (texts, account_texts, audit_texts, words):
+    rooms = [".".join(file.relative_to(CONSOLE).with_suffix("").parts) for file in TEXTS]
+    for module in (words, *(importlib.import_module(f"api.console.{room}") for room in rooms)):
         for name, value in vars(module).items():
             if isinstance(value, Text):
                 yield name, value
