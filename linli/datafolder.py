@@ -8,6 +8,7 @@ agents/        outboxes of agents that run on this machine (the simulator's)
 broker/        configuration and store of the embedded broker
 snapshots/     pictures that cameras took, mode 600: COMMUNITY/DEVICE/DAY/
 drawings/      drawings of floor plans, mode 600: COMMUNITY/PLAN/DAY/
+imports/       files that somebody imports, mode 600, for an hour
 secrets/       passwords, mode 600 in a folder of mode 700
 logs/          a log for each process
 run/           what is running now: lock, requests to the simulator
@@ -66,6 +67,11 @@ class DataFolder:
     def drawings(self) -> Path:
         """Drawings of floor plans; not there before the first."""
         return self.root / "drawings"
+
+    @property
+    def imports(self) -> Path:
+        """Files that somebody imports; not there before the first."""
+        return self.root / "imports"
 
     @property
     def logs(self) -> Path:

@@ -109,6 +109,11 @@ def _add_rights(router: APIRouter, persons: PersonService) -> None:
         """Merge a duplicate into this person: homes, contacts, consents and what was said move over."""
         persons.merge(person, item_id, body.duplicate)
 
+    @router.post(f"{path}/restore", status_code=204, responses={409: STALE[409]}, **needs(_EDIT))
+    def restore(item_id: Id, person: Signed) -> None:
+        """Bring back somebody who was removed, with what went along with them."""
+        persons.restore(person, item_id)
+
     @router.get(f"{path}/looks", response_model=list[forms.LookBody], **needs(_RELEASE))
     def looks(item_id: Id, person: Signed) -> Any:
         """List who looked at a person's data, when and what for."""

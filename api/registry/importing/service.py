@@ -300,7 +300,7 @@ class ImportService:
 def build_imports(settings: Settings, database: GuardedDatabase, sights: Sights, clock: Clock) -> ImportService:
     """Wired, not started."""
     url = database.engine.url.render_as_string(hide_password=False)
-    return ImportService(sights, database, ImportFolder(DataFolder(settings.data).root / "imports"), url, clock)
+    return ImportService(sights, database, ImportFolder(DataFolder(settings.data).imports), url, clock)
 
 
 def _reach(person: Person) -> list[str] | None:
