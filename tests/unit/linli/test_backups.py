@@ -50,6 +50,7 @@ MANIFEST = Manifest(
         ("linli.db", Turn.DATABASE),
         ("readings.db", Turn.READINGS),
         ("snapshots/2026/a.jpg", Turn.LAST),
+        ("drawings/c001/c001-b1-plan/2026-03-02/a.png", Turn.LAST),
         ("something new", Turn.FIRST),
         ("a new folder/with a file", Turn.LAST),
     ],
