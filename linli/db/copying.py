@@ -21,7 +21,6 @@ from sqlalchemy import (
     JSON,
     Column,
     Connection,
-    Float,
     MetaData,
     Table,
     bindparam,
@@ -51,6 +50,8 @@ BATCH = 1000
 DIALECTS = ("sqlite", "postgresql")
 _SUM_BITS = 256
 _NUL, _SHOWN_NUL = "\0", "\N{SYMBOL FOR NULL}"
+_WRITTEN_NUL = repr(_NUL)[1:-1]
+_BEGIN_NUMBERS = frozenset("-0123456789")
 
 
 class CopyError(LinliError):
@@ -135,13 +136,13 @@ def _copy_all(source: Connection, target: Connection, told: Told) -> list[Copied
 
 
 def _copy_table(source: Connection, target: Connection, table: Table, told: Told) -> _Sum:
-    bare, own = _bare(table), _own_references(table)
-    found, later = _Sum(), _Later(bare, own)
+    bare, own, documents = _bare(table), _own_references(table), _documents(table)
+    names, found, later = list(table.columns.keys()), _Sum(), _Later(bare, own)
     for batch in _batches(source, table):
         rows = []
         for values in batch:
-            found.add(_comparable(table, values))
-            rows.append(later.without(dict(zip(table.columns.keys(), values, strict=True))))
+            found.add(_comparable(documents, values))
+            rows.append(later.without(dict(zip(names, values, strict=True))))
         try:
             target.execute(insert(bare), rows)
         except DBAPIError as error:
@@ -176,10 +177,10 @@ class _Later:
 
 
 def _sum_of(connection: Connection, table: Table, told: Told) -> _Sum:
-    found = _Sum()
+    found, documents = _Sum(), _documents(table)
     for batch in _batches(connection, table):
         for values in batch:
-            found.add(_comparable(table, values))
+            found.add(_comparable(documents, values))
         told(table.name, 0)
     return found
 
@@ -187,9 +188,19 @@ def _sum_of(connection: Connection, table: Table, told: Told) -> _Sum:
 def _batches(connection: Connection, table: Table) -> Iterator[list[list[Any]]]:
     """The rows as they are kept, some at a time: memory does not grow with them."""
     query = select(*(_as_kept(column, connection.dialect.name) for column in table.columns))
-    rows = connection.execute(query, execution_options={"yield_per": BATCH})
+    rows, documents = connection.execute(query, execution_options={"yield_per": BATCH}), _documents(table)
     for part in rows.partitions(BATCH):
-        yield [[_kept_value(column, value) for column, value in zip(table.columns, row, strict=True)] for row in part]
+        batch = [list(row) for row in part]
+        for values in batch if documents else ():
+            for place in documents:
+                if values[place] is not None and not isinstance(values[place], str):
+                    values[place] = json.dumps(values[place])  # SQLite has made a number of it
+        yield batch
+
+
+def _documents(table: Table) -> list[int]:
+    """At which places of a row its JSON is."""
+    return [place for place, column in enumerate(table.columns) if isinstance(column.type, JSON)]
 
 
 def _as_kept(column: "Column[Any]", dialect: str) -> Any:
@@ -198,26 +209,14 @@ def _as_kept(column: "Column[Any]", dialect: str) -> Any:
     return cast(column, SqlText) if dialect == "postgresql" else type_coerce(column, NullType())
 
 
-def _kept_value(column: "Column[Any]", value: Any) -> Any:
-    if isinstance(value, memoryview):
-        return bytes(value)
-    if isinstance(column.type, JSON) and value is not None and not isinstance(value, str):
-        return json.dumps(value)  # SQLite has made a number of it
-    return value
-
-
-def _comparable(table: Table, values: Sequence[Any]) -> list[Any]:
-    return [_plain(column, value) for column, value in zip(table.columns, values, strict=True)]
-
-
-def _plain(column: "Column[Any]", value: Any) -> Any:
-    if isinstance(value, str):
-        if isinstance(column.type, JSON) and value[:1] in "-0123456789" and value:
-            return str(Decimal(value).normalize())
-        return value.replace(_NUL, _SHOWN_NUL)
-    if isinstance(value, bool):
-        return int(value)
-    return float(value) if isinstance(column.type, Float) and value is not None else value
+def _comparable(documents: Sequence[int], values: list[Any]) -> list[Any]:
+    """The row as it is the same in both databases: a lone number in JSON however it is written, and what stands for a NUL."""
+    numbers = [place for place in documents if (values[place] or "")[:1] in _BEGIN_NUMBERS]
+    if numbers or _WRITTEN_NUL in repr(values):
+        values = [value.replace(_NUL, _SHOWN_NUL) if isinstance(value, str) else value for value in values]
+        for place in numbers:
+            values[place] = str(Decimal(values[place]).normalize())
+    return values
 
 
 def _bare(table: Table) -> Table:
