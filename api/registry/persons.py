@@ -20,9 +20,10 @@ from linli.auditwho import who_of
 from linli.clock import Clock
 from linli.db import schema
 from linli.db.audit import Search as AuditSearch
+from linli.db.audit import Shown as AuditShown
 from linli.db.audit import SqlAudit, append, person_read
 from linli.db.database import Database
-from linli.db.inhabitants import erase_person, person_data
+from linli.db.inhabitants import erase_person, ids_of, person_data
 from linli.db.people import Person
 from linli.db.registryfacts import record, statements_of
 from linli.db.registryhistory import Past, history_of
@@ -204,19 +205,17 @@ class PersonService:
             found: dict[str, Any] = msgspec.to_builtins(person_data(connection, person))
             act = Act("person.exported", who_of(asker.id), "person", (person,), reason=reason)
             append(connection, act, self._clock.now())
-        return found | {"looks": self.looks(asker, person)}
+            ids = ids_of(connection, person)
+        log = SqlAudit(self._database.whole()).all(AuditSearch(items=tuple(ids), kind="person"))
+        return found | {"looks": [_look(one) for one in log][::-1]}
 
     def looks(self, asker: Person, person: str) -> list[dict[str, Any]]:
-        """Who looked at the person's data, when and what for, the newest first."""
+        """Who looked at the person's data, by whatever id, when and what for, the newest first."""
         demand(asker, Operation.RELEASE_PERSONS)
         with self._seen(asker).read() as connection:
-            if get(connection, Key("person", person)) is None:  # also one who was removed or erased
-                raise not_there(Key("person", person))
-        log = SqlAudit(self._database.whole()).newest(AuditSearch(item=person, kind="person"), limit=1000)
-        return [
-            {"at": one.entry.at, "actor": one.entry.actor, "verb": one.entry.verb, "purpose": one.entry.purpose}
-            for one in log
-        ]
+            ids = ids_of(connection, person)  # also of one who was removed or erased
+        log = SqlAudit(self._database.whole()).newest(AuditSearch(items=tuple(ids), kind="person"), limit=1000)
+        return [_look(one) for one in log]
 
     def erase(self, asker: Person, person: str, reason: str) -> int:
         """Let nothing of the person stay but that there was one; how many records were emptied."""
@@ -225,7 +224,7 @@ class PersonService:
             raise _no_reason()
         seen = self._seen(asker)
         with seen.write() as connection:
-            records = erase_person(connection, person, self._origin(asker))
+            records = erase_person(connection, person, self._origin(asker), reason)
         seen.empty_log()
         return records
 
@@ -262,6 +261,11 @@ class PersonService:
 
     def _origin(self, asker: Person) -> Origin:
         return Origin(self._clock.now(), asker.id, PERSON)
+
+
+def _look(shown: AuditShown) -> dict[str, Any]:
+    entry = shown.entry
+    return {"at": entry.at, "actor": entry.actor, "verb": entry.verb, "purpose": entry.purpose}
 
 
 def _matching(wanted: Wanted) -> Select[Any]:

@@ -43,14 +43,15 @@ def export(
 
     from linli.audit import Act
     from linli.db.audit import Search, SqlAudit, append
-    from linli.db.inhabitants import person_data
+    from linli.db.inhabitants import ids_of, person_data
 
     with existing(data) as (settings, database):
         now = settings.clock().now()
         with database.write() as connection:
             found = msgspec.to_builtins(person_data(connection, person))
             append(connection, Act("person.exported", operator(), "person", (person,), reason=reason), now)
-        looks = SqlAudit(database).newest(Search(kind="person", item=person), limit=10_000)
+            ids = ids_of(connection, person)
+        looks = [*SqlAudit(database).all(Search(kind="person", items=tuple(ids)))][::-1]
         found["looks"] = [
             {"at": one.entry.at, "actor": one.entry.actor, "verb": one.entry.verb, "purpose": one.entry.purpose}
             for one in looks
@@ -96,7 +97,7 @@ def erase(
             typer.echo(_t("确定则加上 --sure", "Add --sure to do it"))
             raise typer.Exit(1)
         with database.write() as connection:
-            erase_person(connection, person, Origin(settings.clock().now(), operator().actor))
+            erase_person(connection, person, Origin(settings.clock().now(), operator().actor), reason)
         database.empty_log()
     typer.echo(_t(f"已删除：{told}", f"erased: {told}"))
 

@@ -119,12 +119,13 @@ def hash_at(connection: Connection, seq: int) -> str | None:
 @dataclass(frozen=True, slots=True)
 class Search:
     """Which entries are meant: those to which all of it applies. `since` <= at < `until`. `verb`: the word itself, or, with a
-    dot at its end, every word that begins so. `item`: an id that the entry is about; `text`: part of a text beside it."""
+    dot at its end, every word that begins so. `item`: an id that the entry is about; `items`: one of several."""
 
     actor: str | None = None
     verb: str | None = None
     kind: str | None = None
     item: str | None = None
+    items: tuple[str, ...] = ()
     community: str | None = None
     outcome: str | None = None
     purpose: str | None = None
@@ -142,6 +143,8 @@ class Search:
             found.append(table.c.verb.startswith(self.verb, autoescape=True) if begins else table.c.verb == self.verb)
         if self.item is not None:
             found.append(table.c.seq.in_(select(about.c.seq).where(about.c.item_id == self.item)))
+        if self.items:
+            found.append(table.c.seq.in_(select(about.c.seq).where(about.c.item_id.in_(self.items))))
         if self.since is not None:
             found.append(table.c.at >= self.since)
         if self.until is not None:

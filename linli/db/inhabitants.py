@@ -4,6 +4,7 @@ The rows stay when a person is erased, with what they said gone: ids that others
 not to nothing, and never to another. Ids are made of nothing personal.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,13 +14,14 @@ from sqlalchemy import Connection, delete, or_, select, update
 from linli.audit import Act
 from linli.auditwho import NOBODY_ASKED, who_of
 from linli.db import schema
+from linli.db.addresses import addresses_of
 from linli.db.audit import append, erase_texts
 from linli.db.ownaccounts import forget
 from linli.db.registryfacts import drop_doubts
 from linli.db.registryitems import Kept, kept_of
 from linli.db.registrylog import take_turns
 from linli.db.registryremoving import not_there, remove
-from linli.db.registryrows import SHAPES
+from linli.db.registryrows import SHAPES, portions, rows_by_id
 from linli.errors import Conflict
 from linli.i18n import Text
 from linli.registry.changes import Key, Origin
@@ -40,13 +42,15 @@ class PersonData:
 
 
 def person_data(connection: Connection, person: str) -> PersonData:
-    """All that is kept of the person; NotFound if there never was one of that id."""
-    ids = _ids_of(connection, person)
+    """All that is kept of the person, of a home also its address; NotFound if there never was one of that id."""
+    ids = ids_of(connection, person)
     records: list[dict[str, Any]] = []
     for kind in ("person", *_THEIRS):
         for kept in _kept(connection, kind, ids).values():
             told = {"kind": kind, "removed_at": kept.removed_at, "changed_at": kept.changed_at}
             records.append(told | {"content": msgspec.to_builtins(kept.item)})
+    if not _is_erased(connection, ids[0]):
+        _add_addresses(connection, records)
     past, said = schema.inhabitant_history, schema.inhabitant_statements
     columns = (past.c.kind, past.c.item_id, past.c.at, past.c.content, past.c.removed, past.c.source)
     changes = select(*columns).where(past.c.person_id.in_(ids)).order_by(past.c.seq)
@@ -59,17 +63,16 @@ def person_data(connection: Connection, person: str) -> PersonData:
     )
 
 
-def erase_person(connection: Connection, person: str, origin: Origin) -> int:
-    """Let nothing of the person stay but that there was one; how many records were emptied.
+def erase_person(connection: Connection, person: str, origin: Origin, reason: str = "") -> int:
+    """Let nothing of the person stay but that there was one; how many records were emptied. `reason` stays, in the audit log.
 
     The texts beside the audit log's entries go too, and so does the person's account: nobody signs in as them any more. What is in
     other places - backups, exports - is not reached from here. NotFound; Conflict for one who is erased already.
     """
     take_turns(connection, schema.users, schema.memberships)
-    ids = _ids_of(connection, person)
+    ids = ids_of(connection, person)
     table = schema.persons
-    erased = connection.execute(select(table.c.erased_at).where(table.c.id == ids[0])).scalar()
-    if erased is not None:
+    if _is_erased(connection, ids[0]):
         raise Conflict(Text(f"{person} 的信息已经删除", f"{person} is erased already"))
     theirs = {kind: _kept(connection, kind, ids) for kind in ("person", *_THEIRS)}
     there = [Key(kind, one) for kind, found in theirs.items() for one, kept in found.items() if kept.removed_at is None]
@@ -80,13 +83,17 @@ def erase_person(connection: Connection, person: str, origin: Origin) -> int:
         of = SHAPES[kind].table
         connection.execute(update(of).where(of.c.person_id.in_(ids)).values(values))
     past, said = schema.inhabitant_history, schema.inhabitant_statements
-    connection.execute(update(past).where(past.c.person_id.in_(ids)).values(content=None))
+    nothing = {"content": None, "source": None}
+    connection.execute(update(past).where(past.c.person_id.in_(ids)).values(nothing))
+    for kind, found in theirs.items():  # what was somebody else's by mistake before it was theirs
+        for some in portions(found):
+            connection.execute(update(past).where(past.c.kind == kind, past.c.item_id.in_(some)).values(nothing))
     connection.execute(delete(said).where(said.c.person_id.in_(ids)))
     drop_doubts(connection, [Key(kind, one) for kind, found in theirs.items() for one in found])
     accounts = forget(connection, ids, origin)
     who = who_of(origin.actor or NOBODY_ASKED)
     append(connection, Act("person.erased", who, "person", tuple(ids)), origin.at)
-    erase_texts(connection, who, [*ids, *accounts], origin.at)
+    erase_texts(connection, who, [*ids, *accounts], origin.at, reason)
     return sum(map(len, theirs.values()))
 
 
@@ -98,8 +105,9 @@ _EMPTY: dict[str, dict[str, Any]] = {
 """What of a person's records says something of them."""
 
 
-def _ids_of(connection: Connection, person: str) -> list[str]:
-    """The survivor's id first, then those of the duplicates that were merged into it."""
+def ids_of(connection: Connection, person: str) -> list[str]:
+    """Every id that the person was known under: the survivor's first, then those of the duplicates that were merged into it.
+    NotFound."""
     table = schema.persons
     row = connection.execute(select(table.c.id, table.c.merged_into).where(table.c.id == person)).one_or_none()
     if row is None:
@@ -107,6 +115,21 @@ def _ids_of(connection: Connection, person: str) -> list[str]:
     main = row.merged_into or row.id
     query = select(table.c.id).where(or_(table.c.id == main, table.c.merged_into == main)).order_by(table.c.id)
     return sorted(connection.execute(query).scalars(), key=lambda one: one != main)
+
+
+def _is_erased(connection: Connection, person: str) -> bool:
+    table = schema.persons
+    return connection.execute(select(table.c.erased_at).where(table.c.id == person)).scalar() is not None
+
+
+def _add_addresses(connection: Connection, records: Sequence[dict[str, Any]]) -> None:
+    homes = {one["content"]["household"]: one for one in records if one["kind"] == "resident"}
+    rows = rows_by_id(connection, schema.households, homes)
+    addresses = addresses_of(connection, [row.place_id for row in rows.values()])
+    for one in records:
+        row = rows.get(one["content"].get("household", ""))
+        if row is not None and row.place_id in addresses:
+            one["address"] = msgspec.to_builtins(addresses[row.place_id])
 
 
 def _kept(connection: Connection, kind: str, ids: list[str]) -> dict[str, Kept]:

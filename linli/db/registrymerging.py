@@ -12,7 +12,7 @@ from linli.auditwho import NOBODY_ASKED, who_of
 from linli.db import schema
 from linli.db.audit import append_last
 from linli.db.ownaccounts import carry_over
-from linli.db.registryfacts import move_statements
+from linli.db.registryfacts import move_statements, settle_as_they_are
 from linli.db.registryitems import Kept, get, get_many
 from linli.db.registrylog import take_turns
 from linli.db.registryreferences import needed_by
@@ -108,6 +108,7 @@ def _move(connection: Connection, duplicate: Key, survivor: Key, origin: Origin)
             moved.append(item)
             mine.add(mark)
     written = put(connection, moved, origin)
+    settle_as_they_are(connection, moved, origin)
     if twice:
         remove(connection, twice, origin)
     return [*written.changed, *twice]

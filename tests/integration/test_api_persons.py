@@ -181,6 +181,22 @@ def test_changed_merged_removed(staff: httpx.Client) -> None:
     assert len(staff.get(path, params=FULL).json()["contacts"]) == 1
 
 
+def test_looks_at_a_duplicate_are_looks_at_the_person(world: World, staff: httpx.Client) -> None:
+    """By whichever of the two ids one asks; and why somebody was erased is in the log."""
+    first, second = register(staff, HOME, "赵甲"), register(staff, HOME, "赵乙")
+    staff.get(f"{R}/persons/{second['person']}", params=FULL)
+    assert staff.post(f"{R}/persons/{first['person']}/merge", json={"duplicate": second["person"]}).status_code == 204
+    with world.client("root") as root:
+        for ids in (first, second):
+            path = f"{R}/persons/{ids['person']}"
+            listed = root.get(f"{path}/looks").json()
+            assert "person.read" in [one["verb"] for one in listed]
+            handed = root.get(f"{path}/export", params={"reason": "asked"}).json()["looks"]
+            assert handed[1:] == listed and handed[0]["verb"] == "person.exported"
+        assert root.post(f"{path}/erase", json={"reason": "moved away", "sure": True}).status_code == 200
+    assert [one.texts["reason"] for one in looks(world, first["person"], "audit.erased")] == ["moved away"]
+
+
 def test_all_of_one_person_is_handed_out_and_erased(world: World, staff: httpx.Client) -> None:
     """By an administrator, with a reason; then nothing is left but that there was somebody, and the log is whole."""
     ids = register(staff, HOME, "钱七", "13500002222")

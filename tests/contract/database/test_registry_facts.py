@@ -287,6 +287,26 @@ def test_all_of_a_person_can_be_shown_and_erased(filled: Database) -> None:
         person_data(connection, "nobody")
 
 
+def test_what_was_somebody_elses_by_mistake_is_erased_too(filled: Database) -> None:
+    """A number that was written down of the wrong person first: its history is of whom it is now."""
+    wrong = Contact("t7", "c1", "p1", "mobile", "13999999999")
+    with filled.write() as connection:
+        put(connection, [Person("p7", "c1", "李"), wrong], AT)
+        record(connection, [replace(wrong, person="p7")], Origin(2_000, "li", PERSON))
+        erase_person(connection, "p7", Origin(3_000, "li"))
+    assert "13999999999" not in all_that_is_kept(filled)
+    assert MOBILE.value is not None and MOBILE.value in all_that_is_kept(filled)
+
+
+def test_of_a_home_the_address_is_shown_until_it_is_erased(filled: Database) -> None:
+    """Who asks what is known of them is not handed the number of a household."""
+    with filled.write() as connection:
+        (home,) = [one for one in person_data(connection, "p1").records if one["kind"] == "resident"]
+        assert home["address"]["zh"].endswith("1203室")
+        erase_person(connection, "p1", Origin(3_000, "li"))
+        assert "1203" not in str([one.get("address") for one in person_data(connection, "p1").records])
+
+
 def test_a_source_that_somebody_typed_is_beside_the_chain(filled: Database) -> None:
     """It may name a person, and the chain forgets nothing; a word of ours stands in it."""
     said(filled, replace(WANG, name="王芳"), "王芳 on the phone", 2_000)

@@ -236,6 +236,18 @@ SAME_MOBILE = Contact("t2", "c1", "p2", "mobile", "13800000000")
 MAIL = Contact("t3", "c1", "p2", "email", "wang@example.org")
 
 
+def test_what_moved_over_can_be_changed_afterwards(filled: Database) -> None:
+    """That it was the duplicate's is what its source still says, and no longer counts."""
+    with filled.write() as connection:
+        record(connection, [TWIN, MAIL], LATER)
+        merge(connection, key(TWIN), key(WANG), Origin(3_000, "li"))
+        mine = replace(MAIL, person="p1", value="new@example.org")
+        record(connection, [mine], Origin(4_000, "li", PERSON))
+        kept = get(connection, key(MAIL))
+        assert kept is not None
+        assert kept.item == mine
+
+
 def test_two_records_of_a_person_become_one(filled: Database) -> None:
     """The survivor gets what referred to the other, once; learns what it did not know; the old id leads to it."""
     with filled.write() as connection:

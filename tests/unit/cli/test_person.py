@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from linli.cli.app import app
+from linli.db.audit import SqlAudit
 from linli.db.database import open_database
 from linli.db.migrate import upgrade
 from linli.db.registrywriting import put
@@ -40,6 +41,13 @@ def run(*words: str) -> tuple[int, str]:
     return found.exit_code, found.output + str(found.exception or "")
 
 
+def reasons(data: Path) -> list[str]:
+    database = open_database(f"sqlite:///{data / 'linli.db'}")
+    found = [one.texts.get("reason", "") for one in SqlAudit(database).newest()]
+    database.close()
+    return found
+
+
 def test_exported_into_a_file_of_ones_own(data: Path, tmp_path: Path) -> None:
     """Readable for its owner alone; never over a file that is there."""
     file = tmp_path / "wang.json"
@@ -61,13 +69,14 @@ def test_exported_into_a_file_of_ones_own(data: Path, tmp_path: Path) -> None:
 
 def test_erased_only_when_one_is_sure(data: Path, tmp_path: Path) -> None:
     """First what would go; then it is gone, and asking again says so."""
-    words = ("erase", "i1", "--reason", "Mr Wang of 13812345678 moved away,\nso he says", "--data", str(data))
+    words = ("erase", "i1", "--reason", "moved away,\nso he says", "--data", str(data))
     status, said = run(*words)
     assert status == 1 and "would be erased: 2 records" in said and "--sure" in said
     assert run(*words, "--sure")[0] == 0
     run("export", "i1", str(tmp_path / "left.json"), "--reason", "to check", "--data", str(data))
     left = (tmp_path / "left.json").read_text("utf-8")
     assert "王小明" not in left and "13812345678" not in left
+    assert left.count("so he says") == 0 and "moved away,\nso he says" in reasons(data)
     assert b"13812345678" not in b"".join(file.read_bytes() for file in data.glob("linli.db*"))
     status, said = run(*words, "--sure")
     assert status != 0 and "erased already" in said
