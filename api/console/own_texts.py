@@ -110,8 +110,9 @@ FAULTS: Mapping[str, Text] = {
 
 PERSON_ID = Text("居民编号", "Id in the register of residents")
 PERSON_ID_HELP = Text(
-    "此人在居民登记中的编号（以 i 开头）。请先核对来人身份。留空则看不到任何信息。",
-    "The person's id in the registry (it begins with i). Be sure that it is they who ask. Left empty, they see nothing.",
+    "此人在居民登记中的编号，“住户”页中写在姓名下面。请先核对来人身份。留空则看不到任何信息。",
+    "The person's id in the registry: it stands below the name under Residents. Be sure that it is they who ask. Left empty, they "
+    "see nothing.",
 )
 LINKED_TO = Text("本人：{person}", "Themselves: {person}")
 LINKED_TO_NOBODY = Text("没有关联居民", "Linked to nobody")

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from linli.db import schema
 from linli.db.audit import Search, SqlAudit
+from linli.db.people import Changes
 from linli.db.registryfacts import facts_of
 from linli.model import Role
 from linli.registry.changes import Key
@@ -282,3 +283,17 @@ def test_an_account_is_linked_over_rest(world: World, staff: httpx.Client) -> No
         assert root.post("/api/v1/accounts", json=again).status_code == 409
         assert root.post("/api/v1/accounts", json=again | {"role": "security"}).status_code == 409
         assert root.post("/api/v1/accounts", json=again | {"person": "nobody"}).status_code == 404
+
+
+def test_who_is_somebody_else_now_is_answered_anew(world: World, staff: httpx.Client) -> None:
+    """A request sent again with its key would else be answered with what was the other person's."""
+    people, told = world.services.people, {"idempotency-key": "same-again", "if-match": "*"}
+    first, second = (register(staff, HOME, name) for name in ("甲某", "乙某"))
+    people.add("moving", Role.RESIDENT, person=first["person"])
+    token = people.new_token("moving", "app", 1)[1]
+    with world.client(authorization=f"Bearer {token}") as client:
+        put = [client.put(f"{OWN}/consents/notices", json={"given": True}, headers=told) for _ in range(2)]
+        assert [one.headers.get("idempotency-replayed") for one in put] == [None, "true"]
+        people.change("moving", Changes(person=second["person"]))
+        assert client.put(f"{OWN}/consents/notices", json={"given": True}, headers=told).status_code == 422
+        assert client.get(OWN).json()["person"] == second["person"]

@@ -74,7 +74,11 @@ AT = Text("时间", "When")
 HOW_SAID = Text("如何表示的（表格、当面……）", "How they said so (a form, in person ...)")
 SAID_BY = Text("{source}，{when}，可信度 {sure}", "{source}, {when}, {sure} sure")
 AGAINST = Text("另有说法：{value}（{source}）", "contradicted: {value} ({source})")
-SOURCES = {"person": Text("人工核定", "settled by a person"), "registry": Text("原有登记", "as it was registered")}
+SOURCES = {
+    "person": Text("人工核定", "settled by a person"),
+    "resident": Text("本人填写", "said by themselves"),
+    "registry": Text("原有登记", "as it was registered"),
+}
 
 EDIT = Text("修改", "Edit")
 SAVE = Text("保存", "Save")
