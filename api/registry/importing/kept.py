@@ -23,7 +23,7 @@ from typing import IO, Any, TypeVar
 
 import msgspec
 
-from linli.clock import HOUR
+from linli.clock import HOUR, SystemClock
 from linli.i18n import Text
 
 KEPT = HOUR
@@ -31,6 +31,9 @@ KEPT = HOUR
 
 SUFFIXES = (".xlsx", ".xlsm", ".csv", ".zip", ".xls")
 """What is taken as a file of tables; .xls to say what to do with it."""
+
+MADE = "out-"
+"""How a folder of a file begins that is being made and sent; it is gone then, unless its process was killed."""
 
 _ID = re.compile(r"f[0-9a-f]{20}")
 _T = TypeVar("_T")
@@ -246,9 +249,10 @@ class ImportFolder:
 
     def tidy(self, now: int) -> int:
         """Remove what is over, but for what is under way; how many."""
-        over = [one for one in self.all() if one.until <= now and one.state not in UNDER_WAY]
-        for one in over:
-            self.remove(one.id)
+        over = [one.id for one in self.all() if one.until <= now and one.state not in UNDER_WAY]
+        over += [path.name for path in self.root.glob(f"{MADE}*") if _age(path) >= KEPT]
+        for name in over:
+            self.remove(name)
         return len(over)
 
     def _read(self, name: str) -> Import:
@@ -271,6 +275,14 @@ def hold(path: Path) -> int | None:
         os.close(descriptor)
         return None
     return descriptor
+
+
+def _age(path: Path) -> int:
+    """How long ago something was last put into the folder, by the machine's clock; 0 for what has just gone."""
+    try:
+        return SystemClock().now() - path.stat().st_mtime_ns // 1000
+    except FileNotFoundError:
+        return 0
 
 
 def _opened(path: Path) -> IO[bytes]:

@@ -21,6 +21,7 @@ from sqlalchemy import Connection
 from api.http.gate import MAX_FILE
 from api.http.paging import Page, page_of
 from api.registry.importing.kept import (
+    MADE,
     SUFFIXES,
     UNDER_WAY,
     Change,
@@ -260,7 +261,7 @@ class ImportService:
 
     def _make(self, task: Task, name: str) -> Path:
         self._kept.root.mkdir(mode=0o700, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix="out-", dir=self._kept.root))
+        folder = Path(tempfile.mkdtemp(prefix=MADE, dir=self._kept.root))
         file = folder / name
         try:
             self._processes.run(folder.name, msgspec.structs.replace(task, file=str(file)))

@@ -48,6 +48,19 @@ def test_an_hour_later_it_is_gone_but_for_what_is_under_way(kept: ImportFolder) 
     assert kept.tidy(NOW + KEPT) == 1
 
 
+def test_a_file_whose_maker_was_killed_goes_too(kept: ImportFolder) -> None:
+    """One that is still being sent stays."""
+    kept.make("p1", WISH, NOW)
+    old, fresh = kept.root / "out-old", kept.root / "out-fresh"
+    for folder in (old, fresh):
+        folder.mkdir()
+        (folder / "registry.xlsx").write_bytes(b"personal")
+    an_hour_ago = old.stat().st_mtime - 3601
+    os.utime(old, (an_hour_ago, an_hour_ago))
+    assert kept.tidy(NOW) == 1
+    assert fresh.exists() and not old.exists()
+
+
 @pytest.mark.parametrize("name", ["", "..", "../secrets", "f" + "0" * 19, "f" + "0" * 21, "F" + "0" * 20, "f0/../../x"])
 def test_no_name_leads_out_of_the_folder(kept: ImportFolder, name: str) -> None:
     """Only names that we have made ourselves are looked for."""
