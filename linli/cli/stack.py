@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from linli.access import SERVICES, Access, BrokerUsers, gateway_access, gateway_user, service_user
@@ -23,7 +24,7 @@ from linli.cli.lock import FolderLock, Runs, bare_address
 from linli.cli.probes import broker_probe, http_probe, worker_probe
 from linli.cli.supervisor import Part, PartStatus, Supervisor
 from linli.datafolder import DataFolder, for_owner_alone
-from linli.db import migrate, registry, shards
+from linli.db import migrate, registry, schema, shards
 from linli.db.database import Database, open_database
 from linli.db.people import People, make_demo_accounts
 from linli.errors import BrokerError, PortTaken
@@ -96,15 +97,21 @@ def _prepare(settings: Settings, accounts: bool) -> FirstRun:
 
 def _fill(settings: Settings, database: Database) -> FirstRun:
     with database.write() as connection:
-        compound = settings.simulator and not registry.read_registry(connection).communities
+        compound = settings.simulator and not _communities(connection)
         if compound:
             from simulators.compound import demo_registry
 
             registry.save(connection, demo_registry(), settings.clock().now())
-        communities = registry.read_registry(connection).communities
+        communities = _communities(connection)
     people = People(database, settings.clock())
-    accounts = _first_accounts(people, list(communities), demo=compound, one_time=not settings.is_loopback)
+    accounts = _first_accounts(people, communities, demo=compound, one_time=not settings.is_loopback)
     return FirstRun(tuple(accounts), compound)
+
+
+def _communities(connection: Connection) -> list[str]:
+    """The ids of those that are registered. Not the whole registry: of a district that takes seconds."""
+    table = schema.communities
+    return [*connection.execute(select(table.c.id).where(table.c.removed_at.is_(None)).order_by(table.c.id)).scalars()]
 
 
 def _first_accounts(people: People, communities: Sequence[str], demo: bool, one_time: bool) -> list[Account]:
@@ -142,12 +149,12 @@ def ensure_broker_users(settings: Settings, database: Database) -> None:
         )
 
     def wanted() -> dict[str, Access]:
+        table = schema.gateways
+        query = select(table.c.id, table.c.community_id).where(table.c.removed_at.is_(None)).order_by(table.c.id)
         with database.read() as connection:
-            gateways = registry.read_registry(connection).gateways.values()
+            gateways = connection.execute(query).all()
         services = {service_user(service): access for service, access in SERVICES.items()}
-        return services | {
-            gateway_user(gateway.id): gateway_access(gateway.community, gateway.id) for gateway in gateways
-        }
+        return services | {gateway_user(name): gateway_access(community, name) for name, community in gateways}
 
     users.follow(wanted)
 

@@ -120,12 +120,14 @@ def _say_welcome(settings: Settings, first: FirstRun, people: Sequence[Person]) 
 
 def _say_remarks(settings: Settings, database: Database) -> None:
     """Name the overrides of rules that do nothing here. Files that are wrong have been told of before (`Stack.check`)."""
-    registry = SqlRegistry(database)
-    registry.refresh()
     try:
         book = load_book(settings.rules, settings.rules_overrides)
     except ConfigError:  # edited just now: the rules process says so
         return
+    if not book.overrides:
+        return
+    registry = SqlRegistry(database)
+    registry.refresh()
     for remark in remarks(book, registry.snapshot):
         print(remark.of(settings.language), flush=True)
 

@@ -1,7 +1,8 @@
 """Items of the registry as rows: which table each kind is in, and which column holds each field."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from operator import itemgetter
 from typing import Any, TypeVar
 
 from sqlalchemy import Column, Connection, Row, Table, select
@@ -93,16 +94,21 @@ def items_of(connection: Connection, kind: str, rows: Sequence[Row[Any]]) -> lis
     """The items of rows of the kind's table."""
     if kind == "team":
         return list(_teams(connection, rows))
+    if not rows:
+        return []
     shape, noun = SHAPES[kind], KINDS[kind].noun
-    texts = [(name, f"{name}_zh", f"{name}_en") for name in shape.texts]
-    columns = list(shape.columns.items())
-    found: list[Item] = []
-    for row in rows:
-        values = row._mapping
-        made = {name: values[column] for name, column in columns}
-        made |= {name: Text(values[zh], values[en]) for name, zh, en in texts}
-        found.append(noun(id=values["id"], **made))
-    return found
+    at = {column: number for number, column in enumerate(rows[0]._fields)}
+    made: list[Callable[[Row[Any]], Any]] = []
+    for one in fields(noun):
+        if one.name in shape.texts:
+            made.append(_text(at[f"{one.name}_zh"], at[f"{one.name}_en"]))
+        else:
+            made.append(itemgetter(at[shape.columns.get(one.name, one.name)]))
+    return [noun(*[get(row) for get in made]) for row in rows]
+
+
+def _text(zh: int, en: int) -> Callable[[Row[Any]], Text]:
+    return lambda row: Text(row[zh], row[en])
 
 
 def _teams(connection: Connection, rows: Sequence[Row[Any]]) -> Iterator[Team]:
