@@ -25,6 +25,10 @@ BENCHES: Mapping[str, Text] = {
         "一个区多年的告警之上的接口：列表、实时流、权限",
         "the API over years of alerts: a list, live streams, what permission costs",
     ),
+    "registry": Text(
+        "按片区规模导入登记、其间他人的等待、审计与登录",
+        "the registry at the size of a district: imports, how long others wait, the audit log, signing in",
+    ),
     "rules": Text(
         "规则引擎的吞吐、内存与告警延迟", "the rules: how many events, how much memory, how soon an alert is told"
     ),

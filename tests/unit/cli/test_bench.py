@@ -31,7 +31,7 @@ def test_unknown_bench(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     answer = CliRunner().invoke(app, ["speed"])
     assert answer.exit_code == 2
-    assert "latency, ingest, api, rules, all" in answer.output
+    assert "latency, ingest, api, registry, rules, all" in answer.output
 
 
 def test_document_has_the_designs_form() -> None:
