@@ -21,6 +21,7 @@ from linli.db.registrytree import (
     branches,
     communities_like,
     communities_of,
+    devices_called,
     places_at,
     places_like,
     stray_communities,
@@ -142,9 +143,10 @@ class RegistryTree:
             return Found()
         asked = read_words(text)
         with self._seen(person).read() as connection:
+            exactly = devices_called(connection, text, FOUND)
             places = _at(connection, asked) if asked.building else []
-        if places:
-            return Found(places=places)
+        if exactly or places:
+            return Found(places=places, devices=exactly)
         return Found(self._of_kind(person, "community", text), *self._by_name(person, text))
 
     def find_places(self, person: Person, community: str, words: str) -> list[PlaceFound]:

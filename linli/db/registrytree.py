@@ -148,6 +148,15 @@ def places_like(connection: Connection, community: str, words: str, limit: int) 
     return list(connection.execute(query.order_by(func.length(table.c.id), table.c.id).limit(limit)).scalars())
 
 
+def devices_called(connection: Connection, words: str, limit: int) -> list[Kept]:
+    """Devices whose id or serial is exactly this, in whatever case: one look into an index each."""
+    table = schema.devices
+    forms = {words, words.lower(), words.upper()}
+    called = or_(table.c.id.in_(forms), table.c.serial.in_(forms))
+    query = select(table).where(called, table.c.removed_at.is_(None)).order_by(table.c.id).limit(limit)
+    return list(kept_of(connection, "device", list(connection.execute(query).all())).values())
+
+
 def under(connection: Connection, place: str, limit: int) -> list[str]:
     """The place and those in it, level by level, `limit` at most."""
     table = schema.places

@@ -22,7 +22,7 @@ from api.console.registry.plan_view import PlanView
 from api.console.registry.search import search_field
 from api.console.registry.tree_dialogs import TreeDialogs
 from api.console.visit import Visit, enter, person_now
-from api.floorplans.service import Dot, FloorPlanService, Plan, build_floorplans
+from api.floorplans.service import MOST_WAITING, Dot, FloorPlanService, Plan, build_floorplans
 from api.registry.browsing import RegistryTree
 from api.registry.service import RegistryService
 from api.scope import may
@@ -208,6 +208,8 @@ class _PlanPage:
                     with Node("ul", classes="links long"):
                         for device, revision in read.waiting:
                             self._waits(device, revision)
+                    if len(read.waiting) >= MOST_WAITING:
+                        Node("p", texts.MORE_WAITING.format(count=MOST_WAITING).of(language), "muted")
 
     def _dot(self, dot: Dot) -> None:
         language, device = self._language, dot.device

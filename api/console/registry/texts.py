@@ -210,6 +210,10 @@ DRAWN_OF = Text("{name}的平面图，{count} 台设备", "Floor plan of {name},
 PLAN_SIZE = Text("{width} × {height} 米", "{width} x {height} m")
 DEVICES_ON_IT = Text("图上的设备", "Devices on it")
 NOT_ON_IT = Text("还没有放到图上的", "Not on a plan yet")
+MORE_WAITING = Text(
+    "只列出前 {count} 台；其余可从设备页放到图上。",
+    "Only the first {count} are listed: place any other from its own page.",
+)
 NO_DEVICES_ON_IT = Text("图上还没有设备。", "No devices on it yet.")
 ALL_ON_IT = Text("这里的设备都已在图上。", "All devices of this place are on a plan.")
 PLACE_IT = Text("放到图上", "Place it")

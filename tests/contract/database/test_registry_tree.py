@@ -12,6 +12,7 @@ from linli.db.registrytree import (
     branches,
     communities_like,
     communities_of,
+    devices_called,
     places_at,
     places_like,
     stray_communities,
@@ -25,7 +26,7 @@ from linli.i18n import Text
 from linli.model import Community, Device, Gateway, Place
 from linli.registry.changes import Key, Origin
 from linli.registry.kinds import Item
-from linli.registry.model import Committee, District
+from linli.registry.model import Committee, District, Equipment
 
 AT = Origin(1_000)
 
@@ -65,6 +66,7 @@ def district(database: Database) -> Database:
     items: list[Item] = [District("d", named("d")), Committee("k1", "d", "village", named("k1"))]
     with database.write() as connection:
         put(connection, [*items, *compound("c1", "k1"), *compound("c2", "k1"), *compound("c3", None)], AT)
+        put(connection, [Equipment("c2-d1", "c2", serial="SN-7")], AT)
     return database
 
 
@@ -135,6 +137,9 @@ def test_a_place_is_found_by_its_numbers(district: Database) -> None:
         assert places_like(connection, "c1", "gate", 10) == ["c1-gate"]
         assert places_like(connection, "c1", "0101", 10) == ["c1-r1", "c1-r2"]
         assert places_like(connection, "c1", "%", 10) == []
+        assert [kept.item.id for kept in devices_called(connection, "C1-D3", 10)] == ["c1-d3"]
+        assert [kept.item.id for kept in devices_called(connection, "sn-7", 10)] == ["c2-d1"]
+        assert devices_called(connection, "SN", 10) == []
         assert under(connection, "c1-b1", 10) == ["c1-b1", "c1-u1", "c1-r1"]
 
 
@@ -149,4 +154,5 @@ def test_nobody_finds_what_they_do_not_see(district: Database) -> None:
         assert communities_like(connection, "", 10) == ["c1"]
         assert places_like(connection, "c2", "", 10) == []
         assert trail(connection, Key("place", "c2-b1")) == []
+        assert devices_called(connection, "SN-7", 10) == []
         assert under(connection, "c2-b1", 10) == ["c2-b1"]
