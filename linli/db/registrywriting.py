@@ -19,7 +19,7 @@ from linli.db.registryplaces import MANY, chain_of, columns_of, follow, make_way
 from linli.db.registryreferences import check_equipment, check_references
 from linli.db.registryrows import AREAS, SHAPES, items_of, portions, row_of, rows_by_id
 from linli.i18n import Text
-from linli.registry.changes import BadItem, Key, Origin, Outdated, Written
+from linli.registry.changes import AlreadyThere, BadItem, Key, Origin, Outdated, Written
 from linli.registry.checks import check_id_of, check_item
 from linli.registry.kinds import KINDS, Item, community_of
 from linli.registry.model import Device, Facility, Holiday, Place, Team
@@ -57,7 +57,7 @@ def put(
 
     Items may come in any order and refer to one another; of two with one key the later counts. `expected`: the revision
     that some of them were changed from (0: it is not there yet). Raises (give the transaction up then): BadItem for what is no
-    sound item, refers to nothing, has a number that is another's, or is removed (with `revive` it comes back); Outdated.
+    sound item, refers to nothing, has a number that is another's, or is removed (with `revive` it comes back); Outdated, AlreadyThere.
     """
     wanted = _in_order(items)
     for item in wanted.values():
@@ -137,7 +137,7 @@ def _sort(
     key = key_of(item)
     revision = 0 if row is None or row.removed_at is not None else row.revision
     if expected is not None and expected != revision:
-        raise Outdated(key, expected, revision)
+        raise Outdated(key, expected, revision) if expected else AlreadyThere(key, revision)
     if row is None or there is None:
         work.added[key] = item
     elif row.removed_at is not None and not revive:

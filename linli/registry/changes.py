@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from linli import errors
 from linli.errors import Conflict, Refused
 from linli.i18n import Text
 from linli.registry.kinds import KINDS
@@ -88,7 +89,7 @@ class NeededBy(Conflict):
         self.needed_by = tuple(needed_by)
 
 
-class Outdated(Conflict):
+class Outdated(errors.Outdated):
     """Somebody else has changed it since: it has another revision than the one that was expected."""
 
     def __init__(self, key: Key, expected: int, revision: int) -> None:
@@ -97,6 +98,20 @@ class Outdated(Conflict):
                 f"{name_of(key).zh}已被他人修改（现为第 {revision} 版，而非第 {expected} 版）；请重新读取后再改",
                 f"{name_of(key).en} was changed by somebody else (revision {revision}, not {expected}); "
                 "read it again, then change it",
+            )
+        )
+        self.key = key
+        self.revision = revision
+
+
+class AlreadyThere(Conflict):
+    """It is to be registered, and is there."""
+
+    def __init__(self, key: Key, revision: int) -> None:
+        super().__init__(
+            Text(
+                f"{name_of(key).zh}已登记（现为第 {revision} 版）；要修改请先读取",
+                f"{name_of(key).en} is registered already (revision {revision}); to change it, read it first",
             )
         )
         self.key = key

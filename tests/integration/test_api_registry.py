@@ -1,6 +1,7 @@
 """The registry over REST, on SQLite and PostgreSQL: lists, changes from a revision that was read, history, facts, what is unknown."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -63,6 +64,20 @@ def test_a_list_is_paged_narrowed_and_searched(manager: httpx.Client) -> None:
         assert len(manager.get(f"{R}/devices", params={"q": words, "limit": 50}).json()["items"]) == wanted
     answer = manager.get(f"{R}/devices", params={"where": "colour=red"})
     assert answer.status_code == 422 and "gateway" in answer.json()["detail"]
+
+
+def test_of_many_who_change_what_they_have_read_one_does(manager: httpx.Client, world: World) -> None:
+    """However they fall: the others are told that it was changed (412), as who comes later is; none is lost in silence."""
+    door = f"{R}/devices/{HOME}-door"
+    tag = manager.get(door).headers["etag"]
+
+    def change(number: int) -> int:
+        body = DOOR | {"name": {"zh": f"门 {number}", "en": f"Door {number}"}}
+        with httpx.Client(base_url=world.url, headers=manager.headers, cookies=manager.cookies, timeout=30) as client:
+            return client.put(door, json=body, headers={"if-match": tag}).status_code
+
+    with ThreadPoolExecutor(6) as pool:
+        assert sorted(pool.map(change, range(6))) == [200, *[412] * 5]
 
 
 def test_a_change_is_made_from_what_was_read(manager: httpx.Client) -> None:

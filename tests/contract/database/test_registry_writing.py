@@ -21,7 +21,7 @@ from linli.db.registryrows import SHAPES
 from linli.db.registrywriting import put, save
 from linli.errors import Refused
 from linli.i18n import Text
-from linli.registry.changes import PERSON, BadItem, Key, Origin, Outdated, Written
+from linli.registry.changes import PERSON, AlreadyThere, BadItem, Key, Origin, Outdated, Written
 from linli.registry.inhabitants import Person
 from linli.registry.kinds import KINDS, Item
 from linli.registry.model import Community, Device, Equipment, Gateway, Place, Team
@@ -118,7 +118,7 @@ def test_who_changes_what_somebody_else_has_changed_is_told(filled: Database) ->
     with pytest.raises(Outdated) as told, filled.write() as connection:
         put(connection, [replace(UNIT, name=NAME), replace(BUILDING, name=Text("乙", "B"))], AT, {key(BUILDING): 1})
     assert (told.value.key, told.value.revision) == (key(BUILDING), 2)
-    with pytest.raises(Outdated), filled.write() as connection:
+    with pytest.raises(AlreadyThere), filled.write() as connection:
         put(connection, [Gateway("gw", "c1", Text("新", "New"))], AT, {Key("gateway", "gw"): 0})
     with filled.read() as connection:
         kept = get(connection, key(UNIT))
