@@ -14,13 +14,14 @@ from linli.clock import DAY
 from linli.db import schema
 from linli.db.audit import append_last
 from linli.db.database import Database
+from linli.db.registryitems import get
 from linli.db.registrylog import take_turns
 from linli.db.registryrows import portions
 from linli.db.registrywriting import put
 from linli.db.turns import take_turn
-from linli.errors import NotFound
+from linli.errors import Conflict, NotFound
 from linli.i18n import Text
-from linli.registry.changes import Origin
+from linli.registry.changes import Key, Origin
 from linli.registry.model import Device
 from linli.registry.strangers import Sample, Stranger
 
@@ -95,7 +96,8 @@ def left_out(connection: Connection) -> list[LeftOut]:
 
 
 def adopt(connection: Connection, device: Device, origin: Origin) -> None:
-    """Register a stranger of the device's gateway, with its id, and take it off the list; BadItem if it is no sound device.
+    """Register a stranger of the device's gateway, with its id, and take it off the list; BadItem if it is no sound device, Conflict
+    if it was merged into another: it is known, by the id of that.
 
     Ingest knows it within a second. What it sent before lies among the dead letters, to be replayed
     (`SqlDeadLetters.request_replay`, reason 'unregistered_device'). NotFound if it is not on the list.
@@ -108,6 +110,14 @@ def adopt(connection: Connection, device: Device, origin: Origin) -> None:
             f"网关 {device.gateway} 没有报告过 {device.id}", f"gateway {device.gateway} has not told of {device.id}"
         )
         raise NotFound(said)
+    known = get(connection, Key("device", device.id))
+    if known is not None and known.merged_into is not None:
+        raise Conflict(
+            Text(
+                f"{device.id} 已并入 {known.merged_into}：请在网关的配置中让它以后者的编号上报",
+                f"{device.id} was merged into {known.merged_into}: let its gateway report it under that id",
+            )
+        )
     put(connection, [device], origin)
     who, facts = who_of(origin.actor or NOBODY_ASKED), {"gateway": device.gateway}
     act = Act("registry.device.adopted", who, "device", (device.id,), device.community, facts=facts)

@@ -8,11 +8,12 @@ import pytest
 from linli.db import strangers as module
 from linli.db.database import Database
 from linli.db.registry import read_registry
+from linli.db.registrymerging import merge
 from linli.db.registrywriting import put
 from linli.db.scoping import guarded
 from linli.db.strangers import FORGOTTEN_AFTER, LeftOut, SqlStrangers, adopt, dismiss, left_out, strangers
-from linli.errors import NotFound
-from linli.registry.changes import BadItem
+from linli.errors import Conflict, NotFound
+from linli.registry.changes import BadItem, Key
 from linli.registry.model import Device
 from linli.registry.strangers import MOST_SAMPLES, MOST_WORDS, Sample, Stranger, shortened
 from tests.contract.database.district import AT, EVERYTHING, NAME
@@ -82,6 +83,17 @@ def test_a_stranger_is_adopted_or_dismissed(database: Database) -> None:
     assert listed(database) == []
     kept.put([replace(PROBE, device="other")], NO_MORE, 30)
     assert [one.device for one in listed(database)] == ["other"]
+
+
+def test_what_was_merged_into_another_is_known_by_that_id(database: Database) -> None:
+    """It cannot be registered once more, nor brought back: whoever sees it report is told what to do."""
+    with database.write() as connection:
+        put(connection, [*EVERYTHING, Device("probe", "c1", "gw", "door", NAME, "c1-12-1")], AT)
+        merge(connection, Key("device", "probe"), Key("device", "door"), AT)
+    SqlStrangers(database).put([PROBE], NO_MORE, 20)
+    with pytest.raises(Conflict, match="merged into door: let its gateway"), database.write() as connection:
+        adopt(connection, Device("probe", "c1", "gw", "door", NAME, "c1-12-1"), AT)
+    assert [one.device for one in listed(database)] == ["probe"]
 
 
 def test_what_is_remembered_is_bounded() -> None:
