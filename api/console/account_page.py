@@ -8,7 +8,7 @@ from fastapi import Request
 from fastapi.responses import RedirectResponse
 from nicegui import Client, ui
 
-from api.console import account_texts, texts
+from api.console import account_texts, own_texts, texts
 from api.console.consoles import Console, Consoles
 from api.console.layout import MAX_KNOWN, Node, back_link, frame, known_alerts
 from api.console.login_page import FAULTS, field, new_password_fields, offer_fields
@@ -135,6 +135,8 @@ class _Account:
                 self._fact(account_texts.ROLE, ROLES[person.role].name.of(language))
                 if person.communities is None:
                     reaches = account_texts.EVERYTHING.of(language)
+                elif may(person, Operation.SEE_OWN):
+                    reaches = own_texts.MY_DATA.of(language)
                 else:
                     names = self._services.sights.of(person).names
                     pause = texts.LIST_PAUSE.of(language)
