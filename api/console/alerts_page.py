@@ -14,6 +14,7 @@ from api import words
 from api.console import texts
 from api.console.consoles import Consoles
 from api.console.dialogs import ActDialog, acknowledging
+from api.console.facilities_page import PATIENCE_S
 from api.console.layout import MAX_KNOWN, frame, known_alerts
 from api.console.rows import Row, row
 from api.console.visit import Visit, enter, person_now
@@ -34,7 +35,7 @@ class AlertList(Element, component="static/alert_list.js"):
 def add(services: Services, consoles: Consoles) -> None:
     """Add the page."""
 
-    @ui.page("/")
+    @ui.page("/", response_timeout=PATIENCE_S)
     async def alerts(request: Request, client: Client) -> RedirectResponse | None:
         visit = await enter(services, request)
         if isinstance(visit, RedirectResponse):
