@@ -90,7 +90,8 @@ class FormDialog:
         self._box.clear()
         with self._box, Veil(SHOWN_FOR_S) as veil, Node("div", classes="fields"):
             Node("h2", title.of(language))
-            Node("p", subject, "subject")
+            if subject:
+                Node("p", subject, "subject")
             if words is not None:
                 Node("p", words.of(language), "muted")
             for one in fields:

@@ -126,7 +126,8 @@ class _Page:
             if may(self._visit.person, Operation.EDIT_PERSONS):
                 self._buttons(found)
             Node("p", item.id, "muted")
-        Node("h2", self._say(texts.MEMBERS))
+        with Node("div", classes="list-head"):
+            Node("h2", self._say(texts.MEMBERS))
         if not found.members:
             Node("div", self._say(texts.NO_MEMBERS), "panel")
             return
