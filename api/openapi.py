@@ -47,6 +47,38 @@ _KINDS = {
     429: problems.KINDS[TooMany],
     503: problems.DATABASE,
 }
+_WRITES = ("post", "put", "patch", "delete")
+_KEY: Json = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "New for each thing you want done, such as a UUID: the same request with the same key is done once, and answered "
+    "as it was",
+    "schema": {"type": "string", "pattern": '^"?[!#-~]{1,255}"?$', "maxLength": 257},
+}
+_MATCH: Json = {
+    "name": "If-Match",
+    "in": "header",
+    "required": False,
+    "description": "The `ETag` of what you have read; `*` for whatever stands",
+    "schema": {"type": "string"},
+}
+_NONE_MATCH: Json = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "description": "Reading: the `ETag` of what you have. Writing: `*`, for what is to be registered",
+    "schema": {"type": "string"},
+}
+_LAST: Json = {
+    "name": "Last-Event-ID",
+    "in": "header",
+    "required": False,
+    "description": "The id of the last event you have: go on after it",
+    "schema": {"type": "string", "pattern": "^[0-9]{1,18}$"},
+}
+_ETAG: Json = {"description": "Its version, for `If-Match` and `If-None-Match`", "schema": {"type": "string"}}
+_RETRY: Json = {"description": "Seconds until it is worth while to ask again", "schema": {"type": "string"}}
 
 
 def operation_id(route: APIRoute) -> str:
@@ -79,24 +111,47 @@ def describe(app: FastAPI) -> Json:
     }
     document["security"] = [{"token": []}, {"session": []}]
     components["responses"] = {f"Problem{status}": _problem(status, "") for status in (400, *_WORDS)}
-    for path, operation in _operations(document):
-        _describe(path, operation, components["schemas"])
-    document["tags"] = [{"name": tag} for tag in sorted({op["tags"][0] for _, op in _operations(document)})]
+    components["responses"]["Problem429"]["headers"] = {"Retry-After": _RETRY}
+    for path, method, operation in _operations(document):
+        _add_headers(path, method, operation)
+        _describe(path, method, operation, components["schemas"])
+    document["tags"] = [{"name": tag} for tag in sorted({op["tags"][0] for _, _, op in _operations(document)})]
     return document
 
 
-def _operations(document: Json) -> Iterator[tuple[str, Json]]:
+def _operations(document: Json) -> Iterator[tuple[str, str, Json]]:
     for path, item in document["paths"].items():
-        for operation in item.values():
-            yield path, operation
+        for method, operation in item.items():
+            yield path, method, operation
 
 
-def _describe(path: str, operation: Json, schemas: Mapping[str, Json]) -> None:
+def _add_headers(path: str, method: str, operation: Json) -> None:
+    """Those that a middleware or `api.http.preconditions` reads, and no parameter of a route shows."""
+    answers = operation["responses"]
+    asked = [_KEY] if _takes_key(method, operation) else []
+    if "428" in answers:
+        asked.append(_MATCH)
+    if "304" in answers or ("428" in answers and "201" in answers):
+        asked.append(_NONE_MATCH)
+    if path == f"{PREFIX}/stream":
+        asked.append(_LAST)
+    if asked:
+        operation["parameters"] = [*operation.get("parameters", []), *asked]
+    if "428" in answers or "304" in answers:
+        for status in answers.keys() & {"200", "201", "304"}:
+            answers[status]["headers"] = {"ETag": _ETAG}
+
+
+def _takes_key(method: str, operation: Json) -> bool:
+    return method in _WRITES and operation.get(DECLARED) != EVERYBODY
+
+
+def _describe(path: str, method: str, operation: Json, schemas: Mapping[str, Json]) -> None:
     told = operation.get("description", "").strip()
     operation["summary"] = _first_sentence(told)
     operation["description"] = f"{told}\n\n{_for_whom(operation.get(DECLARED, ''))}".strip()
     operation["tags"] = [path.removeprefix(PREFIX).strip("/").split("/")[0]]
-    for status in _problems_of(path, operation):
+    for status in _problems_of(path, method, operation):
         known = operation["responses"].get(str(status), {})
         words = known.get("description", "")
         said = words if words not in ("", "Validation Error", _WORDS.get(status)) else ""
@@ -123,7 +178,7 @@ def _for_whom(declared: str) -> str:
     return f"Needs `{declared}` ({OPERATIONS[operation].en.lower()}): {may}."
 
 
-def _problems_of(path: str, operation: Json) -> list[int]:
+def _problems_of(path: str, method: str, operation: Json) -> list[int]:
     """What it may answer besides what it says itself."""
     found = {int(status) for status in operation["responses"] if status.isdigit() and int(status) >= 400}
     declared = operation.get(DECLARED, "")
@@ -138,6 +193,8 @@ def _problems_of(path: str, operation: Json) -> list[int]:
         found.add(422)
     if "requestBody" in operation:
         found |= {400, 413}
+    if _takes_key(method, operation):
+        found |= {400, 409, 422}  # no key, one under way, one of another request
     return sorted(found)
 
 

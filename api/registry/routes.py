@@ -76,6 +76,7 @@ def _add_reading(router: APIRouter, registry: RegistryService, resource: Resourc
     @router.get(
         f"{path}/{{item_id}}",
         response_model=bodies.OUT[kind],
+        responses={304: {"description": "You have it as it is"}},
         description=f"One {words}. The `ETag` is what `If-Match` of a change names.",
         **needs(_READ),
     )

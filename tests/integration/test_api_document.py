@@ -57,6 +57,26 @@ def test_every_operation_names_its_problems(document: dict[str, Any]) -> None:
     assert "HTTPValidationError" not in document["components"]["schemas"]
 
 
+def test_every_header_that_is_read_is_told(document: dict[str, Any]) -> None:
+    """Else a client that is made from the document cannot change a thing: it has no way to send If-Match."""
+    asked = {
+        (method, path): {one["name"] for one in operation.get("parameters", []) if one["in"] == "header"}
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+    }
+    device = "/api/v1/registry/devices/{item_id}"
+    assert asked["get", device] == {"If-None-Match"}
+    assert asked["put", device] == {"Idempotency-Key", "If-Match", "If-None-Match"}
+    assert asked["patch", "/api/v1/webhooks/{webhook_id}"] == {"Idempotency-Key", "If-Match"}
+    assert asked["post", "/api/v1/alerts/{alert_id}/close"] == {"Idempotency-Key"}
+    assert asked["get", "/api/v1/stream"] == {"Last-Event-ID"}
+    assert asked["post", "/api/v1/sessions"] == set()
+    for (method, path), headers in asked.items():
+        answers = document["paths"][path][method]["responses"]
+        assert ("428" in answers) == ("If-Match" in headers), path
+        assert "ETag" in answers.get("304", {}).get("headers", {"ETag"}), path
+
+
 def test_every_body_has_an_example_that_fits_its_schema(document: dict[str, Any]) -> None:
     """What goes in and what comes out, field by field."""
     count = 0
