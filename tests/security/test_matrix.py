@@ -12,8 +12,10 @@ from api.routes import ANONYMOUS
 from linli.clock import DAY, format_time
 from linli.db.registry import save
 from linli.db.registryitems import get
+from linli.i18n import Text
 from linli.model import Role
 from linli.registry.changes import Key
+from linli.registry.model import FloorPlan
 from linli.roles import ROLES, Operation, Reach
 from tests.databases import Databases
 from tests.integration.api_world import FOREIGN, HOME, World, inhabitants, running_world
@@ -78,6 +80,8 @@ FIXED = {
 OWN = "/api/v1/own"
 NEIGHBOUR = "zzneighbour"
 """Somebody who lives in HOME, of whom another resident of it must learn nothing."""
+NOT_THERE = ("/drawing", "/snapshots/{snapshot_id}", "/deliveries")
+"""Ends of addresses of which the world has nothing: pictures, which have tests of their own (test_drawings, test_snapshots)."""
 OPTIONAL = ("along", "as_of", "bom", "cursor", "headings", "lang", "link", "removed", "snapshot_id", "taken_at")
 """Parameters that lead to nothing of anybody's."""
 
@@ -88,6 +92,11 @@ def world(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> Ite
         with running.database.write() as connection:
             for community, whose in ((HOME, HOME), (HOME, NEIGHBOUR), (FOREIGN, FOREIGN)):
                 save(connection, inhabitants(community, whose))
+            for community in (HOME, FOREIGN):
+                name = Text(f"{community} plan", f"{community} plan")
+                save(
+                    connection, [FloorPlan(f"{community}-plan", community, f"{community}-f1", name, "1.png", 9.0, 9.0)]
+                )
         yield running
 
 
@@ -294,6 +303,23 @@ def test_the_other_side(world: World, document: Json, tokens: dict[Role, str]) -
             for path in lists:
                 answer = client.get(f"/api/v1{path}", params=times if path == "/events" else {})
                 assert marker in answer.text, f"{role} is not shown {marker} in {path}"
+
+
+def test_what_is_foreign_is_there_to_be_found(world: World, document: Json) -> None:
+    """A route that answers 404 to a foreign id says nothing of scope if there is no such thing: who sees all is shown each."""
+    looked = 0
+    with world.client("root") as client:
+        for method, path, operation in operations(document):
+            foreign = [name for name in in_path(operation) if name not in OPTIONAL]
+            if method != "GET" or not any(FOREIGN in value_of(world, path, name, FOREIGN) for name in foreign):
+                continue
+            if path.endswith(NOT_THERE) or path.startswith(OWN):
+                continue
+            query = {name: value_of(world, path, name, FOREIGN) for name in in_query(operation, required=True)}
+            status, text = ask(client, method, filled(world, path, operation, FOREIGN), query, (None, None, {}))
+            assert status == 200, f"{path} of the foreign community answers {status}: {text[:200]}"
+            looked += 1
+    assert looked > 25
 
 
 def test_a_resident_is_shown_themselves_and_nobody_else(world: World, document: Json, tokens: dict[Role, str]) -> None:
