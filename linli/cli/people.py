@@ -13,6 +13,7 @@ import typer
 
 from linli.cli.columns import print_columns
 from linli.cli.existing import existing
+from linli.cli.existing import operator as existing_operator
 from linli.i18n import Text
 from linli.model import Role
 from linli.roles import ROLES
@@ -330,9 +331,7 @@ def opened(data: Path | None) -> Iterator["People"]:
 
 def operator() -> str:
     """Who is at the machine, as the record has them."""
-    import getpass
-
-    return f"cli:{getpass.getuser()}"
+    return existing_operator().actor
 
 
 def _row(account: "Account") -> tuple[str, ...]:

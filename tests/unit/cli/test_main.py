@@ -20,7 +20,7 @@ def linli(*arguments: str, cwd: Path, **environment: str) -> "subprocess.Complet
 
 COMMANDS = (
     *("up", "status", "simulate", "bench", "deadletters", "rules", "user"),
-    *("token", "gateway", "agent", "dashboards", "device", "version"),
+    *("token", "gateway", "agent", "dashboards", "device", "version", "alerts", "devices", "webhooks", "database"),
 )
 
 
