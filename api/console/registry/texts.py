@@ -30,7 +30,6 @@ FACILITIES = Text("设施", "Facilities")
 DEVICES = Text("设备", "Devices")
 NEXT = Text("后一页", "Next page")
 FIRST = Text("回到开头", "Back to the first")
-CLOSE = Text("关闭", "Close")
 SAVE = Text("保存", "Save")
 MORE_OF = Text("只列出前 {count} 项。", "Only the first {count} are listed.")
 
@@ -41,7 +40,6 @@ TREE_HELP = Text(
 STRAY = Text("未归属村居的小区", "Compounds of no committee")
 EMPTY_LEVEL = Text("其中没有登记任何地点。", "No places are registered in it.")
 LIES_IN = Text("其中的地点", "What lies in it")
-BELOW = Text("{count} 个", "{count}")
 INSIDE: Mapping[str, Text] = {
     "district": Text("{count} 个村居", "{count} committees"),
     "committee": Text("{count} 个小区", "{count} compounds"),
@@ -53,7 +51,6 @@ ADDRESS = Text("地址", "Address")
 NO_DEVICES_HERE = Text("此处没有直接登记的设备。", "No devices are registered right here.")
 DEVICES_HERE = Text("此处的设备", "Devices here")
 FACILITIES_HERE = Text("此处的设施", "Facilities here")
-REMOVED_HERE = Text("已移除的", "What was removed")
 SHOW_REMOVED = Text("查看已移除的", "Show what was removed")
 SHOW_THERE = Text("查看现有的", "Show what is there")
 NOTHING_REMOVED = Text("没有移除过什么。", "Nothing was removed.")
@@ -93,7 +90,6 @@ BRING_BACK_HELP = Text("恢复后与移除前一样。", "It will be as it was b
 # --- a device ---
 DEVICE = Text("设备", "Device")
 WHAT_IT_IS = Text("登记信息", "What it is")
-ID = Text("编号", "Id")
 GATEWAY = Text("网关", "Gateway")
 GATEWAY_ONLINE = Text("在线", "online")
 GATEWAY_OFFLINE = Text("离线", "offline")
@@ -107,7 +103,6 @@ MODEL = Text("型号", "Model")
 IN_SERVICE = Text("启用时间", "In service since")
 COORDINATES = Text("坐标（WGS 84）", "Coordinates (WGS 84)")
 UNKNOWN = Text("未知", "not known")
-NONE = Text("无", "none")
 ALERTS_NOW = Text("当前告警", "Alerts now")
 NO_ALERTS = Text("没有未关闭的告警。", "No open alerts.")
 READINGS = Text("最新读数", "Newest readings")
@@ -116,7 +111,6 @@ STORE_SILENT = Text("读数库没有应答。", "The store of readings does not 
 TO_CURVES = Text("在设施页看曲线", "Curves on the facility's page")
 HANGING = Text("接在它上面的", "What hangs on it")
 NOTHING_HANGS = Text("没有设备接在它上面。", "Nothing hangs on it.")
-STANDS_ALONE = Text("状态", "State")
 MERGED_INTO = Text("已并入", "merged into")
 
 # --- facts, history ---
