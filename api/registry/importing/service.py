@@ -57,7 +57,7 @@ MOST_OF_ONE = 5
 """Imports that one person may have at a time; the oldest makes way for a new one."""
 MOST_NAME = 120
 TIDY_EVERY_S = 300.0
-_PATIENCE_S = 1.0
+_PATIENCE_S = 3.0
 _T = TypeVar("_T")
 
 

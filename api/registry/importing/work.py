@@ -96,10 +96,12 @@ def carry(task: Task, tables: Tables) -> None:
     try:
         if task.doing == "export":
             _export(task, tables, database)
-        else:
-            _Work(task, tables, database).run()
+            return
+        work = _Work(task, tables, database)
+        end = work.run()
     finally:
         database.close()
+    work.finish(end)  # last of all: whoever reads that it is over may go on with it at once
 
 
 def _export(task: Task, tables: Tables, database: Database) -> None:
@@ -131,17 +133,20 @@ class _Work:
         self._doing = Doing(guard.of(task.reach), guard.whole(), who, confined, task.personal)
         self._told = 0.0
 
-    def run(self) -> None:
-        """Until it has come to an end, which is written down."""
+    def run(self) -> Import:
+        """Until it has come to an end, and what came of it."""
         applying = self._task.doing == "apply"
         self._progress(Progress(), always=True)
         try:
-            end = self._run(applying)
+            return self._run(applying)
         except LinliError as error:
             state = State.FAILED if applying else State.REFUSED
-            end = msgspec.structs.replace(self._one, state=state, why=error.text)
+            return msgspec.structs.replace(self._one, state=state, why=error.text)
         except SQLAlchemyError:
-            end = msgspec.structs.replace(self._one, state=State.FAILED, why=_DATABASE)
+            return msgspec.structs.replace(self._one, state=State.FAILED, why=_DATABASE)
+
+    def finish(self, end: Import) -> None:
+        """Write it down."""
         self._kept.write(end)
         if end.state in (State.APPLIED, State.REFUSED):
             self._kept.drop_upload(end)
