@@ -71,7 +71,7 @@ def test_a_resident_lands_on_what_is_known_of_them(
     expect(page.locator("[data-test=looks]")).to_contain_text("物业")
     expect(page.locator("[data-test=looks]")).to_contain_text("独居与高龄关怀")
     assert "李晓梅" not in page.content()
-    assert page.evaluate("document.documentElement.lang") == "zh-CN"
+    expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
     assert page.evaluate("window.hacked") is None
     assert page.locator("nav a").count() == 1
     assert page.locator("[data-test=mute], [data-health]").count() == 0
