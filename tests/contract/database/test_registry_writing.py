@@ -298,8 +298,10 @@ CHANGES = st.lists(
 def _new(databases: Databases) -> Iterator[Database]:
     with databases.new() as url:
         opened = open_database(url)
-        yield opened
-        opened.close()
+        try:
+            yield opened
+        finally:
+            opened.close()
 
 
 @settings(max_examples=20)
