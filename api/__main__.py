@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import uvicorn
 from fastapi import FastAPI
@@ -87,7 +88,9 @@ def _run(settings: Settings, stop: threading.Event) -> int:
     database = open_database(settings.app_database_url)
     store = build_store(settings)
     hearing, commanding = service_client(settings, "api"), service_client(settings, "api")
-    services = build_services(settings, database, store, clock, hearing, commanding)
+    # A district's registry is a million objects: the garbage collector would stop all requests for 0.2 s to look through them.
+    settled = partial(runtime.keep, anew=True)
+    services = build_services(settings, database, store, clock, hearing, commanding, settled)
     app = build_app(services, mount)
     reporter = runtime.Reporter("api", database, clock, lambda: _health(services, app, port))
     thinners = {

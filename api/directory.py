@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from api.views import AlertDetail, AlertView, ChangeView, EventView, EvidenceView
@@ -150,10 +150,13 @@ class Directory:
     """Names that are at most about a second old, read for all requests together. Safe to call from several threads.
 
     What is confined to some communities is kept, too, until the registry changes: most requests are of the same few scopes.
+    `settled`: as of `SqlRegistry`.
     """
 
-    def __init__(self, database: Database, people: People, clock: Clock) -> None:
-        self._registry = SqlRegistry(database)
+    def __init__(
+        self, database: Database, people: People, clock: Clock, settled: Callable[[], None] | None = None
+    ) -> None:
+        self._registry = SqlRegistry(database, settled)
         self._people = people
         self._clock = clock
         self._lock = threading.Lock()

@@ -100,6 +100,10 @@ class Sights:
         self._store = store
         self._own = OwnDatabases(database)
 
+    def prepare(self) -> None:
+        """Read the names, so that who asks first does not wait for them: of a whole district that takes a second or two."""
+        self._directory.names()
+
     def of(self, person: Person) -> Sight:
         """What the person sees now, by names that are at most a second old."""
         reached = person.communities

@@ -63,10 +63,17 @@ def begin(name: str, settings: Settings) -> threading.Event:
     return stop
 
 
-def keep() -> None:
+def keep(*, anew: bool = False) -> None:
     """What there is in memory now, a district's registry say, is to stay, and a batch is no garbage: the collector looks at the
-    one no more, and not in the midst of the other. What stays out of cycles, as nearly all does, it has no part in."""
-    gc.collect(1)  # what is young and in a cycle already would stay for good
+    one no more, and not in the midst of the other. What stays out of cycles, as nearly all does, it has no part in.
+
+    `anew`: what was kept before and is garbage by now goes first, which stops the process as long as it takes to look at all.
+    """
+    if anew:
+        gc.unfreeze()
+        gc.collect()
+    else:
+        gc.collect(1)  # what is young and in a cycle already would stay for good
     gc.freeze()
     gc.set_threshold(_YOUNG)
 

@@ -6,7 +6,9 @@ import signal
 import subprocess
 import sys
 import threading
+import weakref
 from pathlib import Path
+from typing import cast
 
 import pytest
 from sqlalchemy import text
@@ -164,3 +166,27 @@ def test_what_is_kept_is_no_garbage() -> None:
         if not frozen:
             gc.unfreeze()
         gc.set_threshold(*threshold)
+
+
+def test_what_was_kept_and_is_garbage_by_now_goes_when_all_is_kept_anew() -> None:
+    """A registry read anew takes the place of the old one, whatever was in a cycle with that."""
+    threshold, frozen = gc.get_threshold(), gc.get_freeze_count()
+    try:
+        cycle: list[object] = [Lasting()]
+        cycle.append(cycle)
+        seen = weakref.ref(cast(Lasting, cycle[0]))
+        keep()
+        del cycle
+        keep()
+        assert seen() is not None
+        keep(anew=True)
+        assert seen() is None
+        assert gc.get_freeze_count() > 0
+    finally:
+        if not frozen:
+            gc.unfreeze()
+        gc.set_threshold(*threshold)
+
+
+class Lasting:
+    """Something that may be waited for to go."""
