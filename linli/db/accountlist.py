@@ -1,5 +1,6 @@
 """Accounts as an administrator sees them: found by words, with all that belongs to each."""
 
+import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +33,13 @@ class Account:
     issuer: str | None
     subject: str | None
     last_seen_at: int | None
+
+    @property
+    def edition(self) -> str:
+        """Another one whenever something was changed that an administrator changes: not by signing in."""
+        one = self.person
+        what = (one.display_name, one.role.value, one.enabled, sorted(self.communities), sorted(self.committees))
+        return hashlib.sha256(repr((what, one.registered_as)).encode()).hexdigest()[:16]
 
 
 def described(

@@ -21,7 +21,7 @@ from linli.db.proofs import hashed, make_password
 from linli.db.sessions import end_sessions
 from linli.db.signin_events import LINLI, Happening, SignInEvent, record
 from linli.db.turns import take_turn
-from linli.errors import Conflict, NotFound, Refused
+from linli.errors import Conflict, NotFound, Outdated, Refused
 from linli.i18n import Language, Text
 from linli.model import Role
 from linli.passwords import fault_of
@@ -160,8 +160,9 @@ class Accounts:
             added = read_persons(connection, select(schema.users).where(schema.users.c.id == user))[0]
         return added, secret
 
-    def change(self, name: str, changes: Changes, *, by: str = LINLI) -> Person:
-        """The person as changed, all at once or not at all.
+    def change(self, name: str, changes: Changes, *, by: str = LINLI, expected: str | None = None) -> Person:
+        """The person as changed, all at once or not at all. `expected`: the account's edition as it was read; Outdated if it is
+        another one by now.
 
         Another role, being disabled and being another person of the registry end their sessions. Conflict if nobody would be
         left to manage accounts, for communities of a role that sees all, for a person of one that is no resident's, and for a
@@ -171,6 +172,8 @@ class Accounts:
         with self._database.write() as connection:
             take_turn(connection, table, schema.memberships)
             before = self._found(connection, name)
+            if expected is not None and expected != described(connection, [before.id])[0].edition:
+                raise Outdated(Text("读取之后已有改动", "it was changed since you read it"))
             role = changes.role or before.role
             _check_reach(role, changes)
             values = _values(changes)

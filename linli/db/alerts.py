@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from linli.audit import Act
 from linli.auditwho import who_of
 from linli.db import schema
-from linli.db.alertlist import Wanted, in_order, within
+from linli.db.alertlist import Wanted, newest, within
 from linli.db.alertrows import alert_of, values_of
 from linli.db.audit import append
 from linli.db.database import Database
@@ -243,9 +243,8 @@ class SqlAlerts:
         For the next page pass as `before` the (opened_at, id) of the last one got.
         """
         wanted = Wanted(communities, open_only, tuple(severities), tuple(rules), subject, since, until)
-        query = in_order(select(schema.alerts), wanted, limit, before)
         with self._database.read() as connection:
-            return [alert_of(row) for row in connection.execute(query)]
+            return [alert_of(row) for row in newest(connection, select(schema.alerts), wanted, limit, before)]
 
     def open_alerts(self, communities: frozenset[str] | None = None) -> list[Alert]:
         """Every open alert, the last opened first."""

@@ -130,10 +130,14 @@ class RegistrySnapshot:
 
 
 class SqlRegistry:
-    """`ports.Registry` over the database, with all of it in memory. `refresh` is one small query while nothing changes."""
+    """`ports.Registry` over the database, with all of it in memory. `refresh` is one small query while nothing changes.
 
-    def __init__(self, database: Database) -> None:
+    `settled` is called when `refresh` has read all of it: a process with much to do may want to `runtime.keep` it.
+    """
+
+    def __init__(self, database: Database, settled: Callable[[], None] | None = None) -> None:
         self._database = database
+        self._settled = settled
         self.snapshot = RegistrySnapshot()
 
     def refresh(self) -> bool:
@@ -142,7 +146,10 @@ class SqlRegistry:
         news = self.since(self.snapshot.version) if self.snapshot.version else None
         if news is None:
             before, self.snapshot = self.snapshot.version, self.whole()
-            return self.snapshot.version != before
+            moved = self.snapshot.version != before
+            if moved and self._settled is not None:
+                self._settled()
+            return moved
         version, changes = news
         if version != self.snapshot.version:
             self.snapshot = self.snapshot.changed(version, changes)

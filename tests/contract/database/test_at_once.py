@@ -7,7 +7,7 @@ import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -331,8 +331,7 @@ def test_a_secret_made_while_secrets_are_sealed_anew_is_kept(database: Database,
 
 def test_a_key_let_go_between_two_looks_is_fresh(postgres: PostgresServer, tmp_path: Path) -> None:
     """Another request with it fails just then: this one is carried out. (SQLite has nothing between the two looks.)"""
-    with postgres.database() as url:
-        database, other = open_database(url), open_database(url)
+    with postgres.database() as url, closing(open_database(url)) as database, closing(open_database(url)) as other:
         keys = SqlIdempotency(database, Seals(tmp_path))
         theirs, ours = Claim("p1", "k", "theirs"), Claim("p1", "k", "ours")
         assert keys.begin(theirs, "r", 1)[0] is Verdict.FRESH
@@ -342,8 +341,6 @@ def test_a_key_let_go_between_two_looks_is_fresh(postgres: PostgresServer, tmp_p
 
         event.listen(database.engine, "after_cursor_execute", let_go, once=True)
         assert keys.begin(ours, "r", 2)[0] is Verdict.FRESH
-        database.close()
-        other.close()
 
 
 MANY: dict[str, Callable[[Database, list[int]], object]] = {

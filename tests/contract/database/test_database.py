@@ -4,11 +4,12 @@ import subprocess
 import sys
 import threading
 import traceback
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from sqlalchemy import insert, select, update
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from linli.db import schema
 from linli.db.database import Database, open_database
@@ -18,6 +19,7 @@ from linli.errors import ConfigError
 from linli.i18n import Text
 from linli.model import Community, Gateway
 from tests.databases import Databases
+from tests.postgres import PostgresServer
 
 
 def test_a_block_that_raises_is_rolled_back(database: Database) -> None:
@@ -132,6 +134,54 @@ def test_a_reader_cannot_write(databases: Databases, database: Database) -> None
         return
     with pytest.raises(DBAPIError, match="read-only"), database.read() as connection:
         save(connection, [Community("c001", Text("甲", "A"))])
+
+
+def test_the_rows_of_one_query_are_of_what_is_committed(database: Database) -> None:
+    """As they are for a transaction that begins now, and each transaction after it is what it was before."""
+    asked = select(schema.communities.c.id).order_by(schema.communities.c.id)
+    with database.write() as connection:
+        save(connection, [Community("c001", Text("甲", "A"))])
+        assert database.rows(asked) == []
+    assert [tuple(row) for row in database.rows(asked)] == [("c001",)]
+    with pytest.raises(Gone), database.write() as connection:
+        save(connection, [Community("c002", Text("乙", "B"))])
+        raise Gone
+    assert [tuple(row) for row in database.rows(asked)] == [("c001",)]
+
+
+class Gone(Exception):
+    """Something fails half way."""
+
+
+def _end_its_sessions(postgres: PostgresServer, url: str) -> None:
+    """As when the server is started anew."""
+    others = "datname = current_database() AND pid <> pg_backend_pid()"
+    postgres.run_as_superuser(url, f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE {others}")
+
+
+def test_a_server_that_was_started_anew_is_not_noticed(
+    postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection that lay idle is asked whether it works before it is used, and made anew if not."""
+    monkeypatch.setattr("linli.db.database._TRUSTED_S", 0.0)
+    with postgres.database() as url, closing(open_database(url)) as database:
+        for _ in range(3):
+            assert database.rows(select(schema.communities.c.id)) == []
+            _end_its_sessions(postgres, url)
+
+
+def test_of_connections_in_use_just_before_one_fails_and_the_rest_are_made_anew(postgres: PostgresServer) -> None:
+    """They are not asked; what fails with the first is no reason for the others to fail too."""
+    asked = select(schema.communities.c.id)
+    with postgres.database() as url, closing(open_database(url)) as database:
+        with database.read() as one, database.read() as other:
+            assert one.execute(asked).all() == other.execute(asked).all() == []
+        _end_its_sessions(postgres, url)
+        with pytest.raises(OperationalError):
+            database.rows(asked)
+        assert database.rows(asked) == []
+        with database.read() as one, database.read() as other:
+            assert one.execute(asked).all() == other.execute(asked).all() == []
 
 
 @pytest.mark.parametrize("wrong", ["", "nonsense", "nosuch://h/d", "postgresql+psycopg://u@h:port/d"])
