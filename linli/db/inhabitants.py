@@ -16,6 +16,7 @@ from linli.auditwho import NOBODY_ASKED, who_of
 from linli.db import schema
 from linli.db.addresses import addresses_of
 from linli.db.audit import append, erase_texts
+from linli.db.idempotency import unkeep_answers
 from linli.db.ownaccounts import forget
 from linli.db.registryfacts import drop_doubts
 from linli.db.registryitems import Kept, kept_of
@@ -66,8 +67,8 @@ def person_data(connection: Connection, person: str) -> PersonData:
 def erase_person(connection: Connection, person: str, origin: Origin, reason: str = "") -> int:
     """Let nothing of the person stay but that there was one; how many records were emptied. `reason` stays, in the audit log.
 
-    The texts beside the audit log's entries go too, and so does the person's account: nobody signs in as them any more. What is in
-    other places - backups, exports - is not reached from here. NotFound; Conflict for one who is erased already.
+    The texts beside the audit log's entries go too, and so do the answers that are kept for idempotency keys, and the person's
+    account: nobody signs in as them any more. What is in other places - backups, exports - is not reached from here. NotFound; Conflict for one who is erased already.
     """
     take_turns(connection, schema.users, schema.memberships)
     ids = ids_of(connection, person)
@@ -91,9 +92,10 @@ def erase_person(connection: Connection, person: str, origin: Origin, reason: st
     connection.execute(delete(said).where(said.c.person_id.in_(ids)))
     drop_doubts(connection, [Key(kind, one) for kind, found in theirs.items() for one in found])
     accounts = forget(connection, ids, origin)
+    unkeep_answers(connection)
     who = who_of(origin.actor or NOBODY_ASKED)
     append(connection, Act("person.erased", who, "person", tuple(ids)), origin.at)
-    erase_texts(connection, who, [*ids, *accounts], origin.at, reason)
+    erase_texts(connection, who, ids, origin.at, reason, accounts=accounts)
     return sum(map(len, theirs.values()))
 
 

@@ -89,6 +89,11 @@ def guarded(database: Database) -> GuardedDatabase:
     return GuardedDatabase(engine.execution_options())
 
 
+def is_confined(connection: Connection) -> bool:
+    """Whether what is executed here sees some communities and not all."""
+    return isinstance(connection.get_execution_options().get(_OPTION), frozenset)
+
+
 def unconfined() -> dict[str, Any]:
     """The execution options of one statement that is Linli's own work in the transaction of a person's: what is written down of
     it in the audit log."""

@@ -60,6 +60,8 @@ alerts = Table(
     Index("ix_alerts_community_opened", "community_id", "opened_at"),
     Index("ix_alerts_opened_at_id", "opened_at", "id"),
     Index("ix_alerts_open", "opened_at", "id", sqlite_where=_OPEN, postgresql_where=_OPEN),
+    Index("ix_alerts_open_community", "community_id", "opened_at", "id", sqlite_where=_OPEN, postgresql_where=_OPEN),
+    Index("ix_alerts_subject_opened", "subject", "opened_at", "id"),
     Index("ix_alerts_handling_community", "handling", "community_id"),
     info=scoped_by("community_id"),
 )

@@ -1,14 +1,21 @@
 """The alerts repository: what rules writes and what everybody reads."""
 
 import dataclasses
+import itertools
+from contextlib import closing
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy.exc import IntegrityError
 
+from linli.clock import DAY
 from linli.db.alerts import Change, Effects, Outcome, SqlAlerts
-from linli.db.database import Database
+from linli.db.database import Database, open_database
+from linli.db.scoping import guarded
 from linli.i18n import Text
 from linli.model import Action, ActionKind, Alert, Condition, Evidence, Handling, Severity
+from tests.databases import Databases
 
 ALERT = Alert(
     id="a1",
@@ -135,6 +142,41 @@ def test_finding(alerts: SqlAlerts) -> None:
     assert ids(limit=2) == ["a5", "a4"]
     assert ids(limit=2, before=(104, "a5")) == ["a4", "a3"]
     assert ids(limit=2, before=(102, "a2")) == ["a1"]
+
+
+SPANS = (0, 1, DAY, 3 * DAY, 20 * DAY, 200 * DAY)
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    gaps=st.lists(st.tuples(st.sampled_from(SPANS), st.sampled_from(["c1", "c2", "c3"])), max_size=20),
+    within=st.sets(st.sampled_from(["c1", "c2", "c3"]), max_size=2),
+    limit=st.integers(1, 4),
+    since=st.sampled_from([None, 100, DAY, 50 * DAY]),
+)
+def test_who_sees_some_of_many_sees_the_same_list(
+    databases: Databases, gaps: list[tuple[int, str]], within: set[str], limit: int, since: int | None
+) -> None:
+    """They are looked for in stretches of time, from the newest back: page by page nothing is left out, and nothing comes twice."""
+    times = list(itertools.accumulate((gap for gap, _ in gaps), initial=100))[1:]
+    rows = [
+        closed(another(number, community=community, opened_at=at))
+        for number, (at, (_, community)) in enumerate(zip(times, gaps, strict=True))
+    ]
+    wanted = sorted(
+        (row for row in rows if row.community in within and row.opened_at >= (since or 0)),
+        key=lambda row: (row.opened_at, row.id),
+        reverse=True,
+    )
+    with databases.new() as url, closing(open_database(url)) as database:
+        write(SqlAlerts(database), *rows)
+        for found in (SqlAlerts(guarded(database).of(within)), SqlAlerts(database)):
+            seen: list[Alert] = []
+            while page := found.find(
+                frozenset(within), since=since, limit=limit, before=(seen[-1].opened_at, seen[-1].id) if seen else None
+            ):
+                seen += page
+            assert seen == wanted
 
 
 def test_counting_and_grouping_what_is_open(alerts: SqlAlerts) -> None:

@@ -6,6 +6,7 @@ what one revision does to the content of its tables beyond keeping it has a test
 
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -57,10 +58,8 @@ def read_once(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def empty(databases: Databases) -> Iterator[Database]:
     """A database that nothing was ever done to."""
-    with databases.new(migrated=False) as url:
-        opened = open_database(url)
+    with databases.new(migrated=False) as url, closing(open_database(url)) as opened:
         yield opened
-        opened.close()
 
 
 def tables_of(database: Database) -> MetaData:
