@@ -7,6 +7,7 @@ of its own. `databases.kind` is 'sqlite' or 'postgresql', for what is only true 
 """
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -58,6 +59,5 @@ def database_url(databases: Databases) -> Iterator[str]:
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     """The same, open."""
-    opened = open_database(database_url)
-    yield opened
-    opened.close()
+    with closing(open_database(database_url)) as opened:
+        yield opened

@@ -61,13 +61,24 @@ class PostgresServer:
 
     @contextmanager
     def database(self, *, migrated: bool = True) -> Iterator[str]:
-        """The URL of a database of the caller's own, gone after the block with whoever is connected to it still."""
+        """The URL of a database of the caller's own, gone after the block with whoever is connected to it still.
+
+        That nobody is, is seen to: a connection left open here would be found in whichever test comes next.
+        """
         name = f"test{next(self._numbers)}"
         self._run("CREATE DATABASE {} OWNER {} TEMPLATE {}", name, ROLE, _MIGRATED if migrated else _EMPTY)
         try:
             yield self.url(name)
+            eventually(lambda: self.connected(name) == 0, what=f"nobody is connected to {name}")
         finally:
             self._run("DROP DATABASE {} WITH (FORCE)", name)
+
+    def connected(self, name: str) -> int:
+        """How many sessions there are in a database."""
+        with self._administrator() as connection:
+            counted = connection.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = %s", [name]).fetchone()
+        assert counted is not None
+        return int(str(counted[0]))
 
     def prepare(self) -> None:
         """Linli's role, and the migrated database that others are copied from."""

@@ -1,6 +1,7 @@
 """The contract of `ports.DeadLetterBox`: the fake and the table keep the same letters."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 import pytest
@@ -39,11 +40,9 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
         yield World(memory, lambda: list(memory.letters.values()))
         return
     databases: Databases = request.getfixturevalue(f"{request.param}_databases")
-    with databases.new() as url:
-        database = open_database(url)
+    with databases.new() as url, closing(open_database(url)) as database:
         box = SqlDeadLetters(database)
         yield World(box, lambda: [kept.letter for kept in reversed(box.newest(1000))])
-        database.close()
 
 
 def test_a_letter_comes_back_as_it_went_in(world: World) -> None:

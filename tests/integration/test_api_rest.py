@@ -16,7 +16,7 @@ from linli.i18n import Text
 from linli.model import Role, Severity
 from linli.roles import ROLES
 from tests.databases import Databases
-from tests.integration.api_world import HOME, PASSWORD, World, make_alert, running_world
+from tests.integration.api_world import FOREIGN, HOME, PASSWORD, World, make_alert, running_world
 from tests.support import eventually
 
 pytestmark = pytest.mark.integration
@@ -422,3 +422,22 @@ def test_an_error_of_ours_shows_no_trace(
     answer = guard.get("/api/v1/communities")
     assert (answer.status_code, answer.json()["type"]) == (status, f"urn:linli:problem:{slug}")
     assert "secret" not in answer.text
+
+
+def test_one_device_is_as_the_list_has_it(world: World) -> None:
+    """Whoever has its id, from an alert say, asks for no list. Another's is not there."""
+    with world.client(f"{HOME}-security") as client:
+        listed = client.get("/api/v1/devices").json()["items"]
+        assert listed
+        for device in listed:
+            assert client.get(f"/api/v1/devices/{device['id']}").json() == device
+        assert client.get(f"/api/v1/devices/{FOREIGN}-door").status_code == 404
+
+
+def test_true_for_a_number_is_a_named_refusal(world: World) -> None:
+    """It would be taken for 1: a minute, an hour, a day that nobody meant."""
+    world.change(make_alert(HOME, 961, world.clock.now()))
+    with world.client(f"{HOME}-security") as client:
+        answer = client.post(f"/api/v1/alerts/a{HOME}0961/shelve", json={"minutes": True, "reason": "x"})
+    assert (answer.status_code, answer.json()["reason"]) == (422, "flag_for_number")
+    assert "minutes" in answer.json()["detail"]

@@ -10,7 +10,8 @@ from linli.audit import Act, Who
 from linli.clock import DAY
 from linli.db.audit import append, erase_texts, head_of
 from linli.db.auditcheck import check_log
-from linli.db.auditgrants import grants, may_change
+from linli.db.auditgrants import grants
+from linli.db.auditguards import Rights, guard_again, missing_guards, rights
 from linli.db.database import open_database
 from linli.db.retaining import DatabaseKeeper
 from tests.postgres import PostgresServer
@@ -64,7 +65,7 @@ def test_linlis_own_role_has_no_right_to_change_the_log(postgres: PostgresServer
     with postgres.database() as url:
         database = open_database(url)
         with database.read() as connection:
-            assert may_change(connection)
+            assert rights(connection) is Rights.OWN
             statements = grants(connection)
         postgres.run_as_superuser(url, statements)
         postgres.run_as_superuser(url, statements)  # again changes nothing
@@ -78,13 +79,14 @@ def test_linlis_own_role_has_no_right_to_change_the_log(postgres: PostgresServer
             ):
                 connection.execute(text(statement))
         with database.read() as connection:
-            assert not may_change(connection)
+            assert rights(connection) is Rights.NONE
             head = head_of(connection)
         assert DatabaseKeeper(database, API).shorten(OLD + DAY, head, NOW) == 1
         with database.write() as connection:
-            assert erase_texts(connection, API, ["p1"], NOW) == 2
+            assert erase_texts(connection, API, [], NOW, accounts=["p1"]) == 2
             connection.execute(text("CREATE TABLE of_a_later_version (x INTEGER)"))
-        assert check_log(database, None).faults == []
+        report = check_log(database, None)
+        assert (report.faults, report.unguarded) == ([], [])
         with pytest.raises(DBAPIError, match="append-only"), database.write() as connection:
             connection.execute(text("SELECT linli_audit_forget(99)"))
         database.close()
@@ -108,8 +110,55 @@ def test_nothing_of_the_role_runs_as_the_owner(postgres: PostgresServer, prepare
         assert check_log(database, None).faults == []
         with database.read() as connection:
             assert head_of(connection).seq == entry.seq
-            assert not may_change(connection)
+            assert rights(connection) is Rights.NONE
         postgres.run_as_superuser(url, "ALTER FUNCTION linli_audit_forget(bigint) SET search_path = public")
         with database.read() as connection:
-            assert may_change(connection)
+            assert rights(connection) is Rights.OLD
+        assert check_log(database, None).whole
+        database.close()
+
+
+TAKEN_AWAY = {
+    "a right that was given back": "GRANT UPDATE ON audit_subjects TO linli",
+    "a right to a column": "GRANT UPDATE (at) ON audit_entries TO linli",
+    "the owner's rights": "GRANT linli_owner TO linli",
+    "a table that was given back": "ALTER TABLE audit_texts OWNER TO linli",
+    "a trigger that lies elsewhere": (
+        "DROP TRIGGER audit_entries_change ON audit_entries; CREATE TRIGGER audit_entries_change "
+        "BEFORE UPDATE OR DELETE ON audit_subjects FOR EACH ROW EXECUTE FUNCTION linli_audit_refuse()"
+    ),
+    "a function that looks elsewhere": "ALTER FUNCTION linli_audit_refuse() SET search_path = pg_temp",
+    "a trigger that is gone": "DROP TRIGGER audit_texts_change ON audit_texts",
+    "a trigger that is switched off": "ALTER TABLE audit_entries DISABLE TRIGGER audit_entries_truncate",
+    "a trigger that says less": (
+        "CREATE OR REPLACE TRIGGER audit_entries_change BEFORE DELETE ON audit_entries "
+        "FOR EACH ROW EXECUTE FUNCTION linli_audit_refuse()"
+    ),
+    "a function that refuses nothing": (
+        "CREATE OR REPLACE FUNCTION linli_audit_refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN OLD; END'"
+    ),
+}
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("statement", TAKEN_AWAY.values(), ids=TAKEN_AWAY.keys())
+def test_a_guard_that_is_gone_shows_before_anything_was_changed(postgres: PostgresServer, statement: str) -> None:
+    """And applying the grants again brings it back."""
+    with postgres.database() as url:
+        database = open_database(url)
+        with database.read() as connection:
+            statements = grants(connection)
+        postgres.run_as_superuser(url, statements)
+        assert check_log(database, None).whole
+        postgres.run_as_superuser(url, statement)
+        report = check_log(database, None)
+        assert (report.whole, report.unchanged, len(report.unguarded)) == (False, True, 1)
+        if report.rights is Rights.NONE:
+            with pytest.raises(DBAPIError):
+                guard_again(database, API, "by whom it is not", NOW)
+        postgres.run_as_superuser(url, statements)
+        with database.read() as connection:
+            assert missing_guards(connection) == []
+            assert rights(connection) is Rights.NONE
+        assert check_log(database, None).whole
         database.close()

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -40,29 +41,23 @@ AUDIT = ("audit_entries", "audit_subjects", "audit_texts")
 def source(tmp_path: Path) -> Iterator[Database]:
     """An SQLite one, as an installation begins with."""
     (tmp_path / "from").mkdir()
-    with SqliteDatabases(tmp_path / "from").new() as url:
-        opened = open_database(url)
+    with SqliteDatabases(tmp_path / "from").new() as url, closing(open_database(url)) as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture
 def target(databases: Databases) -> Iterator[Database]:
     """An empty one of each kind."""
-    with databases.new(migrated=False) as url:
-        opened = open_database(url)
+    with databases.new(migrated=False) as url, closing(open_database(url)) as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture
 def back(tmp_path: Path) -> Iterator[Database]:
     """An empty SQLite one, for the way back."""
     (tmp_path / "back").mkdir()
-    with SqliteDatabases(tmp_path / "back").new(migrated=False) as url:
-        opened = open_database(url)
+    with SqliteDatabases(tmp_path / "back").new(migrated=False) as url, closing(open_database(url)) as opened:
         yield opened
-        opened.close()
 
 
 def copy(source: Database, target: Database, **more: Any) -> list[CopiedTable]:

@@ -1,6 +1,7 @@
 """Tables in files, into the registry and out of it, on both databases."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -400,8 +401,12 @@ def test_a_registry_exported_and_imported_is_the_same(
     """Into an empty one, all of it; into itself, without a change."""
     file = tmp_path / f"out{suffix}"
     things = [item for item in items if not isinstance(item, Holiday)]
-    with databases.new() as first, databases.new() as second:
-        here, there = open_database(first), open_database(second)
+    with (
+        databases.new() as first,
+        databases.new() as second,
+        closing(open_database(first)) as here,
+        closing(open_database(second)) as there,
+    ):
         with here.write() as connection:
             record(connection, things, origin())
             from linli.db.registrywriting import save
@@ -419,8 +424,6 @@ def test_a_registry_exported_and_imported_is_the_same(
             for item in things:
                 kind = next(name for name, table in _NOUNS.items() if table is type(item))
                 assert get_many(theirs, kind, [item.id])[item.id].item == item
-        here.close()
-        there.close()
 
 
 _NOUNS: Mapping[str, type] = {

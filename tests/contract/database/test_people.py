@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from linli.db import proofs, schema
+from linli.db.accountlist import described
 from linli.db.accounts import ONE_TIME_FOR
 from linli.db.database import Database
 from linli.db.people import (
@@ -21,7 +22,7 @@ from linli.db.people import (
 )
 from linli.db.registry import save
 from linli.db.throttle import ADDRESS_BURST, BURST, REFILL_S
-from linli.errors import Conflict, NotFound, NotSignedIn, Refused, TooMany
+from linli.errors import Conflict, NotFound, NotSignedIn, Outdated, Refused, TooMany
 from linli.i18n import Language, Text
 from linli.model import Community, Role
 from linli.roles import ROLES, Reach
@@ -422,3 +423,16 @@ def test_known_and_unknown_names_take_the_same_time(people: People) -> None:
             people._passwords.forget(name)
     middle = {name: median(sorted(times)[:6]) for name, times in taken.items()}
     assert max(middle.values()) < 2 * min(middle.values()), middle
+
+
+def test_of_two_who_change_what_they_have_read_one_is_told(people: People, database: Database) -> None:
+    """Signing in is no change; another name is."""
+    person, password = add_guard(people)
+    with database.read() as connection:
+        (read,) = described(connection, [person.id])
+    people.sign_in("guard", password)
+    people.change("guard", Changes(display_name="Wang"), expected=read.edition)
+    with pytest.raises(Outdated):
+        people.change("guard", Changes(enabled=False), expected=read.edition)
+    assert people.get("guard").display_name == "Wang"
+    assert people.get("guard").enabled

@@ -1,5 +1,6 @@
 """What sources say, in the database: kept, counted, shown, queued; and all of it about one person, shown and erased."""
 
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -326,8 +327,7 @@ def test_a_source_that_somebody_typed_is_beside_the_chain(filled: Database) -> N
 
 def test_who_is_erased_is_in_no_file(sqlite_databases: SqliteDatabases) -> None:
     """Not in what is free within the database's file, nor in its log, while the database stays open."""
-    with sqlite_databases.new() as url:
-        database = open_database(url)
+    with sqlite_databases.new() as url, closing(open_database(url)) as database:
         file = Path(url.removeprefix("sqlite:///"))
         names = {f"i{number}": f"Person Number {number:03}." for number in range(200)}
         with database.write() as connection:
@@ -343,4 +343,3 @@ def test_who_is_erased_is_in_no_file(sqlite_databases: SqliteDatabases) -> None:
         content = b"".join(part.read_bytes() for part in file.parent.glob(f"{file.name}*"))
         assert [one for one in gone if names[one].encode() in content] == []
         assert names["i1"].encode() in content
-        database.close()

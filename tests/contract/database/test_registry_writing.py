@@ -1,7 +1,7 @@
 """Writing to the registry: what is the same stays untouched, what does not fit is named, nothing is lost to two at once."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -272,16 +272,22 @@ def test_what_rules_know_nothing_of_does_not_reach_them(filled: Database) -> Non
 
 
 def test_very_much_at_once_is_read_as_a_whole(database: Database) -> None:
-    """An import of a district is not told one by one."""
+    """An import of a district is not told one by one. Whoever keeps it apart from what is short-lived is told when it was read."""
     with database.write() as connection:
         put(connection, [DISTRICT, COMMITTEE, replace(COMMUNITY, manager=None), GATEWAY], AT)
-    reader = SqlRegistry(database)
+    settled: list[int] = []
+    reader = SqlRegistry(database, lambda: settled.append(len(reader.snapshot.gateways)))
     reader.refresh()
+    with database.write() as connection:
+        put(connection, [replace(GATEWAY, name=Text("网关", "Gateway"))], AT)
+    assert reader.refresh()
+    assert settled == [1]
     with database.write() as connection:
         put(connection, [Gateway(f"g{number}", "c1", NAME) for number in range(MOST_CHANGES + 1)], AT)
     assert reader.since(reader.snapshot.version) is None
     assert reader.refresh()
     assert len(reader.snapshot.gateways) == MOST_CHANGES + 2
+    assert settled == [1, MOST_CHANGES + 2]
 
 
 CHANGES = st.lists(
@@ -296,12 +302,8 @@ CHANGES = st.lists(
 
 @contextmanager
 def _new(databases: Databases) -> Iterator[Database]:
-    with databases.new() as url:
-        opened = open_database(url)
-        try:
-            yield opened
-        finally:
-            opened.close()
+    with databases.new() as url, closing(open_database(url)) as opened:
+        yield opened
 
 
 @settings(max_examples=20)
