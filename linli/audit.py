@@ -15,7 +15,7 @@ When old entries go, a later one (`SHORTENED`) says up to which number, and the 
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -244,6 +244,7 @@ class Broken(StrEnum):
     TEXT_MISSING = "text_missing"
     INDEX = "index"
     SEAL = "seal"
+    GUARD = "guard"
 
 
 _WORDS: Mapping[Broken, Text] = {
@@ -297,8 +298,8 @@ class ChainCheck:
         self._last: Head | None = None
         self._beginning: Entry | None = None
         self._anchored = False
-        self._erased: dict[str, int] = {}
-        self._without_text: list[tuple[int, frozenset[str]]] = []
+        self._erased: dict[tuple[str, str], int] = {}
+        self._without_text: list[tuple[int, frozenset[tuple[str, str]]]] = []
         self.entries = 0
         self.erased_texts = 0
         self.faults: list[Fault] = []
@@ -356,13 +357,13 @@ class ChainCheck:
             told = entry.facts.get("upto"), entry.facts.get("hash")
             self._anchored |= told == (self._beginning.seq - 1, self._beginning.previous)
         elif entry.verb == ERASED:
-            self._erased.update((one, entry.seq) for one in entry.ids)
+            self._erased.update((one, entry.seq) for one in _whose_texts_went(entry))
 
     def _beside(self, entry: Entry, beside: Mapping[str, Kept]) -> None:
         for name, commitment in entry.texts.items():
             kept = beside.get(name)
             if kept is None:
-                self._without_text.append((entry.seq, frozenset((entry.actor, *entry.ids))))
+                self._without_text.append((entry.seq, _whose_texts(entry)))
             elif not _fits(kept, commitment):
                 self.add(Broken.TEXT_EDITED, entry.seq)
         if not beside.keys() <= entry.texts.keys():
@@ -377,6 +378,26 @@ class ChainCheck:
         self.fault_count += 1
         if len(self.faults) < MOST_FAULTS:
             self.faults.append(fault(kind, seq))
+
+
+_ANY = ""
+"""In place of a kind: until 24 November 2026 texts were erased by id, of whatever kind it was."""
+
+
+def _whose_texts_went(erased: Entry) -> Iterator[tuple[str, str]]:
+    """Kind and id of each whose texts that entry says were erased."""
+    accounts = erased.facts.get("accounts")
+    if not isinstance(accounts, list):
+        yield from ((_ANY, one) for one in erased.ids)
+        return
+    yield from (("person", one) for one in erased.ids)
+    yield from (("account", str(one)) for one in accounts)
+
+
+def _whose_texts(entry: Entry) -> frozenset[tuple[str, str]]:
+    """With whom the texts beside the entry may go."""
+    of = {(entry.kind, one) for one in entry.ids} | {("account", entry.actor)}
+    return frozenset(of | {(_ANY, one) for _, one in of})
 
 
 def _content(entry: Entry) -> Broken | None:

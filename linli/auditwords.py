@@ -13,6 +13,7 @@ SEALED = "audit.sealed"
 RESEALED = "audit.resealed"
 HEAD_STARTED = "audit.head.started"
 REANCHORED = "audit.reanchored"
+GUARDED = "audit.guarded"
 PERSON_READ = "person.read"
 RETENTION_RAN = "retention.ran"
 BACKUP_TAKEN = "backup.taken"
@@ -75,6 +76,7 @@ VERBS: Mapping[str, Text] = {
     "enrolment.invited": Text("邀请网关", "Gateway invited"),
     "enrolment.redeemed": Text("网关加入", "Gateway joined"),
     "enrolment.refused": Text("网关加入被拒", "Gateway refused"),
+    "enrolment.shown": Text("显示网关的密码", "Gateway's password shown"),
     PERSON_READ: Text("查看个人信息", "Personal data looked at"),
     "person.changed": Text("修改个人信息", "Personal data changed"),
     "person.removed": Text("删除住户登记", "Person removed"),
@@ -103,6 +105,7 @@ VERBS: Mapping[str, Text] = {
     ERASED: Text("删除审计记录旁关于某人的文字", "Texts about somebody beside the audit log erased"),
     HEAD_STARTED: Text("开始在数据库之外保存链头", "Head outside the database begun"),
     REANCHORED: Text("承认链的中断（例如恢复备份后）", "Broken end accepted, as after a restored backup"),
+    GUARDED: Text("恢复拒绝改动日志的触发器", "What refuses changes of the log brought back"),
     RETENTION_RAN: Text("按期限删除数据", "Data deleted by retention"),
 }
 """Every verb, in words."""

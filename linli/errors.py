@@ -9,6 +9,8 @@
     |-- PortTaken                 something else listens where Linli should: who, and what to do
     |-- Refused                   an input is not taken: the reason has a stable code
     |   `-- MalformedMessage      what arrived over MQTT is not a message of the wire format
+    |-- UnknownParameter          a request says something that its address does not take
+    |-- NotJson                   a request whose body is not JSON, or does not say so
     |-- NotFound                  no such alert, device, person ...
     |-- Conflict                  the thing is not in a state in which this can be done
     |-- Outdated                  the thing was changed since who changes it has read it
@@ -86,6 +88,19 @@ class Refused(LinliError):
 
 class MalformedMessage(Refused):
     """Bytes from MQTT that are not a message of the wire format."""
+
+
+class UnknownParameter(LinliError):
+    """A request has query parameters that its address does not take: `unknown`; it takes `known`."""
+
+    def __init__(self, text: Text, *, unknown: tuple[str, ...], known: tuple[str, ...]) -> None:
+        super().__init__(text)
+        self.unknown = unknown
+        self.known = known
+
+
+class NotJson(LinliError):
+    """A request has a body that does not say that it is JSON, where JSON is wanted."""
 
 
 class NotFound(LinliError):

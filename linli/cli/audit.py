@@ -176,21 +176,18 @@ def verify(
     as_json: AsJson = False,
     data: Data = None,
 ) -> None:
-    """Read everything once; exit status 0 if it is whole, 1 if not."""
+    """Read everything once; exit status 0 if it is whole and guarded, 1 if not."""
     from linli.audithead import HeadFile
     from linli.db.auditcheck import check_log
-    from linli.db.auditgrants import may_change
 
     with existing(data) as (settings, database):
         progress = Progress()
         report = check_log(database, HeadFile(settings.audit_head_path), rows=rows, told=progress)
         progress.clear()
-        with database.read() as connection:
-            open_role = connection.dialect.name == "postgresql" and may_change(connection)
     if as_json:
         typer.echo(json.dumps(report_json(report), ensure_ascii=False, indent=1))
     else:
-        tell(settings, report, open_role=open_role)
+        tell(settings, report)
     raise typer.Exit(0 if report.whole else 1)
 
 
@@ -210,13 +207,56 @@ def reanchor_command(
     from linli.db.auditcheck import reanchor
 
     with existing(data) as (settings, database):
-        why = " ".join(reason.split())
-        if not why:
-            raise ConfigError(Text("请用 --reason 说明原因", "say why, with --reason"))
+        why = _reason(reason)
         entry = reanchor(database, HeadFile(settings.audit_head_path), operator(), why, settings.clock().now())
     typer.echo(
         _t(f"已记为第 {entry.seq} 条，链头从此开始", f"on record as entry {entry.seq}; the head goes on from there")
     )
+
+
+@audit_app.command(
+    "guard",
+    help=_t(
+        "恢复拒绝改动日志的触发器（缺了时），并永久记下此事",
+        "Bring back the triggers that refuse changes of the log, where they are missing, and have that on record for good",
+    ),
+)
+def guard_command(
+    reason: Annotated[str, typer.Option("--reason", help=_t("原因（记入日志）", "why; it is kept"))] = "",
+    data: Data = None,
+) -> None:
+    """Make them anew."""
+    from sqlalchemy.exc import ProgrammingError
+
+    from linli.db.auditguards import guard_again
+
+    with existing(data) as (settings, database):
+        why = _reason(reason)
+        try:
+            entry = guard_again(database, operator(), why, settings.clock().now())
+        except ProgrammingError:  # PostgreSQL: the log is another role's
+            raise ConfigError(
+                Text(
+                    "Linli 的数据库角色无权恢复；请由超级用户执行：linli audit grants | sudo -u postgres psql -v "
+                    "ON_ERROR_STOP=1 -d 数据库",
+                    "Linli's database role has no right to: have a superuser run linli audit grants | sudo -u postgres psql "
+                    "-v ON_ERROR_STOP=1 -d DATABASE, which brings them back too",
+                )
+            ) from None
+    if entry is None:
+        typer.echo(_t("都在，没有要恢复的", "They are all there: nothing to bring back"))
+        return
+    names = ", ".join(map(str, entry.facts["guards"]))
+    typer.echo(
+        _t(f"已恢复：{names}；已记为第 {entry.seq} 条", f"brought back: {names}; on record as entry {entry.seq}")
+    )
+
+
+def _reason(reason: str) -> str:
+    why = " ".join(reason.split())
+    if not why:
+        raise ConfigError(Text("请用 --reason 说明原因", "say why, with --reason"))
+    return why
 
 
 @audit_app.command(

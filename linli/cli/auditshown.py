@@ -124,8 +124,8 @@ class Progress:
             typer.echo("\r\x1b[K", nl=False, err=True)
 
 
-def tell(settings: "Settings", report: "Report", *, open_role: bool) -> None:
-    """What a verification found, in words. `open_role`: Linli's role in the database may change the log."""
+def tell(settings: "Settings", report: "Report") -> None:
+    """What a verification found, in words."""
     if report.faults:
         found = report.faults[0].text
         typer.echo(_t(f"不完整。第一处断裂：{found.zh}", f"NOT whole. The first broken link: {found.en}"))
@@ -135,7 +135,7 @@ def tell(settings: "Settings", report: "Report", *, open_role: bool) -> None:
             typer.echo(_t(f"  共 {report.fault_count} 处", f"  {report.fault_count} in all"))
     if report.head_trouble is not None:
         typer.echo(str(report.head_trouble))
-    if report.whole:
+    if report.unchanged:
         typer.echo(_t("完整：没有一条被改过、删过或插过", "Whole: nothing was edited, removed or put in"))
     head = "-" if report.head is None else str(report.head.seq)
     typer.echo(
@@ -156,7 +156,18 @@ def tell(settings: "Settings", report: "Report", *, open_role: bool) -> None:
         )
     if report.erased_texts:
         typer.echo(_t(f"依请求删除的文字 {report.erased_texts} 段", f"texts erased on request: {report.erased_texts}"))
-    if open_role:
+    _tell_guards(report)
+
+
+def _tell_guards(report: "Report") -> None:
+    """What should refuse changes and does not; and what a superuser could still take away."""
+    from linli.db.auditguards import Rights
+
+    if report.unguarded:
+        typer.echo(_t("没有守住：改动不会被拒绝", "NOT guarded: changes are not refused"))
+        for fault in report.unguarded:
+            typer.echo(f"  {fault.text}")
+    if report.rights in (Rights.OWN, Rights.OLD):
         typer.echo(
             _t(
                 "注意：Linli 的数据库角色有权改动日志；收回：linli audit grants",
@@ -170,6 +181,9 @@ def report_json(report: "Report") -> dict[str, Any]:
     faults = [{"kind": fault.kind.value, "entry": fault.seq, "text": fault.text.en} for fault in report.faults]
     return {
         "whole": report.whole,
+        "unchanged": report.unchanged,
+        "unguarded": [fault.text.en for fault in report.unguarded],
+        "rights": report.rights.value,
         "entries": report.entries,
         "first": report.first,
         "last": report.last.seq,

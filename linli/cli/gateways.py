@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from linli.cli.existing import existing
+from linli.cli.existing import existing, operator
 from linli.i18n import Text
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ def add(
     with existing(data) as (settings, database):
         _register(database, gateway, community, Text(name_zh, name_en), settings.clock().now())
         ensure_broker_users(settings, database)
+        if not settings.broker_is_external:
+            _write_down(database, gateway, community, settings.clock().now())
     typer.echo(agent_config(settings, gateway, community))
     said = _how_it_is_reached(settings)
     if said is not None:
@@ -155,6 +157,15 @@ def _register(database: "Database", gateway: str, community: str, name: Text, no
         old = there.name if there is not None else Text(gateway, gateway)
         kept = Text(name.zh or old.zh, name.en or old.en)
         registry.save(connection, [Gateway(gateway, community, kept)], now)
+
+
+def _write_down(database: "Database", gateway: str, community: str, now: int) -> None:
+    """That somebody is shown the gateway's password: before they are."""
+    from linli.audit import Act
+    from linli.db.audit import append
+
+    with database.write() as connection:
+        append(connection, Act("enrolment.shown", operator(), "gateway", (gateway,), community), now)
 
 
 def agent_config(settings: "Settings", gateway: str, community: str) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, func, insert, or_, select
 
 from linli.audit import DETAILS, ERASED, GENESIS, KEY_BYTES, TEXTS, Act, Entry, Fact, Head, Kept, Who, canonical, follow
 from linli.auditwords import KINDS, PERSON_READ, PURPOSES, VERBS
@@ -81,20 +81,33 @@ def person_read(
     return append(connection, act, now)
 
 
-def erase_texts(connection: Connection, who: Who, persons: Sequence[str], now: int, reason: str = "") -> int:
-    """Delete every text beside entries that these ids did or that are about them, with its key, and write that down; how many.
+def erase_texts(
+    connection: Connection,
+    who: Who,
+    persons: Sequence[str],
+    now: int,
+    reason: str = "",
+    *,
+    accounts: Sequence[str] = (),
+) -> int:
+    """Delete every text beside entries that are about these persons or accounts (ids), or that one of the accounts did, with its
+    key, and write that down; how many. What is of another kind and has the same id keeps its texts.
 
     The chain stays as it is. Where somebody else looked at them or changed them, from which address stays: it is not theirs.
     """
     take_turn(connection, schema.audit_entries)
     texts, about, entries = schema.audit_texts, schema.audit_subjects, schema.audit_entries
-    wanted = list(persons)
-    theirs = select(entries.c.seq).where(entries.c.actor.in_(wanted))
-    of_them = select(about.c.seq).where(about.c.item_id.in_(wanted))
+    theirs = select(entries.c.seq).where(entries.c.actor.in_(accounts))
+    them = or_(
+        and_(about.c.kind == "person", about.c.item_id.in_(persons)),
+        and_(about.c.kind == "account", about.c.item_id.in_(accounts)),
+    )
+    of_them = select(about.c.seq).where(them)
     gone = 0
     for condition in (texts.c.seq.in_(theirs), texts.c.seq.in_(of_them) & (texts.c.name != "address")):
         gone += connection.execute(delete(texts).where(condition), execution_options=unconfined()).rowcount
-    append(connection, Act(ERASED, who, "person", tuple(persons), reason=reason, facts={"texts": gone}), now)
+    facts: dict[str, Fact] = {"texts": gone, "accounts": list(accounts)}
+    append(connection, Act(ERASED, who, "person", tuple(persons), reason=reason, facts=facts), now)
     return gone
 
 

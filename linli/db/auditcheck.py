@@ -15,6 +15,7 @@ from linli.auditseals import Seals, seal_of
 from linli.auditwords import HEAD_STARTED, REANCHORED
 from linli.db import schema
 from linli.db.audit import append, hash_at, head_of, read_entry, texts_of
+from linli.db.auditguards import Rights, missing_guards, rights, rights_fault
 from linli.db.auditseals import holds, seal_words, unsealed
 from linli.db.database import Database
 from linli.db.turns import take_turn
@@ -30,7 +31,8 @@ _PAGE = 1000
 class Report:
     """What `check_log` found. `first`, `last`: numbers of the entries, 0 if there are none; `head`: the one outside, None if there
     is none or it was not to be read (`head_trouble`). `sealed`: rows under a seal that holds, by table; `open`: rows that are not
-    sealed yet. `faults`: in the order of the entries, not more than some; `fault_count`: all."""
+    sealed yet. `faults`: in the order of the entries, not more than some; `fault_count`: all. `unguarded`: what should refuse
+    changes and does not; `rights`: what Linli's own role may do to the log."""
 
     entries: int
     first: int
@@ -42,11 +44,18 @@ class Report:
     fault_count: int
     sealed: Mapping[str, int] = field(default_factory=dict)
     open: Mapping[str, int] = field(default_factory=dict)
+    unguarded: Sequence[Fault] = ()
+    rights: Rights = Rights.FILE
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether every entry is as it was written, and none is missing."""
+        return not self.fault_count and self.head_trouble is None
 
     @property
     def whole(self) -> bool:
-        """Whether nothing is wrong."""
-        return not self.fault_count and self.head_trouble is None
+        """Whether nothing is wrong: it is as it was written, and what refuses to change it is in its place."""
+        return self.unchanged and not self.unguarded
 
 
 def check_log(
@@ -75,14 +84,28 @@ def check_log(
         sealed = {name: sum(seal.rows for seal in seals.of(name)) for name in seals.tables()}
         waiting = {name: unsealed(connection, name, seals.of(name)[-1].last) for name in seals.tables()}
         last = head_of(connection)
+        allowed = rights(connection)
+        unguarded = [*missing_guards(connection), *filter(None, [rights_fault(allowed)])]
     faults = sorted([*faults, *more], key=lambda found: found.seq)
     return Report(
-        check.entries, first, last, head, trouble, check.erased_texts, faults, count + len(more), sealed, waiting
+        entries=check.entries,
+        first=first,
+        last=last,
+        head=head,
+        head_trouble=trouble,
+        erased_texts=check.erased_texts,
+        faults=faults,
+        fault_count=count + len(more),
+        sealed=sealed,
+        open=waiting,
+        unguarded=unguarded,
+        rights=allowed,
     )
 
 
 def glance(database: Database, file: HeadFile | None, entries: int = GLANCE) -> list[Fault]:
-    """What is wrong with the newest entries, and with the end of the log against its head. HeadError if that cannot be read."""
+    """What is wrong with the newest entries, with the end of the log against its head, and with what guards it. HeadError if the
+    head cannot be read."""
     head = None if file is None else file.read()
     table = schema.audit_entries
     with database.read() as connection:
@@ -93,6 +116,7 @@ def glance(database: Database, file: HeadFile | None, entries: int = GLANCE) -> 
         found = list(check.finish())
         if head is not None and rows and 0 < head.seq < rows[0].seq and _hash(connection, head.seq) != head.hash:
             found.append(fault(Broken.REWRITTEN, head.seq))
+        found += [*missing_guards(connection), *filter(None, [rights_fault(rights(connection))])]
     return found
 
 

@@ -206,3 +206,22 @@ def test_status_tells_of_a_broken_end(database: Database, guard: str, run: Any, 
     shown = " ".join(run("status").stdout.split())
     assert "the audit log is not whole: the end is cut off: entry 2" in shown
     assert "linli audit verify" in shown
+
+
+def test_what_refuses_changes_is_missed_and_brought_back(database: Database, guard: str, run: Any) -> None:
+    """Before anything was changed: with the exit status of a broken log, and with what to do."""
+    write(database, guard)
+    run("audit", "list")
+    with database.write() as connection:
+        connection.exec_driver_sql("DROP TRIGGER audit_texts_change")
+    shown = run("audit", "verify")
+    assert shown.exit_code == 1
+    assert shown.stdout.startswith("Whole: nothing was edited, removed or put in")
+    assert "the trigger audit_texts_change, which refuses changes of the log, is gone" in shown.stdout
+    assert "触发器 audit_texts_change 不在了" in run("audit", "verify", language="zh").stdout
+    document = json.loads(run("audit", "verify", "--json").stdout)
+    assert (document["whole"], document["unchanged"], len(document["unguarded"])) == (False, True, 1)
+    assert run("audit", "guard").exit_code == 2
+    assert "brought back: audit_texts_change" in run("audit", "guard", "--reason", "found by verify").stdout
+    assert run("audit", "verify").exit_code == 0
+    assert "nothing to bring back" in run("audit", "guard", "--reason", "again").stdout

@@ -8,12 +8,16 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from linli.access import BrokerUsers
 from linli.audit import Entry
 from linli.cli.app import app
 from linli.cli.stack import prepare
 from linli.db.audit import Search, SqlAudit
 from linli.db.auditcheck import check_log
 from linli.db.database import Database, open_database
+from linli.db.registry import save
+from linli.i18n import Text
+from linli.model import Community
 from linli.settings import load_settings
 
 ME = f"cli:{pwd.getpwuid(os.getuid()).pw_name}"
@@ -66,6 +70,18 @@ def test_secrets_that_are_rotated(database: Database) -> None:
         ("secret", ("links",)),
         ("secret", ("services",)),
     ]
+
+
+def test_a_gateways_password_that_is_shown(database: Database) -> None:
+    """Who saw which gateway's, each time; never the password."""
+    with database.write() as connection:
+        save(connection, [Community("c001", Text("甲", "A"))])
+    for _ in range(2):
+        run("gateway", "add", "gw1", "--community", "c001")
+    found = entries(database, "enrolment.shown")
+    assert [(entry.kind, entry.ids, entry.community) for entry in found] == [("gateway", ("gw1",), "c001")] * 2
+    password = BrokerUsers(load_settings().data / "secrets").get("gateway.gw1").password
+    assert password not in str([(one.entry, one.texts) for one in SqlAudit(database).all()])
 
 
 def test_an_import_of_the_registry(database: Database, tmp_path: Path) -> None:
