@@ -2,10 +2,13 @@
 
 Whoever sends a request and hears no answer sends it again with the same key: what was done is answered as it was, with
 `Idempotency-Replayed: true`, and not done twice. The same key with another request is a 422, while the first is under way a 409.
-What failed (anything but 2xx) changed nothing, so its key is free: trying again tries again.
+What failed (anything but 2xx) changed nothing, so its key is free: trying again tries again. The key of what was done is not free
+again (but after a stop of Linli while the database is away, or a kill): where the answer cannot be given a second time, a repeat is told so (409), and nothing is done.
 
 A middleware, so that no route needs to think of it. It identifies the person first, since a key is theirs alone; a request of
-nobody goes on and is refused there. An answer is kept before it is sent: who has seen it can rely on it.
+nobody goes on and is refused there. An answer is kept before it is sent: who has seen it can rely on it. If the database fails just
+then, the answer is sent all the same, since it is true, and is kept as soon as the database is back; who repeats meanwhile is asked
+to wait.
 """
 
 import asyncio
@@ -15,7 +18,7 @@ import logging
 import re
 import secrets
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -26,13 +29,15 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.http.problems import BAD_KEY, DATABASE, KEY_REUSED, KEY_UNDER_WAY, TOO_LARGE, problem
+from api.http.problems import BAD_KEY, DATABASE, KEY_DONE, KEY_REUSED, KEY_UNDER_WAY, TOO_LARGE, problem
 from linli.clock import MINUTE, SECOND, Clock
 from linli.db.idempotency import HOLD, Claim, SqlIdempotency, Verdict, claim_of, hash_of
 from linli.db.people import Person
 
 MAX_ANSWER = 256 * 1024
-"""A longer answer is not kept, and then its key is free again."""
+"""Of a longer answer it is only kept that there was one."""
+OWED_EVERY_S = 1.0
+"""How often what could not be kept is tried again."""
 TIDY_EVERY = 10 * MINUTE
 
 _METHODS = ("POST", "PUT", "PATCH", "DELETE")
@@ -44,12 +49,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Answer:
-    """An answer as it is made. `passing`: it is not kept, and goes on as it comes."""
+    """An answer as it is made. `passing`: it goes on as it comes; `settled`: the key knows what became of it."""
 
     start: Message | None = None
     body: list[bytes] = field(default_factory=list)
     size: int = 0
     passing: bool = False
+    settled: bool = False
 
     @property
     def status(self) -> int:
@@ -60,10 +66,16 @@ class _Answer:
         return Headers(raw=self.start["headers"] if self.start is not None else [])
 
     @property
+    def done(self) -> bool:
+        """Whether it says that something was done."""
+        return 200 <= self.status < 300
+
+    @property
     def keepable(self) -> bool:
-        """Whether it says that something was done, and may be given again."""
+        """Whether it may be given again, as far as it has come."""
         return (
-            200 <= self.status < 300
+            self.done
+            and self.size <= MAX_ANSWER
             and "set-cookie" not in self.headers
             and not self.headers.get("content-type", "").startswith("text/event-stream")
         )
@@ -73,6 +85,15 @@ class _Answer:
         headers = {name: self.headers[name] for name in _KEPT_HEADERS if name in self.headers}
         body = base64.b64encode(b"".join(self.body)).decode()
         return json.dumps({"status": self.status, "headers": headers, "body": body})
+
+
+@dataclass(frozen=True, slots=True)
+class _Owed:
+    """What the database has yet to be told: that the claim's request was answered so."""
+
+    claim: Claim
+    status: int
+    text: str | None
 
 
 class Idempotent:
@@ -86,6 +107,8 @@ class Idempotent:
         self._who = who
         self._clock = clock
         self._tidied_at = 0
+        self._owed: dict[tuple[str, str], _Owed] = {}
+        self._paying: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI's entry."""
@@ -118,6 +141,7 @@ class Idempotent:
         now = self._clock.now()
         claim = claim_of(person.id, key, "r" + secrets.token_hex(8))
         try:
+            await self._pay(_key_of(claim))
             verdict, kept = await run_in_threadpool(self._keys.begin, claim, _hash(request, person, body), now)
             await self._tidy(now)
         except SQLAlchemyError as error:
@@ -129,50 +153,79 @@ class Idempotent:
             return
         answer = {
             Verdict.DONE: lambda: _again(kept),
+            Verdict.GONE: lambda: problem(request, KEY_DONE),
             Verdict.OTHER: lambda: problem(request, KEY_REUSED),
             Verdict.UNDER_WAY: lambda: problem(request, KEY_UNDER_WAY, headers={"retry-after": "1"}),
         }[verdict]()
         await answer(request.scope, request.receive, send)
 
     async def _carry_out(self, request: Request, claim: Claim, body: bytes, send: Send) -> None:
-        answer, done = _Answer(), False
+        answer = _Answer()
 
         async def taking(message: Message) -> None:
-            nonlocal done
-            done = await self._take(answer, claim, message, send) or done
+            if answer.passing:
+                await send(message)
+            else:
+                await self._take(answer, claim, message, send)
 
         try:
             async with self._held(claim):
                 await self._app(request.scope, _replayed(body, request.receive), taking)
         finally:
-            if not done:
-                await run_in_threadpool(self._keys.let_go, claim)
+            if not answer.settled:  # broken off: of what was done the rest of the answer is not known
+                await self._settle(claim, answer, whole=False)
 
-    async def _take(self, answer: _Answer, claim: Claim, message: Message, send: Send) -> bool:
-        """Take a part of the answer, and send it on once it is kept or known not to be; whether it was kept."""
-        if answer.passing:
-            await send(message)
-            return False
+    async def _take(self, answer: _Answer, claim: Claim, message: Message, send: Send) -> None:
+        """Take a part of the answer, and send what there is once the key knows what became of it."""
+        more = message.get("more_body", False)
         if message["type"] == "http.response.start":
             answer.start = message
-            if not answer.keepable:
-                answer.passing = True
-                await run_in_threadpool(self._keys.let_go, claim)
-                await send(message)
-            return False
-        part = message.get("body", b"")
-        answer.body.append(part)
-        answer.size += len(part)
-        more = message.get("more_body", False)
-        kept = not more and answer.size <= MAX_ANSWER
-        if kept:
-            await run_in_threadpool(self._keys.keep, claim, answer.status, answer.text())
-        if kept or not more or answer.size > MAX_ANSWER:
-            answer.passing = True
-            assert answer.start is not None
-            await send(answer.start)
+            if answer.keepable:
+                return
+        else:
+            answer.body.append(message.get("body", b""))
+            answer.size += len(answer.body[-1])
+            if more and answer.keepable:
+                return
+        await self._settle(claim, answer, whole=not more)
+        answer.passing = True
+        assert answer.start is not None
+        await send(answer.start)
+        if message is not answer.start:
             await send({"type": "http.response.body", "body": b"".join(answer.body), "more_body": more})
-        return kept
+
+    async def _settle(self, claim: Claim, answer: _Answer, *, whole: bool) -> None:
+        """Let the key know: free where nothing was done, else used for good, with the answer if it may be given again."""
+        answer.settled = True
+        if not answer.done:
+            try:
+                await run_in_threadpool(self._keys.let_go, claim)
+            except SQLAlchemyError as error:
+                _log.warning("an idempotency key stays held until its time is over: %s", error)
+            return
+        owed = _Owed(claim, answer.status, answer.text() if whole and answer.keepable else None)
+        try:
+            await run_in_threadpool(self._keys.keep, claim, owed.status, owed.text)
+        except SQLAlchemyError as error:
+            _log.error("what was done cannot be kept with its idempotency key yet: %s", error)
+            self._owed[_key_of(claim)] = owed
+            if self._paying is None or self._paying.done():
+                self._paying = asyncio.create_task(self._pay_all())
+
+    async def _pay(self, key: tuple[str, str]) -> None:
+        """Keep what is owed of this key, if anything. SQLAlchemyError if that is not possible yet."""
+        owed = self._owed.get(key)
+        if owed is not None:
+            await run_in_threadpool(self._keys.keep, owed.claim, owed.status, owed.text)
+            self._owed.pop(key, None)
+
+    async def _pay_all(self) -> None:
+        """Go on until all that is owed is kept."""
+        while self._owed:
+            await asyncio.sleep(OWED_EVERY_S)
+            for key in list(self._owed):
+                with suppress(SQLAlchemyError):
+                    await self._pay(key)
 
     @asynccontextmanager
     async def _held(self, claim: Claim) -> AsyncIterator[None]:
@@ -181,7 +234,10 @@ class Idempotent:
         async def hold_on() -> None:
             while True:
                 await asyncio.sleep(HOLD / SECOND / 3)
-                await run_in_threadpool(self._keys.hold_on, claim, self._clock.now())
+                try:
+                    await run_in_threadpool(self._keys.hold_on, claim, self._clock.now())
+                except SQLAlchemyError as error:
+                    _log.warning("an idempotency key cannot be held on to: %s", error)
 
         holding = asyncio.create_task(hold_on())
         try:
@@ -193,6 +249,10 @@ class Idempotent:
         if now - self._tidied_at >= TIDY_EVERY:
             self._tidied_at = now
             await run_in_threadpool(self._keys.forget, now)
+
+
+def _key_of(claim: Claim) -> tuple[str, str]:
+    return claim.person, claim.key_hash
 
 
 def _hash(request: Request, person: Person, body: bytes) -> str:

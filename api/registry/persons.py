@@ -12,6 +12,7 @@ import msgspec
 from sqlalchemy import Connection, Select, or_, select
 
 from api.http.paging import Page, page_of
+from api.named import community_in
 from api.registry.resources import PERSONAL
 from api.scope import demand
 from api.sight import Sights
@@ -102,6 +103,9 @@ class PersonService:
             if not look.reason.strip():
                 raise _no_reason()
         with self._seen(asker).write() as connection:
+            for kind in ("community", "household", "place"):
+                if (name := getattr(wanted, kind)) is not None:
+                    community_in(connection, kind, name)
             query = _matching(wanted)
             if after is not None:
                 query = query.where(schema.persons.c.id > after)
@@ -137,6 +141,8 @@ class PersonService:
         if after is not None:
             query = query.where(table.c.id > after)
         with self._seen(asker).read() as connection:
+            if place is not None:
+                community_in(connection, "place", place)
             rows = connection.execute(query.order_by(table.c.id).limit(limit + 1)).all()
             kept = list(kept_of(connection, "household", list(rows)).values())
         return page_of(kept, limit, lambda one: (one.item.id,))

@@ -2,22 +2,28 @@
 
 A key is a person's own. Who sends the same request with the same key again gets the answer again and nothing is done twice,
 after a restart of Linli too. Of the key and the request only a SHA-256 is kept, and the answer sealed: it may hold a secret that is
-shown once.
+shown once. When a person is erased, every answer goes (`unkeep_answers`): which of them says something of that person nobody can
+tell. The keys stay used, so that nothing is done twice.
 """
 
 import hashlib
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy import Connection, LargeBinary, Row, case, cast, delete, func, literal, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from linli.clock import DAY, SECOND
 from linli.db import schema
 from linli.db.database import Database
+from linli.db.scoping import unconfined
+from linli.errors import LinliError
 from linli.sealing import NotSealedHere, Seals
+
+_log = logging.getLogger(__name__)
 
 KEPT_FOR = DAY
 HOLD = 30 * SECOND
@@ -30,6 +36,10 @@ _PUT = {
 }
 
 
+_UNKEPT = 0
+"""The status of a request that is under way, and whose answer is not to be kept."""
+
+
 class Verdict(Enum):
     """What a key is, when a request comes with it."""
 
@@ -39,13 +49,15 @@ class Verdict(Enum):
     """It was carried out: give the answer again."""
     UNDER_WAY = "under_way"
     """It is being carried out."""
+    GONE = "gone"
+    """It was carried out, and nobody can give its answer again."""
     OTHER = "other"
     """The key was used for another request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A key that was used. `status` None: there is no answer yet."""
+    """A key that was used. `status` None or 0: there is no answer yet."""
 
     request_hash: str
     created_at: int
@@ -59,7 +71,7 @@ def judge(known: Known | None, request_hash: str, now: int) -> Verdict:
         return Verdict.FRESH
     if known.request_hash != request_hash:
         return Verdict.OTHER
-    if known.status is not None:
+    if known.status:
         return Verdict.DONE
     return Verdict.UNDER_WAY if known.held_until > now else Verdict.FRESH
 
@@ -103,21 +115,28 @@ class SqlIdempotency:
     ) -> tuple[Verdict, str]:
         known = Known(had.request_hash, had.created_at, had.held_until, had.status)
         verdict = judge(known, values["request_hash"], now)
-        answer = self._open(claim, had.answer) if verdict is Verdict.DONE else ""
-        if answer is None:
-            verdict = Verdict.FRESH
         if verdict is Verdict.FRESH:
             connection.execute(update(_KEYS).where(*_is(claim)).values(**values))
-        return verdict, answer or ""
+        if verdict is not Verdict.DONE:
+            return verdict, ""
+        answer = self._open(claim, had.answer)
+        return (Verdict.GONE, "") if answer is None else (verdict, answer)
 
     def hold_on(self, claim: Claim, now: int) -> None:
         """It takes longer."""
         self._change(claim, held_until=now + HOLD)
 
-    def keep(self, claim: Claim, status: int, answer: str) -> None:
-        """The request was carried out, and answered so."""
-        sealed = self._seals.seal(answer, _whose(claim)).encode()
-        self._change(claim, status=status, answer=sealed, held_by=None, held_until=0)
+    def keep(self, claim: Claim, status: int, answer: str | None) -> None:
+        """The request was carried out, and answered so; None: with what is not kept. Nor is it if somebody was erased meanwhile, or
+        it cannot be sealed: that it was done is kept all the same."""
+        sealed = None
+        if answer is not None:
+            try:
+                sealed = self._seals.seal(answer, _whose(claim)).encode()
+            except (OSError, ValueError, LinliError) as error:
+                _log.error("an answer cannot be sealed, and is not kept with its idempotency key: %s", error)
+        kept = case((_KEYS.c.status.is_(None), cast(literal(sealed, LargeBinary), LargeBinary)))
+        self._change(claim, status=status, answer=kept, held_by=None, held_until=0)
 
     def let_go(self, claim: Claim) -> None:
         """Nothing was done: the key is as if never used."""
@@ -133,11 +152,25 @@ class SqlIdempotency:
         with self._database.write() as connection:
             connection.execute(update(_KEYS).where(*_is(claim), _KEYS.c.held_by == claim.holder).values(**values))
 
-    def _open(self, claim: Claim, sealed: bytes) -> str | None:
+    def _open(self, claim: Claim, sealed: bytes | None) -> str | None:
+        if sealed is None:
+            return None
         try:
             return self._seals.open(bytes(sealed).decode(), _whose(claim))
         except NotSealedHere:  # the keys were changed: nobody can give that answer again
             return None
+
+
+def unkeep_answers(connection: Connection) -> None:
+    """Let no answer stay, nor any of a request that is under way be kept: they may say something of somebody who is erased in this
+    transaction. Who comes with such a key again is told that it was done. No request with a key begins or ends until the
+    transaction has, or it could still read the person and be answered with what it read."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(
+            text("LOCK TABLE idempotency_keys IN SHARE ROW EXCLUSIVE MODE"), execution_options=unconfined()
+        )
+    status = func.coalesce(_KEYS.c.status, _UNKEPT)
+    connection.execute(update(_KEYS).values(status=status, answer=None), execution_options=unconfined())
 
 
 def claim_of(person: str, key: str, holder: str) -> Claim:

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx
@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -22,14 +23,37 @@ from api.http.idempotency import Idempotent
 from linli.clock import HOUR, MINUTE, SECOND
 from linli.db import schema
 from linli.db.database import Database
-from linli.db.idempotency import HOLD, KEPT_FOR, Known, SqlIdempotency, Verdict, claim_of, hash_of, judge
+from linli.db.idempotency import HOLD, KEPT_FOR, Claim, Known, SqlIdempotency, Verdict, claim_of, hash_of, judge
+from linli.db.inhabitants import erase_person
 from linli.db.people import Person
-from linli.model import Role
+from linli.db.registry import save
+from linli.i18n import Text
+from linli.model import Community, Role
+from linli.registry.changes import Origin
+from linli.registry.inhabitants import Person as Item
 from linli.roles import Operation
 from linli.sealing import Seals
 from tests.integration.webhook_world import MovingClock
 
 pytestmark = pytest.mark.integration
+
+
+class Keys(SqlIdempotency):
+    """Keys whose database can be told to fail in the middle of a request."""
+
+    down = False
+
+    def keep(self, claim: Claim, status: int, answer: str | None) -> None:
+        self._ask()
+        super().keep(claim, status, answer)
+
+    def let_go(self, claim: Claim) -> None:
+        self._ask()
+        super().let_go(claim)
+
+    def _ask(self) -> None:
+        if self.down:
+            raise OperationalError("update", {}, Exception("the database has gone"))
 
 
 class Desk:
@@ -43,6 +67,7 @@ class Desk:
         self.fail = 0
         self.slow: asyncio.Event | None = None
         self.entered = threading.Event()
+        self.breaks = False
         self.people = {
             "a": Person("pa", "a", "A", Role.SECURITY, frozenset({"c1"})),
             "b": Person("pb", "b", "B", Role.SECURITY, frozenset({"c1"})),
@@ -54,12 +79,13 @@ class Desk:
         routes = [
             Route("/api/v1/doors", self._open, methods=["POST", "PUT", "GET"]),
             Route("/api/v1/flow", self._flow, methods=["POST"]),
+            Route("/api/v1/torn", self._torn, methods=["POST"]),
             Route("/api/v1/sign-out", self._cookie, methods=["POST"]),
         ]
         app = Starlette(routes=routes)
         app.state.language = "en"
-        keys = SqlIdempotency(self.database, Seals(self.secrets))
-        app.add_middleware(Idempotent, keys=keys, who=self._who, clock=self.clock)
+        self.keys = Keys(self.database, Seals(self.secrets))
+        app.add_middleware(Idempotent, keys=self.keys, who=self._who, clock=self.clock)
         self.app = app
         return app
 
@@ -72,6 +98,7 @@ class Desk:
         if self.slow is not None:
             await self.slow.wait()
         self.done.append(body)
+        self.keys.down = self.breaks
         if self.fail:
             return JSONResponse({"failed": len(self.done)}, self.fail)
         number = len(self.done)
@@ -80,6 +107,15 @@ class Desk:
     async def _flow(self, _request: Request) -> Response:
         self.done.append(b"")
         return StreamingResponse(iter([b"x" * 100_000] * 4))
+
+    async def _torn(self, _request: Request) -> Response:
+        self.done.append(b"")
+
+        def parts() -> Iterator[bytes]:
+            yield b"x"
+            raise RuntimeError
+
+        return StreamingResponse(parts())
 
     async def _cookie(self, _request: Request) -> Response:
         self.done.append(b"")
@@ -258,19 +294,120 @@ def test_nothing_of_it_can_be_read_in_the_database(desk: Desk) -> None:
     assert "a-key-to-be-seen" not in shown
 
 
-def test_an_answer_that_does_not_open_any_more_is_made_anew(desk: Desk) -> None:
+def test_an_answer_that_does_not_open_any_more_does_not_make_it_be_done_again(desk: Desk) -> None:
     """When the installation has other keys."""
     desk.ask()
     (desk.secrets / "sealing.keys").unlink()
+    again = desk.ask()
+    assert (again.status_code, kind(again)) == (409, "idempotency-key-done")
+    assert len(desk.done) == 1
+
+
+def test_no_answer_outlives_a_person_who_is_erased(desk: Desk) -> None:
+    """Which of them speaks of the person cannot be told, so all go, and none of what was under way is kept. Nothing is done twice."""
+    assert desk.ask("before").status_code == 201
+    claim, now = claim_of("pa", "k", "r1"), desk.clock.now()
+    assert desk.keys.begin(claim, "h", now)[0] is Verdict.FRESH
+    with desk.database.write() as connection:
+        save(connection, [Community("c001", Text("甲", "A")), Item("ann", "c001", "Ann")])
+        erase_person(connection, "ann", Origin(now))
+    assert desk.keys.begin(claim, "h", now)[0] is Verdict.UNDER_WAY
+    desk.keys.keep(claim, 200, "Ann")
+    with desk.database.read() as connection:
+        assert set(connection.execute(select(schema.idempotency_keys.c.answer)).scalars()) == {None}
+    again = desk.ask("before")
+    assert (again.status_code, again.json()["type"].rpartition(":")[2]) == (409, "idempotency-key-done")
+    assert desk.keys.begin(claim, "h", now)[0] is Verdict.GONE
+    assert len(desk.done) == 1
+    assert desk.ask("after").status_code == desk.ask("after").status_code == 201
+    assert len(desk.done) == 2
+
+
+def test_whoever_asks_while_a_person_is_erased_waits(database: Database, tmp_path: Path) -> None:
+    """A request that began meanwhile could still read the person, and its answer be kept."""
+    keys, begun = SqlIdempotency(database, Seals(tmp_path)), threading.Event()
+
+    def ask() -> None:
+        keys.begin(claim_of("pa", "k", "r1"), "h", 1)
+        begun.set()
+
+    asking = threading.Thread(target=ask)
+    with database.write() as connection:
+        save(connection, [Community("c001", Text("甲", "A")), Item("ann", "c001", "Ann")])
+        erase_person(connection, "ann", Origin(1))
+        asking.start()
+        assert not begun.wait(0.2)
+    asking.join(10)
+    assert begun.is_set()
+
+
+@pytest.mark.parametrize("path", ["/api/v1/flow", "/api/v1/sign-out"])
+def test_what_was_answered_too_long_or_with_a_cookie_is_not_done_again(desk: Desk, path: str) -> None:
+    """The answer passes as it is and is not kept; that it was done is."""
+    first, again = desk.ask(path=path), desk.ask(path=path)
+    assert first.status_code == 200
+    assert "set-cookie" in first.headers or len(first.content) == 400_000 > idempotency.MAX_ANSWER
+    assert (again.status_code, kind(again)) == (409, "idempotency-key-done")
+    assert len(desk.done) == 1
+
+
+def test_what_was_done_and_broke_off_while_it_was_answered_is_not_done_again(desk: Desk) -> None:
+    """Of its answer nobody has more than a part."""
+    with pytest.raises(RuntimeError):
+        desk.ask(path="/api/v1/torn")
+    assert kind(desk.ask(path="/api/v1/torn")) == "idempotency-key-done"
+    assert len(desk.done) == 1
+
+
+def test_what_is_done_while_the_database_goes_away_is_told_and_not_done_again(desk: Desk) -> None:
+    """The answer is true, so it is given. Who asks again is asked to wait, however long that is, and gets it once it can be kept."""
+    desk.breaks = True
+    first = desk.ask()
+    assert first.json()["number"] == 1
+    desk.clock.ahead_s += 2 * HOLD // SECOND
+    assert (desk.ask().status_code, len(desk.done)) == (503, 1)
+    desk.keys.down = False
+    again = desk.ask()
+    assert (again.content, again.headers["idempotency-replayed"]) == (first.content, "true")
+    assert len(desk.done) == 1
+
+
+def test_what_could_not_be_kept_is_kept_as_soon_as_the_database_is_back(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody has to ask for it: a process that is started anew knows it too."""
+    monkeypatch.setattr(idempotency, "OWED_EVERY_S", 0.01)
+    desk.breaks = True
+
+    async def go_and_come() -> None:
+        await desk.send()
+        await asyncio.sleep(0.05)
+        desk.keys.down = False
+        async with asyncio.timeout(5):
+            while _answer_of(desk.database) is None:
+                await asyncio.sleep(0.01)
+
+    asyncio.run(go_and_come())
+    desk.start()
+    assert desk.ask().headers["idempotency-replayed"] == "true"
+    assert len(desk.done) == 1
+
+
+def test_what_fails_while_the_database_goes_away_is_told_as_it_is(desk: Desk) -> None:
+    """Its key cannot be given back then: it is free when its time is over."""
+    desk.breaks, desk.fail = True, 503
+    assert desk.ask().json() == {"failed": 1}
+    desk.breaks = desk.keys.down = False
+    desk.fail = 0
+    assert kind(desk.ask()) == "idempotency-key-under-way"
+    desk.clock.ahead_s += 2 * HOLD // SECOND
     assert desk.ask().json()["number"] == 2
 
 
-def test_answers_that_are_too_long_or_set_a_cookie_are_not_kept(desk: Desk) -> None:
-    """They pass as they are, and their key is free."""
-    for _ in range(2):
-        assert len(desk.ask("k1", path="/api/v1/flow").content) == 400_000 > idempotency.MAX_ANSWER
-        assert "set-cookie" in desk.ask("k2", path="/api/v1/sign-out").headers
-    assert len(desk.done) == 4
+def _answer_of(database: Database) -> bytes | None:
+    with database.read() as connection:
+        found: bytes | None = connection.execute(select(schema.idempotency_keys.c.answer)).scalar_one()
+        return found
 
 
 @pytest.mark.parametrize("key", ["", '""', "a b", "a" * 256])
@@ -316,7 +453,7 @@ NOW = 10 * HOUR
     st.sampled_from(["same", "other"]),
     st.integers(-2 * KEPT_FOR, 0),
     st.integers(-MINUTE, MINUTE),
-    st.none() | st.integers(200, 299),
+    st.sampled_from([None, 0]) | st.integers(200, 299),
 )
 def test_every_state_of_a_key(request_hash: str, age: int, held: int, status: int | None) -> None:
     """Old: fresh. Another request's: refused. Answered: given again. Held: wait. Else its holder is gone."""
@@ -325,7 +462,7 @@ def test_every_state_of_a_key(request_hash: str, age: int, held: int, status: in
         assert verdict is Verdict.FRESH
     elif request_hash == "other":
         assert verdict is Verdict.OTHER
-    elif status is not None:
+    elif status:
         assert verdict is Verdict.DONE
     else:
         assert verdict is (Verdict.UNDER_WAY if held > 0 else Verdict.FRESH)
