@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 from api import openapi
 from api.http import problems
 from api.http.gate import Gate, RequestCounts
+from api.http.heads import Heads
 from api.http.idempotency import Idempotent
 from api.http.ratelimit import Policy, RateLimiter
 from api.http.session_cookie import COOKIE
@@ -86,6 +87,7 @@ def _add_middleware(app: FastAPI, services: Services, requests: RequestCounts) -
     count and keep is about real callers, whatever time is simulated."""
     clock, settings = SystemClock(), services.settings
     keys = SqlIdempotency(services.database.whole(), Seals(DataFolder(settings.data).secrets))
+    app.add_middleware(Heads)
     app.add_middleware(Idempotent, keys=keys, who=partial(identify, services), clock=clock)
     if settings.requests_per_minute:
         policy = Policy(settings.requests_per_minute, 60)
@@ -100,6 +102,8 @@ def _elsewhere(router: APIRouter) -> Callable[[Request], Response]:
         for route in router.routes:
             if isinstance(route, Route) and route.matches(request.scope)[0] is Match.PARTIAL:
                 allowed |= route.methods or set()
+        if "GET" in allowed:
+            allowed.add("HEAD")  # `api.http.heads`
         if allowed:
             return problems.problem(request, problems.WRONG_METHOD, headers={"allow": ", ".join(sorted(allowed))})
         return problems.problem(request, problems.NOT_FOUND)

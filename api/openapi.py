@@ -15,7 +15,7 @@ from fastapi.routing import APIRoute
 from api.examples import example_of
 from api.http import problems
 from api.routing import DECLARED, EVERYBODY, PREFIX
-from linli.errors import Conflict, NotAllowed, NotSignedIn, TooMany
+from linli.errors import Conflict, NotAllowed, NotJson, NotSignedIn, TooMany
 from linli.roles import OPERATIONS, ROLES, Operation
 
 Json = dict[str, Any]
@@ -27,12 +27,16 @@ Times are RFC 3339 in UTC. A text for people is an object with `zh` and `en`. Li
 as `cursor` of the next. Problems are `application/problem+json` (RFC 9457): their `type` is stable, `detail` says what happened
 and `action` what to do, in the language of `Accept-Language`. What lies outside your communities is answered like what does
 not exist."""
+_VALUES = ("example", "examples", "default", "enum", "const")
+"""Where a schema holds values: a `title` there is somebody's."""
+
 _WORDS = {
     401: "Not signed in",
     403: "Your role, or your token, does not allow this",
     404: "Not there, or not for you",
     409: "Not possible in this state",
     413: "The request is too large",
+    415: "The body is not JSON, or does not say so",
     422: "The request is not valid",
     429: "Too many requests: see Retry-After",
     503: "Something that it needs does not answer: try again later",
@@ -43,6 +47,7 @@ _KINDS = {
     404: problems.NOT_FOUND,
     409: problems.KINDS[Conflict],
     413: problems.TOO_LARGE,
+    415: problems.KINDS[NotJson],
     422: problems.INVALID,
     429: problems.KINDS[TooMany],
     503: problems.DATABASE,
@@ -115,8 +120,27 @@ def describe(app: FastAPI) -> Json:
     for path, method, operation in _operations(document):
         _add_headers(path, method, operation)
         _describe(path, method, operation, components["schemas"])
+    for part in (*components["schemas"].values(), *(operation for _, _, operation in _operations(document))):
+        _leave_out_titles(part)
     document["tags"] = [{"name": tag} for tag in sorted({op["tags"][0] for _, _, op in _operations(document)})]
     return document
+
+
+def _leave_out_titles(part: Any) -> None:
+    """The name of a field or a parameter, written once more by who makes schemas, which says nothing."""
+    if isinstance(part, list):
+        for one in part:
+            _leave_out_titles(one)
+        return
+    if not isinstance(part, dict):
+        return
+    if isinstance(part.get("title"), str):
+        del part["title"]
+    for name, within in part.items():
+        if name == "properties":
+            _leave_out_titles(list(within.values()))
+        elif name not in _VALUES:
+            _leave_out_titles(within)
 
 
 def _operations(document: Json) -> Iterator[tuple[str, str, Json]]:
@@ -182,19 +206,19 @@ def _problems_of(path: str, method: str, operation: Json) -> list[int]:
     """What it may answer besides what it says itself."""
     found = {int(status) for status in operation["responses"] if status.isdigit() and int(status) >= 400}
     declared = operation.get(DECLARED, "")
-    found |= {429, 503}
+    found |= {422, 429, 503}  # 422: a parameter that it does not know
     if declared != EVERYBODY:
         found.add(401)
     if declared in set(Operation):
         found.add(403)
     if "{" in path:
         found.add(404)
-    if operation.get("parameters") or "requestBody" in operation:
-        found.add(422)
     if "requestBody" in operation:
         found |= {400, 413}
+        if "application/json" in operation["requestBody"]["content"]:
+            found.add(415)
     if _takes_key(method, operation):
-        found |= {400, 409, 422}  # no key, one under way, one of another request
+        found |= {400, 409}  # no key, one under way, one of another request
     return sorted(found)
 
 

@@ -109,6 +109,11 @@ def _add_registry(router: APIRouter, services: Services) -> None:
         after = "" if cursor is None else str(read_cursor("devices", cursor, (str,))[0])
         return listed("devices", services.devices(person, community, limit, after), request, response)
 
+    @router.get("/devices/{device_id}", response_model=bodies.DeviceBody, **needs(Operation.SEE))
+    def device(device_id: str, person: Signed) -> Any:
+        """One device: where it is, and when it last reported. As it is registered it is at `GET /registry/devices/{id}`."""
+        return services.device(person, device_id)
+
     @router.get("/facilities", response_model=bodies.FacilitiesBody, **needs(Operation.SEE))
     def facilities(
         request: Request,

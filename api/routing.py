@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.routing import APIRoute
 
 from api.bodies import ProblemBody
+from api.http.manners import well_mannered
 from api.http.session_cookie import session_token
 from api.scope import demand
 from api.services import Services
@@ -119,7 +120,7 @@ def _arguments(declared: str, dependencies: list[Any], *problems: int, by_sessio
         extra |= {BY_SESSION: True, "security": [{"session": []}]}
     said = _SAID | ({403: "Not for a token, or not for your role: sign in"} if by_session else {})
     return {
-        "dependencies": [*dependencies, *([Depends(own_session)] if by_session else [])],
+        "dependencies": [*dependencies, *([Depends(own_session)] if by_session else []), Depends(well_mannered)],
         "openapi_extra": extra | {"responses": {str(status): _described(said[status]) for status in problems}},
     }
 

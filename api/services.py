@@ -6,7 +6,7 @@ pool from async code. Times are microseconds since 1970 UTC.
 """
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from api.alerts.bulk import Acts, Done
 from api.alerts.filters import AlertFilter
@@ -18,6 +18,7 @@ from api.commands.service import CommandService, CommandView
 from api.directory import Directory
 from api.facilities.service import FacilityReader
 from api.http.paging import Key, Page, page_of
+from api.named import check_subject, community_of, no_such
 from api.platform import own_troubles, read_health
 from api.registry.importing.service import ImportService, build_imports
 from api.rulebook.service import RuleFiles, RuleService
@@ -42,9 +43,9 @@ from linli.db.commands import SqlCommands
 from linli.db.database import Database
 from linli.db.people import People, Person
 from linli.db.scoping import GuardedDatabase, guarded
-from linli.errors import NotFound, Refused
+from linli.errors import Refused
 from linli.i18n import Text
-from linli.model import ActionKind, Alert, Community, Device, Severity
+from linli.model import ActionKind, Alert, Community, Severity
 from linli.ports import Bucket, EventKey, MqttClient, ReadingStore
 from linli.roles import Operation
 from linli.sealing import Seals
@@ -128,9 +129,11 @@ class Services:
         return self._pages.page(self._sight(person), wanted, max(1, min(limit, MAX_LIMIT)), begin)
 
     def wanted_alerts(self, person: Person, asked: AlertFilter) -> Wanted:
-        """What these filters ask for; NotFound for a community that the person does not see."""
+        """What these filters ask for; NotFound for a community or a subject that the person does not see (`api.named`)."""
         sight = self._sight(person)
-        within = None if asked.community is None else frozenset((_community(sight, asked.community),))
+        within = None if asked.community is None else frozenset((community_of(sight, "community", asked.community),))
+        if asked.subject is not None:
+            check_subject(sight, asked.subject)
         return Wanted(within, asked.open_only, asked.severities, asked.rules, asked.subject, asked.since, asked.until)
 
     def alert(self, person: Person, alert_id: str) -> AlertDetail:
@@ -193,6 +196,14 @@ class Services:
         sight = self._sight(person)
         return self._facilities.devices(sight, _wanted(sight, community), limit, after)
 
+    def device(self, person: Person, device_id: str) -> DeviceView:
+        """One device as it is now; NotFound outside the person's scope."""
+        sight = self._sight(person)
+        found = sight.names.registry.devices.get(device_id)
+        if found is None:
+            raise no_such(Text("设备", "device"), device_id)
+        return self._facilities.device(sight, found)
+
     def facilities(
         self, person: Person, community: str | None = None, limit: int | None = None, after: str = ""
     ) -> Page[FacilityView]:
@@ -205,7 +216,7 @@ class Services:
         sight = self._sight(person)
         found = sight.names.registry.facilities.get(facility_id)
         if found is None:
-            raise _no_such(Text("设施", "facility"), facility_id)
+            raise no_such(Text("设施", "facility"), facility_id)
         return self._facilities.detail(sight, found)
 
     def wanted_communities(self, person: Person, community: str | None) -> list[str]:
@@ -228,10 +239,10 @@ class Services:
         NotFound for a device outside the scope, Refused for a range that is empty or over a year, StoreError.
         """
         sight = self._sight(person)
-        found = _device(sight, device)
+        community = community_of(sight, "device", device)
         _check_range(start, end)
         points = max(1, min(max_points, MAX_POINTS))
-        series = Series(found.community, device, quantity, start, end)
+        series = Series(community, device, quantity, start, end)
         return sight.store.chart(series, points, shape, self.settings.retention)
 
     def events(
@@ -273,10 +284,10 @@ class Services:
         _check_range(start, end)
         if device is None:
             return wanted
-        found = _device(sight, device)
-        if found.community not in wanted:
-            raise _no_such(Text("设备", "device"), device)
-        return [found.community]
+        found = community_of(sight, "device", device)
+        if found not in wanted:
+            raise no_such(Text("设备", "device"), device)
+        return [found]
 
     # --- the platform ---------------------------------------------------------------------------------------------
 
@@ -333,14 +344,16 @@ def build_services(
     clock: Clock,
     client: MqttClient | None = None,
     command_client: MqttClient | None = None,
+    settled: Callable[[], None] | None = None,
 ) -> Services:
     """Services over these, wired but not started: `start` begins the live stream and to hear what becomes of commands.
 
-    `client` hears of alerts, `command_client` is for commands; without the latter none can be given.
+    `client` hears of alerts, `command_client` is for commands; without the latter none can be given. `settled` is called when all
+    of the registry was read.
     """
     kept = guarded(database)
     people = People(kept.whole(), clock, settings.sign_in_policy, Seals(DataFolder(settings.data).secrets))
-    directory = Directory(kept.whole(), people, clock)
+    directory = Directory(kept.whole(), people, clock, settled)
     sights = Sights(kept, directory, StoreReader(store, clock))
     live = AlertHub(kept, directory, people, clock, client)
     commands = CommandService(sights, CommandDesk(SqlCommands(kept.whole()), clock, command_client))
@@ -388,36 +401,15 @@ def _refused(reason: str, text: Text) -> Refused:
     return error
 
 
-def _community(sight: Sight, community: str) -> str:
-    """It, if the person sees it; NotFound otherwise."""
-    if not sight.person.sees(community):
-        raise _no_such(Text("小区", "community"), community)
-    return community
-
-
 def _wanted(sight: Sight, community: str | None) -> list[str]:
-    """The registered communities to look in: that one, or all within sight."""
-    known = sight.names.registry.communities
+    """The communities to look in: that one, or all registered ones within sight."""
     if community is None:
-        return sorted(known)
-    if community not in known:
-        raise _no_such(Text("小区", "community"), community)
-    return [community]
-
-
-def _device(sight: Sight, device: str) -> Device:
-    found = sight.names.registry.devices.get(device)
-    if found is None:
-        raise _no_such(Text("设备", "device"), device)
-    return found
+        return sorted(sight.names.registry.communities)
+    return [community_of(sight, "community", community)]
 
 
 def _alert(sight: Sight, alert: str) -> Alert:
     found = sight.alerts.get(alert)
     if found is None:
-        raise _no_such(Text("告警", "alert"), alert)
+        raise no_such(Text("告警", "alert"), alert)
     return found
-
-
-def _no_such(what: Text, name: str) -> NotFound:
-    return NotFound(Text(f"没有{what.zh} {name:.64}", f"there is no {what.en} {name:.64}"))

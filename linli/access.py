@@ -109,13 +109,16 @@ class BrokerUsers:
             have = self.all()
             return self._change(have, have, wanted)
 
-    def follow(self, wanted: Callable[[], Mapping[str, Access]]) -> bool:
-        """As `ensure`, and take away gateways that are not wanted (any more).
+    def follow(self, wanted: Callable[[], Mapping[str, Access]], *, make: bool = True) -> bool:
+        """As `ensure`, and take away gateways that are not wanted (any more). `make`: also where there is no table yet.
 
         `wanted` is asked while no other can write: of two commands at once neither takes away what the other has added.
         """
         with self._alone():
-            have, named = self.all(), wanted()
+            have = self.all()
+            if not have and not make:
+                return False
+            named = wanted()
             kept = {name: user for name, user in have.items() if name in named or not name.startswith(_GATEWAY)}
             return self._change(have, kept, named)
 

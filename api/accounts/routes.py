@@ -10,6 +10,7 @@ from api.accounts import bodies
 from api.accounts.service import AccountService
 from api.bodies import ProblemBody
 from api.http.paging import DEFAULT_LIMIT, Cursor, Limit, Listed, cut, following, read_cursor
+from api.http.preconditions import demand_match, etag_of
 from api.routing import Signed, for_signed_in, needs
 from api.services import Services
 from linli.db.people import Changes
@@ -18,6 +19,11 @@ from linli.roles import Operation
 
 _CONFLICT: dict[int | str, dict[str, Any]] = {
     409: {"model": ProblemBody, "description": "Not possible: the name is taken, or nobody would be left to manage"}
+}
+
+_STALE: dict[int | str, dict[str, Any]] = {
+    412: {"description": "It was changed since you read it"},
+    428: {"description": "Say in If-Match which version you have read"},
 }
 
 
@@ -63,14 +69,20 @@ def _add_accounts(router: APIRouter, accounts: AccountService) -> None:
         )
         return bodies.AddedBody(account=bodies.account_body(account), password=password)
 
-    @router.get("/accounts/{account_id}", **sees)
-    def account(account_id: str, person: Signed) -> bodies.AccountBody:
-        """One account."""
-        return bodies.account_body(accounts.get(person, account_id))
+    @router.get("/accounts/{account_id}", response_model=bodies.AccountBody, **sees)
+    def account(account_id: str, person: Signed, response: Response) -> Any:
+        """One account. Its `ETag` is of what an administrator changes: signing in makes no other."""
+        found = accounts.get(person, account_id)
+        response.headers["etag"] = etag_of(found.edition)
+        return bodies.account_body(found)
 
-    @router.patch("/accounts/{account_id}", responses=_CONFLICT, **decides)
-    def change_account(account_id: str, body: bodies.AccountChangeBody, person: Signed) -> bodies.AccountBody:
-        """Change an account, all at once or not at all. Another role, or disabling it, ends its sessions."""
+    @router.patch("/accounts/{account_id}", response_model=bodies.AccountBody, responses=_CONFLICT | _STALE, **decides)
+    def change_account(
+        account_id: str, body: bodies.AccountChangeBody, person: Signed, request: Request, response: Response
+    ) -> Any:
+        """Change an account, with `If-Match`, all at once or not at all. Another role, or disabling it, ends its sessions."""
+        read = accounts.get(person, account_id).edition
+        demand_match(request, etag_of(read))
         changes = Changes(
             body.display_name,
             body.role,
@@ -79,7 +91,9 @@ def _add_accounts(router: APIRouter, accounts: AccountService) -> None:
             body.enabled,
             body.is_now,
         )
-        return bodies.account_body(accounts.change(person, account_id, changes))
+        changed = accounts.change(person, account_id, changes, read)
+        response.headers["etag"] = etag_of(changed.edition)
+        return bodies.account_body(changed)
 
 
 def _add_proofs(router: APIRouter, accounts: AccountService) -> None:

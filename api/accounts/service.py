@@ -71,10 +71,10 @@ class AccountService:
         )
         return self.get(person, made.id), password or None
 
-    def change(self, person: Person, account: str, changes: Changes) -> Account:
+    def change(self, person: Person, account: str, changes: Changes, expected: str | None = None) -> Account:
         """The account as changed, all at once or not at all. Errors as for `People.change`."""
         name = self._decided(person, account).name
-        self._people.change(name, changes, by=person.id)
+        self._people.change(name, changes, by=person.id, expected=expected)
         return self.get(person, account)
 
     def reset_password(self, person: Person, account: str) -> str:

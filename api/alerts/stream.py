@@ -39,11 +39,16 @@ async def events(
                 if await run_in_threadpool(again) is None:
                     return
                 checked = clock.monotonic()
-            fresh = []
+            fresh: list[AlertChange | Resync] = []
             for change in batch:
-                if change.id > reached or isinstance(change, Resync):
-                    fresh.append(change)
+                if isinstance(
+                    change, Resync
+                ):  # it may have waited since before `ready`: what was said since is not said again
                     reached = max(reached, change.id)
+                    fresh.append(Resync(reached))
+                elif change.id > reached:
+                    fresh.append(change)
+                    reached = change.id
             yield _render(fresh) or ": still here\n\n"
 
 

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from api.directory import Names
+from api.named import community_of, no_such
 from api.scope import demand
 from api.sight import Sight, Sights
 from linli.arming import holder, mode_name
 from linli.clock import Clock
 from linli.db.arming import Armed
 from linli.db.people import Person
-from linli.errors import NotFound, Refused
+from linli.errors import Refused
 from linli.i18n import Text
 from linli.model import Place
 from linli.roles import Operation
@@ -69,12 +70,12 @@ class ArmingService:
         self._clock = clock
 
     def places(self, person: Person, community: str | None = None) -> list[PlaceView]:
-        """The places of one community, or of all that the person sees, by id. NotFound for a foreign community."""
+        """The places of one community, or of all that the person sees, by id. NotFound as `api.named` says."""
         demand(person, Operation.SEE)
         sight = self._sights.of(person)
         names = sight.names
-        if community is not None and community not in names.registry.communities:
-            raise NotFound(Text(f"没有小区 {community:.64}", f"there is no community {community:.64}"))
+        if community is not None:
+            community_of(sight, "community", community)
         own = sight.arming.all()
         places = sorted(names.registry.places.values(), key=lambda place: place.id)
         return [view_of(place, own, names) for place in places if community in (None, place.community)]
@@ -105,7 +106,7 @@ class ArmingService:
         sight = self._sights.of(person)
         found = sight.names.registry.places.get(place_id)
         if found is None:
-            raise NotFound(Text(f"没有地点 {place_id:.64}", f"there is no place {place_id:.64}"))
+            raise no_such(Text("地点", "place"), place_id)
         return found, sight
 
 

@@ -15,7 +15,7 @@ from api.sight import Sight
 from api.words import CONDITIONS, HANDLINGS, SEVERITIES
 from linli.clock import format_time
 from linli.db import schema
-from linli.db.alertlist import Wanted, in_order
+from linli.db.alertlist import Wanted, newest
 from linli.i18n import Text
 from linli.model import Device
 from linli.ports import StoredEvent
@@ -54,9 +54,8 @@ def alert_pages(look: Look, wanted: Wanted) -> Iterator[Sequence[AlertRow]]:
     after: tuple[int, str] | None = None
     while True:
         sight = look()
-        query = in_order(select(*_ALERT_COLUMNS), wanted, PAGE, after)
         with sight.database.read() as connection:
-            rows = connection.execute(query).all()
+            rows = newest(connection, select(*_ALERT_COLUMNS), wanted, PAGE, after)
         yield [AlertRow(row, sight) for row in rows]
         if len(rows) < PAGE:
             return

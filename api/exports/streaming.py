@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import threading
+import weakref
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
 from typing import TypeVar
 
@@ -26,6 +27,8 @@ from linli.roles import Operation
 
 AT_ONCE = 8
 """Exports that stream side by side: each keeps a connection, and the database busy."""
+EACH = 4
+"""So many of them may be one person's: nobody keeps all others from exporting."""
 RECHECK_S = 1.0
 """How often it is asked anew whether who reads may still: a long export ends with their session, their right, or a part of their
 reach. It breaks off then, for a file that only left something out would be taken for the whole."""
@@ -45,7 +48,7 @@ class Exports:
         self._database = database
         self._clock = clock
         self._lock = threading.Lock()
-        self.streaming = 0
+        self._under_way: weakref.WeakSet[Export] = weakref.WeakSet()
 
     def look(self, person: Person, again: Callable[[], Person | None]) -> Look:
         """What the person sees, made anew for each page. `again` identifies the request; NotSignedIn once it is nobody's, NotAllowed
@@ -66,33 +69,55 @@ class Exports:
         """An export whose first page is read: what is wrong shows while there can still be an answer that says so. That the person
         takes it, and what they `asked` for, is in the audit log before they have any of it.
 
-        TooMany if AT_ONCE stream already.
+        TooMany if AT_ONCE are under way already, or EACH of the person's.
         """
-        if self.streaming >= AT_ONCE:
-            raise TooMany(Text("正在进行的导出过多，请稍后再试", "too many exports are under way"), retry_after_s=30)
-        chunks = _chunks(writer, pages)
-        first = next(chunks)
-        with self._database.write() as connection:
-            append(connection, Act("data.exported", who_of(person.id), facts=asked), self._clock.now())
-        return Export(self, first, chunks)
+        export = Export(self, person.id, _chunks(writer, pages))
+        self._begin(export)
+        try:
+            export.read()
+            with self._database.write() as connection:
+                append(connection, Act("data.exported", who_of(person.id), facts=asked), self._clock.now())
+        except BaseException:
+            self.ended(export)
+            raise
+        return export
 
-    def count(self, change: int) -> None:
-        """One more streams, or one fewer."""
+    def _begin(self, export: "Export") -> None:
         with self._lock:
-            self.streaming += change
+            own = sum(one.person == export.person for one in self._under_way)
+            if own >= EACH:
+                text = Text(
+                    "您正在进行的导出过多，请等一个结束后再试",
+                    "too many exports of yours are under way: let one end first",
+                )
+                raise TooMany(text, retry_after_s=30)
+            if len(self._under_way) >= AT_ONCE:
+                raise TooMany(
+                    Text("正在进行的导出过多，请稍后再试", "too many exports are under way"), retry_after_s=30
+                )
+            self._under_way.add(export)
+
+    def ended(self, export: "Export") -> None:
+        """It is under way no more. (So is one that nobody holds any more: its reader went before it began.)"""
+        with self._lock:
+            self._under_way.discard(export)
 
 
 class Export:
-    """The chunks of one export."""
+    """The chunks of one export, which is a person's."""
 
-    def __init__(self, exports: Exports, first: bytes, chunks: Generator[bytes]) -> None:
+    def __init__(self, exports: Exports, person: str, chunks: Generator[bytes]) -> None:
+        self.person = person
         self._exports = exports
-        self._first = first
         self._chunks = chunks
+        self._first = b""
+
+    def read(self) -> None:
+        """Read the first chunk."""
+        self._first = next(self._chunks)
 
     async def stream(self) -> AsyncIterator[bytes]:
         """All of it. When the reader goes, no page is read any more."""
-        self._exports.count(+1)
         try:
             chunk: bytes | None = self._first
             while chunk is not None:
@@ -101,7 +126,7 @@ class Export:
                 chunk = await run_in_threadpool(next, self._chunks, None)
         finally:
             self._chunks.close()
-            self._exports.count(-1)
+            self._exports.ended(self)
 
 
 class _Stalled(Exception):

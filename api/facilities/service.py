@@ -44,7 +44,8 @@ class _Known:
         return (self.latest or {}).get(device, [])
 
     def last_time(self, device: str) -> int | None:
-        return max((heard_at(value) for value in self.values(device)), default=None)
+        values = self.values(device)
+        return max(map(heard_at, values)) if values else None
 
     def facts(self, device: Device) -> DeviceFacts:
         link = self.links.get(device.gateway)
@@ -68,6 +69,10 @@ class FacilityReader:
         known = self._known_of(sight, {device.community for device in devices})
         views = [_device(names, device, known[device.community]) for device in devices]
         return page_of(views, len(views) if limit is None else limit, lambda view: (view.id,))
+
+    def device(self, sight: Sight, device: Device) -> DeviceView:
+        """One device as it is now."""
+        return _device(sight.names, device, self._known(sight, device.community))
 
     def facilities(
         self, sight: Sight, communities: Iterable[str], limit: int | None = None, after: str = ""

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
@@ -24,6 +24,10 @@ from linli.registry.changes import Key
 from linli.roles import Operation
 
 _Id = Annotated[str, Path(pattern=f"^{ID_PATTERN}$", max_length=64)]
+_Edition = Annotated[
+    str | None,
+    Query(max_length=64, description="Any word: a page that shows the drawing asks anew where it is another one"),
+]
 _DRAWINGS: dict[str, Any] = {one.media_type: {"schema": {"type": "string", "format": "binary"}} for one in Format}
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     413: {"model": ProblemBody, "description": "The drawing is too large"},
@@ -106,7 +110,7 @@ def _add_drawings(router: APIRouter, services: Services) -> None:
         responses=_UNCHANGED | {200: {"content": _DRAWINGS, "description": "The drawing"}},
         **needs(Operation.SEE),
     )
-    def drawing(item_id: _Id, request: Request, person: Signed) -> Response:
+    def drawing(item_id: _Id, request: Request, person: Signed, edition: _Edition = None) -> Response:
         """Look at the drawing of a floor plan. A browser may keep it, and asks each time whether it is still the same."""
         found = plans.drawing(person, item_id)
         tag = etag_of(found.sha256)

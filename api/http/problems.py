@@ -22,12 +22,14 @@ from linli.errors import (
     NotAllowed,
     NotAnswering,
     NotFound,
+    NotJson,
     NotSent,
     NotSignedIn,
     Outdated,
     Refused,
     StoreError,
     TooMany,
+    UnknownParameter,
 )
 from linli.i18n import Text, preferred_language
 
@@ -89,6 +91,15 @@ KEY_UNDER_WAY = Kind(
     Text("同一个键的请求正在处理", "A request with this key is being carried out"),
     Text("请稍后用同样的请求再试，将得到它的结果", "send the same again in a moment, and you get its answer"),
 )
+KEY_DONE = Kind(
+    "idempotency-key-done",
+    409,
+    Text(
+        "此 Idempotency-Key 的请求已经完成，其答复没有保留",
+        "The request of this Idempotency-Key was done, and its answer is not kept",
+    ),
+    Text("请查看现状；要再做一次，请用新的键", "look at how things stand; to have it done once more give a new key"),
+)
 DATABASE = Kind("database", 503, Text("数据库没有应答", "The database does not answer"), _AGAIN)
 INTERNAL = Kind(
     "internal",
@@ -125,6 +136,18 @@ KINDS: dict[type[LinliError], Kind] = {
         Text("请读取后把 ETag 放进 If-Match", "read it, and give its ETag as If-Match"),
     ),
     Refused: INVALID,
+    UnknownParameter: Kind(
+        "unknown-parameter",
+        422,
+        Text("有不认识的查询参数", "A query parameter is not known"),
+        Text("请核对参数的拼写，或去掉它", "check how it is spelt, or leave it out"),
+    ),
+    NotJson: Kind(
+        "not-json",
+        415,
+        Text("正文的类型不对", "The body is not of a type that is taken here"),
+        Text("请发送 JSON，并注明 Content-Type: application/json", "send JSON, and say Content-Type: application/json"),
+    ),
     TooMany: Kind(
         "too-many", 429, Text("请求过于频繁", "Too many requests"), Text("请等待后再试", "wait, then try again")
     ),
@@ -201,6 +224,10 @@ def _ours(request: Request, error: Exception) -> Response:
         headers["www-authenticate"] = "Bearer"
     if isinstance(error, Refused):
         more["reason"] = error.reason
+    if isinstance(error, UnknownParameter):
+        more |= {"unknown": error.unknown, "known": error.known}
+    if isinstance(error, NotJson):
+        headers["accept"] = "application/json"
     if isinstance(error, NotAllowed):
         write_down(request)
     return problem(request, kind, error.text, headers=headers, **more)

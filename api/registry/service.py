@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, Select, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from api.http.paging import Page, page_of
+from api.named import community_in
 from api.registry.resources import RESOURCES, Resource
 from api.scope import demand, may
 from api.sight import Sights
@@ -77,8 +78,9 @@ class RegistryService:
     # --- reading --------------------------------------------------------------------------------------------------
 
     def page(self, person: Person, kind: str, wanted: Wanted, limit: int, after: str | None) -> Page[Shown]:
-        """Items of a kind, by id, a page from after the id `after` on."""
+        """Items of a kind, by id, a page from after the id `after` on. NotFound if a filter names what is out of sight."""
         with self._seen(person).read() as connection:
+            _check_filters(connection, kind, wanted.filters)
             query = _matching(RESOURCES[kind], wanted)
             table = SHAPES[kind].table
             if after is not None:
@@ -130,8 +132,11 @@ class RegistryService:
             return place, addresses_of(connection, [place])[place]
 
     def strangers(self, person: Person, gateway: str | None) -> list[Stranger]:
-        """Devices that report and are not registered, the last heard first, at most MOST_STRANGERS."""
+        """Devices that report and are not registered, the last heard first, at most MOST_STRANGERS. NotFound for a gateway that is
+        out of sight."""
         with self._seen(person).read() as connection:
+            if gateway is not None:
+                community_in(connection, "gateway", gateway)
             return strangers(connection, gateway, MOST_STRANGERS)
 
     # --- changing -------------------------------------------------------------------------------------------------
@@ -284,6 +289,14 @@ def _lived_in() -> Conflict:
 
 def _taken(name: str) -> Conflict:
     return Conflict(Text(f"编号 {name} 已被占用，请换一个", f"the id {name} is taken: choose another"))
+
+
+def _check_filters(connection: Connection, kind: str, filters: Mapping[str, str]) -> None:
+    """NotFound if what one of them leads to is not there, or out of sight."""
+    for name, value in filters.items():
+        of = KINDS[kind].refers.get(name)
+        if of is not None:
+            community_in(connection, of, value)
 
 
 def _matching(resource: Resource, wanted: Wanted) -> Select[Any]:

@@ -136,6 +136,10 @@ class Client:
         found = self._all("/devices", Device, {"community": community})
         return (device for device in found if kind in (None, device.kind))
 
+    def device_now(self, device: str) -> Device:
+        """One device as it is now; `device` has it as it is registered."""
+        return self._transport.get(_path("devices", device), Device)
+
     def facilities(self, *, community: str | None = None) -> Iterator[Facility]:
         """Facilities with their state, by id."""
         return self._all("/facilities", Facility, {"community": community})

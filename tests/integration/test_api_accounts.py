@@ -237,12 +237,18 @@ def test_accounts_are_added_changed_and_disabled(world: World, root: httpx.Clien
     """What is left out of a change stays; what cannot be changes nothing."""
     user, _ = account_of(root, "sun", display_name="孙", communities=[HOME])
     path = f"/api/v1/accounts/{user}"
-    changed = root.patch(path, json={"role": "property", "communities": [HOME, FOREIGN]}).json()
+    read = root.get(path)
+    tag = {"if-match": read.headers["etag"]}
+    assert root.patch(path, json={"role": "property"}).status_code == 428
+    first = root.patch(path, json={"role": "property", "communities": [HOME, FOREIGN]}, headers=tag)
+    changed = first.json()
+    assert root.patch(path, json={"display_name": "another's"}, headers=tag).status_code == 412, "changed meanwhile"
+    tag = {"if-match": first.headers["etag"]}
     assert (changed["role"], changed["reaches"], changed["display_name"]) == ("property", [HOME, FOREIGN], "孙")
-    assert root.patch(path, json={"communities": ["nowhere"]}).status_code == 404
-    assert root.patch(path, json={"role": "auditor", "communities": [HOME]}).status_code == 409
+    assert root.patch(path, json={"communities": ["nowhere"]}, headers=tag).status_code == 404
+    assert root.patch(path, json={"role": "auditor", "communities": [HOME]}, headers=tag).status_code == 409
     assert root.get(path).json() == changed
-    assert root.patch(path, json={"enabled": False}).json()["enabled"] is False
+    assert root.patch(path, json={"enabled": False}, headers=tag).json()["enabled"] is False
     assert post(root, "/accounts", name="sun", role="security").status_code == 409
     assert post(root, "/accounts", name="Sun", role="security").status_code == 422
     assert post(root, "/accounts", name="x1", role="security", password="mine").status_code == 422

@@ -14,6 +14,7 @@ import httpx
 import psutil
 import pytest
 from sqlalchemy import insert, select, text
+from sqlalchemy.exc import OperationalError
 
 from api.exports import sources as export_sources
 from api.exports import streaming as exports
@@ -143,12 +144,14 @@ def test_devices_and_events(world: World) -> None:
 def test_nothing_of_others(world: World, what: str) -> None:
     """Not asked for, and not when asked for by name."""
     hour = {"from": format_time(world.clock.now() - HOUR), "to": format_time(world.clock.now() + HOUR)}
+    by_list: dict[str, dict[str, Any]] = {"alerts": {"open": False}, "devices": {}, "events": hour}
+    params = by_list[what]
     with world.client(f"{HOME}-property") as client:
-        answer = client.get(f"/api/v1/exports/{what}", params=hour | {"format": "ndjson", "open": False})
+        answer = client.get(f"/api/v1/exports/{what}", params=params | {"format": "ndjson"})
         assert answer.status_code == 200
         assert answer.content
         assert b"zzforeign" not in answer.content
-        assert client.get(f"/api/v1/exports/{what}", params=hour | {"community": FOREIGN}).status_code == 404
+        assert client.get(f"/api/v1/exports/{what}", params=params | {"community": FOREIGN}).status_code == 404
 
 
 @pytest.mark.parametrize(("name", "status"), [(f"{HOME}-security", 403), ("auditor", 200), (None, 401)])
@@ -240,6 +243,29 @@ def test_a_reader_that_goes_makes_room(world: World, monkeypatch: pytest.MonkeyP
             refused = other.get("/api/v1/exports/devices")
             assert (refused.status_code, refused.headers["retry-after"]) == (429, "30")
         eventually(lambda: other.get("/api/v1/exports/devices").status_code == 200)
+
+
+def test_nobody_has_all_places_for_exports(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One person's exports leave room for another's; who has too many is told so, and one that failed is none."""
+    monkeypatch.setattr(exports, "EACH", 1)
+    params: dict[str, Any] = {"open": False, "rule": "bulk"}
+    with world.client("root") as client, world.client("root") as again, world.client("auditor") as other:
+        with client.stream("GET", "/api/v1/exports/alerts", params=params) as answer:
+            next(answer.iter_raw())
+            refused = again.get("/api/v1/exports/devices")
+            assert (refused.status_code, refused.headers["retry-after"]) == (429, "30")
+            assert "of yours" in refused.json()["detail"]
+            assert other.get("/api/v1/exports/devices").status_code == 200
+        eventually(lambda: again.get("/api/v1/exports/devices").status_code == 200)
+        monkeypatch.setattr(exports, "append", _fails)
+        assert again.get("/api/v1/exports/devices").status_code == 503
+        monkeypatch.undo()
+        monkeypatch.setattr(exports, "EACH", 1)
+        assert again.get("/api/v1/exports/devices").status_code == 200
+
+
+def _fails(*_: object) -> None:
+    raise OperationalError("INSERT", None, Exception("the disk is full"))
 
 
 def test_a_reader_that_has_stopped_reading_is_cut_off(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,11 +15,13 @@ from typer.testing import CliRunner
 
 from linli.cli.app import app
 from linli.cli.remote.completing import alert_ids, change_kinds, device_ids, webhook_ids
-from linli.cli.remote.connection import Noted, write_note
+from linli.cli.remote.connection import LOCAL, Noted, write_note
 from linli.client import ApiProblem, Client
 from linli.clock import HOUR
 from linli.errors import LinliError
+from linli.i18n import Text
 from linli.model import Role
+from linli.settings import Settings
 from tests.databases import SqliteDatabases
 from tests.integration.api_world import HOME, World, make_alert, running_world
 from tests.integration.receivers import Receiver, receiving
@@ -210,6 +214,42 @@ def test_a_device_is_shown_and_its_equipment_replaced(world: World) -> None:
     assert "there is no" in run("devices", "show", "nothing", status=2)
 
 
+# --- alerts ---
+
+
+def test_what_was_done_is_said_also_when_the_server_is_lost_half_way(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A script that is not told would do it again, or think that nothing was done."""
+    world.change(make_alert(HOME, 851, world.clock.now()))
+    first, real = f"a{HOME}0851", Client.acknowledge
+
+    def once(linli: Client, alert: str, comment: str = "") -> object:
+        if alert != first:
+            raise LinliError(Text("连不上", "there is no connection"))
+        return real(linli, alert, comment)
+
+    monkeypatch.setattr(Client, "acknowledge", once)
+    result = CliRunner().invoke(app, ["alerts", "ack", first, "other", "--json"])
+    assert result.exit_code != 0
+    assert [one["id"] for one in json.loads(result.stdout)] == [first]
+
+
+def test_a_script_reads_what_happens_line_by_line(world: World) -> None:
+    """Each change is a JSON document on a line of its own, there as soon as it happens."""
+    command = [str(Path(sys.executable).parent / "linli"), "alerts", "watch", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as watching:
+        try:
+            assert watching.stdout is not None
+            eventually(lambda: world.services.live.streams > 0, what="it listens")
+            for number in (841, 842):
+                world.change(make_alert(HOME, number, world.clock.now()))
+            told = [json.loads(watching.stdout.readline()) for _ in range(2)]
+        finally:
+            watching.kill()
+    assert [one["alert"]["id"] for one in told] == [f"a{HOME}0841", f"a{HOME}0842"]
+
+
 # --- completion ---------------------------------------------------------------------------------------------------------
 
 
@@ -254,6 +294,22 @@ def test_the_page_has_every_command_and_no_other(page: str) -> None:
     for name, words in shown:
         known = {option for parameter in commands[name].params for option in parameter.opts}
         assert set(re.findall(r"--\w+", words)) <= known, name
+
+
+@pytest.mark.parametrize("page", ["terminal.md", "terminal.zh-CN.md"])
+def test_the_page_of_the_terminal_says_what_there_is(page: str) -> None:
+    """Each command on it is one, with those options; those of alerts and devices are all there; this machine is where `linli up` is."""
+    text = (DOCS / page).read_text("utf-8")
+    lines = re.findall(r"^linli (\w+) ?(\w*)(.*?)(?:#.*)?$", text, re.MULTILINE)
+    groups = get_command(app).commands  # type: ignore[attr-defined]
+    for group, name, words in lines:
+        command = getattr(groups[group], "commands", {}).get(name, groups[group])
+        known = {option for parameter in command.params for option in parameter.opts}
+        assert set(re.findall(r"--\w+", words)) <= known, (group, name)
+    for group in ("alerts", "devices"):
+        assert {name for found, name, _ in lines if found == group} == groups[group].commands.keys()
+    assert f"http://127.0.0.1:{Settings.model_fields['port'].default}" == LOCAL
+    assert LOCAL in text
 
 
 @pytest.mark.parametrize("page", ["webhooks.md", "webhooks.zh-CN.md"])

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,13 +16,21 @@ from linli.adapters.mqtt import MqttConfig, PahoClient
 from linli.adapters.mqtt_reader import ReadingAhead
 from linli.cli.stack import Stack, prepare
 from linli.datafolder import DataFolder
-from linli.model import Consumer, Lane
+from linli.db.database import open_database
+from linli.db.registry import save
+from linli.db.registryremoving import remove
+from linli.i18n import Text
+from linli.model import Community, Consumer, Gateway, Lane
 from linli.ports import Will
+from linli.registry.changes import Key, Origin
 from linli.settings import BrokerKind, Settings, load_settings
 from linli.topics import Leaf, ack_topic, any_alert, any_gateway, lane_topic, status_topic
 from tests.support import eventually, free_port, need
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(60)]
+
+
+NAME = Text("名", "Name")
 
 
 class Ear:
@@ -206,6 +215,21 @@ def test_a_user_added_at_runtime_gets_in_and_nobody_is_thrown_out(
     eventually(send, what="the new gateway is heard")
     assert stack.states()[0].pid == before
     assert (ingest.connects, old.connects) == (1, 1)
+
+
+def test_a_gateway_gets_in_as_long_as_it_is_registered(settings: Settings, stack: Stack, ears: list[Ear]) -> None:
+    """Whoever registers or removes it, as the console or an import does: without a command and without a restart."""
+    users, name = BrokerUsers(DataFolder(settings.data).secrets), gateway_user("gw3")
+    with closing(open_database(settings.app_database_url)) as database:
+        with database.write() as connection:
+            save(connection, [Community("c1", NAME), *(Gateway(f"gw{number}", "c1", NAME) for number in (1, 2, 3))])
+        eventually(lambda: name in users.all(), what="it has a user")
+        ear = _gateway(settings, ears, "gw3")
+        with database.write() as connection:
+            remove(connection, [Key("gateway", "gw3")], Origin(1, "li"))
+        eventually(lambda: name not in users.all(), what="it has none")
+        eventually(lambda: not ear.client.connected, what="it is thrown out")
+        assert {gateway_user("gw1"), gateway_user("gw2")} < users.all().keys()
 
 
 def test_a_table_that_is_gone_lets_nobody_in_and_a_start_makes_a_new_one(
