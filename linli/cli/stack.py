@@ -148,15 +148,45 @@ def ensure_broker_users(settings: Settings, database: Database) -> None:
             )
         )
 
-    def wanted() -> dict[str, Access]:
-        table = schema.gateways
-        query = select(table.c.id, table.c.community_id).where(table.c.removed_at.is_(None)).order_by(table.c.id)
-        with database.read() as connection:
-            gateways = connection.execute(query).all()
-        services = {service_user(service): access for service, access in SERVICES.items()}
-        return services | {gateway_user(name): gateway_access(community, name) for name, community in gateways}
+    users.follow(lambda: _wanted_users(database))
 
-    users.follow(wanted)
+
+def _wanted_users(database: Database) -> dict[str, Access]:
+    table = schema.gateways
+    query = select(table.c.id, table.c.community_id).where(table.c.removed_at.is_(None)).order_by(table.c.id)
+    with database.read() as connection:
+        gateways = connection.execute(query).all()
+    services = {service_user(service): access for service, access in SERVICES.items()}
+    return services | {gateway_user(name): gateway_access(community, name) for name, community in gateways}
+
+
+class _Gateways:
+    """Those that have a user at the embedded broker, kept as the registry says whoever changes it: the console, a script, an
+    import. One that is removed is let in no more."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._database = open_database(settings.app_database_url)
+        self._users = BrokerUsers(DataFolder(settings.data).secrets)
+        self._known: int | None = None
+        self._said = ""
+
+    def look(self) -> None:
+        """Follow if the registry has changed. What fails is tried again; a table that is gone is left so, as its passwords are."""
+        try:
+            with self._database.read() as connection:
+                version = registry.read_version(connection)
+            if self._known not in (None, version):
+                self._users.follow(lambda: _wanted_users(self._database), make=False)
+        except (SQLAlchemyError, BrokerError, OSError) as error:
+            if str(error) != self._said:
+                self._said = str(error)
+                _log.error("the broker does not follow the registry: who was removed is let in still: %s", error)
+            return
+        self._known, self._said = version, ""
+
+    def close(self) -> None:
+        """Let the database go."""
+        self._database.close()
 
 
 def workers_of(settings: Settings) -> list[str]:
@@ -310,21 +340,26 @@ class Stack:
         read again until it can."""
         certificate = (self.settings.broker_tls_certificate, self.settings.broker_tls_key)
         files = [self._folder.secrets / "broker.json", *(file for file in certificate if file is not None)]
-        seen, said = [_stamp(file) for file in files], ""
-        while not self._stopped.wait(_RELOAD_CHECK_S):
-            now = [_stamp(file) for file in files]
-            if now == seen or self._broker is None:
-                continue
-            try:
-                check_certificates(self.settings)  # between the one file and the other they do not fit
-                if self._broker.refresh() or now[1:] != seen[1:]:
-                    self._running().signal("broker", signal.SIGHUP)
-            except Exception as error:  # noqa: BLE001  # the broker goes on with what it has
-                if str(error) != said:
-                    said = str(error)
-                    _log.error("the broker keeps the users it has: %s", error)
-            else:
-                seen, said = now, ""
+        seen, said, gateways = [_stamp(file) for file in files], "", _Gateways(self.settings)
+        try:
+            gateways.look()
+            while not self._stopped.wait(_RELOAD_CHECK_S):
+                gateways.look()
+                now = [_stamp(file) for file in files]
+                if now == seen or self._broker is None:
+                    continue
+                try:
+                    check_certificates(self.settings)  # between the one file and the other they do not fit
+                    if self._broker.refresh() or now[1:] != seen[1:]:
+                        self._running().signal("broker", signal.SIGHUP)
+                except Exception as error:  # noqa: BLE001  # the broker goes on with what it has
+                    if str(error) != said:
+                        said = str(error)
+                        _log.error("the broker keeps the users it has: %s", error)
+                else:
+                    seen, said = now, ""
+        finally:
+            gateways.close()
 
 
 def _require_free(host: str, port: int, use: ports.Use, deadline: float) -> None:
