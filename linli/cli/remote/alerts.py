@@ -9,7 +9,7 @@ from linli.cli.columns import print_columns, printable
 from linli.cli.remote.completing import alert_ids
 from linli.cli.remote.connection import connected
 from linli.cli.remote.each import each
-from linli.cli.remote.shown import as_json, local
+from linli.cli.remote.shown import as_json, as_line, local
 from linli.i18n import Text, shell_language
 from linli.model import Severity
 
@@ -120,7 +120,7 @@ def watch(json_out: Json = False) -> None:
             if told.change is None:
                 continue
             if json_out:
-                as_json(told.change)
+                as_line(told.change)
                 continue
             change, alert = told.change, told.change.alert
             typer.echo(

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from linli.client import Client
 
 URL, TOKEN = "LINLI_URL", "LINLI_TOKEN"
-LOCAL = "http://127.0.0.1:8080"
+LOCAL = "http://127.0.0.1:8480"
+"""Where `linli up` is found, unless a setting says otherwise."""
 
 
 class Noted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -117,8 +117,14 @@ def replace(
 
 def _as_it_is(linli: "Client", record: "DeviceRecord") -> "Device | None":
     """How the device is now; None if the server does not say, as of one that was removed."""
-    found = linli.devices(community=record.community)
-    return next((device for device in found if device.id == record.id), None)
+    from linli.client import ApiProblem
+
+    try:
+        return linli.device_now(record.id)
+    except ApiProblem as problem:
+        if problem.status != 404:
+            raise
+        return None
 
 
 def _show(record: "DeviceRecord", now: "Device | None") -> None:

@@ -22,6 +22,13 @@ def as_json(value: Any) -> None:
     typer.echo(msgspec.json.format(msgspec.json.encode(value), indent=1).decode())
 
 
+def as_line(value: Any) -> None:
+    """As JSON on a line of its own: one of many that come as they come."""
+    import msgspec
+
+    typer.echo(msgspec.json.encode(value).decode())
+
+
 def print_facts(facts: Sequence[tuple[str, str]]) -> None:
     """Name and value, a line each."""
     from rich.cells import cell_len, set_cell_size
