@@ -5,20 +5,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from fastapi import Request
-from fastapi.responses import RedirectResponse
-from nicegui import Client, ui
-
 from api.accounts.service import AccountService
 from api.console import account_texts
 from api.console.account_dialogs import AccountDialog, AskDialog, SecretDialog, TokenDialog
 from api.console.account_page import day_of
 from api.console.accounts_page import account_tags, where_words
-from api.console.consoles import Console, Consoles
-from api.console.layout import MAX_KNOWN, Node, back_link, frame, known_alerts
+from api.console.consoles import Console
+from api.console.layout import Node, back_link
+from api.console.opening import Answer, Opened, Pages
 from api.console.sessions_list import session_row, token_row
-from api.console.visit import enter, home, person_now
-from api.scope import may
+from api.console.visit import person_now
 from api.services import Services
 from linli.db.people import Account, ApiToken, Changes, Person, Session
 from linli.errors import LinliError
@@ -38,30 +34,25 @@ class _Found:
     tokens: list[ApiToken]
 
 
-def add(services: Services, consoles: Consoles) -> None:
+def add(pages: Pages) -> None:
     """Add the page."""
+    services = pages.services
     accounts = AccountService(services.people, services.database.whole(), services.settings.oidc_issuer)
 
-    @ui.page("/accounts/{account_id}")
-    async def one(request: Request, client: Client, account_id: str) -> RedirectResponse | None:
-        visit = await enter(services, request)
-        if isinstance(visit, RedirectResponse):
-            return visit
-        if not may(visit.person, Operation.MANAGE_ACCOUNTS):
-            return RedirectResponse(home(visit.person), 303)
-        console = consoles.open(client, visit)
-        views = await asyncio.to_thread(services.alerts, visit.person, open_only=True, limit=MAX_KNOWN)
+    @pages.page("/accounts/{account_id}", Operation.MANAGE_ACCOUNTS)
+    async def one(opened: Opened, account_id: str) -> Answer:
+        visit = opened.visit
         try:
             found = await asyncio.to_thread(_read, accounts, visit.person, account_id)
         except LinliError:
             found = None
         places = await asyncio.to_thread(accounts.places, visit.person)
-        with frame(services, console, title=account_texts.ACCOUNTS, known=known_alerts(views), active="/accounts"):
+        with opened.frame(account_texts.ACCOUNTS, "/accounts"):
             back_link(account_texts.BACK_TO_ACCOUNTS, visit.language, "/accounts")
             if found is None:
                 Node("div", account_texts.NO_SUCH_ACCOUNT.of(visit.language), "panel")
             else:
-                _Detail(services, accounts, console, found, *places)
+                _Detail(services, accounts, opened.console, found, *places)
         return None
 
 

@@ -50,7 +50,8 @@ class SecretDialog:
 
 
 class Picks:
-    """Some of several, by check boxes; searched where there are many."""
+    """Some of several, by check boxes, in the order in which they are given. Where there are many they can be searched, and what is
+    chosen comes first."""
 
     def __init__(
         self, language: str, title: Text, options: Mapping[str, Text], chosen: frozenset[str], name: str
@@ -74,9 +75,9 @@ class Picks:
 
     def _draw(self) -> None:
         self._box.clear()
-        ordered = sorted(self._options, key=lambda one: (one not in self.chosen, one))
+        many = len(self._options) > MANY
         with self._box:
-            for one in ordered:
+            for one in sorted(self._options, key=lambda one: many and one not in self.chosen):
                 name = self._options[one]
                 if self._sought in f"{name.zh} {name.en} {one}".casefold():
                     self._pick(one, name)

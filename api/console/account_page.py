@@ -4,22 +4,20 @@ who gets in renews the session's cookie, which only an answer to a request can s
 
 import asyncio
 
-from fastapi import Request
 from fastapi.responses import RedirectResponse
-from nicegui import Client, ui
 
 from api.console import account_texts, own_texts, texts
-from api.console.consoles import Console, Consoles
-from api.console.layout import MAX_KNOWN, Node, back_link, frame, known_alerts
+from api.console.consoles import Console
+from api.console.layout import Node, back_link
 from api.console.login_page import FAULTS, field, new_password_fields, offer_fields
+from api.console.opening import Answer, Opened, Pages
 from api.console.sessions_list import revoke_form, session_row, token_row
-from api.console.visit import Visit, enter
+from api.console.visit import Visit
 from api.console.webhooks import texts as webhook_texts
 from api.scope import may
 from api.services import Services
-from api.views import AlertView
 from linli.clock import local_time
-from linli.db.people import ApiToken, FactorState, Offer, Person, Session
+from linli.db.people import ApiToken, FactorState, Offer, Session
 from linli.errors import LinliError
 from linli.i18n import Text
 from linli.model import Role
@@ -34,8 +32,9 @@ SAID: dict[str, Text] = {
 }
 
 
-def add(services: Services, consoles: Consoles) -> None:
+def add(pages: Pages) -> None:
     """Add the pages."""
+    services = pages.services
     people = services.people
 
     def read(visit: Visit) -> tuple[FactorState, bool, list[Session], str | None, list[ApiToken]]:
@@ -45,33 +44,25 @@ def add(services: Services, consoles: Consoles) -> None:
         factor, asks = people.factors.state(person.id), people.needs_code(visit.token)
         return factor, asks, people.sessions.of(person.id), own, people.tokens.all(person.id)
 
-    @ui.page("/account")
-    async def account(request: Request, client: Client, said: str = "", fault: str = "") -> RedirectResponse | None:
-        visit = await enter(services, request)
-        if isinstance(visit, RedirectResponse):
-            return visit
-        console = consoles.open(client, visit)
-        views = await asyncio.to_thread(_open_alerts, services, visit.person)
+    @pages.page("/account", None)
+    async def account(opened: Opened, said: str = "", fault: str = "") -> Answer:
+        visit = opened.visit
         found = await asyncio.to_thread(read, visit)
-        with frame(services, console, title=account_texts.ACCOUNT, known=known_alerts(views), active="/account"):
-            page = _Account(services, console)
+        with opened.frame(account_texts.ACCOUNT, "/account"):
+            page = _Account(services, opened.console)
             page.head(said, fault)
             page.draw(*found)
         return None
 
-    @ui.page("/account/second-factor")
-    async def second_factor(request: Request, client: Client, fault: str = "") -> RedirectResponse | None:
-        visit = await enter(services, request)
-        if isinstance(visit, RedirectResponse):
-            return visit
+    @pages.page("/account/second-factor", None)
+    async def second_factor(opened: Opened, fault: str = "") -> Answer:
+        visit = opened.visit
         try:
             offer = await asyncio.to_thread(people.offered_factor, visit.token)
         except LinliError:
             return RedirectResponse("/account?fault=late", 303)
-        console = consoles.open(client, visit)
-        views = await asyncio.to_thread(_open_alerts, services, visit.person)
-        with frame(services, console, title=account_texts.ENROL_TITLE, known=known_alerts(views), active="/account"):
-            _Account(services, console).enrolment(offer, fault)
+        with opened.frame(account_texts.ENROL_TITLE, "/account"):
+            _Account(services, opened.console).enrolment(offer, fault)
         return None
 
 
@@ -215,13 +206,6 @@ class _Account:
 
     def _when(self, at: int) -> str:
         return day_of(at, self._visit)
-
-
-def _open_alerts(services: Services, person: Person) -> list[AlertView]:
-    """None for who sees none: the frame counts them."""
-    if not may(person, Operation.SEE):
-        return []
-    return services.alerts(person, open_only=True, limit=MAX_KNOWN)
 
 
 def day_of(at: int, visit: Visit) -> str:

@@ -2,20 +2,17 @@
 
 import asyncio
 
-from fastapi import Request
-from fastapi.responses import RedirectResponse
-from nicegui import Client, ui
 from nicegui.events import GenericEventArguments
 
 from api.accounts.service import AccountService
 from api.console import account_texts, own_texts, texts
 from api.console.account_dialogs import AccountDialog, SecretDialog
-from api.console.consoles import Console, Consoles
-from api.console.layout import MAX_KNOWN, Node, frame, known_alerts
+from api.console.consoles import Console
+from api.console.layout import Node
+from api.console.opening import Answer, Opened, Pages
 from api.console.rows import ago
-from api.console.visit import enter, home, person_now
+from api.console.visit import person_now
 from api.http.paging import Page
-from api.scope import may
 from api.services import Services
 from linli.db.people import Account, Person
 from linli.i18n import Text
@@ -24,23 +21,18 @@ from linli.roles import ROLES, Operation, Reach
 MOST_SHOWN = 200
 
 
-def add(services: Services, consoles: Consoles) -> None:
+def add(pages: Pages) -> None:
     """Add the page."""
+    services = pages.services
     accounts = AccountService(services.people, services.database.whole(), services.settings.oidc_issuer)
 
-    @ui.page("/accounts")
-    async def everybody(request: Request, client: Client) -> RedirectResponse | None:
-        visit = await enter(services, request)
-        if isinstance(visit, RedirectResponse):
-            return visit
-        if not may(visit.person, Operation.MANAGE_ACCOUNTS):
-            return RedirectResponse(home(visit.person), 303)
-        console = consoles.open(client, visit)
-        views = await asyncio.to_thread(services.alerts, visit.person, open_only=True, limit=MAX_KNOWN)
+    @pages.page("/accounts", Operation.MANAGE_ACCOUNTS)
+    async def everybody(opened: Opened) -> Answer:
+        visit = opened.visit
         found = await asyncio.to_thread(_find, accounts, visit.person, "")
         places = await asyncio.to_thread(accounts.places, visit.person)
-        with frame(services, console, title=account_texts.ACCOUNTS, known=known_alerts(views), active="/accounts"):
-            _Board(services, accounts, console, found, *places)
+        with opened.frame(account_texts.ACCOUNTS, "/accounts"):
+            _Board(services, accounts, opened.console, found, *places)
         return None
 
 

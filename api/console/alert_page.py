@@ -5,19 +5,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fastapi import Request
-from fastapi.responses import RedirectResponse
-from nicegui import Client, ui
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.console import texts
 from api.console.commands_panel import CommandPanel, Controls, read_controls
-from api.console.consoles import Console, Consoles
+from api.console.consoles import Console
 from api.console.dialogs import ActDialog, acknowledging, closing, shelving, unshelving
-from api.console.layout import MAX_KNOWN, Node, back_link, frame, grade, known_alerts
+from api.console.layout import Node, back_link, grade
+from api.console.opening import Answer, Opened, Pages
 from api.console.rows import full_moment, handled_by, moment, to_do, where
 from api.console.steps import steps
-from api.console.visit import Visit, enter, person_now
+from api.console.visit import Visit, person_now
 from api.services import Services
 from api.snapshots.service import NAMED, SnapshotService, build_snapshots, named
 from api.views import AlertChange, AlertDetail, ChangeView, EvidenceView
@@ -26,6 +24,7 @@ from linli.clock import Clock
 from linli.errors import LinliError, NotFound
 from linli.i18n import Text
 from linli.model import Handling, JsonValue
+from linli.roles import Operation
 from linli.units import number_with_unit
 from linli.vocabulary import data_name, data_value
 from rules.language.amounts import spoken
@@ -35,26 +34,23 @@ _REGISTERED = {"device": "devices", "place": "places"}
 """Where in the registry what an alert is about is found, by what it is."""
 
 
-def add(services: Services, consoles: Consoles) -> None:
+def add(pages: Pages) -> None:
     """Add the page."""
+    services = pages.services
     snapshots = build_snapshots(services)
 
-    @ui.page("/alerts/{alert_id}")
-    async def alert(request: Request, client: Client, alert_id: str) -> RedirectResponse | None:
-        visit = await enter(services, request)
-        if isinstance(visit, RedirectResponse):
-            return visit
-        console = consoles.open(client, visit)
-        views = await asyncio.to_thread(services.alerts, visit.person, open_only=True, limit=MAX_KNOWN)
+    @pages.page("/alerts/{alert_id}", Operation.SEE)
+    async def alert(opened: Opened, alert_id: str) -> Answer:
+        visit = opened.visit
         found = await asyncio.to_thread(_read, services, snapshots, visit, alert_id)
         devices, controls = await asyncio.to_thread(_controls, services, visit, found)
         title = texts.ALERTS if found is None else found.detail.view.alert.title
-        with frame(services, console, title=title, known=known_alerts(views), active="/"):
+        with opened.frame(title, "/"):
             back_link(texts.BACK_TO_ALERTS, visit.language, "/")
             if found is None:
                 Node("div", texts.NO_SUCH_ALERT.of(visit.language), "panel")
             else:
-                _AlertPage(services, snapshots, console, found, CommandPanel(services, visit, devices, controls))
+                _AlertPage(services, snapshots, opened.console, found, CommandPanel(services, visit, devices, controls))
         return None
 
 

@@ -3,24 +3,21 @@
 import asyncio
 import logging
 
-from fastapi import Request
-from fastapi.responses import RedirectResponse
-from nicegui import Client, ui
+from nicegui import ui
 from nicegui.element import Element
 from nicegui.events import GenericEventArguments
 from sqlalchemy.exc import SQLAlchemyError
 
 from api import words
 from api.console import texts
-from api.console.consoles import Consoles
 from api.console.dialogs import ActDialog, acknowledging
-from api.console.facilities_page import PATIENCE_S
-from api.console.layout import MAX_KNOWN, frame, known_alerts
+from api.console.opening import MOST_KNOWN, Answer, Opened, Pages
 from api.console.rows import Row, row
-from api.console.visit import Visit, enter, person_now
+from api.console.visit import Visit, person_now
 from api.services import Services
 from api.views import AlertView
 from linli.errors import LinliError, NotSignedIn
+from linli.roles import Operation
 
 _log = logging.getLogger(__name__)
 
@@ -32,17 +29,15 @@ class AlertList(Element, component="static/alert_list.js"):
     """The list itself: `alert_list.js` says what it does."""
 
 
-def add(services: Services, consoles: Consoles) -> None:
+def add(pages: Pages) -> None:
     """Add the page."""
+    services = pages.services
 
-    @ui.page("/", response_timeout=PATIENCE_S)
-    async def alerts(request: Request, client: Client) -> RedirectResponse | None:
-        visit = await enter(services, request)
-        if isinstance(visit, RedirectResponse):
-            return visit
-        console = consoles.open(client, visit)
-        views = await asyncio.to_thread(services.alerts, visit.person, open_only=True, limit=MAX_KNOWN)
-        with frame(services, console, title=texts.ALERTS, known=known_alerts(views), active="/", toasting=False):
+    @pages.page("/", Operation.SEE)
+    async def alerts(opened: Opened) -> Answer:
+        visit = opened.visit
+        views = await asyncio.to_thread(services.alerts, visit.person, open_only=True, limit=MOST_KNOWN)
+        with opened.frame(texts.ALERTS, "/", toasting=False):
             _board(services, visit, views)
         return None
 
@@ -75,7 +70,7 @@ def _board(services: Services, visit: Visit, views: list[AlertView]) -> None:
 
 
 def _read(services: Services, visit: Visit, everything: bool) -> list[AlertView]:
-    limit = RECENT if everything else MAX_KNOWN
+    limit = RECENT if everything else MOST_KNOWN
     return services.alerts(person_now(services, visit), open_only=not everything, limit=limit)
 
 

@@ -10,19 +10,13 @@ from datetime import datetime
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from fastapi import Request
-from fastapi.responses import RedirectResponse
-from nicegui import Client, ui
-
 from api.audit.service import AuditService, AuditView, Standing, build_audit
 from api.console import audit_texts as texts
-from api.console.consoles import Consoles
-from api.console.layout import MAX_KNOWN, Node, frame, known_alerts
+from api.console.layout import Node
+from api.console.opening import Answer, Opened, Pages
 from api.console.rows import full_moment
-from api.console.visit import Visit, enter, home
+from api.console.visit import Visit
 from api.http.paging import Page
-from api.scope import may
-from api.services import Services
 from linli.audit import NOBODY
 from linli.auditwords import kind_name, purpose_name, verb_name
 from linli.clock import DAY, SECOND
@@ -55,14 +49,14 @@ class _Asked:
         return PATH + (f"?{urlencode(said)}" if said else "")
 
 
-def add(services: Services, consoles: Consoles) -> None:
+def add(pages: Pages) -> None:
     """Add the page."""
+    services = pages.services
     audit = build_audit(services)
 
-    @ui.page(PATH)
+    @pages.page(PATH, Operation.READ_AUDIT)
     async def log(
-        request: Request,
-        client: Client,
+        opened: Opened,
         who: str = "",
         what: str = "",
         about: str = "",
@@ -70,19 +64,13 @@ def add(services: Services, consoles: Consoles) -> None:
         until: str = "",
         refused: str = "",
         before: str = "",
-    ) -> RedirectResponse | None:
-        visit = await enter(services, request)
-        if isinstance(visit, RedirectResponse):
-            return visit
-        if not may(visit.person, Operation.READ_AUDIT):
-            return RedirectResponse(home(visit.person), 303)
+    ) -> Answer:
+        visit = opened.visit
         given = (who, what, about, since, until, refused, before)
         asked = _Asked(*(one.strip()[:_FIELD] for one in given))
-        console = consoles.open(client, visit)
-        views = await asyncio.to_thread(services.alerts, visit.person, open_only=True, limit=MAX_KNOWN)
         standing = await asyncio.to_thread(audit.standing, visit.person)
         found = await asyncio.to_thread(_read, audit, visit, asked)
-        with frame(services, console, title=texts.AUDIT_TITLE, known=known_alerts(views), active=PATH):
+        with opened.frame(texts.AUDIT_TITLE, PATH):
             _Log(visit, asked).draw(standing, found)
         return None
 

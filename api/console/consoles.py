@@ -83,6 +83,13 @@ class Consoles:
     def start(self) -> None:
         """Begin to beat."""
         self._beat = asyncio.get_running_loop().create_task(self._beat_on(), name="console-beat")
+        background_tasks.create(asyncio.to_thread(self._prepare), name="console-names")
+
+    def _prepare(self) -> None:
+        try:
+            self._services.sights.prepare()
+        except (LinliError, SQLAlchemyError) as error:
+            _log.warning("cannot read the names yet: %s", error)
 
     async def stop(self) -> None:
         """End the beat and give the subscriptions back."""

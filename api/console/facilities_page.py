@@ -3,20 +3,20 @@
 import asyncio
 from collections.abc import Sequence
 
-from fastapi import Request
-from fastapi.responses import RedirectResponse
-from nicegui import Client, ui
+from nicegui import ui
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.console import texts
-from api.console.consoles import Console, Consoles
-from api.console.layout import MAX_KNOWN, Node, frame, grade, known_alerts
+from api.console.consoles import Console
+from api.console.layout import Node, grade
+from api.console.opening import Answer, Opened, Pages
 from api.console.rows import moment
-from api.console.visit import Visit, enter, person_now
+from api.console.visit import Visit, person_now
 from api.services import Services
 from api.views import AlertChange, FacilityStatus, FacilityView
 from api.words import FACILITY_STATES
 from linli.errors import LinliError
+from linli.roles import Operation
 
 LOOK_EVERY_S = 5.0
 LOOK_FAR_EVERY_S = 30.0
@@ -24,25 +24,20 @@ LOOK_FAR_EVERY_S = 30.0
 FEW = 1_000
 MOST_CARDS = 200
 """Of more than these the worst are shown: a page of thousands of cards is one that nobody reads, and no phone draws."""
-PATIENCE_S = 20.0
-"""So long the page may take on a busy machine, just started, over a whole district; instead of NiceGUI's three seconds."""
 MAX_REASONS = 3
 WORST_FIRST = (FacilityStatus.FAULT, FacilityStatus.DEGRADED, FacilityStatus.UNKNOWN, FacilityStatus.OK)
 
 
-def add(services: Services, consoles: Consoles) -> None:
+def add(pages: Pages) -> None:
     """Add the page."""
+    services = pages.services
 
-    @ui.page("/facilities", response_timeout=PATIENCE_S)
-    async def facilities(request: Request, client: Client) -> RedirectResponse | None:
-        visit = await enter(services, request)
-        if isinstance(visit, RedirectResponse):
-            return visit
-        console = consoles.open(client, visit)
-        views = await asyncio.to_thread(services.alerts, visit.person, open_only=True, limit=MAX_KNOWN)
+    @pages.page("/facilities", Operation.SEE)
+    async def facilities(opened: Opened) -> Answer:
+        visit = opened.visit
         found = await asyncio.to_thread(_read, services, visit)
-        with frame(services, console, title=texts.FACILITIES, known=known_alerts(views), active="/facilities"):
-            _FacilityBoard(services, console, found)
+        with opened.frame(texts.FACILITIES, "/facilities"):
+            _FacilityBoard(services, opened.console, found)
         return None
 
 

@@ -3,26 +3,26 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from fastapi import Request
-from fastapi.responses import RedirectResponse
-from nicegui import Client, ui
+from nicegui import ui
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.console import texts
 from api.console.chart import chart_options
 from api.console.commands_panel import CommandPanel, Controls, read_controls
-from api.console.consoles import Console, Consoles
+from api.console.consoles import Console
 from api.console.facilities_page import reason_lines, state_line
-from api.console.layout import MAX_KNOWN, Node, back_link, frame, known_alerts
+from api.console.layout import Node, back_link
+from api.console.opening import Answer, Opened, Pages
 from api.console.rows import ago
 from api.console.units import scaled
-from api.console.visit import Visit, enter, person_now
+from api.console.visit import Visit, person_now
 from api.facilities.state import NO_STORE
 from api.services import Services
 from api.views import AlertChange, FacilityDetail, ValueView
 from linli.clock import DAY, SECOND
 from linli.errors import LinliError, NotFound
 from linli.ports import Bucket
+from linli.roles import Operation
 from linli.units import number_with_unit
 
 LOOK_EVERY_S = 5.0
@@ -31,26 +31,23 @@ POINTS = 288
 """Five minutes each over a day."""
 
 
-def add(services: Services, consoles: Consoles) -> None:
+def add(pages: Pages) -> None:
     """Add the page."""
+    services = pages.services
 
-    @ui.page("/facilities/{facility_id}")
-    async def facility(request: Request, client: Client, facility_id: str) -> RedirectResponse | None:
-        visit = await enter(services, request)
-        if isinstance(visit, RedirectResponse):
-            return visit
-        console = consoles.open(client, visit)
-        views = await asyncio.to_thread(services.alerts, visit.person, open_only=True, limit=MAX_KNOWN)
+    @pages.page("/facilities/{facility_id}", Operation.SEE)
+    async def facility(opened: Opened, facility_id: str) -> Answer:
+        visit = opened.visit
         detail = await asyncio.to_thread(_read, services, visit, facility_id)
         devices = [] if detail is None else [device.id for device in detail.devices]
         controls = await asyncio.to_thread(read_controls, services, visit, devices) if devices else Controls((), ())
         title = texts.FACILITIES if detail is None else detail.view.name
-        with frame(services, console, title=title, known=known_alerts(views), active="/facilities"):
+        with opened.frame(title, "/facilities"):
             back_link(texts.BACK_TO_FACILITIES, visit.language, "/facilities")
             if detail is None:
                 Node("div", texts.NO_SUCH_FACILITY.of(visit.language), "panel")
             else:
-                page = _FacilityPage(services, console, detail, CommandPanel(services, visit, devices, controls))
+                page = _FacilityPage(services, opened.console, detail, CommandPanel(services, visit, devices, controls))
                 await page.show_chart()
         return None
 

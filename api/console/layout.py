@@ -1,6 +1,6 @@
 """The frame of every page: navigation, sound, language, sign-out, health; and the few pieces that pages are made of."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,10 +11,9 @@ from nicegui.events import GenericEventArguments
 from api.console import account_texts, audit_texts, own_texts, registry_texts, texts
 from api.console.consoles import Console, health_line
 from api.console.persons import texts as person_texts
-from api.console.visit import OWN_PATH, Visit
+from api.console.visit import OWN_PATH, Visit, address
 from api.scope import may
 from api.services import Services
-from api.views import AlertView
 from linli.db.people import Person
 from linli.i18n import Language, Text
 from linli.roles import ROLES, Operation
@@ -24,7 +23,10 @@ FAVICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#1f5a6b"/>'
     '<path d="M5 15 12 7.5l4.6 4.9 2.8-3L26 17v8h-8v-5h-4v5H5z" fill="#fff"/></svg>'
 )
-MAX_KNOWN = 1000
+_Entry = tuple[str, Text, str]
+"""Path, name and icon."""
+_SLOTS = 5
+"""So many entries of the navigation a phone has room for."""
 _PAGES = (
     ("/", texts.ALERTS, "i-bell"),
     ("/facilities", texts.FACILITIES, "i-building"),
@@ -42,19 +44,26 @@ _OWN = ((OWN_PATH, own_texts.MY_DATA, "i-book"),)
 """For residents, who see what is theirs and nothing else."""
 
 
+_AT_FIRST = "^value"
+"""The value of a field as an attribute. As a property the browser's page would write it over what was typed whenever anything on
+the page changes."""
+
+
 class Live(Element, component="static/live.js"):
     """The page's ear: `live.js` says what it does."""
 
 
 class Node(TextElement):
-    """One HTML element. Its text and attributes are set as such, never parsed as markup."""
+    """One HTML element. Its text and attributes are set as such, never parsed as markup. The `value` of a field is what stands in it
+    at first: what somebody has typed since is never written over."""
 
     def __init__(self, tag: str, text: str = "", classes: str = "", **attributes: Any) -> None:
         super().__init__(tag=tag, text=text)
         if classes:
             self.classes(classes)
         for name, value in attributes.items():
-            self.props[name.rstrip("_").replace("_", "-")] = value
+            attribute = name.rstrip("_").replace("_", "-")
+            self.props[_AT_FIRST if (tag, attribute) == ("input", "value") else attribute] = value
 
 
 def sign(kind: str) -> Node:
@@ -74,12 +83,6 @@ Known = Mapping[str, Mapping[str, str]]
 """Open alerts by id, each with its 'severity' and 'handling'."""
 
 
-def known_alerts(views: Iterable[AlertView]) -> Known:
-    """Those that are open: what `live.js` counts, and needs to tell what is new, or asks for somebody again."""
-    opened = (view.alert for view in views if view.alert.open)
-    return {one.id: {"severity": one.severity.value, "handling": one.handling.value} for one in opened}
-
-
 @contextmanager
 def frame(
     services: Services,
@@ -90,7 +93,7 @@ def frame(
     active: str,
     toasting: bool = True,
 ) -> Iterator[None]:
-    """The page around the block. `known`: open alerts, as `known_alerts` has them; `active` is the path in the navigation;
+    """The page around the block. `known`: open alerts, as `Known` has them; `active` is the path in the navigation;
     `toasting`: new alerts show in a corner too.
     """
     visit, client = console.visit, console.client
@@ -105,7 +108,7 @@ def frame(
             if may(visit.person, Operation.SEE):
                 _live(services, visit, known, toasting)
             _person(visit, active)
-            language_switch(language, client.request.url.path)
+            language_switch(language, address(client.request))
             _sign_out(language)
         with Node("div", classes="main", id="main"):
             yield
@@ -163,13 +166,36 @@ def _navigation(person: Person, language: str, active: str) -> None:
     managing = _MANAGING if may(person, Operation.MANAGE_ACCOUNTS) else ()
     auditing = _AUDITING if may(person, Operation.READ_AUDIT) else ()
     own = _OWN if may(person, Operation.SEE_OWN) else ()
+    entries: Sequence[_Entry] = (*seeing, *keeping, *managing, *auditing, *own)
+    beside = len(entries) if len(entries) <= _SLOTS else _SLOTS - 1
     with Node("nav", classes="nav", aria_label=texts.MAIN_NAVIGATION.of(language)):
-        for path, text, icon in (*seeing, *keeping, *managing, *auditing, *own):
-            with Node("a", href=path) as link:
-                if path == active:
-                    link.props["aria-current"] = "page"
-                Node("span", classes=f"icon {icon}", aria_hidden="true")
-                Node("span", text.of(language))
+        for number, entry in enumerate(entries):
+            _entry(entry, language, active, "" if number < beside else "rest")
+        if entries[beside:]:
+            _more(entries[beside:], language, active)
+
+
+def _entry(entry: _Entry, language: str, active: str, classes: str = "") -> None:
+    path, text, icon = entry
+    with Node("a", classes=classes, href=path) as link:
+        if path == active:
+            link.props["aria-current"] = "page"
+        Node("span", classes=f"icon {icon}", aria_hidden="true")
+        Node("span", text.of(language))
+
+
+def _more(entries: Sequence[_Entry], language: str, active: str) -> None:
+    """On a phone: what the bar has no room for, in a sheet above it. The bar shows the one of them that one is at."""
+    here = next((entry for entry in entries if entry[0] == active), None)
+    text, icon = (texts.MORE_PAGES, "i-more") if here is None else here[1:]
+    said = text if here is None else texts.MORE_PAGES_HERE.format(page=text)
+    with Node("details", classes="more", data_test="more-pages"):
+        with Node("summary", classes="" if here is None else "here", aria_label=said.of(language)):
+            Node("span", classes=f"icon {icon}", aria_hidden="true")
+            Node("span", text.of(language))
+        with Node("div", classes="sheet"):
+            for entry in entries:
+                _entry(entry, language, active)
 
 
 def _live(services: Services, visit: Visit, known: Known, toasting: bool) -> None:

@@ -9,9 +9,8 @@ from fastapi.responses import RedirectResponse
 from nicegui import Client, ui
 
 from api.console import account_texts, texts
-from api.console.consoles import Consoles
 from api.console.layout import Node, html_lang, language_switch
-from api.console.visit import home, language_of, local_path
+from api.console.visit import address, home, language_of, local_path
 from api.http.session_cookie import session_token
 from api.services import Services
 from linli.db.people import Offer
@@ -37,7 +36,7 @@ FAULTS: dict[str, Text] = {
 }
 
 
-def add(services: Services, _consoles: Consoles) -> None:
+def add(services: Services) -> None:
     """Add the page."""
     people = services.people
 
@@ -70,7 +69,7 @@ def add(services: Services, _consoles: Consoles) -> None:
             else:
                 page.ask_who(_provider(services, language), signed_out=out == "provider")
             with Node("div", classes="lang"):
-                language_switch(language, "/login" + (f"?next={quote(wanted)}" if wanted else ""))
+                language_switch(language, address(request))
         return None
 
 

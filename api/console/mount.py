@@ -35,6 +35,7 @@ from api.console.handover import Handover
 from api.console.imports import detail as import_detail
 from api.console.imports import page as imports_page
 from api.console.layout import FAVICON, STYLE_PATH, html_lang
+from api.console.opening import Pages
 from api.console.persons import home_page, person_page
 from api.console.persons import page as persons_page
 from api.console.registry import device_page, plan_page, queue_page, tree_page
@@ -48,7 +49,6 @@ from linli.i18n import Text
 from linli.model import Severity
 
 _PAGES = (
-    login_page,
     account_page,
     accounts_page,
     account_detail,
@@ -91,8 +91,10 @@ def mount(app: FastAPI, services: Services) -> None:
     singlesignon.install(app, services)
     _add_files(app)
     _add_error_pages(services)
+    pages = Pages(services, consoles)
     for page in _PAGES:
-        page.add(services, consoles)
+        page.add(pages)
+    login_page.add(services)
     recovery_page.add(services, handover)
     nicegui_app.add_middleware(Unframed)
     nonces.install()

@@ -6,17 +6,12 @@ Everything here is a plain form, as on the account's page: it works on whatever 
 import asyncio
 from collections.abc import Mapping
 
-from fastapi import Request
-from fastapi.responses import RedirectResponse
-from nicegui import Client, ui
-
 from api.console import own_texts, texts
-from api.console.consoles import Console, Consoles
-from api.console.layout import Node, frame
-from api.console.visit import OWN_PATH, Visit, enter, home
+from api.console.consoles import Console
+from api.console.layout import Node
+from api.console.opening import Answer, Opened, Pages
+from api.console.visit import OWN_PATH, Visit
 from api.own.service import LOOKS_SHOWN, OWN, Home, Known, OwnFile, OwnService, Standing
-from api.scope import may
-from api.services import Services
 from linli.auditwords import PERSON_READ, purpose_name, verb_name
 from linli.clock import local_time
 from linli.db.ownlooks import Looked
@@ -34,8 +29,9 @@ _WORDS: Mapping[tuple[str, str], Mapping[str, Text]] = {
 """Fields that hold a word of a list."""
 
 
-def add(services: Services, consoles: Consoles) -> None:
+def add(pages: Pages) -> None:
     """Add the page."""
+    services = pages.services
     own = OwnService(services.sights, services.database, services.clock)
 
     def read(visit: Visit) -> OwnFile | None:
@@ -44,19 +40,14 @@ def add(services: Services, consoles: Consoles) -> None:
         except NotFound:
             return None
 
-    @ui.page(OWN_PATH)
-    async def my_data(request: Request, client: Client, said: str = "", fault: str = "") -> RedirectResponse | None:
-        visit = await enter(services, request)
-        if isinstance(visit, RedirectResponse):
-            return visit
-        if not may(visit.person, Operation.SEE_OWN):
-            return RedirectResponse(home(visit.person), 303)
-        console = consoles.open(client, visit)
+    @pages.page(OWN_PATH, Operation.SEE_OWN)
+    async def my_data(opened: Opened, said: str = "", fault: str = "") -> Answer:
+        visit = opened.visit
         file = await asyncio.to_thread(read, visit)
-        with frame(services, console, title=own_texts.MY_DATA, known={}, active=OWN_PATH):
+        with opened.frame(own_texts.MY_DATA, OWN_PATH):
             _head(visit.language, said, fault, linked=file is not None)
             if file is not None:
-                _MyData(console, file).draw()
+                _MyData(opened.console, file).draw()
         return None
 
 

@@ -4,20 +4,19 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from fastapi import Request
 from fastapi.responses import RedirectResponse
-from nicegui import Client, ui
+from nicegui import ui
 from nicegui.events import GenericEventArguments
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.arming.service import PlaceView
 from api.console import texts
-from api.console.consoles import Console, Consoles
-from api.console.facilities_page import PATIENCE_S
+from api.console.consoles import Console
 from api.console.foot import Foot
-from api.console.layout import MAX_KNOWN, Node, choice, frame, known_alerts
+from api.console.layout import Node, choice
+from api.console.opening import Answer, Opened, Pages
 from api.console.rows import moment
-from api.console.visit import Visit, enter, person_now
+from api.console.visit import Visit, person_now
 from api.scope import may
 from api.services import Services
 from linli.arming import MODES
@@ -37,23 +36,19 @@ MOST_ROWS = 400
 INHERIT = "inherit"
 
 
-def add(services: Services, consoles: Consoles) -> None:
+def add(pages: Pages) -> None:
     """Add the page."""
+    services = pages.services
 
-    @ui.page("/places", response_timeout=PATIENCE_S)
-    async def places(request: Request, client: Client) -> RedirectResponse | None:
-        visit = await enter(services, request)
-        if isinstance(visit, RedirectResponse):
-            return visit
-        console = consoles.open(client, visit)
-        views = await asyncio.to_thread(services.alerts, visit.person, open_only=True, limit=MAX_KNOWN)
-        community = request.query_params.get("community")
+    @pages.page("/places", Operation.SEE)
+    async def places(opened: Opened, community: str | None = None) -> Answer:
+        visit = opened.visit
         try:
             found = await asyncio.to_thread(_read, services, visit, community)
         except NotFound:
             return RedirectResponse("/places", 303)
-        with frame(services, console, title=texts.ARMING, known=known_alerts(views), active="/places"):
-            _PlaceBoard(services, console, found, community)
+        with opened.frame(texts.ARMING, "/places"):
+            _PlaceBoard(services, opened.console, found, community)
         return None
 
 

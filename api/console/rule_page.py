@@ -3,16 +3,12 @@
 import asyncio
 from collections.abc import Sequence
 
-from fastapi import Request
-from fastapi.responses import RedirectResponse
-from nicegui import Client, ui
-
 from api.console import texts
-from api.console.consoles import Consoles
-from api.console.layout import MAX_KNOWN, Node, back_link, frame, grade, known_alerts
+from api.console.layout import Node, back_link, grade
+from api.console.opening import MOST_KNOWN, Answer, Opened, Pages
 from api.console.rows import moment, where
 from api.console.steps import steps
-from api.console.visit import Visit, enter
+from api.console.visit import Visit
 from api.rulebook.service import ClauseView, OverrideView, RuleDetail, RuleView
 from api.services import Services
 from api.views import AlertView
@@ -21,29 +17,28 @@ from linli.clock import Clock
 from linli.errors import NotFound
 from linli.i18n import Text
 from linli.model import Device, Severity
+from linli.roles import Operation
 
 SHOWN_ALERTS = 20
 SHOWN_DEVICES = 40
 
 
-def add(services: Services, consoles: Consoles) -> None:
+def add(pages: Pages) -> None:
     """Add the page."""
+    services = pages.services
 
-    @ui.page("/rules/{rule_id}")
-    async def rule(request: Request, client: Client, rule_id: str) -> RedirectResponse | None:
-        visit = await enter(services, request)
-        if isinstance(visit, RedirectResponse):
-            return visit
-        console = consoles.open(client, visit)
-        views = await asyncio.to_thread(services.alerts, visit.person, open_only=True, limit=MAX_KNOWN)
+    @pages.page("/rules/{rule_id}", Operation.SEE)
+    async def rule(opened: Opened, rule_id: str) -> Answer:
+        visit = opened.visit
         detail = await asyncio.to_thread(_read, services, visit, rule_id)
+        alerts = await asyncio.to_thread(_open_alerts, services, visit, rule_id)
         title = texts.RULES if detail is None else detail.view.title
-        with frame(services, console, title=title, known=known_alerts(views), active="/rules"):
+        with opened.frame(title, "/rules"):
             back_link(texts.BACK_TO_RULES, visit.language, "/rules")
             if detail is None:
                 Node("div", texts.NO_SUCH_RULE.of(visit.language), "panel")
             else:
-                _draw(detail, [view for view in views if view.alert.rule == rule_id], visit, services.clock)
+                _draw(detail, alerts, visit, services.clock)
         return None
 
 
@@ -52,6 +47,12 @@ def _read(services: Services, visit: Visit, rule_id: str) -> RuleDetail | None:
         return services.rules.get(visit.person, rule_id)
     except NotFound:
         return None
+
+
+def _open_alerts(services: Services, visit: Visit, rule_id: str) -> list[AlertView]:
+    sight = services.sights.of(visit.person)
+    found = sight.alerts.find(open_only=True, rules=(rule_id,), limit=MOST_KNOWN)
+    return [sight.names.alert(alert) for alert in found]
 
 
 def _draw(detail: RuleDetail, alerts: Sequence[AlertView], visit: Visit, clock: Clock) -> None:

@@ -2,35 +2,27 @@
 
 import asyncio
 
-from fastapi import Request
-from fastapi.responses import RedirectResponse
-from nicegui import Client, ui
-
 from api.console import texts
-from api.console.consoles import Consoles
-from api.console.layout import MAX_KNOWN, Node, frame, grade, known_alerts
-from api.console.visit import enter
+from api.console.layout import Node, grade
+from api.console.opening import Answer, Opened, Pages
 from api.rulebook.service import RuleView
-from api.services import Services
 from api.words import SEVERITIES
 from linli.i18n import Text
+from linli.roles import Operation
 
 SHOWN_CLAUSES = 3
 
 
-def add(services: Services, consoles: Consoles) -> None:
+def add(pages: Pages) -> None:
     """Add the page."""
+    services = pages.services
 
-    @ui.page("/rules")
-    async def rules(request: Request, client: Client) -> RedirectResponse | None:
-        visit = await enter(services, request)
-        if isinstance(visit, RedirectResponse):
-            return visit
-        console = consoles.open(client, visit)
-        views = await asyncio.to_thread(services.alerts, visit.person, open_only=True, limit=MAX_KNOWN)
+    @pages.page("/rules", Operation.SEE)
+    async def rules(opened: Opened) -> Answer:
+        visit = opened.visit
         found = await asyncio.to_thread(services.rules.all, visit.person)
         fault = await asyncio.to_thread(services.rules.fault, visit.person)
-        with frame(services, console, title=texts.RULES, known=known_alerts(views), active="/rules"):
+        with opened.frame(texts.RULES, "/rules"):
             _draw(found, fault, visit.language)
         return None
 

@@ -14,6 +14,8 @@ OTHER_LANGUAGE = Text("English", "中文")
 """Names the language that a press of the switch gives, in that language."""
 SKIP = Text("跳到正文", "Skip to content")
 MAIN_NAVIGATION = Text("主导航", "Main navigation")
+MORE_PAGES = Text("更多", "More")
+MORE_PAGES_HERE = Text("更多（当前：{page}）", "More (here: {page})")
 
 # --- sign-in --------------------------------------------------------------------------------------------------------
 

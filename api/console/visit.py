@@ -48,10 +48,8 @@ async def enter(services: Services, request: Request) -> Visit | RedirectRespons
     token = session_token(request)
     visit = await asyncio.to_thread(_visit, services, token, request) if token else None
     if visit is None:
-        wanted = request.url.path
+        wanted = address(request)
         return RedirectResponse("/login" if wanted == "/" else f"/login?next={quote(wanted)}", 303)
-    if not may(visit.person, Operation.SEE) and not request.url.path.startswith(("/account", OWN_PATH)):
-        return RedirectResponse(home(visit.person), 303)  # a resident: here is nothing but their own
     return visit
 
 
@@ -83,6 +81,12 @@ def home(person: Person) -> str:
     if not may(person, Operation.SEE):
         return OWN_PATH if may(person, Operation.SEE_OWN) else "/account"
     return "/facilities" if person.role is Role.PROPERTY else "/"
+
+
+def address(request: Request) -> str:
+    """What was asked for, with its query: the way back to the very same page."""
+    url = request.url
+    return url.path + (f"?{url.query}" if url.query else "")
 
 
 def local_path(path: str) -> str:

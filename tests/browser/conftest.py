@@ -1,5 +1,6 @@
 """A console in a process of its own, and a Chromium that looks at it."""
 
+import json
 import os
 import subprocess
 import sys
@@ -47,6 +48,12 @@ class ConsoleProcess:
     def data(self) -> Path:
         """Its data folder."""
         return self._data
+
+    @property
+    def pages(self) -> list[str]:
+        """The path of every page that it has, with the names of what is to be filled in."""
+        found: list[str] = json.loads((self._data / "pages.json").read_text())
+        return found
 
     @property
     def now(self) -> int:

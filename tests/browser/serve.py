@@ -1,11 +1,13 @@
 """The console in a process of its own, over `world`: python -m tests.browser.serve DATA PORT [--evening]."""
 
+import json
 import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
 
 import uvicorn
+from nicegui import Client
 from sqlalchemy.exc import OperationalError
 
 from api.app import build_app
@@ -41,7 +43,9 @@ def main() -> None:
     ]
     for thread in threads:
         thread.start()
-    uvicorn.run(build_app(services, mount), host="127.0.0.1", port=port, log_level="warning")
+    app = build_app(services, mount)
+    (data / "pages.json").write_text(json.dumps(sorted(Client.page_routes.values())))
+    uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning")
     stop.set()
 
 

@@ -381,6 +381,39 @@ def test_a_phone_never_scrolls_sideways(
         assert min(heights) >= 40, path
 
 
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_phone_reaches_every_page_without_scrolling_its_navigation(
+    console: ConsoleProcess, phone: BrowserContext, sign_in: SignIn, language: str
+) -> None:
+    """Of who sees most: what the bar has no room for is in a sheet, and the bar shows where one is. A tap beside the sheet closes it."""
+    page = sign_in(phone, "admin")
+    if (page.locator("html").get_attribute("lang") or "")[:2] != language:
+        page.click("[data-test=language]")
+    expect(page.locator("html")).to_have_attribute("lang", {"zh": "zh-CN", "en": "en"}[language])
+    assert page.locator("nav.nav").evaluate("nav => nav.scrollWidth <= nav.clientWidth")
+    more = page.locator("[data-test=more-pages]")
+    paths = page.locator("nav a").evaluate_all("all => [...new Set(all.map((one) => one.getAttribute('href')))]")
+    assert len(paths) == 8
+    reached = page.locator("nav a:visible").evaluate_all("all => all.map((one) => one.getAttribute('href'))")
+    more.locator("summary").click()
+    sheet = more.locator(".sheet a")
+    reached += sheet.evaluate_all("all => all.map((one) => one.getAttribute('href'))")
+    assert sorted(reached) == sorted(paths)
+    for target in (*page.locator("nav a:visible").all(), more.locator("summary")):
+        box = target.bounding_box()
+        assert box is not None and box["width"] >= 44 and box["height"] >= 44
+    page.mouse.click(195, 120)
+    expect(more.locator(".sheet")).to_be_hidden()
+    more.locator("summary").click()
+    sheet.last.click()
+    page.wait_for_url(f"{console.url}/audit")
+    expect(more.locator("summary.here")).to_contain_text({"zh": "审计", "en": "Audit"}[language])
+    page.goto(f"{console.url}/")
+    expect(page.locator("html")).to_have_attribute("lang", {"zh": "zh-CN", "en": "en"}[language])
+    if language == "en":
+        page.click("[data-test=language]")
+
+
 def test_other_peoples_communities_stay_hidden(
     console: ConsoleProcess, context: BrowserContext, sign_in: SignIn
 ) -> None:

@@ -53,8 +53,13 @@ def test_one_is_made_tried_and_replayed(
     expect(page.locator("[data-test=said]")).to_contain_text("应答 200")
     console.hand.put(forced_door(console.now, "c001-door-09"))
     eventually(lambda: "alert.opened" in kinds(receiver), timeout=30, what="the webhook has the alert")
-    page.click("[data-test=refresh]")
     line = page.locator("[data-delivery]").filter(has=page.locator("[data-test=replay]")).first
+
+    def listed() -> bool:
+        page.click("[data-test=refresh]")
+        return line.count() == 1
+
+    eventually(listed, timeout=30, what="what was sent is in the log")  # which has it a moment after the receiver
     expect(line).to_contain_text("已送达")
     line.locator("summary").click()
     expect(line.locator("pre")).to_have_text("<b>kept</b>")

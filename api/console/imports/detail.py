@@ -5,19 +5,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import Request
-from fastapi.responses import RedirectResponse
-from nicegui import Client, ui
+from nicegui import ui
 
 from api.console.account_dialogs import AskDialog
-from api.console.consoles import Console, Consoles
+from api.console.consoles import Console
 from api.console.imports import texts
 from api.console.imports.page import PATH, REGISTRY, state_words
-from api.console.layout import MAX_KNOWN, Node, back_link, frame, known_alerts
-from api.console.visit import enter, home, person_now
+from api.console.layout import Node, back_link
+from api.console.opening import Answer, Opened, Pages
+from api.console.visit import person_now
 from api.registry.importing.kept import UNDER_WAY, Change, Fault, Import, Progress, State
 from api.registry.importing.service import ImportService
-from api.scope import may
 from api.services import Services
 from linli.db.people import Person
 from linli.errors import LinliError, NotFound
@@ -49,28 +47,23 @@ class _Pages:
     changes: int = 0
 
 
-def add(services: Services, consoles: Consoles) -> None:
+def add(pages: Pages) -> None:
     """Add the page."""
+    services = pages.services
 
-    @ui.page(PATH + "/{import_id}")
-    async def one(request: Request, client: Client, import_id: str) -> RedirectResponse | None:
-        visit = await enter(services, request)
-        if isinstance(visit, RedirectResponse):
-            return visit
-        if not may(visit.person, Operation.EDIT_REGISTRY):
-            return RedirectResponse(home(visit.person), 303)
-        console = consoles.open(client, visit)
-        views = await asyncio.to_thread(services.alerts, visit.person, open_only=True, limit=MAX_KNOWN)
+    @pages.page(PATH + "/{import_id}", Operation.EDIT_REGISTRY)
+    async def one(opened: Opened, import_id: str) -> Answer:
+        visit = opened.visit
         try:
             found = await asyncio.to_thread(_read, services.imports, visit.person, import_id, _Pages())
         except NotFound:
             found = None
-        with frame(services, console, title=texts.IMPORT, known=known_alerts(views), active=REGISTRY):
+        with opened.frame(texts.IMPORT, REGISTRY):
             back_link(texts.BACK, visit.language, PATH)
             if found is None:
                 Node("div", texts.NO_SUCH_IMPORT.of(visit.language), "panel")
             else:
-                _Detail(services, console, found)
+                _Detail(services, opened.console, found)
         return None
 
 

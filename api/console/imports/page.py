@@ -2,17 +2,14 @@
 
 import asyncio
 
-from fastapi import Request
-from fastapi.responses import RedirectResponse
-from nicegui import Client, ui
 from nicegui.element import Element
 
-from api.console.consoles import Consoles
 from api.console.imports import texts
-from api.console.layout import MAX_KNOWN, Node, back_link, frame, html_lang, known_alerts
+from api.console.layout import Node, back_link, html_lang
+from api.console.opening import Answer, Opened, Pages
 from api.console.rows import moment
 from api.console.texts import words
-from api.console.visit import Visit, enter, home
+from api.console.visit import Visit
 from api.http.gate import MAX_FILE
 from api.registry.importing.kept import Import, State
 from api.scope import may
@@ -30,20 +27,15 @@ class Upload(Element, component="../static/upload.js"):
     """The form that sends a file: `upload.js` says how."""
 
 
-def add(services: Services, consoles: Consoles) -> None:
+def add(pages: Pages) -> None:
     """Add the page."""
+    services = pages.services
 
-    @ui.page(PATH)
-    async def importing(request: Request, client: Client) -> RedirectResponse | None:
-        visit = await enter(services, request)
-        if isinstance(visit, RedirectResponse):
-            return visit
-        if not may(visit.person, Operation.EDIT_REGISTRY):
-            return RedirectResponse(home(visit.person), 303)
-        console = consoles.open(client, visit)
-        views = await asyncio.to_thread(services.alerts, visit.person, open_only=True, limit=MAX_KNOWN)
+    @pages.page(PATH, Operation.EDIT_REGISTRY)
+    async def importing(opened: Opened) -> Answer:
+        visit = opened.visit
         found = await asyncio.to_thread(services.imports.all, visit.person)
-        with frame(services, console, title=texts.IMPORT, known=known_alerts(views), active=REGISTRY):
+        with opened.frame(texts.IMPORT, REGISTRY):
             _draw(services, visit, found)
         return None
 

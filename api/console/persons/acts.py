@@ -185,7 +185,7 @@ def _contact_fields(item: Contact | None) -> list[Field]:
 def _contact_values(values: Values) -> dict[str, Any]:
     position = values["position"].strip()
     if not (position.isascii() and position.isdigit() and len(position) < 4):
-        error = Refused("bad_position", "the order is a whole number, 0 to 999")
-        error.text = Text("次序须为 0 到 999 的整数", error.detail)
+        error = Refused("bad_position", texts.BAD_ORDER.en)
+        error.text = texts.BAD_ORDER
         raise error
     return {"kind": values["kind"], "value": values["value"].strip(), "position": int(position)}

@@ -4,20 +4,18 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import Any
 
-from fastapi import Request
-from fastapi.responses import RedirectResponse
-from nicegui import Client, ui
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.console import texts as common
-from api.console.consoles import Console, Consoles
-from api.console.layout import MAX_KNOWN, Node, back_link, frame, known_alerts
+from api.console.consoles import Console
+from api.console.layout import Node, back_link
+from api.console.opening import Answer, Opened, Pages
 from api.console.persons import texts
 from api.console.persons.acts import person_fields, person_values
 from api.console.persons.forms import Field, FormDialog, Values
 from api.console.persons.looking import PurposeForm, link, purpose_of
 from api.console.persons.page import HOMES, PATH
-from api.console.visit import enter, home, person_now
+from api.console.visit import person_now
 from api.registry.homes import Home, HomeService
 from api.registry.persons import Look, PersonService, Wanted
 from api.scope import may
@@ -42,21 +40,16 @@ class _Found:
     relations: dict[str, str]
 
 
-def add(services: Services, consoles: Consoles) -> None:
+def add(pages: Pages) -> None:
     """Add the page."""
+    services = pages.services
 
-    @ui.page(HOMES + "/{household_id}")
-    async def one(request: Request, client: Client, household_id: str, purpose: str = "") -> RedirectResponse | None:
-        visit = await enter(services, request)
-        if isinstance(visit, RedirectResponse):
-            return visit
-        if not may(visit.person, Operation.SEE_PERSONS):
-            return RedirectResponse(home(visit.person), 303)
-        console = consoles.open(client, visit)
-        views = await asyncio.to_thread(services.alerts, visit.person, open_only=True, limit=MAX_KNOWN)
-        with frame(services, console, title=texts.HOME, known=known_alerts(views), active=PATH):
+    @pages.page(HOMES + "/{household_id}", Operation.SEE_PERSONS)
+    async def one(opened: Opened, household_id: str, purpose: str = "") -> Answer:
+        visit = opened.visit
+        with opened.frame(texts.HOME, PATH):
             back_link(texts.BACK, visit.language, link(PATH, purpose))
-            page = _Page(services, console, household_id, purpose_of(purpose))
+            page = _Page(services, opened.console, household_id, purpose_of(purpose))
             await page.begin()
         return None
 

@@ -4,19 +4,17 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import Request
-from fastapi.responses import RedirectResponse
-from nicegui import Client, ui
 from nicegui.events import GenericEventArguments
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.console import texts as common
-from api.console.consoles import Console, Consoles
-from api.console.layout import MAX_KNOWN, Node, choice, frame, known_alerts
+from api.console.consoles import Console
+from api.console.layout import Node, choice
+from api.console.opening import Answer, Opened, Pages
 from api.console.persons import texts
 from api.console.persons.forms import Field, FormDialog, Values
 from api.console.persons.looking import PurposeForm, link, purpose_of
-from api.console.visit import enter, home, person_now
+from api.console.visit import person_now
 from api.http.paging import Page
 from api.registry.homes import HomeService, Room
 from api.registry.persons import Look, PersonService, Wanted
@@ -42,22 +40,17 @@ class _Found:
     room: Room | None = None
 
 
-def add(services: Services, consoles: Consoles) -> None:
+def add(pages: Pages) -> None:
     """Add the page."""
+    services = pages.services
 
-    @ui.page(PATH)
-    async def persons(request: Request, client: Client, purpose: str = "") -> RedirectResponse | None:
-        visit = await enter(services, request)
-        if isinstance(visit, RedirectResponse):
-            return visit
-        if not may(visit.person, Operation.SEE_PERSONS):
-            return RedirectResponse(home(visit.person), 303)
-        console = consoles.open(client, visit)
-        views = await asyncio.to_thread(services.alerts, visit.person, open_only=True, limit=MAX_KNOWN)
+    @pages.page(PATH, Operation.SEE_PERSONS)
+    async def persons(opened: Opened, purpose: str = "") -> Answer:
+        visit = opened.visit
         communities = await asyncio.to_thread(services.communities, visit.person)
         names = {one.id: one.name for one in communities}
-        with frame(services, console, title=texts.PERSONS, known=known_alerts(views), active=PATH):
-            _Board(services, console, names, purpose_of(purpose))
+        with opened.frame(texts.PERSONS, PATH):
+            _Board(services, opened.console, names, purpose_of(purpose))
         return None
 
 

@@ -7,21 +7,20 @@ from collections.abc import Callable
 from typing import Any
 
 import orjson
-from fastapi import Request
-from fastapi.responses import RedirectResponse
-from nicegui import Client, ui
+from nicegui import ui
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.console import texts as common
-from api.console.consoles import Console, Consoles
-from api.console.layout import MAX_KNOWN, Node, back_link, frame, known_alerts
+from api.console.consoles import Console
+from api.console.layout import Node, back_link
+from api.console.opening import Answer, Opened, Pages
 from api.console.persons import texts
 from api.console.persons.acts import Acts
 from api.console.persons.forms import SHOWN_FOR_S, Field, FormDialog, Values, Veil, purpose_fields
 from api.console.persons.looking import PurposeForm, link, purpose_of
 from api.console.persons.page import HOMES, PATH
 from api.console.persons.shown import Drawing
-from api.console.visit import enter, home, person_now
+from api.console.visit import person_now
 from api.registry.homes import HomeService
 from api.registry.persons import File, Look, PersonService
 from api.scope import may
@@ -36,21 +35,16 @@ from linli.registry.changes import Key
 from linli.roles import Operation
 
 
-def add(services: Services, consoles: Consoles) -> None:
+def add(pages: Pages) -> None:
     """Add the page."""
+    services = pages.services
 
-    @ui.page(PATH + "/{person_id}")
-    async def one(request: Request, client: Client, person_id: str, purpose: str = "") -> RedirectResponse | None:
-        visit = await enter(services, request)
-        if isinstance(visit, RedirectResponse):
-            return visit
-        if not may(visit.person, Operation.SEE_PERSONS):
-            return RedirectResponse(home(visit.person), 303)
-        console = consoles.open(client, visit)
-        views = await asyncio.to_thread(services.alerts, visit.person, open_only=True, limit=MAX_KNOWN)
-        with frame(services, console, title=texts.PERSONS, known=known_alerts(views), active=PATH):
+    @pages.page(PATH + "/{person_id}", Operation.SEE_PERSONS)
+    async def one(opened: Opened, person_id: str, purpose: str = "") -> Answer:
+        visit = opened.visit
+        with opened.frame(texts.PERSONS, PATH):
             back_link(texts.BACK, visit.language, link(PATH, purpose))
-            page = _Page(services, console, person_id, purpose_of(purpose))
+            page = _Page(services, opened.console, person_id, purpose_of(purpose))
             await page.begin()
         return None
 

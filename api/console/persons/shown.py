@@ -124,12 +124,13 @@ class Drawing:
         before, after = past.before or {}, past.after or {}
         for name, words in texts.FIELDS.items():
             if name in after and before.get(name) != after[name]:
+                was, became = (self.value("person", name, some.get(name)) for some in (before, after))
                 with Node("div"):
                     Node("span", f"{self.say(words)}: ", "muted")
                     if past.before is not None:
-                        Node("span", self.value("person", name, before.get(name)))
+                        Node("span", was)
                         Node("span", " → ", "muted")
-                    Node("b", self.value("person", name, after[name]))
+                    Node("b", became)
 
     def looks(
         self, looks: Sequence[Mapping[str, Any]], name_of: Callable[[str], str], word_of: Callable[[str], Text]

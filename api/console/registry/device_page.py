@@ -4,14 +4,11 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fastapi import Request
-from fastapi.responses import RedirectResponse
-from nicegui import Client, ui
-
 from api import words
-from api.console.consoles import Console, Consoles
+from api.console.consoles import Console
 from api.console.facility_page import shown_value
-from api.console.layout import MAX_KNOWN, Node, frame, grade, known_alerts
+from api.console.layout import Node, grade
+from api.console.opening import Answer, Opened, Pages
 from api.console.registry import texts
 from api.console.registry.device_dialogs import DeviceDialogs
 from api.console.registry.facts_panel import facts_panel, installations_panel
@@ -22,7 +19,7 @@ from api.console.registry.search import search_field
 from api.console.registry.tree_page import device_links
 from api.console.registry.words import kind_of_item
 from api.console.rows import ago, full_moment
-from api.console.visit import Visit, enter
+from api.console.visit import Visit
 from api.directory import Names
 from api.facilities.service import FacilityReader
 from api.facilities.state import FacilityState
@@ -125,20 +122,17 @@ class DeviceReader:
             return None
 
 
-def add(services: Services, consoles: Consoles) -> None:
+def add(pages: Pages) -> None:
     """Add the page."""
+    services = pages.services
     reader = DeviceReader(services)
 
-    @ui.page("/registry/devices/{device_id}")
-    async def device(request: Request, client: Client, device_id: str) -> RedirectResponse | None:
-        visit = await enter(services, request)
-        if isinstance(visit, RedirectResponse):
-            return visit
-        console = consoles.open(client, visit)
-        views = await asyncio.to_thread(services.alerts, visit.person, open_only=True, limit=MAX_KNOWN)
+    @pages.page("/registry/devices/{device_id}", Operation.SEE)
+    async def device(opened: Opened, device_id: str) -> Answer:
+        visit = opened.visit
         read = await asyncio.to_thread(reader.read, visit.person, device_id)
         title = texts.DEVICE if read is None else read.device.name
-        with frame(services, console, title=title, known=known_alerts(views), active="/registry"):
+        with opened.frame(title, "/registry"):
             with Node("div", classes="board-head"):
                 parts(visit.language, "/registry/places")
                 search_field(visit.language, "")
@@ -146,7 +140,7 @@ def add(services: Services, consoles: Consoles) -> None:
                 crumbs(visit.language, ())
                 Node("div", texts.NOT_THERE.of(visit.language), "panel", data_test="not-there")
             else:
-                _DevicePage(reader, console, read)
+                _DevicePage(reader, opened.console, read)
         return None
 
 

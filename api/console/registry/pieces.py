@@ -25,10 +25,6 @@ from linli.roles import Operation
 PARTS: Sequence[tuple[str, Text]] = (("/registry", texts.TO_DO), ("/registry/places", texts.PLACES))
 """Address and name of each part of the registry."""
 
-AT_FIRST = "^value"
-"""The property of a field for what stands in it at first: as an attribute, for the value itself would be written over what was
-typed whenever anything on the page changes."""
-
 _LEVELS = {"district": "districts", "committee": "committees", "community": "communities", "place": "places"}
 
 
@@ -76,8 +72,7 @@ def field(asked: Text, language: str, name: str, value: str, heard: Callable[[st
 
     with Node("label", classes="field"):
         Node("span", asked.of(language))
-        made = Node("input", type=kind, maxlength=200, autocapitalize="none", data_test=name)
-        made.props[AT_FIRST] = value
+        made = Node("input", type=kind, value=value, maxlength=200, autocapitalize="none", data_test=name)
         if kind == "number":
             made.props["step"] = "any"
     made.on("input", typed, js_handler="(event) => emit(event.target.value)")

@@ -5,23 +5,22 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from fastapi import Request
-from fastapi.responses import RedirectResponse
-from nicegui import Client, ui
+from nicegui import ui
 from nicegui.events import GenericEventArguments
 from sqlalchemy.exc import SQLAlchemyError
 
 from api import words
 from api.console import texts as console_texts
-from api.console.consoles import Console, Consoles
-from api.console.layout import MAX_KNOWN, Node, frame, grade, known_alerts
+from api.console.consoles import Console
+from api.console.layout import Node, grade
+from api.console.opening import Answer, Opened, Pages
 from api.console.registry import texts
 from api.console.registry.pieces import Ask, Names, button, crumbs, field, nothing_missing, number_of, parts, reload
 from api.console.registry.plan_dialogs import DrawingFile
 from api.console.registry.plan_view import PlanView
 from api.console.registry.search import search_field
 from api.console.registry.tree_dialogs import TreeDialogs
-from api.console.visit import Visit, enter, person_now
+from api.console.visit import Visit, person_now
 from api.floorplans.service import MOST_WAITING, Dot, FloorPlanService, Plan, build_floorplans
 from api.registry.browsing import RegistryTree
 from api.registry.service import RegistryService
@@ -85,20 +84,17 @@ class _Reader:
         return found
 
 
-def add(services: Services, consoles: Consoles) -> None:
+def add(pages: Pages) -> None:
     """Add the page."""
+    services = pages.services
     reader = _Reader(services)
 
-    @ui.page("/registry/plans/{plan_id}")
-    async def plan(request: Request, client: Client, plan_id: str, device: str = "") -> RedirectResponse | None:
-        visit = await enter(services, request)
-        if isinstance(visit, RedirectResponse):
-            return visit
-        console = consoles.open(client, visit)
-        views = await asyncio.to_thread(services.alerts, visit.person, open_only=True, limit=MAX_KNOWN)
+    @pages.page("/registry/plans/{plan_id}", Operation.SEE)
+    async def plan(opened: Opened, plan_id: str, device: str = "") -> Answer:
+        visit = opened.visit
         read = await asyncio.to_thread(reader.read, visit.person, plan_id, device)
         title = texts.FLOOR_PLAN if read is None else read.plan.plan.name
-        with frame(services, console, title=title, known=known_alerts(views), active="/registry"):
+        with opened.frame(title, "/registry"):
             language = visit.language
             with Node("div", classes="board-head"):
                 parts(language, "/registry/places")
@@ -107,7 +103,7 @@ def add(services: Services, consoles: Consoles) -> None:
                 crumbs(language, ())
                 Node("div", texts.NOT_THERE.of(language), "panel", data_test="not-there")
             else:
-                _PlanPage(services, reader, console, read).start(device)
+                _PlanPage(services, reader, opened.console, read).start(device)
         return None
 
 

@@ -17,7 +17,7 @@ class PlanView(Element, component="../static/plan.js"):
         assert plan.drawing is not None
         self._language = language
         name = plan.plan.name
-        self.props["src"] = f"/api/v1/registry/floor-plans/{plan.plan.id}/drawing?{plan.drawing.sha256[:12]}"
+        self.props["src"] = f"/api/v1/registry/floor-plans/{plan.plan.id}/drawing?edition={plan.drawing.sha256[:12]}"
         self.props["alt"] = texts.DRAWN_OF.format(name=name, count=len(dots)).of(language)
         self.props["chosen"] = chosen
         self.show(dots)

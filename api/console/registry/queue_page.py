@@ -5,19 +5,18 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import Request
-from fastapi.responses import RedirectResponse
-from nicegui import Client, ui
+from nicegui import ui
 from nicegui.events import GenericEventArguments
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.console import registry_texts as texts
-from api.console.consoles import Console, Consoles
+from api.console.consoles import Console
 from api.console.foot import Foot
-from api.console.layout import MAX_KNOWN, Node, choice, frame, known_alerts
+from api.console.layout import Node, choice
+from api.console.opening import Answer, Opened, Pages
 from api.console.registry.pieces import files_link, parts, path_of
 from api.console.rows import moment
-from api.console.visit import Visit, enter, person_now
+from api.console.visit import Visit, person_now
 from api.registry.service import RegistryService
 from api.scope import may
 from api.services import Services
@@ -46,20 +45,17 @@ class _Found:
     places: Sequence[Place]
 
 
-def add(services: Services, consoles: Consoles) -> None:
+def add(pages: Pages) -> None:
     """Add the page."""
+    services = pages.services
 
-    @ui.page(PATH)
-    async def registry(request: Request, client: Client) -> RedirectResponse | None:
-        visit = await enter(services, request)
-        if isinstance(visit, RedirectResponse):
-            return visit
-        console = consoles.open(client, visit)
-        views = await asyncio.to_thread(services.alerts, visit.person, open_only=True, limit=MAX_KNOWN)
+    @pages.page(PATH, Operation.SEE)
+    async def registry(opened: Opened) -> Answer:
+        visit = opened.visit
         service = RegistryService(services.sights, services.database, services.clock)
         found = await asyncio.to_thread(_read, services, service, visit)
-        with frame(services, console, title=texts.REGISTRY, known=known_alerts(views), active=PATH):
-            _Board(services, service, console, found)
+        with opened.frame(texts.REGISTRY, PATH):
+            _Board(services, service, opened.console, found)
         return None
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from api.console.layout import Node
 from api.console.registry import texts
-from api.console.registry.pieces import AT_FIRST, path_of
+from api.console.registry.pieces import path_of
 from api.console.registry.words import kind_of_item, name_of
 from api.console.visit import Visit
 from api.directory import Names
@@ -19,17 +19,17 @@ def search_field(language: str, words: str) -> None:
     """A form that leads to what was found: an address that can be passed on."""
     with Node("form", classes="search-form", method="get", action="/registry/places", role="search"):
         asked = texts.SEARCH_WORDS.of(language)
-        made = Node(
+        Node(
             "input",
             classes="search",
             type="search",
             name="q",
+            value=words,
             maxlength=100,
             placeholder=asked,
             aria_label=asked,
             data_test="search",
         )
-        made.props[AT_FIRST] = words
         Node("button", texts.SEARCH.of(language), "btn", type="submit", data_test="seek")
 
 

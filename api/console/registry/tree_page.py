@@ -4,13 +4,12 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fastapi import Request
 from fastapi.responses import RedirectResponse
-from nicegui import Client, ui
 
 from api.console import registry_texts
-from api.console.consoles import Console, Consoles
-from api.console.layout import MAX_KNOWN, Node, frame, known_alerts
+from api.console.consoles import Console
+from api.console.layout import Node
+from api.console.opening import Answer, Opened, Pages
 from api.console.registry import texts
 from api.console.registry.history_panel import history
 from api.console.registry.pieces import crumbs, files_link, parts, path_of
@@ -19,19 +18,19 @@ from api.console.registry.search import results, search_field
 from api.console.registry.tree_dialogs import TreeDialogs
 from api.console.registry.words import kind_of_item, name_of
 from api.console.rows import full_moment
-from api.console.visit import Visit, enter
+from api.console.visit import Visit
 from api.floorplans.service import FloorPlanService, Plan, build_floorplans
 from api.http.paging import Page
 from api.registry.browsing import Found, Level, RegistryTree
 from api.registry.service import RegistryService, Shown, Wanted
 from api.services import Services
-from api.views import AlertView
 from linli.db.people import Person
 from linli.db.registryhistory import Past
 from linli.db.registrytree import TOP, Branch
 from linli.errors import NotFound
 from linli.registry.changes import Key
 from linli.registry.model import Community
+from linli.roles import Operation
 
 PATH = "/registry/places"
 DEVICES_PAGE = 50
@@ -64,32 +63,26 @@ class _Read:
 class TreePages:
     """What the pages of places need, together."""
 
-    def __init__(self, services: Services, consoles: Consoles) -> None:
+    def __init__(self, services: Services) -> None:
         self.services = services
-        self.consoles = consoles
         self.registry = RegistryService(services.sights, services.database, services.clock)
         self.tree = RegistryTree(services.sights, self.registry)
         self.plans: FloorPlanService = build_floorplans(services)
 
-    async def show(self, request: Request, client: Client, asked: _Asked) -> RedirectResponse | None:
+    async def show(self, opened: Opened, asked: _Asked) -> Answer:
         """One page, or the way to another."""
-        visit = await enter(self.services, request)
-        if isinstance(visit, RedirectResponse):
-            return visit
-        console = self.consoles.open(client, visit)
-        views = await asyncio.to_thread(self.services.alerts, visit.person, open_only=True, limit=MAX_KNOWN)
-        read = await asyncio.to_thread(self._read, visit.person, asked)
+        read = await asyncio.to_thread(self._read, opened.person, asked)
         if read.level is None and asked.key.kind == "place":
-            other = await asyncio.to_thread(self.tree.level_named, visit.person, asked.key.id)
+            other = await asyncio.to_thread(self.tree.level_named, opened.person, asked.key.id)
             if other is not None:
                 return RedirectResponse(path_of(other), 303)
-        self._draw(console, asked, read, views)
+        self._draw(opened, asked, read)
         return None
 
-    def _draw(self, console: Console, asked: _Asked, read: _Read, views: Sequence[AlertView]) -> None:
-        level = read.level
+    def _draw(self, opened: Opened, asked: _Asked, read: _Read) -> None:
+        level, console = read.level, opened.console
         title = name_of(level.kept.item) if level is not None and level.kept is not None else texts.PLACES
-        with frame(self.services, console, title=title, known=known_alerts(views), active="/registry"):
+        with opened.frame(title, "/registry"):
             language = console.visit.language
             with Node("div", classes="board-head"):
                 Node("h1", registry_texts.REGISTRY.of(language))
@@ -123,25 +116,23 @@ class TreePages:
         return _Read(level, devices, facilities, plans, past, None)
 
 
-def add(services: Services, consoles: Consoles) -> None:
+def add(pages: Pages) -> None:
     """Add the pages."""
-    pages = TreePages(services, consoles)
+    tree = TreePages(pages.services)
 
-    @ui.page(PATH)
-    async def top(request: Request, client: Client, q: str = "", after: str = "") -> RedirectResponse | None:
-        return await pages.show(request, client, _Asked(TOP, after or None, words=q.strip()[:100]))
+    @pages.page(PATH, Operation.SEE)
+    async def top(opened: Opened, q: str = "", after: str = "") -> Answer:
+        return await tree.show(opened, _Asked(TOP, after or None, words=q.strip()[:100]))
 
     for path, kind in _LEVELS.items():
-        _add_level(pages, path, kind)
+        _add_level(pages, tree, path, kind)
 
 
-def _add_level(pages: TreePages, path: str, kind: str) -> None:
-    @ui.page(f"/registry/{path}/{{item_id}}")
-    async def level(
-        request: Request, client: Client, item_id: str, after: str = "", devices: str = "", removed: str = ""
-    ) -> RedirectResponse | None:
+def _add_level(pages: Pages, tree: TreePages, path: str, kind: str) -> None:
+    @pages.page(f"/registry/{path}/{{item_id}}", Operation.SEE)
+    async def level(opened: Opened, item_id: str, after: str = "", devices: str = "", removed: str = "") -> Answer:
         asked = _Asked(Key(kind, item_id), after or None, devices or None, bool(removed))
-        return await pages.show(request, client, asked)
+        return await tree.show(opened, asked)
 
 
 class _LevelPage:

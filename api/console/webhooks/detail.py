@@ -4,22 +4,19 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from fastapi import Request
-from fastapi.responses import RedirectResponse
-from nicegui import Client, ui
 from nicegui.events import GenericEventArguments
 
 from api.console.account_dialogs import AskDialog, SecretDialog
-from api.console.consoles import Console, Consoles
-from api.console.layout import MAX_KNOWN, Node, back_link, frame, grade, known_alerts
+from api.console.consoles import Console
+from api.console.layout import Node, back_link, grade
+from api.console.opening import Answer, Opened, Pages
 from api.console.rows import full_moment
-from api.console.visit import enter, home, person_now
+from api.console.visit import person_now
 from api.console.webhooks import texts
 from api.console.webhooks.dialogs import RangeDialog, WebhookDialog
 from api.console.webhooks.page import PATH, choices
 from api.console.webhooks.shown import answer_words, ended_words, filter_words, kind_words, standing_words, when
 from api.http.paging import Page
-from api.scope import may
 from api.services import Services
 from api.webhooks.service import Wish
 from linli.db.people import Person
@@ -49,29 +46,24 @@ class _Asked:
     before: int | None = None
 
 
-def add(services: Services, consoles: Consoles) -> None:
+def add(pages: Pages) -> None:
     """Add the page."""
+    services = pages.services
 
-    @ui.page(PATH + "/{webhook_id}")
-    async def one(request: Request, client: Client, webhook_id: str) -> RedirectResponse | None:
-        visit = await enter(services, request)
-        if isinstance(visit, RedirectResponse):
-            return visit
-        if not may(visit.person, Operation.MANAGE_WEBHOOKS):
-            return RedirectResponse(home(visit.person), 303)
-        console = consoles.open(client, visit)
-        views = await asyncio.to_thread(services.alerts, visit.person, open_only=True, limit=MAX_KNOWN)
+    @pages.page(PATH + "/{webhook_id}", Operation.MANAGE_WEBHOOKS)
+    async def one(opened: Opened, webhook_id: str) -> Answer:
+        visit = opened.visit
         try:
             found = await asyncio.to_thread(_read, services, visit.person, webhook_id, _Asked())
         except NotFound:
             found = None
         communities, rules = await asyncio.to_thread(choices, services, visit.person)
-        with frame(services, console, title=texts.WEBHOOKS, known=known_alerts(views), active=PATH):
+        with opened.frame(texts.WEBHOOKS, PATH):
             back_link(texts.BACK, visit.language, PATH)
             if found is None:
                 Node("div", texts.NO_SUCH.of(visit.language), "panel")
             else:
-                _Detail(services, console, found, communities, rules)
+                _Detail(services, opened.console, found, communities, rules)
         return None
 
 
@@ -244,7 +236,7 @@ class _Detail:
             with Node("div"):
                 Node("b", self._say(kind_words(line)))
                 origin = texts.ORIGINS.get(line.origin)
-                if line.change is not None and origin is not None and origin.en:
+                if line.change is not None and origin is not None:
                     Node("span", origin.of(language), "tag")
                 took = texts.TOOK.format(ms=round(line.duration_us / 1000))
                 Node("span", f" · {self._say(answer_words(line))} · {self._say(took)}", "muted")

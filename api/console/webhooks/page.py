@@ -3,18 +3,14 @@
 import asyncio
 from collections.abc import Mapping
 
-from fastapi import Request
-from fastapi.responses import RedirectResponse
-from nicegui import Client, ui
-
 from api.console.account_dialogs import SecretDialog
-from api.console.consoles import Console, Consoles
-from api.console.layout import MAX_KNOWN, Node, frame, grade, known_alerts
-from api.console.visit import enter, home, person_now
+from api.console.consoles import Console
+from api.console.layout import Node, grade
+from api.console.opening import Answer, Opened, Pages
+from api.console.visit import person_now
 from api.console.webhooks import texts
 from api.console.webhooks.dialogs import WebhookDialog
 from api.console.webhooks.shown import standing_words, when
-from api.scope import may
 from api.services import Services
 from linli.db.people import Person
 from linli.db.webhookrows import Webhook
@@ -25,22 +21,17 @@ PATH = "/webhooks"
 MOST = 500
 
 
-def add(services: Services, consoles: Consoles) -> None:
+def add(pages: Pages) -> None:
     """Add the page."""
+    services = pages.services
 
-    @ui.page(PATH)
-    async def webhooks(request: Request, client: Client) -> RedirectResponse | None:
-        visit = await enter(services, request)
-        if isinstance(visit, RedirectResponse):
-            return visit
-        if not may(visit.person, Operation.MANAGE_WEBHOOKS):
-            return RedirectResponse(home(visit.person), 303)
-        console = consoles.open(client, visit)
-        views = await asyncio.to_thread(services.alerts, visit.person, open_only=True, limit=MAX_KNOWN)
+    @pages.page(PATH, Operation.MANAGE_WEBHOOKS)
+    async def webhooks(opened: Opened) -> Answer:
+        visit = opened.visit
         found = await asyncio.to_thread(_read, services, visit.person)
         communities, rules = await asyncio.to_thread(choices, services, visit.person)
-        with frame(services, console, title=texts.WEBHOOKS, known=known_alerts(views), active=PATH):
-            _Board(services, console, found, communities, rules)
+        with opened.frame(texts.WEBHOOKS, PATH):
+            _Board(services, opened.console, found, communities, rules)
         return None
 
 

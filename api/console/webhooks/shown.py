@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from api.console.rows import moment
+from api.console.texts import LIST_PAUSE
 from api.console.visit import Visit
 from api.console.webhooks import texts
 from api.words import SEVERITIES, change_name
@@ -38,7 +39,7 @@ def filter_words(wanted: Filter, communities: Mapping[str, Text]) -> list[tuple[
 
 
 def _listed(some: list[Text]) -> Text:
-    return Text("、".join(one.zh for one in some), ", ".join(one.en for one in some))
+    return Text(LIST_PAUSE.zh.join(one.zh for one in some), LIST_PAUSE.en.join(one.en for one in some))
 
 
 def answer_words(line: Delivery) -> Text:

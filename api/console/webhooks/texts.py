@@ -91,7 +91,6 @@ OUTCOMES = {
     Outcome.SET_ASIDE: Text("已搁置", "Set aside"),
 }
 ORIGINS = {
-    "live": Text("", ""),
     "replay": Text("重发", "again"),
     "test": Text("测试", "test"),
 }

@@ -44,6 +44,8 @@ def test_problem_kinds_are_stable_and_distinct() -> None:
         "precondition-failed": 412,
         "precondition-required": 428,
         "invalid-request": 422,
+        "unknown-parameter": 422,
+        "not-json": 415,
         "too-many": 429,
         "rules-not-answering": 503,
         "broker": 503,
@@ -58,10 +60,11 @@ def test_a_subclass_goes_by_its_nearest_base() -> None:
     assert kind_of(errors.BrokerError(Text("", ""))).name == "internal"
 
 
-def test_every_problem_is_documented_with_its_status() -> None:
-    """In the table of docs/api.md, and nothing else is there."""
-    page = (Path(__file__).parents[3] / "docs" / "api.md").read_text()
+@pytest.mark.parametrize("name", ["api.md", "api.zh-CN.md"])
+def test_every_problem_is_documented_with_its_status(name: str) -> None:
+    """In the table of the page, and nothing else is there."""
+    page = (Path(__file__).parents[3] / "docs" / name).read_text("utf-8")
     rows = re.findall(r"^\| (.+?) \| (\d{3}) \|$", page, re.MULTILINE)
-    told = {name.split(" ")[0]: int(status) for names, status in rows for name in names.split(", ")}
+    told = {one.split(" ")[0].partition("（")[0]: int(status) for names, status in rows for one in names.split(", ")}
     kinds = [*KINDS.values(), *(value for value in vars(problems).values() if isinstance(value, Kind))]
     assert told == {kind.name: kind.status for kind in kinds}
