@@ -21,6 +21,7 @@ from api.services import build_services
 from linli.adapters.connect import service_client
 from linli.audit import system
 from linli.cli.benches import postgresd
+from linli.cli.benches.flatness import growths, in_words, noise_of, ratios, remarks, unsteadiness
 from linli.cli.benches.helper import Helper
 from linli.cli.benches.measured import Measured, cpu_seconds, percentile
 from linli.cli.benches.reference import DEVICES, register
@@ -65,6 +66,9 @@ class _Case:
     def name(self, metric: str) -> str:
         return f"{metric}_{self.store}_{self.alerts}"
 
+    def noise(self, metric: str, values: Sequence[float], percent: float) -> dict[str, float]:
+        return {self.name(noise_of(metric)): unsteadiness(metric, values, percent)}
+
 
 def measure(settings: Settings, quick: bool) -> Measured:
     """The metrics of bench 'api'. LinliError if something does not come up, or an answer is not 200."""
@@ -74,26 +78,20 @@ def measure(settings: Settings, quick: bool) -> Measured:
     for store in ("sqlite",) if programs is None or quick else ("sqlite", "postgresql"):
         for size in sizes:
             found |= _measure(settings, _Case(store, size), quick)
-    return Measured(_worst(found, sizes) | found, _notes(programs is None))
+    grown = growths(found, sizes)
+    metrics = _worst(found, sizes[-1]) | ratios(grown) | found
+    return Measured(metrics, (*_notes(programs is None), *remarks(grown)), in_words(grown))
 
 
-def _worst(found: Mapping[str, float], sizes: Sequence[int]) -> dict[str, float]:
-    """The worst over stores at the largest size, and how much dearer a request is there than at the smallest."""
-    small, large = (str(size) for size in (sizes[0], sizes[-1]))
-
-    def worst(metric: str) -> float:
-        return max(value for name, value in found.items() if name.startswith(metric) and name.endswith("_" + large))
-
-    def growth(metric: str) -> float:
-        return max(
-            value / found[name.removesuffix(large) + small]
-            for name, value in found.items()
-            if name.startswith(metric) and name.endswith("_" + large)
-        )
-
+def _worst(found: Mapping[str, float], size: int) -> dict[str, float]:
+    """The worst over stores with so many alerts."""
     metrics = ("alerts_list_p99_ms", "stream_200_p99_ms", "export_rss_mb", "permission_check_ms")
-    ratios = {"list_growth_ratio": growth("alerts_list_cpu_ms"), "stream_growth_ratio": growth("stream_200_p50_ms")}
-    return {metric: worst(metric) for metric in metrics} | ratios
+    return {
+        metric: max(
+            value for name, value in found.items() if name.startswith(f"{metric}_") and name.endswith(f"_{size}")
+        )
+        for metric in metrics
+    }
 
 
 def _notes(no_postgresql: bool) -> tuple[Text, ...]:
@@ -191,6 +189,7 @@ def _list(linli: PrivateLinli, pid: int, case: _Case, token: str, quick: bool) -
     took = [one * 1000 for one in told["took"]]
     return {
         case.name("alerts_list_p99_ms"): percentile(took, 99),
+        **case.noise("alerts_list_p99_ms", took, 99),
         case.name("alerts_list_p50_ms"): percentile(took, 50),
         case.name("alerts_list_cpu_ms"): (cpu_seconds(pid) - before) * 1000 / len(took),
     }
@@ -206,7 +205,9 @@ def _stream(linli: PrivateLinli, case: _Case, token: str, quick: bool) -> dict[s
         helper.stop()
     return {
         case.name("stream_200_p99_ms"): percentile(took, 99),
+        **case.noise("stream_200_p99_ms", took, 99),
         case.name("stream_200_p50_ms"): percentile(took, 50),
+        **case.noise("stream_200_p50_ms", took, 50),
     }
 
 
@@ -286,8 +287,10 @@ def _permission(settings: Settings, case: _Case) -> dict[str, float]:
             return AlertLists(services.sights.of(person).database).page(Wanted(), 100)
 
         took = [(_took_ms(checked), _took_ms(plain), _took_ms(history)) for _ in range(_CHECKS)]
+        added = [own - bare for own, bare, _ in took]
         return {
-            case.name("permission_check_ms"): max(0.0, percentile([own - bare for own, bare, _ in took], 50)),
+            case.name("permission_check_ms"): max(0.0, percentile(added, 50)),
+            **case.noise("permission_check_ms", added, 50),
             case.name("committee_list_ms"): percentile([own for own, _, _ in took], 50),
             case.name("committee_history_ms"): percentile([past for _, _, past in took], 50),
         }
