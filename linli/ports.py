@@ -23,8 +23,7 @@ from linli.model import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Latest:
+class Latest(NamedTuple):
     """The newest value of one quantity of one device. `received_at` is the server's time."""
 
     device: str
@@ -161,12 +160,19 @@ class ReadingStore(Protocol):
         device: str | None = None,
         limit: int = 100,
         before: EventKey | None = None,
+        containing: Sequence[str] = (),
     ) -> list[StoredEvent]:
         """Events of the community in [start, end), newest first (`EventKey`, descending).
+
+        `containing`: only those whose data, as the shortest JSON, has one of these pieces in it; no index helps with that.
 
         `before`: only what comes after this key in that order. So pages neither repeat nor leave out an event that was
         there when the first was read, whatever is stored meanwhile.
         """
+
+    def redact(self, events: Sequence[StoredEvent]) -> None:
+        """Let the data of these events, which are stored, be what stands in them here, and keep nothing of what it was. Raises
+        as `write` does; doing it again changes nothing."""
 
     def close(self) -> None:
         """Give everything back. Closing twice is allowed."""

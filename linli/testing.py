@@ -4,9 +4,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import orjson
+
 from linli.clock import HOUR
 from linli.errors import StoreError
-from linli.model import DEAD_LETTER_BYTES, DeadLetter, Device, Gateway, LaneKey, Received, Tally, TallyKey
+from linli.model import DEAD_LETTER_BYTES, DeadLetter, Device, Gateway, Lane, LaneKey, Received, Tally, TallyKey
 from linli.ports import (
     NO_TALLIES,
     Bucket,
@@ -175,6 +177,7 @@ class MemoryStore:
         device: str | None = None,
         limit: int = 100,
         before: EventKey | None = None,
+        containing: Sequence[str] = (),
     ) -> list[StoredEvent]:
         """Newest first."""
         found = [
@@ -185,8 +188,17 @@ class MemoryStore:
             and (not types or event.type in types)
             and device in (None, event.device)
             and (before is None or event.key < before)
+            and (not containing or any(piece in orjson.dumps(event.data).decode() for piece in containing))
         ]
         return sorted(found, key=lambda event: event.key, reverse=True)[:limit]
+
+    def redact(self, events: Sequence[StoredEvent]) -> None:
+        """At once."""
+        if self.failing is not None:
+            raise self.failing
+        for event in events:
+            lane = LaneKey(event.community, event.gateway, event.bootid, Lane(event.lane))
+            self._events[lane, event.sequence] = event
 
     def inspect(self) -> str:
         """As `check`."""

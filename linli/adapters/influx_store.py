@@ -8,7 +8,7 @@ import orjson
 from linli.adapters import influxql
 from linli.adapters.influx_buckets import Buckets, bucket_names
 from linli.adapters.influx_http import AccessDenied, InfluxConfig, InfluxHttp, TimedOut
-from linli.adapters.line_protocol import READINGS, LineWriter, position_lines, tally_lines, unit_of
+from linli.adapters.line_protocol import READINGS, LineWriter, position_lines, stored_line, tally_lines, unit_of
 from linli.adapters.portions import Portions
 from linli.adapters.rollups_influx import TABLES, InfluxRollups
 from linli.clock import DAY, HOUR, Clock
@@ -32,6 +32,8 @@ LATEST_WITHIN_3 = "3d"
 
 REFRESH_AFTER = DAY
 """A position that is this old is written again."""
+
+_REDACTED_AT_ONCE = 500
 
 
 class InfluxStore:
@@ -209,13 +211,14 @@ class InfluxStore:
         device: str | None = None,
         limit: int = 100,
         before: EventKey | None = None,
+        containing: Sequence[str] = (),
     ) -> list[StoredEvent]:
         """Newest first. The server orders by time alone, so what shares the microsecond of either end is read whole."""
         if before is not None:
             end = min(end, before.time + 1)
 
         def ask(first: int, after: int, at_most: int) -> list[StoredEvent]:
-            query = influxql.events(community, first, after, types, device, at_most)
+            query = influxql.events(community, first, after, types, device, at_most, containing)
             rows = self._ask(query, self._names[RowClass.EVENTS])
             return [_event(row) for row in rows]
 
@@ -228,6 +231,13 @@ class InfluxStore:
             last = min(event.time for event in older)
             older = [event for event in older if event.time > last] + ask(last, last + 1, 0)
         return sorted(found + older, key=lambda event: event.key, reverse=True)[:limit]
+
+    def redact(self, events: Sequence[StoredEvent]) -> None:
+        """A point that is written again under its time and tags takes the place of what was there."""
+        self._prepare()
+        for start in range(0, len(events), _REDACTED_AT_ONCE):
+            lines = "\n".join(map(stored_line, events[start : start + _REDACTED_AT_ONCE]))
+            self._http.write(lines.encode(), self._names[RowClass.EVENTS])
 
     # --- upkeep -------------------------------------------------------------------------------------------------------
 

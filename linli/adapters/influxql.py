@@ -1,6 +1,7 @@
 """InfluxQL, the query language that InfluxDB 1.x, 2.x and 3 all answer: questions to text, answers to rows. No I/O."""
 
 import itertools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -81,12 +82,30 @@ def unsummed(community: str, start: int, end: int) -> str:
     return f'SELECT "touched", "rolled" FROM "{DUE}"{where} AND "touched" != "rolled"'  # noqa: S608
 
 
-def events(community: str, start: int, end: int, types: Sequence[str], device: str | None, limit: int) -> str:
+def pattern(pieces: Sequence[str]) -> str:
+    """A regular expression (RE2) that finds any of these pieces, as they are."""
+    return "/" + "|".join(_PUNCTUATION.sub(r"\\\g<0>", piece) for piece in pieces) + "/"
+
+
+_PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
+
+
+def events(
+    community: str,
+    start: int,
+    end: int,
+    types: Sequence[str],
+    device: str | None,
+    limit: int,
+    containing: Sequence[str] = (),
+) -> str:
     """Events of a community in [start, end), newest first. `limit` 0: all."""
     tags = {"community": community} | ({} if device is None else {"device": device})
     where = _between(tags, start, end)
     if types:
         where += " AND (" + " OR ".join(f'"type" = {literal(kind)}' for kind in types) + ")"
+    if containing:
+        where += f' AND "data" =~ {pattern(containing)}'
     fields = ", ".join(f'"{field}"' for field in (*EVENT_FIELDS, "community", "device", "type"))
     cut = f" LIMIT {limit}" if limit else ""
     return f'SELECT {fields} FROM "{EVENTS}"{where} ORDER BY time DESC{cut}'  # noqa: S608

@@ -16,6 +16,7 @@ import orjson
 
 from linli.clock import HOUR
 from linli.model import LaneKey, Readings, Received, Tally, TallyKey
+from linli.ports import StoredEvent
 from linli.vocabulary import quantity_of
 
 READINGS = "readings"
@@ -109,6 +110,17 @@ def event_line(received: Received) -> str:
         f"gateway={string_field(m.gateway)},historic={_flag(m.historic)},lane={string_field(m.lane.value)},"
         f"late={_flag(received.late)},received={received.received_at}i,sequence={m.sequence}i,"
         f"time_source={string_field(m.time_source.value)} {event_ns(m.time, m.sequence)}"
+    )
+
+
+def stored_line(e: StoredEvent) -> str:
+    """The line of an event that is stored: the same as it came by, but for what its data is now."""
+    return (
+        f"{EVENTS},community={e.community},device={e.device},type={e.type} "
+        f"bootid={string_field(e.bootid)},data={string_field(orjson.dumps(e.data).decode())},"
+        f"gateway={string_field(e.gateway)},historic={_flag(e.historic)},lane={string_field(e.lane)},"
+        f"late={_flag(e.late)},received={e.received_at}i,sequence={e.sequence}i,"
+        f"time_source={string_field(e.time_source)} {event_ns(e.time, e.sequence)}"
     )
 
 

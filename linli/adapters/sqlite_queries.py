@@ -11,22 +11,42 @@ from linli.clock import HOUR
 from linli.ports import Bucket, EventKey, Latest, Point, Resolution, RowClass, StoredEvent
 from linli.rollups import Segment, merged, segments
 
-_NEWEST_OF_SPAN = "(SELECT max(time) FROM readings WHERE span = h.span + {ahead} AND series = h.id)"
-_NEWEST_OF_HOUR = ", ".join(_NEWEST_OF_SPAN.format(ahead=ahead) for ahead in reversed(range(HOUR // SPAN)))
+_NEWEST_IN = "(SELECT max(time) FROM readings WHERE span = {span} AND series = {series})"
+_RECENT = HOUR // SPAN
+_NEWEST_RECENT = ", ".join(_NEWEST_IN.format(span=f"?{2 + number}", series="s.id") for number in range(_RECENT))
+_NEWEST_OF_HOUR = ", ".join(
+    _NEWEST_IN.format(span=f"h.span + {ahead}", series="h.id") for ahead in reversed(range(HOUR // SPAN))
+)
+RECENT_SPANS = f"""
+    WITH RECURSIVE recent(span) AS (
+        SELECT max(span) FROM readings
+        UNION ALL
+        SELECT (SELECT max(span) FROM readings WHERE span < recent.span) FROM recent WHERE recent.span IS NOT NULL
+        LIMIT {_RECENT}
+    )
+    SELECT span FROM recent
+"""  # noqa: S608  (our own numbers)
+"""The last spans that have rows of anybody, newest first; NULL at the end if there are fewer."""
+
 LATEST = f"""
-    WITH heard AS (
+    WITH near AS MATERIALIZED (
+        SELECT id, device, quantity, coalesce({_NEWEST_RECENT}) AS time FROM series s WHERE community = ?1
+    ), heard AS MATERIALIZED (
         SELECT id, device, quantity, max(
             coalesce((SELECT max(hour) FROM rollups_due WHERE series = id), 0),
             coalesce((SELECT max(time) FROM rollups_1h WHERE series = id), 0)
         ) / {SPAN} AS span
-        FROM series WHERE community = ?
+        FROM near WHERE time IS NULL
     ), newest AS (
-        SELECT id, device, quantity, coalesce({_NEWEST_OF_HOUR}) AS time FROM heard h
+        SELECT id, device, quantity, time FROM near WHERE time IS NOT NULL
+        UNION ALL
+        SELECT id, device, quantity, coalesce({_NEWEST_OF_HOUR}) FROM heard h
     )
     SELECT n.device, n.quantity, r.time, r.value, r.unit, r.received_at
-    FROM newest n JOIN readings r ON r.span = n.time / {SPAN} AND r.series = n.id AND r.time = n.time
+    FROM newest n CROSS JOIN readings r ON r.span = n.time / {SPAN} AND r.series = n.id AND r.time = n.time
 """  # noqa: S608  (our own numbers)
-"""An hour of a series that has rows is due to be summed up, or was: the newest of these is where to look."""
+"""The newest row of a series is in the last span that has one of it: it is looked for in RECENT_SPANS, where nearly all are found.
+Of what has been silent for longer, an hour that has rows is due to be summed up, or was: the newest of these is where to look."""
 
 _SPANS = "WITH RECURSIVE spans(n) AS (VALUES (:first) UNION ALL SELECT n + 1 FROM spans WHERE n < :last)"
 _ROWS = "FROM spans CROSS JOIN readings ON span = n AND series = :series AND time >= :start AND time < :end"
@@ -80,8 +100,10 @@ _BEFORE = """
 
 
 def latest(connection: sqlite3.Connection, community: str) -> list[Latest]:
-    """A few looks into the key for each series of the community, however many readings it has."""
-    return [Latest(*row) for row in connection.execute(LATEST, (community,))]
+    """A few looks into the key for each series of the community, however many readings it has. The connection is at one moment."""
+    recent = [span for (span,) in connection.execute(RECENT_SPANS)]
+    recent += [None] * (_RECENT - len(recent))
+    return list(map(Latest._make, connection.execute(LATEST, (community, *recent))))
 
 
 def series_id(connection: sqlite3.Connection, community: str, device: str, quantity: str) -> int | None:
@@ -140,8 +162,9 @@ def events(
     device: str | None,
     limit: int,
     before: EventKey | None,
+    containing: Sequence[str] = (),
 ) -> list[StoredEvent]:
-    """Newest first; the indexes serve each of the filters."""
+    """Newest first; the indexes serve each of the filters but `containing`."""
     facts: dict[str, object] = {"community": community, "start": start, "end": end, "limit": limit}
     query = _EVENTS
     if types:
@@ -151,6 +174,10 @@ def events(
     if device is not None:
         query += " AND e.device = :device"
         facts["device"] = device
+    if containing:
+        pieces = {f"piece{number}": piece for number, piece in enumerate(containing)}
+        query += f" AND ({' OR '.join(f'instr(e.data, :{name})' for name in pieces)})"
+        facts |= pieces
     if before is not None:
         query += _BEFORE
         facts |= {f"before_{name}": value for name, value in before._asdict().items()}

@@ -77,8 +77,8 @@ class SqliteStore:
         }
 
     def latest(self, community: str) -> list[Latest]:
-        """One look into the key for each series of the community, however many readings it has."""
-        with self._reading() as connection:
+        """A few looks into the key for each series of the community, however many readings it has."""
+        with self._reading(one_moment=True) as connection:
             return queries.latest(connection, community)
 
     def raw(self, community: str, device: str, quantity: str, start: int, end: int, limit: int) -> list[Point]:
@@ -113,10 +113,21 @@ class SqliteStore:
         device: str | None = None,
         limit: int = 100,
         before: EventKey | None = None,
+        containing: Sequence[str] = (),
     ) -> list[StoredEvent]:
-        """Newest first; the indexes serve each of the filters."""
+        """Newest first; the indexes serve each of the filters but `containing`."""
         with self._reading() as connection:
-            return queries.events(connection, community, start, end, types, device, limit, before)
+            return queries.events(connection, community, start, end, types, device, limit, before, containing)
+
+    def redact(self, events: Sequence[StoredEvent]) -> None:
+        """One transaction; the pages are written over, and nothing stays in the log (unless somebody reads on and on)."""
+        with self._writing() as connection:
+            connection.execute("PRAGMA secure_delete=ON")
+            self._rows.redact(connection, events)
+        with self._lock, self._told():
+            if self._writer is not None:
+                self._writer.execute("PRAGMA secure_delete=OFF")
+                self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def inspect(self) -> str:
         """Whether it can be written to as well."""

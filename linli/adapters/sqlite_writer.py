@@ -14,6 +14,7 @@ import orjson
 
 from linli.adapters.readings_schema import SPAN
 from linli.model import LaneKey, Readings, Received, Tally, TallyKey
+from linli.ports import StoredEvent
 from linli.rollups import DueMarks
 
 _SERIES_ID = "SELECT id FROM series WHERE community = ? AND device = ? AND quantity = ?"
@@ -24,6 +25,10 @@ _PUT_READING = (
 _PUT_EVENT = (
     "INSERT OR REPLACE INTO events (lane, sequence, community, device, type, time, received_at, time_source, historic,"
     " late, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_REDACT_EVENT = (
+    "UPDATE events SET data = ? WHERE sequence = ? AND lane ="
+    " (SELECT id FROM lanes WHERE community = ? AND gateway = ? AND bootid = ? AND lane = ?)"
 )
 _PUT_TALLY = "INSERT OR REPLACE INTO tallies (community, gateway, bootid, day, stored, dead) VALUES (?, ?, ?, ?, ?, ?)"
 _MARK_DUE = (
@@ -92,6 +97,13 @@ class RowWriter:
         first = readings.earliest // SPAN
         spans = repeat(first) if readings.latest // SPAN == first else [time // SPAN for time in readings.times]
         rows += zip(spans, numbers, readings.times, readings.values, readings.units, repeat(received.received_at))
+
+    def redact(self, connection: sqlite3.Connection, events: Sequence[StoredEvent]) -> None:
+        """Let the data of these events be what stands in them."""
+        connection.executemany(
+            _REDACT_EVENT,
+            [(orjson.dumps(e.data).decode(), e.sequence, e.community, e.gateway, e.bootid, e.lane) for e in events],
+        )
 
     def _event_row(self, connection: sqlite3.Connection, received: Received) -> _Row:
         message = received.message
