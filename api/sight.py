@@ -46,14 +46,23 @@ class SeenStore:
         start: int,
         end: int,
         *,
-        types: Sequence[str],
-        device: str | None,
-        limit: int,
+        types: Sequence[str] = (),
+        device: str | None = None,
+        limit: int = 100,
         before: EventKey | None = None,
+        containing: Sequence[str] = (),
     ) -> list[StoredEvent]:
         """As `StoreReader.events`."""
         seen = self._seen(community)
-        return self._store.events(seen, start, end, types=types, device=device, limit=limit, before=before)
+        return self._store.events(
+            seen, start, end, types=types, device=device, limit=limit, before=before, containing=containing
+        )
+
+    def redact(self, events: Sequence[StoredEvent]) -> None:
+        """As `StoreReader.redact`."""
+        for event in events:
+            self._seen(event.community)
+        self._store.redact(events)
 
     def _seen(self, community: str) -> str:
         if self._communities is not None and community not in self._communities:
@@ -110,6 +119,10 @@ class Sights:
         return Sight(
             person, self._directory.names(reached), self._database.of(reached), SeenStore(self._store, reached)
         )
+
+    def events_of(self, own: Own) -> SeenStore:
+        """The store of readings and events, as far as a resident's community reaches."""
+        return SeenStore(self._store, frozenset((own.community,)))
 
     def own(self, person: Person, now: int) -> Own:
         """What the registry has of the person themselves, and nothing else. NotFound if nobody has said who they are in it."""

@@ -76,14 +76,22 @@ class StoreReader:
         start: int,
         end: int,
         *,
-        types: Sequence[str],
-        device: str | None,
-        limit: int,
+        types: Sequence[str] = (),
+        device: str | None = None,
+        limit: int = 100,
         before: EventKey | None = None,
+        containing: Sequence[str] = (),
     ) -> list[StoredEvent]:
         """As the port has it. StoreUnavailable too when too many ask at once."""
         with self._turn():
-            return self._store.events(community, start, end, types=types, device=device, limit=limit, before=before)
+            return self._store.events(
+                community, start, end, types=types, device=device, limit=limit, before=before, containing=containing
+            )
+
+    def redact(self, events: Sequence[StoredEvent]) -> None:
+        """As the port has it. StoreUnavailable too when too many ask at once."""
+        with self._turn():
+            self._store.redact(events)
 
     def _read(self, community: str) -> dict[str, list[Latest]] | None:
         try:

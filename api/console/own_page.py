@@ -18,7 +18,16 @@ from linli.db.ownlooks import Looked
 from linli.db.registryitems import Kept
 from linli.errors import NotFound
 from linli.i18n import Text
-from linli.registry.inhabitants import CONTACT_KINDS, PURPOSES, PURPOSES_MEAN, RELATIONS, SEXES, Contact
+from linli.registry.inhabitants import (
+    CONTACT_KINDS,
+    CREDENTIAL_KINDS,
+    PURPOSES,
+    PURPOSES_MEAN,
+    RELATIONS,
+    SEXES,
+    Contact,
+    Credential,
+)
 from linli.roles import Operation
 
 _WORDS: Mapping[tuple[str, str], Mapping[str, Text]] = {
@@ -82,6 +91,7 @@ class _MyData:
                 self._homes()
             with Node("div", classes="stack"):
                 self._contacts()
+                self._credentials()
         self._consents()
         self._looks()
 
@@ -174,6 +184,24 @@ class _MyData:
             with Node("div", classes="control-acts own-wide"):
                 self._button(own_texts.SAVE, "save-contact", main=True)
                 self._button(own_texts.REMOVE, "remove-contact", to=f"{path}/remove")
+
+    def _credentials(self) -> None:
+        with Node("div", classes="panel", data_test="credentials"):
+            Node("h2", self._word(own_texts.CREDENTIALS))
+            Node("p", self._word(own_texts.CREDENTIALS_HELP), "muted")
+            if not self._file.credentials:
+                Node("p", self._word(own_texts.NO_CREDENTIALS), "muted")
+            with Node("dl", classes="facts own-facts"):
+                for kept in self._file.credentials:
+                    item = kept.item
+                    assert isinstance(item, Credential)
+                    Node("dt", self._word(CREDENTIAL_KINDS[item.kind]))
+                    with Node("dd", data_credential=item.id):
+                        Node("div", item.value or self._word(own_texts.NO_VALUE))
+                        if item.since:
+                            Node("small", self._word(own_texts.USED_SINCE.format(since=item.since)), "muted")
+                        if item.until:
+                            Node("small", self._word(own_texts.USED_UNTIL.format(until=item.until)), "muted")
 
     def _fields(self, kind: str, value: str) -> None:
         with Node("label", classes="field"):

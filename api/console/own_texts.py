@@ -63,6 +63,14 @@ SAVE = Text("保存", "Save")
 REMOVE = Text("删除", "Remove")
 ADD = Text("添加", "Add")
 ADD_CONTACT = Text("添加联系方式", "Another way to reach you")
+CREDENTIALS = Text("门禁卡等", "What opens doors for you")
+CREDENTIALS_HELP = Text(
+    "刷卡记录凭号码归于您，在“导出我的信息”里。有误或遗失请联系物业。",
+    "By the number a swipe is known to be yours; “export my data” has them. If one is wrong or lost, tell the property manager.",
+)
+NO_CREDENTIALS = Text("没有登记", "None is registered")
+USED_SINCE = Text("{since} 起", "since {since}")
+USED_UNTIL = Text("至 {until}", "until {until}")
 NO_CONTACTS = Text("没有登记联系方式", "No way to reach you is registered")
 
 # --- consent ----------------------------------------------------------------------------------------------------------

@@ -11,7 +11,15 @@ from linli.auditwords import purpose_name, verb_name
 from linli.db.ownlooks import Looked
 from linli.db.registryitems import Kept
 from linli.i18n import Text
-from linli.registry.inhabitants import CONTACT_KINDS, PURPOSES, PURPOSES_MEAN, RELATIONS, Contact
+from linli.registry.inhabitants import (
+    CONTACT_KINDS,
+    CREDENTIAL_KINDS,
+    PURPOSES,
+    PURPOSES_MEAN,
+    RELATIONS,
+    Contact,
+    Credential,
+)
 
 _Kind = Annotated[str, Field(pattern=f"^({'|'.join(CONTACT_KINDS)})$", description="What it is", examples=["mobile"])]
 _Value = Annotated[
@@ -119,6 +127,17 @@ class StandingBody(_Out):
     revision: int
 
 
+class OwnCredentialBody(_Out):
+    """What opens doors for you: by `value` the readers know it. `since`, `until`: days; null: not known, and still yours."""
+
+    id: str
+    kind: str = Field(examples=["card"])
+    name: TextBody
+    value: str | None
+    since: str | None
+    until: str | None
+
+
 class LookedBody(_Out):
     """Something that was done with your data: when, what, what for, and by whom: by role and organisation (null: not registered),
     never by name."""
@@ -144,16 +163,20 @@ class OwnBody(_Out):
     homes: list[HomeBody]
     contacts: list[OwnContactBody]
     consents: list[StandingBody]
+    credentials: list[OwnCredentialBody]
     looks: list[LookedBody]
 
 
 class OwnDataBody(_Out):
-    """All that is kept of you: every record, also what was removed, every change, what each source said, and who looked. Times within
-    the first three are microseconds since 1970 UTC, as they are kept."""
+    """All that is kept of you: every record, also what was removed, every change, what each source said, what doors and cameras have
+    of you (`swipes`, what `alerts` keep of these, `pictures` that belong to them), and who looked. Times within all but the last are microseconds since 1970 UTC, as they are kept."""
 
     records: list[dict[str, Any]]
     history: list[dict[str, Any]]
     statements: list[dict[str, Any]]
+    swipes: list[dict[str, Any]]
+    alerts: list[dict[str, Any]]
+    pictures: list[dict[str, Any]]
     looks: list[LookedBody]
 
 
@@ -170,6 +193,7 @@ def own_body(file: OwnFile) -> OwnBody:
         homes=[home_body(one) for one in file.homes],
         contacts=[contact_body(one) for one in file.contacts],
         consents=[standing_body(one) for one in file.consents],
+        credentials=[credential_body(one) for one in file.credentials],
         looks=[looked_body(one) for one in file.looks],
     )
 
@@ -208,6 +232,14 @@ def contact_body(kept: Kept) -> OwnContactBody:
     assert isinstance(item, Contact)
     values = {name: getattr(item, name) for name in ("id", "kind", "value", "position", "verified_at")}
     return OwnContactBody.model_validate(values | {"revision": kept.revision, "changed_at": kept.changed_at})
+
+
+def credential_body(kept: Kept) -> OwnCredentialBody:
+    """What opens doors for somebody as JSON has it."""
+    item = kept.item
+    assert isinstance(item, Credential)
+    values = {name: getattr(item, name) for name in ("id", "kind", "value", "since", "until")}
+    return OwnCredentialBody.model_validate(values | {"name": _text(CREDENTIAL_KINDS[item.kind])})
 
 
 def standing_body(standing: Standing) -> StandingBody:

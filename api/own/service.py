@@ -31,6 +31,7 @@ from linli.db.registrylog import take_turns
 from linli.db.registryremoving import not_there, remove
 from linli.db.registryrows import SHAPES
 from linli.db.scoping import GuardedDatabase
+from linli.erasing import traces_of
 from linli.errors import Conflict, NotFound, Outdated
 from linli.i18n import Text
 from linli.registry.changes import RESIDENT, Key, Origin
@@ -101,6 +102,7 @@ class OwnFile:
     homes: Sequence[Home]
     contacts: Sequence[Kept]
     consents: Sequence[Standing]
+    credentials: Sequence[Kept]
     looks: Sequence[Looked]
 
 
@@ -123,9 +125,10 @@ class OwnService:
             mates = housemates(connection, own)
             homes = _homes(connection, own, residents, mates)
             known = list(_known(connection, [kept, *residents, *contacts]))
-            consents = _standings(connection, own)
+            consents, credentials = _standings(connection, own), _items(connection, "credential", own)
             self._log(connection, asker, own, mates)
-        return OwnFile(own, kept, known, homes, contacts, consents, self._looks(asker, own, LOOKS_SHOWN))
+        looks = self._looks(asker, own, LOOKS_SHOWN)
+        return OwnFile(own, kept, known, homes, contacts, consents, credentials, looks)
 
     def contact(self, asker: Person, contact: str) -> Kept:
         """One way to reach them; NotFound for any that is not theirs."""
@@ -141,13 +144,16 @@ class OwnService:
         return page_of(rows, limit, lambda one: (one.seq,))
 
     def export(self, asker: Person) -> dict[str, Any]:
-        """All that is kept of them, also what was removed, each change of it and what each source said; and who looked."""
+        """All that is kept of them, also what was removed, each change of it and what each source said; what doors and cameras have
+        of them; and who looked. StoreError."""
         own = self._own(asker)
+        with self._database.whole().read() as connection:
+            traces = traces_of(connection, self._sights.events_of(own), own.ids)
         with own.database.write() as connection:
             found: dict[str, Any] = msgspec.to_builtins(person_data(connection, own.person))
             act = Act("person.exported", who_of(asker.id), "person", (own.person,), own.community, OWN)
             append(connection, act, self._clock.now())
-        return found | {"looks": self._looks(asker, own, _EXPORTED)}
+        return found | traces | {"looks": self._looks(asker, own, _EXPORTED)}
 
     # --- saying ---------------------------------------------------------------------------------------------------
 

@@ -25,12 +25,13 @@ _FILE: dict[str, Any] = {
     "households": (many("household"), ...),
     "contacts": (many("contact"), ...),
     "consents": (many("consent"), ...),
+    "credentials": (many("credential"), ...),
     "masked": (bool, ...),
 }
 PersonFileBody: type[BaseModel] = create_model(
     "PersonFileBody",
     __base__=Out,
-    __doc__="A person with where they live, how to reach them and what they agreed to.",
+    __doc__="A person with where they live, how to reach them, what they agreed to and what opens doors for them.",
     **_FILE,
 )
 
@@ -45,11 +46,17 @@ class LookBody(Out):
 
 
 class PersonDataBody(Out):
-    """All that is kept of one person, and who looked at it. Times within are microseconds since 1970 UTC, as they are kept."""
+    """All that is kept of one person, and who looked at it. Times within are microseconds since 1970 UTC, as they are kept.
+
+    `swipes`, `alerts`, `pictures`: what doors and cameras have of them, found by their credentials.
+    """
 
     records: list[dict[str, Any]]
     history: list[dict[str, Any]]
     statements: list[dict[str, Any]]
+    swipes: list[dict[str, Any]]
+    alerts: list[dict[str, Any]]
+    pictures: list[dict[str, Any]]
     looks: list[LookBody]
 
 
@@ -78,5 +85,6 @@ def file_body(file: File) -> BaseModel:
         households=some("household", list(file.households)),
         contacts=some("contact", list(file.contacts)),
         consents=some("consent", list(file.consents)),
+        credentials=some("credential", list(file.credentials)),
         masked=not file.full,
     )

@@ -28,7 +28,7 @@ _PERSONS = "/registry/persons"
 
 def add_routes(router: APIRouter, services: Services) -> None:
     """All of them."""
-    persons = PersonService(services.sights, services.database, services.clock)
+    persons = PersonService(services.sights, services.database, services.clock, services.settings)
     _add_looking(router, persons)
     _add_rights(router, persons)
     for resource in PERSONAL.values():
@@ -85,7 +85,7 @@ def _add_looking(router: APIRouter, persons: PersonService) -> None:
         reason: forms.Reason = "",
         full: forms.Full = False,
     ) -> Any:
-        """One person with homes, contacts and consents, masked unless in full is asked for. The look is logged."""
+        """One person with homes, contacts, consents and credentials, masked unless in full is asked for. The look is logged."""
         file = persons.file(person, Look(purpose, reason, full), item_id)
         response.headers["etag"] = etag_of(file.person.revision)
         return forms.file_body(file)
@@ -106,7 +106,7 @@ def _add_rights(router: APIRouter, persons: PersonService) -> None:
 
     @router.post(f"{path}/merge", status_code=204, responses={409: STALE[409]}, **needs(_EDIT))
     def merge(item_id: Id, body: bodies.MergeBody, person: Signed) -> None:
-        """Merge a duplicate into this person: homes, contacts, consents and what was said move over."""
+        """Merge a duplicate into this person: homes, contacts, consents, credentials and what was said move over."""
         persons.merge(person, item_id, body.duplicate)
 
     @router.post(f"{path}/restore", status_code=204, responses={409: STALE[409]}, **needs(_EDIT))

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
 from sqlalchemy import Connection, Select, or_, select
 
 from api.http.paging import Page, page_of
@@ -19,12 +18,13 @@ from api.sight import Sights
 from linli.audit import Act
 from linli.auditwho import who_of
 from linli.clock import Clock
+from linli.datafolder import DataFolder
 from linli.db import schema
 from linli.db.audit import Search as AuditSearch
 from linli.db.audit import Shown as AuditShown
 from linli.db.audit import SqlAudit, append, person_read
 from linli.db.database import Database
-from linli.db.inhabitants import erase_person, ids_of, person_data
+from linli.db.inhabitants import ids_of
 from linli.db.people import Person
 from linli.db.registryfacts import record, statements_of
 from linli.db.registryhistory import Past, history_of
@@ -33,19 +33,22 @@ from linli.db.registrymerging import merge, survivor_of
 from linli.db.registryremoving import not_there, remove, restore
 from linli.db.registryrows import SHAPES
 from linli.db.scoping import GuardedDatabase
+from linli.erasing import all_of, erase_all
 from linli.errors import Conflict, Refused
 from linli.i18n import Text
 from linli.registry.changes import PERSON, Key, Origin
 from linli.registry.facts import Fact, facts
-from linli.registry.inhabitants import Consent, Contact, Household, Resident
+from linli.registry.inhabitants import Consent, Contact, Credential, Household, Resident
 from linli.registry.inhabitants import Person as Inhabitant
 from linli.registry.kinds import KINDS, Personal, community_of, kind_of, person_of
 from linli.registry.masking import MASKS, masked
 from linli.registry.naming import random_id
 from linli.roles import Operation
+from linli.settings import Settings
+from linli.snapshotfiles import SnapshotFiles
 
-_LETTERS = {"household": "h", "person": "i", "resident": "m", "contact": "k", "consent": "n"}
-_OF_A_PERSON = ("resident", "contact", "consent")
+_LETTERS = {"household": "h", "person": "i", "resident": "m", "contact": "k", "consent": "n", "credential": "c"}
+_OF_A_PERSON = ("resident", "contact", "consent", "credential")
 MOST_HOMES = 500
 
 
@@ -80,6 +83,7 @@ class File:
     households: Sequence[Kept]
     contacts: Sequence[Kept]
     consents: Sequence[Kept]
+    credentials: Sequence[Kept]
     full: bool
     facts: Mapping[Key, Mapping[str, Fact]] = field(default_factory=dict)
 
@@ -87,10 +91,11 @@ class File:
 class PersonService:
     """Personal data within a person's sight. Safe to call from several threads."""
 
-    def __init__(self, sights: Sights, database: GuardedDatabase, clock: Clock) -> None:
+    def __init__(self, sights: Sights, database: GuardedDatabase, clock: Clock, settings: Settings) -> None:
         self._sights = sights
         self._database = database
         self._clock = clock
+        self._pictures = SnapshotFiles(DataFolder(settings.data).snapshots)
 
     # --- looking --------------------------------------------------------------------------------------------------
 
@@ -129,7 +134,16 @@ class PersonService:
             self._log(connection, asker, look, [kept])
         parts = {kind: [_shown(one, look.full) for one in some] for kind, some in found.items()}
         shown = _shown(kept, look.full)
-        return File(shown, parts["resident"], homes, parts["contact"], parts["consent"], look.full, facts)
+        return File(
+            shown,
+            parts["resident"],
+            homes,
+            parts["contact"],
+            parts["consent"],
+            parts["credential"],
+            look.full,
+            facts,
+        )
 
     def households(self, asker: Person, place: str | None, limit: int, after: str | None) -> Page[Kept]:
         """Households, by id: which room each has, and of what kind. Nobody's name is in it."""
@@ -203,15 +217,17 @@ class PersonService:
     # --- the person's own rights ----------------------------------------------------------------------------------
 
     def export(self, asker: Person, person: str, reason: str) -> dict[str, Any]:
-        """All that is known of one person, and who looked: as plain values, to be handed to them."""
+        """All that is known of one person, swipes too, and who looked: as plain values, to be handed to them. StoreError."""
         demand(asker, Operation.RELEASE_PERSONS)
         if not reason.strip():
             raise _no_reason()
-        with self._seen(asker).write() as connection:
-            found: dict[str, Any] = msgspec.to_builtins(person_data(connection, person))
+        sight = self._sights.of(asker)
+        with sight.database.read() as connection:  # for as long as it takes to go through the events
+            found = all_of(connection, sight.store, person)
+            ids = ids_of(connection, person)
+        with sight.database.write() as connection:
             act = Act("person.exported", who_of(asker.id), "person", (person,), reason=reason)
             append(connection, act, self._clock.now())
-            ids = ids_of(connection, person)
         log = SqlAudit(self._database.whole()).all(AuditSearch(items=tuple(ids), kind="person"))
         return found | {"looks": [_look(one) for one in log][::-1]}
 
@@ -224,15 +240,13 @@ class PersonService:
         return [_look(one) for one in log]
 
     def erase(self, asker: Person, person: str, reason: str) -> int:
-        """Let nothing of the person stay but that there was one; how many records were emptied."""
+        """Let nothing of the person stay but that there was one; how many records were emptied. Conflict while an alert that keeps
+        their swipes is open; StoreError, and then the register is as it was."""
         demand(asker, Operation.RELEASE_PERSONS)
         if not reason.strip():
             raise _no_reason()
-        seen = self._seen(asker)
-        with seen.write() as connection:
-            records = erase_person(connection, person, self._origin(asker), reason)
-        seen.empty_log()
-        return records
+        sight = self._sights.of(asker)
+        return erase_all(sight.database, sight.store, self._pictures.remove, person, self._origin(asker), reason)
 
     # --- within ---------------------------------------------------------------------------------------------------
 
@@ -324,7 +338,7 @@ def _went_along(connection: Connection, kept: Kept) -> list[Key]:
 
 def _shown(kept: Kept, full: bool) -> Kept:
     item = kept.item
-    if full or not isinstance(item, Household | Inhabitant | Resident | Contact | Consent):
+    if full or not isinstance(item, Household | Inhabitant | Resident | Contact | Consent | Credential):
         return kept
     return Kept(masked(item), kept.revision, kept.changed_at)
 

@@ -62,6 +62,7 @@ PERSONAL: Mapping[str, Resource] = {
         "resident": "residents",
         "contact": "contacts",
         "consent": "consents",
+        "credential": "credentials",
     }.items()
 }
 """The kinds that are personal data: seen and changed through `api.registry.persons` alone."""

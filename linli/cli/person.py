@@ -1,6 +1,7 @@
 """`linli person`: a person's own rights, for whoever runs the machine: all that is known of one handed out, or erased."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -39,26 +40,29 @@ def export(
     data: _Data = None,
 ) -> None:
     """Hand out."""
-    import msgspec
-
+    from linli.adapters.store import build_store
     from linli.audit import Act
     from linli.db.audit import Search, SqlAudit, append
-    from linli.db.inhabitants import ids_of, person_data
+    from linli.db.inhabitants import ids_of
+    from linli.erasing import all_of
 
     with existing(data) as (settings, database):
         now = settings.clock().now()
-        with database.write() as connection:
-            found = msgspec.to_builtins(person_data(connection, person))
-            append(connection, Act("person.exported", operator(), "person", (person,), reason=reason), now)
+        with closing(build_store(settings)) as store, database.read() as connection:
+            found = all_of(connection, store, person)
             ids = ids_of(connection, person)
+        with database.write() as connection:
+            append(connection, Act("person.exported", operator(), "person", (person,), reason=reason), now)
         looks = [*SqlAudit(database).all(Search(kind="person", items=tuple(ids)))][::-1]
         found["looks"] = [
             {"at": one.entry.at, "actor": one.entry.actor, "verb": one.entry.verb, "purpose": one.entry.purpose}
             for one in looks
         ]
         _write(file, json.dumps(found, ensure_ascii=False, indent=1) + "\n")
-    records = len(found["records"])
-    typer.echo(_t(f"{records} 条记录已写入 {file}", f"{records} records are in {file}"))
+    records, swipes = len(found["records"]), len(found["swipes"])
+    typer.echo(
+        _t(f"{records} 条记录、{swipes} 次刷卡已写入 {file}", f"{records} records and {swipes} swipes are in {file}")
+    )
 
 
 @person_app.command(
@@ -75,16 +79,20 @@ def erase(
     data: _Data = None,
 ) -> None:
     """Erase."""
-    from linli.db.inhabitants import erase_person, person_data
+    from linli.adapters.store import build_store
+    from linli.datafolder import DataFolder
+    from linli.erasing import all_of, erase_all
     from linli.registry.changes import Origin
+    from linli.snapshotfiles import SnapshotFiles
 
-    with existing(data) as (settings, database):
+    with existing(data) as (settings, database), closing(build_store(settings)) as store:
         with database.read() as connection:
-            found = person_data(connection, person)
+            found = {kind: len(some) for kind, some in all_of(connection, store, person).items()}
         told = _t(
-            f"{len(found.records)} 条记录、{len(found.history)} 条变更历史、{len(found.statements)} 份来源说法",
-            f"{len(found.records)} records, {len(found.history)} changes in their history, "
-            f"{len(found.statements)} words of sources",
+            f"{found['records']} 条记录、{found['history']} 条变更历史、{found['statements']} 份来源说法，"
+            f"{found['swipes']} 次刷卡中的凭证、{found['pictures']} 张图片",
+            f"{found['records']} records, {found['history']} changes in their history, {found['statements']} words of "
+            f"sources, the card in {found['swipes']} swipes, {found['pictures']} pictures",
         )
         if not sure:
             typer.echo(_t(f"将删除：{told}", f"would be erased: {told}"))
@@ -96,9 +104,9 @@ def erase(
             )
             typer.echo(_t("确定则加上 --sure", "Add --sure to do it"))
             raise typer.Exit(1)
-        with database.write() as connection:
-            erase_person(connection, person, Origin(settings.clock().now(), operator().actor), reason)
-        database.empty_log()
+        files = SnapshotFiles(DataFolder(settings.data).snapshots)
+        origin = Origin(settings.clock().now(), operator().actor)
+        erase_all(database, store, files.remove, person, origin, reason)
     typer.echo(_t(f"已删除：{told}", f"erased: {told}"))
 
 

@@ -50,7 +50,7 @@ def person_data(connection: Connection, person: str) -> PersonData:
         for kept in _kept(connection, kind, ids).values():
             told = {"kind": kind, "removed_at": kept.removed_at, "changed_at": kept.changed_at}
             records.append(told | {"content": msgspec.to_builtins(kept.item)})
-    if not _is_erased(connection, ids[0]):
+    if not is_erased(connection, ids[0]):
         _add_addresses(connection, records)
     past, said = schema.inhabitant_history, schema.inhabitant_statements
     columns = (past.c.kind, past.c.item_id, past.c.at, past.c.content, past.c.removed, past.c.source)
@@ -68,12 +68,12 @@ def erase_person(connection: Connection, person: str, origin: Origin, reason: st
     """Let nothing of the person stay but that there was one; how many records were emptied. `reason` stays, in the audit log.
 
     The texts beside the audit log's entries go too, and so do the answers that are kept for idempotency keys, and the person's
-    account: nobody signs in as them any more. What is in other places - backups, exports - is not reached from here. NotFound; Conflict for one who is erased already.
+    account: nobody signs in as them any more. What lies beside the register (swipes, pictures) goes by `linli.erasing`. NotFound; Conflict for one who is erased already.
     """
     take_turns(connection, schema.users, schema.memberships)
     ids = ids_of(connection, person)
     table = schema.persons
-    if _is_erased(connection, ids[0]):
+    if is_erased(connection, ids[0]):
         raise Conflict(Text(f"{person} 的信息已经删除", f"{person} is erased already"))
     theirs = {kind: _kept(connection, kind, ids) for kind in ("person", *_THEIRS)}
     there = [Key(kind, one) for kind, found in theirs.items() for one, kept in found.items() if kept.removed_at is None]
@@ -103,6 +103,7 @@ _EMPTY: dict[str, dict[str, Any]] = {
     "resident": {"since": None, "until": None},
     "contact": {"value": None, "verified_at": None},
     "consent": {"source": ""},
+    "credential": {"value": None, "since": None, "until": None},
 }
 """What of a person's records says something of them."""
 
@@ -119,7 +120,8 @@ def ids_of(connection: Connection, person: str) -> list[str]:
     return sorted(connection.execute(query).scalars(), key=lambda one: one != main)
 
 
-def _is_erased(connection: Connection, person: str) -> bool:
+def is_erased(connection: Connection, person: str) -> bool:
+    """Whether nothing is kept of the person of that id any more."""
     table = schema.persons
     return connection.execute(select(table.c.erased_at).where(table.c.id == person)).scalar() is not None
 

@@ -163,13 +163,14 @@ def _doubted(columns: Any, reach: Reach) -> ColumnElement[bool]:
     return or_(columns.item_id.in_(sorted(reach.persons)), *(columns.item_id.in_(ids) for ids in theirs))
 
 
-_ITEMS = (schema.residents, schema.contacts, schema.consents)
+_ITEMS = (schema.residents, schema.contacts, schema.consents, schema.credentials)
 _THEIRS: Mapping[Table, _Condition] = {
     schema.persons: _by("id"),
     schema.households: lambda columns, reach: columns.id.in_(sorted(reach.households)),
     schema.residents: _by("person_id"),
     schema.contacts: _by("person_id"),
     schema.consents: _by("person_id"),
+    schema.credentials: _by("person_id"),
     schema.inhabitant_history: _by("person_id"),
     schema.inhabitant_statements: _by("person_id"),
     schema.doubts: _doubted,

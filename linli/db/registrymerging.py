@@ -22,7 +22,7 @@ from linli.db.registrywriting import put
 from linli.errors import Conflict
 from linli.i18n import Text
 from linli.registry.changes import Key, Origin, name_of
-from linli.registry.inhabitants import Contact, Resident
+from linli.registry.inhabitants import Contact, Credential, Resident
 from linli.registry.kinds import Item, community_of, references_of
 
 MERGED = ("person", "device")
@@ -120,11 +120,13 @@ def _marks(connection: Connection, key: Key) -> set[tuple[str, ...] | None]:
 
 
 def _mark(item: Item) -> tuple[str, ...] | None:
-    """What two of a person's residences or contacts have in common if they are the same; None: nothing comes twice."""
+    """What two of a person's residences, contacts or credentials have in common if they are the same; None: nothing comes twice."""
     if isinstance(item, Resident):
         return ("resident", item.household, item.until or "")
     if isinstance(item, Contact):
         return ("contact", item.kind, item.value or "")
+    if isinstance(item, Credential):
+        return ("credential", item.value or "", item.since or "", item.until or "")
     return None
 
 

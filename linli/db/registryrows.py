@@ -73,6 +73,9 @@ SHAPES: Mapping[str, Shape] = {
         schema.contacts, "community", "person", same=("kind", "value", "position", "verified_at"), **_PERSONAL
     ),
     "consent": _shape(schema.consents, "community", "person", same=("purpose", "given", "at", "source"), **_PERSONAL),
+    "credential": _shape(
+        schema.credentials, "community", "person", same=("kind", "value", "since", "until"), **_PERSONAL
+    ),
 }
 """By kind. A team's members and areas are in tables of their own."""
 

@@ -56,7 +56,7 @@ class SqlSnapshots:
             query = select(table).where(table.c.device_id == snapshot.device, table.c.id == snapshot.id)
             row = connection.execute(query).one_or_none()
             if row is not None:
-                return _snapshot(row)
+                return snapshot_of(row)
             connection.execute(
                 insert(table).values(
                     device_id=snapshot.device,
@@ -81,7 +81,7 @@ class SqlSnapshots:
         query = select(table).where(table.c.device_id == device, table.c.id == snapshot)
         with self._database.read() as connection:
             row = connection.execute(query).one_or_none()
-        return None if row is None else _snapshot(row)
+        return None if row is None else snapshot_of(row)
 
     def bytes(self) -> dict[str, int]:
         """How much the pictures of each community take, of those that have any."""
@@ -101,7 +101,7 @@ class SqlSnapshots:
         if community is not None:
             query = query.where(table.c.community_id == community)
         with self._database.read() as connection:
-            return [_snapshot(row) for row in connection.execute(query)]
+            return [snapshot_of(row) for row in connection.execute(query)]
 
     def remove(self, snapshots: list[Snapshot]) -> None:
         """Delete what is known of these."""
@@ -111,7 +111,8 @@ class SqlSnapshots:
                 connection.execute(delete(table).where(table.c.device_id == one.device, table.c.id == one.id))
 
 
-def _snapshot(row: Row[tuple[object, ...]]) -> Snapshot:
+def snapshot_of(row: Row[tuple[object, ...]]) -> Snapshot:
+    """The picture that a row of all columns is."""
     return Snapshot(
         row.device_id,
         row.id,

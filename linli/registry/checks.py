@@ -13,7 +13,7 @@ from linli.i18n import Text
 from linli.ids import ID_PATTERN, is_id
 from linli.registry.address import code_of
 from linli.registry.changes import BadItem, Key
-from linli.registry.inhabitants import CONTACT_KINDS, HOUSEHOLD_KINDS, PURPOSES, RELATIONS, SEXES
+from linli.registry.inhabitants import CONTACT_KINDS, CREDENTIAL_KINDS, HOUSEHOLD_KINDS, PURPOSES, RELATIONS, SEXES
 from linli.registry.kinds import Item, kind_of
 from linli.registry.model import COMMITTEE_KINDS, COMMUNITY_KINDS, ORGANISATION_KINDS, Community, Equipment, Place
 from linli.vocabulary import DEVICE_KINDS, FACILITY_KINDS, PLACE_KINDS
@@ -41,6 +41,7 @@ _WORDS: Mapping[tuple[str, str], Collection[str]] = {
     ("resident", "relation"): RELATIONS,
     ("contact", "kind"): CONTACT_KINDS,
     ("consent", "purpose"): PURPOSES,
+    ("credential", "kind"): CREDENTIAL_KINDS,
 }
 """The words that a field may have."""
 
@@ -53,6 +54,7 @@ _LENGTHS: Mapping[tuple[str, str], int] = {
     ("person", "needs"): 2_000,
     ("contact", "value"): 200,
     ("consent", "source"): 64,
+    ("credential", "value"): 200,
     ("floor_plan", "file"): 255,
     ("staff", "account"): 64,
 }
@@ -64,6 +66,8 @@ _PATTERNS: Mapping[tuple[str, str], tuple[re.Pattern[str], Text]] = {
     ("person", "born"): (_BORN, Text("须写成 1953、1953-07 或 1953-07-21", "is written 1953, 1953-07 or 1953-07-21")),
     ("resident", "since"): (_DAY, Text("须写成 2026-10-01", "is written 2026-10-01")),
     ("resident", "until"): (_DAY, Text("须写成 2026-10-01", "is written 2026-10-01")),
+    ("credential", "since"): (_DAY, Text("须写成 2026-10-01", "is written 2026-10-01")),
+    ("credential", "until"): (_DAY, Text("须写成 2026-10-01", "is written 2026-10-01")),
     ("floor_plan", "file"): (
         _PLAIN_FILE,
         Text("须为不带目录的文件名", "has to be the name of a file, without a folder"),

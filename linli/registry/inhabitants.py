@@ -78,6 +78,21 @@ class Consent:
     source: str
 
 
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What opens doors for a person, as the readers report it: `value` is what stands in the events' data; `kind` is one of
+    CREDENTIAL_KINDS. `since`, `until`: the first and the last day on which it was theirs, by the community's clock; None: not
+    known, and still theirs."""
+
+    id: str
+    community: str
+    person: str
+    kind: str
+    value: str | None
+    since: str | None = None
+    until: str | None = None
+
+
 HOUSEHOLD_KINDS = {
     "owner": Text("业主自住", "Owners"),
     "tenant": Text("租户", "Tenants"),
@@ -105,6 +120,15 @@ CONTACT_KINDS = {
     "wechat": Text("微信", "WeChat"),
     "email": Text("电子邮件", "E-mail"),
     "doorbell": Text("对讲", "Doorbell"),
+}
+
+CREDENTIAL_KINDS = {
+    "card": Text("门禁卡", "Card"),
+    "fob": Text("钥匙扣", "Key fob"),
+    "phone": Text("手机开门", "Phone"),
+    "plate": Text("车牌", "Number plate"),
+    "face": Text("人脸编号", "Number of a face"),
+    "other": Text("其他", "Other"),
 }
 
 PURPOSES = {

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 
 from linli.i18n import Text
-from linli.registry.inhabitants import Consent, Contact, Household, Person, Resident
+from linli.registry.inhabitants import Consent, Contact, Credential, Household, Person, Resident
 from linli.registry.model import (
     Committee,
     Community,
@@ -24,7 +24,7 @@ from linli.registry.model import (
     Team,
 )
 
-Personal = Household | Person | Resident | Contact | Consent
+Personal = Household | Person | Resident | Contact | Consent | Credential
 Shared = (
     District
     | Committee
@@ -112,6 +112,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "contact": _kind(Contact, "联系方式", "Contact", personal=True, community="community", person="person"),
     "consent": _kind(Consent, "同意", "Consent", personal=True, community="community", person="person"),
+    "credential": _kind(Credential, "通行凭证", "Credential", personal=True, community="community", person="person"),
 }
 """By name, each after those that it refers to. An Equipment has the id of its Device."""
 

@@ -13,7 +13,7 @@ from linli.db.registryitems import Kept
 from linli.errors import Refused
 from linli.i18n import Text
 from linli.registry.changes import Key
-from linli.registry.inhabitants import CONTACT_KINDS, PURPOSES, RELATIONS, SEXES, Contact
+from linli.registry.inhabitants import CONTACT_KINDS, CREDENTIAL_KINDS, PURPOSES, RELATIONS, SEXES, Contact, Credential
 from linli.registry.inhabitants import Person as Inhabitant
 from linli.registry.kinds import kind_of
 
@@ -93,6 +93,25 @@ class Acts:
             self._persons.write(by, replace(item, **_contact_values(values), verified_at=verified), kept.revision)
 
         self._dialog.ask(texts.EDIT, "", _contact_fields(item), save, button=texts.SAVE)
+
+    def add_credential(self, person: Kept) -> None:
+        """One more card, fob or plate."""
+
+        def save(by: Person, values: Values) -> None:
+            whose = {"community": getattr(person.item, "community"), "person": person.item.id}  # noqa: B009
+            self._persons.add(by, "credential", whose | _credential_values(values))
+
+        self._dialog.ask(texts.ADD_CREDENTIAL, "", _credential_fields(None), save, button=texts.SAVE)
+
+    def edit_credential(self, kept: Kept) -> None:
+        """Change it: until when it was theirs, say."""
+        item = kept.item
+        assert isinstance(item, Credential)
+
+        def save(by: Person, values: Values) -> None:
+            self._persons.write(by, replace(item, **_credential_values(values)), kept.revision)
+
+        self._dialog.ask(texts.EDIT, "", _credential_fields(item), save, button=texts.SAVE)
 
     def add_consent(self, person: Kept) -> None:
         """What they have said: the newest of a purpose counts."""
@@ -180,6 +199,23 @@ def _contact_fields(item: Contact | None) -> list[Field]:
         Field("position", texts.ORDER, "0" if item is None else str(item.position), "number", required=True),
         Field("verified", texts.VERIFIED_NOW, kind="check"),
     ]
+
+
+def _credential_fields(item: Credential | None) -> list[Field]:
+    kind, value, since, until = (
+        ("card", "", "", "") if item is None else (item.kind, item.value, item.since, item.until)
+    )
+    return [
+        Field("kind", texts.KIND, kind, choices=CREDENTIAL_KINDS, required=True),
+        Field("value", texts.NUMBER, value or "", required=True),
+        Field("since", texts.USED_SINCE, since or "", "date"),
+        Field("until", texts.USED_UNTIL, until or "", "date"),
+    ]
+
+
+def _credential_values(values: Values) -> dict[str, Any]:
+    said = {name: values[name].strip() or None for name in ("value", "since", "until")}
+    return {"kind": values["kind"], **said}
 
 
 def _contact_values(values: Values) -> dict[str, Any]:

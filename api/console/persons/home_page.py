@@ -62,7 +62,7 @@ class _Page:
         self._visit = console.visit
         self._id = household
         self._look = Look(purpose)
-        self._persons = PersonService(services.sights, services.database, services.clock)
+        self._persons = PersonService(services.sights, services.database, services.clock, services.settings)
         self._homes = HomeService(services.sights, services.clock)
         self._client = console.client
         self._dialog = FormDialog(services, self._visit, self._again)

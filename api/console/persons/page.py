@@ -60,7 +60,7 @@ class _Board:
     def __init__(self, services: Services, console: Console, communities: dict[str, Text], purpose: str) -> None:
         self._services = services
         self._client = console.client
-        self._persons = PersonService(services.sights, services.database, services.clock)
+        self._persons = PersonService(services.sights, services.database, services.clock, services.settings)
         self._homes = HomeService(services.sights, services.clock)
         self._visit = console.visit
         self._language = language = console.visit.language

@@ -56,7 +56,7 @@ class _Page:
         self._services = services
         self._visit = console.visit
         self._id = person_id
-        self._persons = PersonService(services.sights, services.database, services.clock)
+        self._persons = PersonService(services.sights, services.database, services.clock, services.settings)
         self._homes = HomeService(services.sights, services.clock)
         self._masked = Look(purpose)
         self._look = self._masked
@@ -167,6 +167,14 @@ class _Page:
             contact_buttons = self._contact_buttons if edits else None
             names = ("kind", "value", "position", "verified_at")
             drawing.section(texts.CONTACTS, file, file.contacts, names, "contacts", contact_buttons)
+            drawing.section(
+                texts.CREDENTIALS,
+                file,
+                file.credentials,
+                ("kind", "value", "since", "until"),
+                "credentials",
+                self._credential_buttons if edits else None,
+            )
             drawing.section(texts.CONSENTS, file, file.consents, ("purpose", "given", "at", "source"), "consents", None)
         if edits:
             self._adding(file)
@@ -207,6 +215,10 @@ class _Page:
         self._button(texts.EDIT, "edit-contact", lambda: self._acts.edit_contact(kept))
         self._button(texts.REMOVE, "remove-contact", lambda: self._acts.remove(kept))
 
+    def _credential_buttons(self, kept: Kept) -> None:
+        self._button(texts.EDIT, "edit-credential", lambda: self._acts.edit_credential(kept))
+        self._button(texts.REMOVE, "remove-credential", lambda: self._acts.remove(kept))
+
     def _resident_buttons(self, kept: Kept) -> None:
         self._button(texts.EDIT, "edit-home", lambda: self._acts.edit_resident(kept))
         self._button(texts.REMOVE, "remove-home", lambda: self._acts.remove(kept))
@@ -216,6 +228,7 @@ class _Page:
         with Node("div", classes="acts spaced"):
             self._button(texts.EDIT, "edit", lambda: self._acts.edit_person(kept))
             self._button(texts.ADD_CONTACT, "add-contact", lambda: self._acts.add_contact(kept))
+            self._button(texts.ADD_CREDENTIAL, "add-credential", lambda: self._acts.add_credential(kept))
             self._button(texts.ADD_CONSENT, "add-consent", lambda: self._acts.add_consent(kept))
             self._button(texts.HISTORY, "show-history", self._ask_history)
             self._button(texts.MERGE, "merge", lambda: self._acts.merge(kept.item.id))

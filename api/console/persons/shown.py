@@ -14,13 +14,14 @@ from linli.db.registryitems import Kept
 from linli.i18n import Text
 from linli.registry.changes import Key
 from linli.registry.facts import Fact
-from linli.registry.inhabitants import CONTACT_KINDS, HOUSEHOLD_KINDS, PURPOSES, RELATIONS, SEXES
+from linli.registry.inhabitants import CONTACT_KINDS, CREDENTIAL_KINDS, HOUSEHOLD_KINDS, PURPOSES, RELATIONS, SEXES
 from linli.registry.kinds import kind_of
 
 WORDS: Mapping[tuple[str, str], Mapping[str, Text]] = {
     ("person", "sex"): SEXES,
     ("resident", "relation"): RELATIONS,
     ("contact", "kind"): CONTACT_KINDS,
+    ("credential", "kind"): CREDENTIAL_KINDS,
     ("consent", "purpose"): PURPOSES,
     ("household", "kind"): HOUSEHOLD_KINDS,
 }
@@ -44,7 +45,9 @@ class Drawing:
     def value(self, kind: str, name: str, value: Any) -> str:
         """A value of a field as people read it."""
         if value is None or value == "":
-            return self.say(texts.STILL_THERE if name == "until" else texts.NOT_KNOWN)
+            if name == "until":
+                return self.say(texts.STILL_THEIRS if kind == "credential" else texts.STILL_THERE)
+            return self.say(texts.NOT_KNOWN)
         if isinstance(value, bool):
             return self.say(texts.GIVEN if value else texts.WITHDRAWN)
         if name in ("verified_at", "at") and isinstance(value, int):
@@ -55,7 +58,7 @@ class Drawing:
     def field(self, kept: Kept, name: str, facts: Mapping[str, Fact]) -> None:
         """One field with its name."""
         kind = kind_of(kept.item)
-        Node("dt", self.say(texts.FIELDS[name]))
+        Node("dt", self.say(texts.FIELDS_OF.get((kind, name), texts.FIELDS[name])))
         with Node("dd", data_field=name):
             Node("span", self.value(kind, name, getattr(kept.item, name)))
             self.fact(kind, name, facts.get(name))

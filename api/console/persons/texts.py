@@ -53,8 +53,15 @@ BORN_SHORT = Text("出生", "Born")
 NEEDS = Text("需要照顾", "What helpers have to know")
 NOT_KNOWN = Text("不详", "not known")
 STILL_THERE = Text("仍在此居住", "still there")
+STILL_THEIRS = Text("仍在使用", "still theirs")
 HOMES = Text("住处", "Homes")
 CONTACTS = Text("联系方式", "How to reach them")
+CREDENTIALS = Text("门禁卡等凭证", "What opens doors for them")
+NUMBER = Text("号码（与读卡器上报的一致）", "Number, as the readers report it")
+NUMBER_SHORT = Text("号码", "Number")
+USED_SINCE = Text("启用", "Since")
+USED_UNTIL = Text("停用", "Until")
+ADD_CREDENTIAL = Text("添加凭证", "Add a credential")
 CONSENTS = Text("同意", "What they agreed to")
 NONE = Text("没有。", "None.")
 SINCE = Text("入住", "Since")
@@ -146,3 +153,10 @@ FIELDS = {
     "at": AT,
     "source": HOW_SAID,
 }
+
+FIELDS_OF = {
+    ("credential", "value"): NUMBER_SHORT,
+    ("credential", "since"): USED_SINCE,
+    ("credential", "until"): USED_UNTIL,
+}
+"""Where a field of a kind is called otherwise."""

@@ -23,6 +23,7 @@ from linli.db.schema.drawings import drawings
 from linli.db.schema.inhabitants import (
     consents,
     contacts,
+    credentials,
     households,
     inhabitant_history,
     inhabitant_statements,
@@ -81,6 +82,7 @@ __all__ = [
     "communities",
     "consents",
     "contacts",
+    "credentials",
     "dead_letters",
     "devices",
     "districts",

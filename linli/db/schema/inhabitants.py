@@ -1,4 +1,4 @@
-"""Who lives where: households, persons, how to reach them and what they agreed to.
+"""Who lives where: households, persons, how to reach them, what opens doors for them and what they agreed to.
 
 Personal data stands in these tables alone, each row with the community that it belongs to. What is erased becomes NULL and
 the row stays: ids are made of nothing personal. Ingest and rules never read any of it.
@@ -95,6 +95,23 @@ consents = Table(
 )
 """What a person agreed to, or no longer does: the newest row of a purpose counts. `source`: how it was said (a form, the app)."""
 
+credentials = Table(
+    "credentials",
+    metadata,
+    id_("id", primary_key=True),
+    id_("community_id", ForeignKey("communities.id"), nullable=False),
+    id_("person_id", ForeignKey("persons.id"), nullable=False, index=True),
+    Column("kind", String(16), nullable=False),
+    Column("value", String(200)),
+    Column("since", String(10)),
+    Column("until", String(10)),
+    *kept(),
+    Index("ix_credentials_community_value", "community_id", "value"),
+    info=scoped_by("community_id"),
+)
+"""What opens doors for a person: by `value` the events of readers are known to be theirs. `since`, `until`: days, NULL: not known,
+still theirs."""
+
 inhabitant_history = Table(
     "inhabitant_history",
     metadata,
@@ -112,7 +129,7 @@ inhabitant_history = Table(
     Index("ix_inhabitant_history_community", "community_id", "seq"),
     info=scoped_by("community_id"),
 )
-"""What each household, person, resident, contact and consent was from `at` on. `content` NULL: it was `removed`, or what it
+"""What each household, person, resident, contact, consent and credential was from `at` on. `content` NULL: it was `removed`, or what it
 said is erased. `person_id`: whose it is (NULL for a household), so that a person's can be found and erased."""
 
 inhabitant_statements = Table(

@@ -45,6 +45,7 @@ _WITHOUT_NAME: Mapping[str, tuple[str, ...]] = {
     "resident": ("household", "person"),
     "contact": ("person", "kind", "value"),
     "consent": ("person", "purpose", "at"),
+    "credential": ("person", "kind", "value"),
 }
 """And those that are told apart by these fields."""
 

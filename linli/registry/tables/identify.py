@@ -19,7 +19,15 @@ from linli.registry.tables.columns import Column, Table, Type
 from linli.registry.tables.directory import NOWHERE, Codes, Directory, keys_of
 from linli.registry.tables.faults import BadCell, Fault, Faults, Level
 
-_RANDOM = {"staff": "s", "household": "h", "person": "p", "resident": "r", "contact": "c", "consent": "a"}
+_RANDOM = {
+    "staff": "s",
+    "household": "h",
+    "person": "p",
+    "resident": "r",
+    "contact": "c",
+    "consent": "a",
+    "credential": "k",
+}
 """The letter of an id that says nothing."""
 
 _ABOVE = ("district", "committee", "community")

@@ -4,7 +4,7 @@ compares the two."""
 from collections.abc import Iterator, Mapping
 
 from linli.i18n import Text
-from linli.registry.inhabitants import CONTACT_KINDS, HOUSEHOLD_KINDS, PURPOSES, RELATIONS, SEXES
+from linli.registry.inhabitants import CONTACT_KINDS, CREDENTIAL_KINDS, HOUSEHOLD_KINDS, PURPOSES, RELATIONS, SEXES
 from linli.registry.model import COMMITTEE_KINDS, COMMUNITY_KINDS, ORGANISATION_KINDS
 from linli.registry.tables.columns import Column, Table, Type
 from linli.vocabulary import DEVICE_KINDS, FACILITY_KINDS, PLACE_KINDS
@@ -388,6 +388,27 @@ _LISTED = (
         _of("given", "同意", "Given", Type.YES, "是：同意；否：撤回", "yes: agreed; no: no longer", required=True),
         _of("at", "时间", "At", Type.TIME, "何时表示", "when they said so", required=True),
         _text("source", "来源", "Source", "如何表示（表格、应用）", "how they said so: a form, the app", required=True),
+        _ID,
+        personal=True,
+    ),
+    _table(
+        "credential",
+        "credentials",
+        "通行凭证",
+        "Credentials",
+        *_COMPOUND_ADDRESS,
+        _PERSON,
+        _NAMESAKE,
+        _kind(CREDENTIAL_KINDS),
+        Column(
+            "value",
+            Text("号码", "Number"),
+            Type.CODE,
+            Text("与读卡器上报的一致；单元格设为文本", "as readers report it; format the cells as text"),
+            required=True,
+        ),
+        _of("since", "启用", "Since", Type.DAY, "自哪天起归其使用", "the first day on which it was theirs"),
+        _of("until", "停用", "Until", Type.DAY, "到哪天为止；仍在用则空", "the last day; empty: still theirs"),
         _ID,
         personal=True,
     ),

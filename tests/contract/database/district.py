@@ -2,7 +2,7 @@
 
 from linli.i18n import Text
 from linli.registry.changes import Key, Origin
-from linli.registry.inhabitants import Consent, Contact, Household, Person, Resident
+from linli.registry.inhabitants import Consent, Contact, Credential, Household, Person, Resident
 from linli.registry.kinds import Item, kind_of
 from linli.registry.model import (
     Committee,
@@ -45,6 +45,7 @@ WANG = Person("p1", "c1", "王", "female", "1953", "独居")
 LIVES = Resident("r1", "c1", "h1", "p1", "head")
 MOBILE = Contact("t1", "c1", "p1", "mobile", "13800000000")
 AGREED = Consent("k1", "c1", "p1", "emergency", True, 900, "form")
+CARD = Credential("n1", "c1", "p1", "card", "C0012342", "2026-01-01")
 
 EVERYTHING: list[Item] = [
     DISTRICT,
@@ -70,6 +71,7 @@ EVERYTHING: list[Item] = [
     LIVES,
     MOBILE,
     AGREED,
+    CARD,
 ]
 
 

@@ -269,7 +269,7 @@ def test_all_of_a_person_can_be_shown_and_erased(filled: Database) -> None:
     shown = str(data)
     assert all(secret in shown for secret in SECRETS)
     assert "李" not in str(data.records)
-    assert {row["kind"] for row in data.records} == {"person", "resident", "contact", "consent"}
+    assert {row["kind"] for row in data.records} == {"person", "resident", "contact", "consent", "credential"}
     with filled.write() as connection:
         assert erase_person(connection, "p1", Origin(4_000, "li")) == len(data.records)
     left = all_that_is_kept(filled)

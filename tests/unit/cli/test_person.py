@@ -1,11 +1,13 @@
 """`linli person`: what a person may ask for, from the terminal."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from linli.adapters.sqlite_store import SqliteStore
 from linli.cli.app import app
 from linli.db.audit import SqlAudit
 from linli.db.database import open_database
@@ -14,8 +16,9 @@ from linli.db.registrywriting import put
 from linli.i18n import Text
 from linli.model import Community
 from linli.registry.changes import Origin
-from linli.registry.inhabitants import Contact, Person
+from linli.registry.inhabitants import Contact, Credential, Person
 from linli.registry.kinds import Item
+from tests.contract.test_store import event
 
 
 @pytest.fixture
@@ -29,10 +32,19 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         Community("c1", Text("甲", "A")),
         Person("i1", "c1", "王小明"),
         Contact("k1", "c1", "i1", "mobile", "13812345678"),
+        Credential("n1", "c1", "i1", "card", "CARD-4711"),
     ]
     with database.write() as connection:
         put(connection, items, Origin(1))
     database.close()
+    with closing(SqliteStore(folder / "readings.db")) as store:
+        store.write(
+            [
+                event(1, community="c1", data={"credential": "CARD-4711"}),
+                event(2, community="c1", data={"credential": "CARD-0815"}),
+            ],
+            {},
+        )
     return folder
 
 
@@ -52,13 +64,15 @@ def test_exported_into_a_file_of_ones_own(data: Path, tmp_path: Path) -> None:
     """Readable for its owner alone; never over a file that is there."""
     file = tmp_path / "wang.json"
     words = ("export", "i1", str(file), "--reason", "asked for it", "--data", str(data))
-    assert run(*words) == (0, f"2 records are in {file}\n")
+    assert run(*words) == (0, f"3 records and 1 swipes are in {file}\n")
     assert file.stat().st_mode & 0o777 == 0o600
     found = json.loads(file.read_text("utf-8"))
     assert {one["content"].get("name") or one["content"].get("value") for one in found["records"]} == {
         "王小明",
         "13812345678",
+        "CARD-4711",
     }
+    assert [one["data"] for one in found["swipes"]] == [{"credential": "CARD-4711"}]
     assert found["looks"][0]["verb"] == "person.exported"
     status, said = run(*words)
     assert status != 0 and "cannot be written" in said
@@ -71,12 +85,14 @@ def test_erased_only_when_one_is_sure(data: Path, tmp_path: Path) -> None:
     """First what would go; then it is gone, and asking again says so."""
     words = ("erase", "i1", "--reason", "moved away,\nso he says", "--data", str(data))
     status, said = run(*words)
-    assert status == 1 and "would be erased: 2 records" in said and "--sure" in said
+    assert status == 1 and "would be erased: 3 records" in said and "--sure" in said
     assert run(*words, "--sure")[0] == 0
     run("export", "i1", str(tmp_path / "left.json"), "--reason", "to check", "--data", str(data))
     left = (tmp_path / "left.json").read_text("utf-8")
     assert "王小明" not in left and "13812345678" not in left
     assert left.count("so he says") == 0 and "moved away,\nso he says" in reasons(data)
     assert b"13812345678" not in b"".join(file.read_bytes() for file in data.glob("linli.db*"))
+    swipes = b"".join(file.read_bytes() for file in data.glob("readings.db*"))
+    assert b"CARD-4711" not in swipes and b"CARD-0815" in swipes
     status, said = run(*words, "--sure")
     assert status != 0 and "erased already" in said
