@@ -23,12 +23,16 @@ from api.snapshots.service import build_store as build_store_of_snapshots
 from linli import runtime
 from linli.adapters.connect import service_client
 from linli.adapters.store import build_store
+from linli.audit import system
 from linli.audithead import HeadFile
+from linli.datafolder import DataFolder
 from linli.db.database import open_database
+from linli.erasing import FormerPersons
 from linli.errors import LinliError, PortTaken
 from linli.i18n import Text
 from linli.keeping import Kept
 from linli.settings import Settings, load_settings
+from linli.snapshotfiles import SnapshotFiles
 
 GRACE_S = 1
 """How long requests under way may take once the process should stop; live streams are ended first."""
@@ -93,9 +97,11 @@ def _run(settings: Settings, stop: threading.Event) -> int:
     services = build_services(settings, database, store, clock, hearing, commanding, settled)
     app = build_app(services, mount)
     reporter = runtime.Reporter("api", database, clock, lambda: _health(services, app, port))
+    pictures = SnapshotFiles(DataFolder(settings.data).snapshots)
     thinners = {
         Kept.SNAPSHOTS: build_store_of_snapshots(database, settings).delete_before,
         Kept.DRAWINGS: build_drawing_store(database, settings).delete_before,
+        Kept.PERSONS: FormerPersons(database, store, pictures.remove, system("api"), clock).erase_before,
     }
     keeper = AuditKeeper(database, HeadFile(settings.audit_head_path), settings.terms, clock, thinners)
     listener = _listen(settings.host, settings.port)

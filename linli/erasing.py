@@ -4,15 +4,19 @@ readings, what alerts keep of swipes, and pictures.
 What the readers reported goes before the register does: as long as the register knows which cards were theirs it can be done again.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
+from linli.audit import Who
+from linli.clock import Clock
+from linli.db import schema
 from linli.db.credentialholders import Holding, holdings_of
 from linli.db.database import Database
-from linli.db.inhabitants import erase_person, ids_of, is_erased, person_data
+from linli.db.inhabitants import FORMER, erase_person, ids_of, is_erased, person_data
 from linli.db.traces import (
     PICTURE,
     Events,
@@ -27,6 +31,9 @@ from linli.errors import Conflict
 from linli.i18n import Text
 from linli.ports import StoredEvent
 from linli.registry.changes import Origin
+
+_log = logging.getLogger(__name__)
+_LOOKED_AT = 500
 
 
 def all_of(connection: Connection, store: Events, person: str) -> dict[str, Any]:
@@ -79,6 +86,39 @@ def erase_all(
         remove_file(one.file)
     database.empty_log()
     return records
+
+
+class FormerPersons:
+    """Erases those who were taken out of the register long enough ago, by themselves. `who`: the process that does it."""
+
+    def __init__(
+        self, database: Database, store: Events, remove_file: Callable[[str], None], who: Who, clock: Clock
+    ) -> None:
+        self._database = database
+        self._store = store
+        self._remove_file = remove_file
+        self._origin = lambda: Origin(clock.now(), who.actor)
+
+    def erase_before(self, before: int) -> int:
+        """Erase somebody who was taken out before then; how many, 0 when nobody is left but those of whom an alert that is still
+        open keeps swipes, who are looked at again the next time. SQLAlchemyError; StoreError."""
+        table = schema.persons
+        due = (
+            select(table.c.id)
+            .where(*FORMER, table.c.removed_at < before)
+            .order_by(table.c.removed_at, table.c.id)
+            .limit(_LOOKED_AT)
+        )
+        with self._database.read() as connection:
+            persons = list(connection.execute(due).scalars())
+        for person in persons:
+            try:
+                erase_all(self._database, self._store, self._remove_file, person, self._origin())
+            except Conflict as error:
+                _log.info("not erased yet: %s", error.text.en)
+                continue
+            return 1
+        return 0
 
 
 def _refuse_while_open(connection: Connection, holdings: Sequence[Holding]) -> None:

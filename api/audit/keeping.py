@@ -19,6 +19,7 @@ from linli.db.auditcheck import advance_head, glance
 from linli.db.auditseals import Sealer
 from linli.db.database import Database
 from linli.db.retaining import DatabaseKeeper
+from linli.errors import StoreError
 from linli.i18n import Text
 from linli.keeping import Kept, Terms
 from linli.retention import SteadyClock
@@ -37,7 +38,14 @@ _RESTS = 4.0
 """Seconds of rest for each second of work, so that others find the database as it was."""
 
 _SHORTEST_REST_S = 0.01
-_DATABASE = (Kept.SESSIONS, Kept.STRANGERS, Kept.PERSONS, Kept.COMMANDS, Kept.ALERTS)
+_DATABASE = (
+    Kept.SESSIONS,
+    Kept.STRANGERS,
+    Kept.IDEMPOTENCY,
+    Kept.DELIVERIES,
+    Kept.COMMANDS,
+    Kept.ALERTS,
+)
 
 Thinner = Callable[[int], int]
 """Deletes some of what is older than the time that it is given; how many, 0 when nothing is left to delete."""
@@ -103,8 +111,10 @@ class AuditKeeper:
         period, do = self._tasks[task]
         try:
             more = do()
-        except (SQLAlchemyError, HeadError) as error:
-            self._fail(task, Text(str(error), error.text.en if isinstance(error, HeadError) else _first_line(error)))
+        except (SQLAlchemyError, HeadError, StoreError) as error:
+            self._fail(
+                task, Text(str(error), _first_line(error) if isinstance(error, SQLAlchemyError) else error.text.en)
+            )
             period, more = max(period, _RETRY_S), False
         except Exception as error:  # noqa: BLE001  (a fault here must not end it, nor the process beside it)
             _log.exception("keeping the audit log fails: %s", task)

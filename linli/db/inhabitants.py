@@ -32,6 +32,14 @@ _THEIRS = tuple(kind for kind, of in KINDS.items() if "person" in of.refers)
 """Kinds of item that are one person's."""
 
 
+FORMER = (
+    schema.persons.c.removed_at.is_not(None),
+    schema.persons.c.erased_at.is_(None),
+    schema.persons.c.merged_into.is_(None),
+)
+"""People who were taken out, of whom something is still kept. Duplicates go with whom they were merged into."""
+
+
 @dataclass(frozen=True, slots=True)
 class PersonData:
     """All that is kept of a person: the records (their own and those of duplicates that were merged into it, what is removed

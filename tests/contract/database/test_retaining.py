@@ -1,11 +1,14 @@
 """Retention in the database: what is due goes, what is not stays, and the audit log can be verified before and after."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import func, insert, select, update
 
 from linli.audit import SHORTENED, Act, Broken, Head, Who
+from linli.auditwords import RETENTION_RAN
 from linli.clock import DAY, HOUR
 from linli.commands.life import CommandEvent
 from linli.db import schema
@@ -14,17 +17,25 @@ from linli.db.auditcheck import check_log
 from linli.db.auditseals import Sealer
 from linli.db.commands import SqlCommands, StoredCommand
 from linli.db.database import Database
+from linli.db.idempotency import SqlIdempotency, Verdict, claim_of
 from linli.db.inhabitants import person_data
+from linli.db.people import People
 from linli.db.registrymerging import merge
 from linli.db.registryremoving import remove
 from linli.db.registrywriting import put
-from linli.db.retaining import DatabaseKeeper, held, write_down_thinning
+from linli.db.retaining import DatabaseKeeper, Held, held, write_down_thinning
+from linli.db.webhookrows import Sent
+from linli.db.webhooks import SqlWebhooks
+from linli.erasing import FormerPersons
 from linli.i18n import Text
 from linli.keeping import Kept
-from linli.model import Community
+from linli.model import Community, Role
 from linli.ports import RowClass
 from linli.registry.changes import Key, Origin
 from linli.registry.inhabitants import Contact, Person
+from linli.sealing import Seals
+from linli.testing import ManualClock, MemoryStore
+from linli.webhooks import Answer, Filter
 
 KEEPER = Who("system:api")
 OLD = 1_600_000_000_000_000
@@ -153,6 +164,47 @@ def test_unknown_devices_that_fell_silent_go(database: Database) -> None:
         assert connection.execute(select(schema.strangers.c.device_id)).scalars().all() == ["d2"]
 
 
+def test_what_was_sent_to_webhooks_goes_after_its_days(database: Database, tmp_path: Path) -> None:
+    """And that is written down and told, as of every class."""
+    owner = People(database).add("caller", Role.INTEGRATOR, ["c001"])
+    hooks = SqlWebhooks(database, Seals(tmp_path / "secrets"))
+    hook, _ = hooks.add(owner, "test", "https://example.com/", Filter(), None, OLD)
+    for number in range(3):
+        sent = Sent(f"m{number}", None, "test", "test", OLD + number * DAY, 1, Answer(status=200), None)
+        hooks.note_test(hook.id, sent, OLD)
+    keeper = DatabaseKeeper(database, KEEPER)
+    assert keeper.thin(Kept.DELIVERIES, OLD + 2 * DAY, OLD + 3 * DAY) == 2
+    assert keeper.thin(Kept.DELIVERIES, OLD + 2 * DAY, OLD + 3 * DAY) == 0
+    assert [one.message for one in hooks.deliveries(hook.id, 10)] == ["m2"]
+    assert ran(database) == [(("deliveries",), 2)]
+    with database.read() as connection:
+        assert held(connection)[Kept.DELIVERIES] == Held(1, OLD + 2 * DAY, 2, OLD + 3 * DAY)
+
+
+def test_keys_of_requests_go_after_their_day(database: Database, tmp_path: Path) -> None:
+    """With what was answered; thousands of them are one entry. One that came again meanwhile stays."""
+    keys = SqlIdempotency(database, Seals(tmp_path / "secrets"))
+    row = {"person_id": "p1", "request_hash": "h", "held_until": 0, "status": 200, "answer": b"x"}
+    with database.write() as connection:
+        connection.execute(
+            insert(schema.idempotency_keys),
+            [row | {"key_hash": f"{number}", "created_at": OLD + number} for number in range(2000)],
+        )
+    young = claim_of("p1", "young", "r1")
+    assert keys.begin(young, "h", OLD + DAY)[0] is Verdict.FRESH
+    keeper = DatabaseKeeper(database, KEEPER)
+    assert drain(lambda: keeper.thin(Kept.IDEMPOTENCY, OLD + 2000, OLD + DAY)) == 2000
+    assert keys.begin(claim_of("p1", "young", "r2"), "h", OLD + DAY)[0] is Verdict.UNDER_WAY
+    assert ran(database) == [(("idempotency",), 2000)]
+    with database.read() as connection:
+        assert held(connection)[Kept.IDEMPOTENCY] == Held(1, OLD + DAY, 2000, OLD + DAY)
+
+
+def ran(database: Database) -> list[tuple[tuple[str, ...], Any]]:
+    """What retention has deleted, by its entries: of which class, and how many."""
+    return [(one.entry.ids, one.entry.facts["rows"]) for one in SqlAudit(database).all(Search(verb=RETENTION_RAN))]
+
+
 def entries(database: Database, number: int, at: int) -> None:
     for _ in range(number):
         with database.write() as connection:
@@ -169,14 +221,14 @@ def test_people_who_were_taken_out_are_erased(database: Database) -> None:
         remove(connection, [Key("person", "former")], Origin(OLD), along=True)
         remove(connection, [Key("person", "lately")], Origin(OLD + 8 * DAY))
         assert held(connection)[Kept.PERSONS].oldest == OLD
-    keeper = DatabaseKeeper(database, KEEPER)
-    assert drain(lambda: keeper.thin(Kept.PERSONS, OLD + DAY, OLD + 9 * DAY)) == 1
+    keeper = FormerPersons(database, MemoryStore(), list[str]().append, KEEPER, ManualClock(OLD + 9 * DAY))
+    assert drain(lambda: keeper.erase_before(OLD + DAY)) == 1
     with database.read() as connection:
         kept = str([person_data(connection, one) for one in ("former", "lately", "stays")])
         found = held(connection)[Kept.PERSONS]
     assert "name of lately" in kept and "name of stays" in kept
     assert not any(word in kept for word in ("name of former", "name of twin", "13800000000"))
-    assert (found.rows, found.oldest, found.deleted) == (1, OLD + 8 * DAY, 1)
+    assert (found.rows, found.oldest) == (1, OLD + 8 * DAY)
     assert check_log(database, None).faults == []
 
 

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select
 
+from linli.audit import Who
 from linli.clock import HOUR, SECOND
 from linli.db import schema
 from linli.db.alerts import SqlAlerts
@@ -18,7 +19,7 @@ from linli.db.registryremoving import remove
 from linli.db.registrywriting import put
 from linli.db.snapshots import Snapshot, SqlSnapshots
 from linli.db.traces import alerts_of
-from linli.erasing import all_of, erase_all
+from linli.erasing import FormerPersons, all_of, erase_all
 from linli.errors import Conflict, NotFound, StoreUnavailable
 from linli.i18n import Text
 from linli.model import Evidence, JsonValue, Lane, Message, Received
@@ -26,7 +27,7 @@ from linli.ports import StoredEvent
 from linli.registry.changes import Origin
 from linli.registry.inhabitants import Credential, Person
 from linli.snapshots import Kind
-from linli.testing import MemoryStore
+from linli.testing import ManualClock, MemoryStore
 from tests.contract.database.district import AT, CARD, COMMUNITY, EVERYTHING, WANG, key
 from tests.contract.database.test_alerts import ALERT, closed, write
 
@@ -225,3 +226,17 @@ def add_picture(database: Database, name: str) -> None:
     SqlSnapshots(database).add(
         Snapshot("door", name, COMMUNITY.id, NOON, NOON, Kind.JPEG, 10, 1, 1, "0" * 64, file, "li")
     )
+
+
+def test_who_was_taken_out_goes_by_themselves_with_their_swipes(filled: Database, store: MemoryStore) -> None:
+    """But not while an alert is open that keeps some; nobody else waits for that."""
+    swipe(store, 1, "C0012342")
+    keep_alert(filled, "standing", closed_=False)
+    with filled.write() as connection:
+        remove(connection, [key(WANG)], Origin(NOON + HOUR, "li"), along=True)
+        remove(connection, [key(ANN)], Origin(NOON + HOUR + 1, "li"))
+    former = FormerPersons(filled, store, list[str]().append, Who("system:api"), ManualClock(NOON))
+    assert [former.erase_before(NOON + 2 * HOUR) for _ in range(3)] == [1, 0, 0]
+    assert stored(store)[1].data["credential"] == "C0012342"
+    keep_alert(filled, "standing", closed_=True)
+    assert [former.erase_before(NOON + 2 * HOUR) for _ in range(2)] == [1, 0]
