@@ -180,18 +180,6 @@ def test_many_threads_read_while_one_writes(file: Path) -> None:
     reader.close()
 
 
-def test_latest_looks_only_at_the_end_of_each_series(file: Path) -> None:
-    """Its cost does not grow with the readings: no step of the plan scans the readings table."""
-    store = SqliteStore(file)
-    store.write([packet(1, Reading("t-1", "temperature", T0, 1.0))], {})
-    with store._reading() as connection:
-        from linli.adapters.sqlite_queries import LATEST
-
-        plan = [row[3] for row in connection.execute("EXPLAIN QUERY PLAN " + LATEST, ("c001",))]
-    assert not [step for step in plan if step.startswith("SCAN")], plan
-    store.close()
-
-
 def test_events_of_a_device_are_found_by_an_index(file: Path) -> None:
     """A page of one device's events does not read the whole community's."""
     store = SqliteStore(file)
