@@ -5,6 +5,7 @@ import difflib
 import math
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import date
 from typing import Any, NoReturn, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -197,11 +198,25 @@ def _check_contact(contact: Any) -> None:
         _fault(contact, "bad_form", "value", "不是号码或地址", f"is no {contact.kind} number or address")
 
 
+def _check_days(item: Any) -> None:
+    for name in ("since", "until"):
+        day = getattr(item, name)
+        try:
+            if day is not None and not 1800 <= date.fromisoformat(day).year < 3000:
+                raise ValueError(day)
+        except ValueError:
+            _fault(item, "no_such_day", name, f"没有 {day} 这一天", f"there is no day {day}")
+    if item.since is not None and item.until is not None and item.until < item.since:
+        _fault(item, "over_before", "until", "早于开始的一天", "is before the day on which it began")
+
+
 _SPECIAL: Mapping[str, Callable[[Any], None]] = {
     "community": _check_timezone,
     "place": _check_place,
     "equipment": _check_equipment,
     "contact": _check_contact,
+    "credential": _check_days,
+    "resident": _check_days,
     "device": lambda item: _check_positive(item, "interval_s"),
     "floor_plan": lambda item: _check_positive(item, "width_m", "height_m"),
 }
