@@ -15,7 +15,7 @@ from linli.db.registryitems import get
 from linli.i18n import Text
 from linli.model import Place, Role
 from linli.registry.changes import PERSON, RESIDENT, Key, Origin
-from linli.registry.inhabitants import Consent, Contact, Household, Person, Resident
+from linli.registry.inhabitants import Consent, Contact, Credential, Household, Person, Resident
 from linli.registry.kinds import Item
 from tests.browser import world
 from tests.browser.conftest import PHONE, ConsoleProcess, SignIn
@@ -39,6 +39,7 @@ def zhao(console: ConsoleProcess) -> Iterator[str]:
         Resident("m-qian", "c001", HOME, QIAN, "spouse"),
         Contact(CONTACT, "c001", ZHAO, "mobile", "13812345678", verified_at=console.now - DAY),
         Consent("n-zhao", "c001", ZHAO, "care", True, console.now - DAY, "登记表"),
+        Credential("c-zhao", "c001", ZHAO, "card", "CARD0000099", "2026-02-01"),
     ]
     with console.database.write() as connection:
         record(connection, items, Origin(console.now - DAY, staff, PERSON))
@@ -68,6 +69,8 @@ def test_a_resident_lands_on_what_is_known_of_them(
     expect(known).to_contain_text("工作人员登记")
     expect(page.locator("[data-test=homes]")).to_contain_text("望湖苑 / 12号楼 / 101室")
     expect(page.locator("[data-test=homes]")).to_contain_text("钱**")
+    expect(page.locator("[data-test=credentials]")).to_contain_text("CARD0000099")
+    expect(page.locator("[data-test=credentials]")).to_contain_text("2026-02-01 起")
     expect(page.locator("[data-test=looks]")).to_contain_text("物业")
     expect(page.locator("[data-test=looks]")).to_contain_text("独居与高龄关怀")
     assert "李晓梅" not in page.content()
@@ -151,7 +154,8 @@ def test_everything_is_taken_along(
     with page.expect_download() as started:
         page.click("[data-test=export]")
     document = json.loads(started.value.path().read_text())
-    assert {one["kind"] for one in document["records"]} == {"person", "resident", "contact", "consent"}
+    assert {one["kind"] for one in document["records"]} == {"person", "resident", "contact", "consent", "credential"}
+    assert document["swipes"] == document["pictures"] == document["alerts"] == []
     assert RESIDENT in {one["source"] for one in document["history"]}
     assert "李晓梅" not in json.dumps(document, ensure_ascii=False)
 

@@ -174,6 +174,35 @@ def test_a_contact_is_added_and_a_member_registered(
     assert kept is not None and kept.removed_at is None
 
 
+def test_a_card_is_added_masked_and_taken_back(
+    console: ConsoleProcess, context: BrowserContext, sign_in: SignIn, resident: str
+) -> None:
+    """What opens doors for them is on their page: its last characters for whoever may look, the number in full for a purpose."""
+    page = sign_in(context, "manager")
+    page.goto(f"{console.url}/persons/{resident}?purpose=service")
+    page.wait_for_selector("[data-test=known]")
+    page.wait_for_function("window.socket?.connected")
+    unmask(page, "本人来领卡")
+    page.click("[data-test=add-credential]")
+    page.fill("[data-test=f-value]", "CARD0000042")
+    page.fill("[data-test=f-since]", "2026-02-01")
+    page.click("[data-test=form]:visible [data-test=confirm]")
+    cards = page.locator("[data-test=credentials]")
+    expect(cards).to_contain_text("CARD0000042")
+    expect(cards).to_contain_text("仍在使用")
+    page.click("[data-test=hide]")
+    expect(cards).to_contain_text("****42")
+    expect(cards).not_to_contain_text("CARD0000042")
+    unmask(page, "卡已交回")
+    page.click("[data-test=edit-credential]")
+    page.fill("[data-test=f-until]", "2026-01-01")
+    page.click("[data-test=form]:visible [data-test=confirm]")
+    expect(page.locator("[data-test=form]:visible")).to_contain_text("早于开始的一天")
+    page.fill("[data-test=f-until]", "2026-03-01")
+    page.click("[data-test=form]:visible [data-test=confirm]")
+    expect(cards).to_contain_text("2026-03-01")
+
+
 def test_who_has_looked_and_everything_in_a_file(
     console: ConsoleProcess, context: BrowserContext, sign_in: SignIn, resident: str
 ) -> None:
