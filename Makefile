@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: up install dev check lint types layers test audit sbom bench soak picture clean
+.PHONY: up install dev check lint types layers test audit sbom release bench soak picture clean
 
 up: install
 	@$(BIN)/linli up
@@ -42,6 +42,10 @@ audit: dev
 # For a release: every package with version and licence, as CycloneDX JSON.
 sbom: dev
 	$(BIN)/python -m tests.security.supply sbom build/linli.cdx.json
+
+# What people are given, in build/release: the wheel, the list of what it is made of, the sums of both.
+release: check
+	$(BIN)/python -m tests.security.supply release build/release
 
 # Faults by name, one after the other, and what became of every event; FAULTS="--fault overload --minutes 5", for one.
 soak: dev
