@@ -1,7 +1,7 @@
 """A connection to the relational database, set up alike wherever it is opened."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from math import inf
 from time import monotonic
@@ -29,6 +29,8 @@ _LOG_PATIENCE_MS = 1_000
 _USED_AT = "linli_used_at"
 _TRUSTED_S = 1.0
 """A connection that was used this recently is taken to work still."""
+
+Around = Callable[[Connection], AbstractContextManager[object]]
 
 
 def at_the_end(connection: Connection, work: Callable[[Connection], object]) -> None:
@@ -65,7 +67,15 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that writes: committed at the end of the block, rolled back when the block raises."""
-        with self.engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
+        with self.write_within(nullcontext) as connection:
+            yield connection
+
+    @contextmanager
+    def write_within(self, around: Around) -> Iterator[Connection]:
+        """As `write`. `around` is entered on the same connection before the transaction begins, and left after its end: for work for
+        which nobody has to wait."""
+        writing = self.engine.connect().execution_options(**{_WRITES: True})
+        with writing as connection, around(connection), connection.begin():
             connection.info.pop(_AT_THE_END, None)  # of a transaction before that was rolled back
             yield connection
             for work in connection.info.pop(_AT_THE_END, ()):

@@ -19,6 +19,7 @@ from sqlalchemy.exc import IntegrityError
 
 from linli.audit import Act, Fact, Who
 from linli.db.audit import append
+from linli.db.bulk import Rows
 from linli.db.database import Database
 from linli.db.registrylog import read_acts, told_of
 from linli.db.registrypreparing import Overtaken, Prepared, acts, apply, prepare
@@ -119,12 +120,13 @@ def carry_out(doing: Doing, made: Plan, file: str, now: int, progress: Told = si
     prepared = made.prepared
     if made.errors or prepared is None:
         raise ValueError("a plan with errors is not carried out")
+    rows = Rows(prepared.chunks)
     try:
-        with doing.whole.write() as connection:
-            apply(connection, prepared, progress)
+        with doing.whole.write_within(rows.laid) as connection:
+            apply(connection, prepared, rows, progress)
             remove_all(connection, made.going, made.origin)
             _write_down(connection, doing.who, made, prepared, file, now)
-    except IntegrityError:
+    except (IntegrityError, doing.whole.engine.dialect.loaded_dbapi.IntegrityError):
         raise Conflict(
             Text(
                 "没有导入任何内容：文件中有两项不能并存（编号或标识相同）",

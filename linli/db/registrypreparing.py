@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from linli.audit import MAX_IDS, Act
 from linli.db import schema
-from linli.db.bulk import Statement, execute, much_kept
+from linli.db.bulk import Rows, Statement, execute, much_kept
 from linli.db.registrylog import Entry, acts_of, count_up, read_acts, read_version, take_turns
 from linli.db.registryplaces import follow
 from linli.db.registryplacing import COLUMNS, Placing
@@ -96,14 +96,14 @@ def prepare(
     return found
 
 
-def apply(connection: Connection, prepared: Prepared, progress: Told = lambda _items: None) -> None:
-    """Write it, in this writing transaction. Overtaken, and nothing must be written, if the registry has changed since; Conflict if
-    it cannot be for the sake of what lies below a place that is moved."""
+def apply(connection: Connection, prepared: Prepared, rows: Rows, progress: Told = lambda _items: None) -> None:
+    """Write it, in this writing transaction; `rows`: its chunks, laid ready around it. Overtaken, and nothing must be written, if the
+    registry has changed since; Conflict if it cannot be for the sake of what lies below a place that is moved."""
     take_turns(connection)
     if read_acts(connection) != prepared.mark + 1:
         raise Overtaken
     with much_kept(connection):
-        _write(connection, prepared, progress)
+        _write(connection, prepared, rows, progress)
     try:
         follow(connection, prepared.moved)
     except BadItem as bad:
@@ -112,14 +112,13 @@ def apply(connection: Connection, prepared: Prepared, progress: Told = lambda _i
         count_up(connection)
 
 
-def _write(connection: Connection, prepared: Prepared, progress: Told) -> None:
+def _write(connection: Connection, prepared: Prepared, rows: Rows, progress: Told) -> None:
     done = 0
     way = Statement("update", schema.places, always="code_key = NULL, address_key = NULL")
     if prepared.giving_way:
         execute(connection, way, [(one,) for one in prepared.giving_way])
-    for statement, rows in prepared.chunks():
-        execute(connection, statement, rows)
-        done += len(rows)
+    for written in rows.execute(connection):
+        done += written
         progress(done)
 
 

@@ -22,6 +22,7 @@ from linli.db.registryimport import Doing, Plan, carry_out, plan, take_in
 from linli.db.registryitems import get_many
 from linli.db.registrypreparing import Overtaken
 from linli.db.registrytables import SqlRegistered, missing, read_names, remove_all, still_needed, table_rows
+from linli.errors import Conflict
 from linli.i18n import Text
 from linli.registry.changes import Key, Origin
 from linli.registry.inhabitants import Consent, Contact, Household, Person, Resident
@@ -388,6 +389,20 @@ def test_a_plan_that_is_overtaken_again_and_again_is_given_up(database: Database
     with database.read() as connection:
         gateways = connection.execute(select(schema.gateways.c.name_zh)).scalars().all()
     assert gateways == ["望湖苑网关"]
+
+
+def test_two_things_that_cannot_be_together_are_told_and_nothing_is_written(database: Database) -> None:
+    """What no check has seen, the database refuses: said in words, and the next import is as ever."""
+    with Spools() as spools:
+        made = planned(database, spools, [Listed(name, rows) for name, rows in HAND.items()])
+        assert made.prepared is not None
+        for data in list(made.prepared.rows):
+            made.prepared.rows.append(data)
+        with pytest.raises(Conflict, match="cannot be together"):
+            carry_out(doing(database), made, "file", NOW)
+    with database.read() as connection:
+        assert connection.execute(select(func.count()).select_from(schema.registry_history)).scalar() == 0
+    checked(database, HAND, put=True)
 
 
 # --- out, and in again ----------------------------------------------------------------------------------------------
