@@ -23,6 +23,7 @@ from linli.db import schema
 from linli.db.audit import Search as AuditSearch
 from linli.db.audit import Shown as AuditShown
 from linli.db.audit import SqlAudit, append, person_read
+from linli.db.credentialholders import has_face_alone
 from linli.db.database import Database
 from linli.db.inhabitants import ids_of
 from linli.db.people import Person
@@ -40,7 +41,7 @@ from linli.registry.changes import PERSON, Key, Origin
 from linli.registry.facts import Fact, facts
 from linli.registry.inhabitants import Consent, Contact, Credential, Household, Resident
 from linli.registry.inhabitants import Person as Inhabitant
-from linli.registry.kinds import KINDS, Personal, community_of, kind_of, person_of
+from linli.registry.kinds import KINDS, Item, Personal, community_of, kind_of, person_of
 from linli.registry.masking import MASKS, masked
 from linli.registry.naming import random_id
 from linli.roles import Operation
@@ -184,6 +185,7 @@ class PersonService:
         key = Key(_kind(item), item.id)
         with self._seen(asker).write() as connection:
             record(connection, [item], self._origin(asker), expected={key: revision})
+            self._check_way_in(connection, item)
             return _there(connection, key)
 
     def revision(self, asker: Person, key: Key) -> int:
@@ -196,7 +198,10 @@ class PersonService:
         """Take it out. What it said is kept in its history until the person is erased, or its time is over."""
         demand(asker, Operation.EDIT_PERSONS)
         with self._seen(asker).write() as connection:
+            kept = get(connection, key)
             remove(connection, [key], self._origin(asker), along=along, expected={key: revision})
+            if kept is not None:
+                self._check_way_in(connection, kept.item)
 
     def restore(self, asker: Person, person: str) -> None:
         """Bring somebody back, with what went along with them. Conflict for who is there, was merged or is erased; BadItem if
@@ -249,6 +254,16 @@ class PersonService:
         return erase_all(sight.database, sight.store, self._pictures.remove, person, self._origin(asker), reason)
 
     # --- within ---------------------------------------------------------------------------------------------------
+
+    def _check_way_in(self, connection: Connection, item: Item) -> None:
+        """Conflict if what was done to a credential leaves somebody with nothing but their face to open doors."""
+        if isinstance(item, Credential) and has_face_alone(connection, item.person, self._clock.now()):
+            raise Conflict(
+                Text(
+                    "以人脸开门的人必须另有进门的办法：请先登记门禁卡、钥匙扣或手机",
+                    "whoever opens doors by face must have another way in: register a card, a fob or a phone first",
+                )
+            )
 
     def _demand(self, asker: Person, look: Look) -> None:
         demand(asker, Operation.SEE_PERSONS)

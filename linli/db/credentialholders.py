@@ -58,6 +58,17 @@ def persons_of_credentials(
     return found
 
 
+def has_face_alone(connection: Connection, person: str, now: int) -> bool:
+    """Whether, at `now`, nothing but their face opens doors for the person. A number plate opens a barrier, no door."""
+    table = schema.credentials
+    kinds = set()
+    for row in _rows(connection, table.c.person_id == person, table.c.removed_at.is_(None)):
+        start, end = _stretch(row, (), _zone(connection, row.community_id))
+        if start <= now < end:
+            kinds.add(row.kind)
+    return kinds - {"plate"} == {"face"}
+
+
 def _rows(connection: Connection, *conditions: Any) -> list[Any]:
     table = schema.credentials
     query = select(table).where(*conditions, table.c.value.is_not(None)).order_by(table.c.id)

@@ -158,3 +158,22 @@ def test_residents_are_handed_their_own_swipes(world: World, staff: httpx.Client
         assert [(one["kind"], one["value"]) for one in own["credentials"]] == [("card", "CARD0000047")]
         handed = wu.get("/api/v1/own/export").json()
     assert [one["data"] for one in handed["swipes"]] == [{"credential": "CARD0000047"}]
+
+
+def test_nobody_is_left_with_nothing_but_their_face(staff: httpx.Client) -> None:
+    """Whoever opens doors by face has another way in, also after a card is taken back or has ended; a plate opens no door."""
+    person = register(staff, HOME, "郑七", "13700000007")["person"]
+    face = {"community": HOME, "person": person, "kind": "face", "value": "FACE-000077"}
+    plate = face | {"kind": "plate", "value": "沪A12345"}
+    assert staff.post(f"{R}/credentials", json=plate).status_code == 201
+    refused = staff.post(f"{R}/credentials", json=face)
+    assert refused.status_code == 409 and "another way in" in refused.text
+    card = give_card(staff, person, "CARD0000049")
+    assert staff.post(f"{R}/credentials", json=face).status_code == 201
+    assert staff.delete(f"{R}/credentials/{card}", headers={"if-match": '"1"'}).status_code == 409
+    ended = {"community": HOME, "person": person, "kind": "card", "value": "CARD0000049", "until": "2026-01-01"}
+    assert staff.put(f"{R}/credentials/{card}", json=ended, headers={"if-match": '"1"'}).status_code == 409
+    give_card(staff, person, "CARD0000050")
+    assert staff.delete(f"{R}/credentials/{card}", headers={"if-match": '"1"'}).status_code == 204
+    shown = staff.get(f"{R}/persons/{person}", params=FULL).json()["credentials"]
+    assert sorted(one["kind"] for one in shown) == ["card", "face", "plate"]
