@@ -97,7 +97,8 @@ class FormerPersons:
         self._database = database
         self._store = store
         self._remove_file = remove_file
-        self._origin = lambda: Origin(clock.now(), who.actor)
+        self._who = who
+        self._clock = clock
 
     def erase_before(self, before: int) -> int:
         """Erase somebody who was taken out before then; how many, 0 when nobody is left but those of whom an alert that is still
@@ -112,8 +113,9 @@ class FormerPersons:
         with self._database.read() as connection:
             persons = list(connection.execute(due).scalars())
         for person in persons:
+            origin = Origin(self._clock.now(), self._who.actor)
             try:
-                erase_all(self._database, self._store, self._remove_file, person, self._origin())
+                erase_all(self._database, self._store, self._remove_file, person, origin)
             except Conflict as error:
                 _log.info("not erased yet: %s", error.text.en)
                 continue
