@@ -7,10 +7,12 @@ community or owner that somebody slips into a body is an error and never believe
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
+from fastapi import Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from api.http.paging import Listed
 from api.views import AlertChange, AlertDetail, AlertView, FacilityDetail, FacilityStatus
+from linli.auditwords import PURPOSES
 from linli.clock import MINUTE, SECOND, format_time, parse_time
 from linli.db.people import Person
 from linli.ids import ID_PATTERN
@@ -36,6 +38,11 @@ When = Annotated[int, BeforeValidator(_parsed), _SCHEMA]
 """A time that comes in: RFC 3339 with a zone, kept as microseconds."""
 Id = Annotated[str, Field(pattern=f"^{ID_PATTERN}$", max_length=64)]
 """An id that comes in, in a path, a query or a body."""
+WhatFor = Annotated[
+    str | None,
+    Query(pattern=f"^({'|'.join(PURPOSES)})$", description="What for; needed in full, and written into the audit log"),
+]
+"""The purpose of a look that needs one only in full."""
 
 
 class _Out(BaseModel):
@@ -200,7 +207,7 @@ class AlertsBody(Listed[AlertBody]):
 
 
 class EvidenceBody(_Out):
-    """One observation behind an alert."""
+    """One observation behind an alert. What `data` say of people is masked, unless it was asked for in full."""
 
     time: Moment
     device: str
@@ -340,7 +347,7 @@ class BucketBody(_Out):
 
 
 class EventBody(_Out):
-    """A discrete event."""
+    """A discrete event. What `data` say of people is masked, unless it was asked for in full."""
 
     community: str
     device: str

@@ -1,9 +1,13 @@
-"""Names beside ids: the registry and the people, as they were a moment ago, and the views made of them."""
+"""Names beside ids: the registry and the people, as they were a moment ago, and the views made of them.
+
+Here, and nowhere else, events and evidence become what is shown. So here what in them says who somebody is (the card at a door) is
+masked, and a new route, page or file shows no more without asking for it (`full`, which `api.swipes` decides and writes down).
+"""
 
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from api.views import AlertDetail, AlertView, ChangeView, EventView, EvidenceView
 from api.words import change_name
@@ -16,6 +20,7 @@ from linli.i18n import Text
 from linli.model import Alert, Device, Evidence
 from linli.platform import platform_name
 from linli.ports import StoredEvent
+from linli.registry.masking import masked_data, personal_values
 from linli.vocabulary import EVENT_TYPES, event_name, quantity_of
 
 REFRESH_S = 1.0
@@ -65,10 +70,10 @@ class Names:
         return sorted(found, key=lambda device: device.id)
 
     def alert(self, alert: Alert) -> AlertView:
-        """The alert with names."""
+        """The alert with names, what its evidence says of people masked."""
         named = self._subject(alert)
         return AlertView(
-            alert=alert,
+            alert=_masked(alert),
             community_name=self.community(alert.community),
             subject_name=named,
             place_name=None if alert.place is None else self._place_of(alert, alert.place),
@@ -87,13 +92,17 @@ class Names:
         found = self.registry.places.get(place)
         return found.name if found and found.community == alert.community else _other(place)
 
-    def detail(self, alert: Alert, changes: list[StoredChange]) -> AlertDetail:
-        """The alert with its evidence and history."""
+    def detail(self, alert: Alert, changes: list[StoredChange], *, full: bool = False) -> AlertDetail:
+        """The alert with its evidence and history. `full`: what the evidence says of people is not masked."""
         evidence = sorted(alert.evidence, key=lambda seen: seen.time)
-        return AlertDetail(self.alert(alert), tuple(map(self._evidence, evidence)), tuple(map(self._change, changes)))
+        return AlertDetail(
+            self.alert(alert),
+            tuple(self._evidence(seen, full=full) for seen in evidence),
+            tuple(map(self._change, changes)),
+        )
 
-    def event(self, event: StoredEvent) -> EventView:
-        """The event with names."""
+    def event(self, event: StoredEvent, *, full: bool = False) -> EventView:
+        """The event with names. `full`: what it says of people is not masked."""
         return EventView(
             community=event.community,
             device=event.device,
@@ -105,10 +114,11 @@ class Names:
             time_source=event.time_source,
             historic=event.historic,
             late=event.late,
-            data=event.data,
+            data=event.data if full else masked_data(event.data),
+            personal=bool(personal_values(event.data)),
         )
 
-    def _evidence(self, seen: Evidence) -> EvidenceView:
+    def _evidence(self, seen: Evidence, *, full: bool) -> EvidenceView:
         quantity = quantity_of(seen.what)
         value = seen.value
         words = None
@@ -124,7 +134,8 @@ class Names:
             unit=seen.unit,
             symbol=quantity.symbol or seen.unit or "",
             words=words,
-            data=seen.data,
+            data=seen.data if full else masked_data(seen.data),
+            personal=bool(personal_values(seen.data)),
         )
 
     def _change(self, change: StoredChange) -> ChangeView:
@@ -139,6 +150,13 @@ class Names:
             severity=change.severity.value,
             handling=change.handling.value,
         )
+
+
+def _masked(alert: Alert) -> Alert:
+    """The alert, its evidence without what says who somebody is."""
+    if not any(personal_values(seen.data) for seen in alert.evidence):
+        return alert
+    return replace(alert, evidence=tuple(replace(seen, data=masked_data(seen.data)) for seen in alert.evidence))
 
 
 def _other(name: str) -> Text:

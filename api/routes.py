@@ -21,9 +21,11 @@ from api.http.paging import Cursor, Limit, bad_cursor, cut, listed, read_cursor
 from api.http.strictbodies import StrictRoute
 from api.metrics import CONTENT_TYPE, Metrics
 from api.own import routes as own_routes
+from api.registry import person_bodies as forms
 from api.registry import person_routes
 from api.registry import routes as registry_routes
 from api.registry.importing import routes as import_routes
+from api.registry.persons import Look
 from api.routing import PREFIX, Signed, caller, for_everybody, identify, needs, undeclared
 from api.rulebook import routes as rule_routes
 from api.scope import may
@@ -111,7 +113,8 @@ def _add_registry(router: APIRouter, services: Services) -> None:
 
     @router.get("/devices/{device_id}", response_model=bodies.DeviceBody, **needs(Operation.SEE))
     def device(device_id: str, person: Signed) -> Any:
-        """One device: where it is, and when it last reported. As it is registered it is at `GET /registry/devices/{id}`."""
+        """One device: where it is, and when it last reported. It has no `ETag`, for that changes with each report; as it is registered,
+        and with an `ETag`, it is at `GET /registry/devices/{id}`."""
         return services.device(person, device_id)
 
     @router.get("/facilities", response_model=bodies.FacilitiesBody, **needs(Operation.SEE))
@@ -129,7 +132,8 @@ def _add_registry(router: APIRouter, services: Services) -> None:
 
     @router.get("/facilities/{facility_id}", **needs(Operation.SEE))
     def facility(facility_id: str, person: Signed) -> bodies.FacilityDetailBody:
-        """One facility with its devices and their newest values."""
+        """One facility with its devices and their newest values. It has no `ETag`, for those change with each report; as it is registered,
+        and with an `ETag`, it is at `GET /registry/facilities/{id}`."""
         return bodies.facility_detail_body(services.facility(person, facility_id))
 
 
@@ -163,13 +167,18 @@ def _add_store(router: APIRouter, services: Services) -> None:
         community: Id | None = None,
         kind: Annotated[list[str], Query(alias="type", max_length=50)] = [],  # noqa: B006
         device: Id | None = None,
+        purpose: bodies.WhatFor = None,
+        reason: forms.Reason = "",
+        full: forms.Full = False,
         limit: Limit = 100,
         cursor: Cursor = None,
     ) -> Any:
-        """Discrete events in [from, to), newest first."""
+        """Discrete events in [from, to), newest first. What they say of people (the card at a door) is masked, unless in full is asked
+        for, with a purpose and a reason; each page of that is logged."""
         before = None if cursor is None else _event_key(cursor)
+        look = Look(purpose or "", reason, full)
         page = services.events(
-            person, start, end, community=community, types=kind, device=device, limit=limit, before=before
+            person, start, end, community=community, types=kind, device=device, limit=limit, before=before, look=look
         )
         return listed("events", page, request, response)
 

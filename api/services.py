@@ -21,10 +21,12 @@ from api.http.paging import Key, Page, page_of
 from api.named import check_subject, community_of, no_such
 from api.platform import own_troubles, read_health
 from api.registry.importing.service import ImportService, build_imports
+from api.registry.persons import Look
 from api.rulebook.service import RuleFiles, RuleService
 from api.scope import demand
 from api.sight import Sight, Sights
 from api.stored import StoreReader
+from api.swipes import MASKED, check_look, of_events, of_evidence, write_down
 from api.views import (
     AlertDetail,
     AlertView,
@@ -136,10 +138,14 @@ class Services:
             check_subject(sight, asked.subject)
         return Wanted(within, asked.open_only, asked.severities, asked.rules, asked.subject, asked.since, asked.until)
 
-    def alert(self, person: Person, alert_id: str) -> AlertDetail:
-        """The alert with its evidence and history; NotFound outside the person's scope."""
+    def alert(self, person: Person, alert_id: str, look: Look = MASKED) -> AlertDetail:
+        """The alert with its evidence and history; NotFound outside the person's scope. In full (`look`) it is written down."""
         sight = self._sight(person)
-        return sight.names.detail(_alert(sight, alert_id), sight.alerts.changes(alert_id))
+        check_look(person, look)
+        detail = sight.names.detail(_alert(sight, alert_id), sight.alerts.changes(alert_id), full=look.full)
+        if look.full:
+            write_down(sight, look, of_evidence(detail), self.clock.now(), {"alert": alert_id})
+        return detail
 
     def open_counts(self, person: Person) -> dict[Severity, int]:
         """How many alerts are open within the person's scope, for every severity."""
@@ -256,12 +262,14 @@ class Services:
         device: str | None = None,
         limit: int = 100,
         before: EventKey | None = None,
+        look: Look = MASKED,
     ) -> Page[EventView]:
-        """Discrete events in [start, end) within the scope, newest first. Errors as for `readings`.
+        """Discrete events in [start, end) within the scope, newest first. Errors as for `readings`. In full (`look`) it is written down.
 
         `before`: the key of the last event of the page before.
         """
         sight = self._sight(person)
+        check_look(person, look)
         wanted = self.wanted_events(person, start, end, community, device)
         limit = max(1, min(limit, MAX_LIMIT))
         events = [
@@ -273,7 +281,10 @@ class Services:
         ]
         events.sort(key=lambda event: event.key, reverse=True)
         page = page_of(events, limit, lambda event: event.key)
-        return Page([sight.names.event(event) for event in page.items], page.following)
+        views = [sight.names.event(event, full=look.full) for event in page.items]
+        if look.full:
+            write_down(sight, look, of_events(views), self.clock.now())
+        return Page(views, page.following)
 
     def wanted_events(
         self, person: Person, start: int, end: int, community: str | None, device: str | None

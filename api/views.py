@@ -14,7 +14,7 @@ from linli.model import Alert, JsonValue
 
 @dataclass(frozen=True, slots=True)
 class AlertView:
-    """An alert with the names of what it is about and of who handled it."""
+    """An alert with the names of what it is about and of who handled it; its evidence as it may be shown (`Names.alert`)."""
 
     alert: Alert
     community_name: Text
@@ -26,7 +26,8 @@ class AlertView:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceView:
-    """One observation behind an alert. `words`: what a flag's value means, e.g. 'wet'; `symbol`: the unit as shown."""
+    """One observation behind an alert. `words`: what a flag's value means, e.g. 'wet'; `symbol`: the unit as shown; `personal`: `data` say
+    who somebody is (`linli.registry.masking`), and are masked unless they were asked for in full."""
 
     time: int
     device: str
@@ -38,6 +39,7 @@ class EvidenceView:
     symbol: str
     words: Text | None
     data: Mapping[str, JsonValue]
+    personal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +165,7 @@ class FacilityDetail:
 
 @dataclass(frozen=True, slots=True)
 class EventView:
-    """A discrete event from the store, with names."""
+    """A discrete event from the store, with names; `personal` as of `EvidenceView`."""
 
     community: str
     device: str
@@ -176,6 +178,7 @@ class EventView:
     historic: bool
     late: bool
     data: Mapping[str, JsonValue]
+    personal: bool = False
 
 
 @dataclass(frozen=True, slots=True)

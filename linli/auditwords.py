@@ -15,6 +15,7 @@ HEAD_STARTED = "audit.head.started"
 REANCHORED = "audit.reanchored"
 GUARDED = "audit.guarded"
 PERSON_READ = "person.read"
+SWIPE_READ = "swipe.read"
 RETENTION_RAN = "retention.ran"
 BACKUP_TAKEN = "backup.taken"
 BACKUP_VERIFIED = "backup.verified"
@@ -83,6 +84,7 @@ VERBS: Mapping[str, Text] = {
     "person.merged": Text("合并重复住户", "Persons merged"),
     "person.exported": Text("导出某人的全部信息", "All of one person exported"),
     "person.erased": Text("删除某人的全部信息", "All of one person erased"),
+    SWIPE_READ: Text("查看未脱敏的通行记录", "Swipes looked at unmasked"),
     "snapshot.read": Text("查看抓拍", "Snapshot looked at"),
     "data.exported": Text("导出数据", "Data exported"),
     "webhook.added": Text("添加 webhook", "Webhook added"),
@@ -152,6 +154,23 @@ PURPOSES: Mapping[str, Text] = {
     "other": Text("其他（须写明）", "Another, which is stated"),
 }
 """What a person's data may be looked at for. 'other' takes a reason."""
+
+
+EVIDENCE = "emergency"
+"""What the pictures that belong to an alert's evidence are looked at for."""
+
+
+def not_said(purpose: str, reason: str, *, always: bool = False) -> tuple[str, Text] | None:
+    """What is missing of why somebody looks, as a word and a text: a purpose that there is, or a reason for 'other' (`always`: for each
+    purpose). None: nothing."""
+    if purpose not in PURPOSES:
+        known = ", ".join(PURPOSES)
+        return "no_purpose", Text(f"须说明查看目的：{known}", f"say what for, one of: {known}")
+    if always and not reason.strip():
+        return "no_reason", Text("须写明原因", "this takes a reason: say why, in a sentence")
+    if purpose == "other" and not reason.strip():
+        return "no_reason", Text("目的为“其他”时须写明", "the purpose 'other' takes a reason")
+    return None
 
 
 def verb_name(verb: str) -> Text:

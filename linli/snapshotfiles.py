@@ -18,7 +18,7 @@ from linli.access import write_secret
 from linli.clock import DAY, format_time
 from linli.errors import NotFound
 from linli.i18n import Text
-from linli.ids import check_id
+from linli.ids import check_id, is_id
 from linli.snapshots import MAX_BYTES
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
@@ -133,8 +133,10 @@ class LinkKey:
 
 
 def _is_place(place: str) -> bool:
+    """Whether a file of ours can lie there: not so that a row somebody wrote into the database leads up and out."""
     steps = place.split("/")
-    return len(steps) == 4 and _DAY.fullmatch(steps[2]) is not None and _NAME.fullmatch(steps[3]) is not None
+    ids = len(steps) == 4 and is_id(steps[0]) and is_id(steps[1])
+    return ids and _DAY.fullmatch(steps[2]) is not None and _NAME.fullmatch(steps[3]) is not None
 
 
 def _day(at: int) -> str:

@@ -3,9 +3,9 @@
 A picture is never decoded here. Its headers are read as far as its size, so that a few bytes which would unfold into gigabytes
 of pixels never reach a browser; and it is served under the type that it was found to be, whatever it was said to be.
 
-A link is for one picture, one person and five minutes: device, picture, person, end and an HMAC-SHA-256 over them. It needs no
-cookie, so that it can stand in a page or be opened by another program; who passes it on passes on those minutes alone, and the
-log says whose link it was.
+A link is for one picture, one person, one purpose and five minutes: device, picture, person, purpose, end, the reason if one was
+given (sealed, for an address is seen by others), and an HMAC-SHA-256 over them. It needs no cookie, so that it can stand in a page or be
+opened by another program; who passes it on passes on those minutes alone, and the log says whose link it was, and what for.
 """
 
 import hashlib
@@ -135,12 +135,15 @@ def whose_goes(used: Mapping[str, int], community: str, size: int, most: int) ->
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Leave for `person` to see one picture of a device until `until` (microseconds since 1970 UTC)."""
+    """Leave for `person` to see one picture of a device until `until` (microseconds since 1970 UTC), for a purpose (a word of
+    `linli.auditwords.PURPOSES`). `reason`: in a sentence, as it was sealed; '' for none. It has letters, digits, '-', '_' and '='."""
 
     device: str
     snapshot: str
     person: str
+    purpose: str
     until: int
+    reason: str = ""
 
     def signed(self, key: bytes) -> str:
         """The link as it stands in an address: ids and digits with dots between, which need no escaping."""
@@ -148,7 +151,7 @@ class Link:
         return f"{said}.{_mac(key, said)}"
 
     def _said(self) -> str:
-        return f"{self.device}.{self.snapshot}.{self.person}.{self.until // SECOND}"
+        return f"{self.device}.{self.snapshot}.{self.person}.{self.purpose}.{self.until // SECOND}.{self.reason}"
 
 
 def read_link(text: str, key: bytes, now: int) -> Link | None:
@@ -157,9 +160,9 @@ def read_link(text: str, key: bytes, now: int) -> Link | None:
     if not text.isascii() or not hmac.compare_digest(_mac(key, said).encode(), mac.encode()):
         return None
     parts = said.split(".")
-    if len(parts) != 4 or not all(is_id(part) for part in parts[:2]):
+    if len(parts) != 6 or not all(is_id(part) for part in (*parts[:2], parts[3])):
         return None
-    link = Link(parts[0], parts[1], parts[2], int(parts[3]) * SECOND)
+    link = Link(parts[0], parts[1], parts[2], parts[3], int(parts[4]) * SECOND, parts[5])
     return link if now < link.until else None
 
 

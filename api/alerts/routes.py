@@ -8,6 +8,8 @@ from api import bodies
 from api.alerts.filters import AlertFilters
 from api.alerts.once import Once
 from api.http.paging import Cursor, Limit, Page, following, read_cursor
+from api.registry import person_bodies as forms
+from api.registry.persons import Look
 from api.routing import Signed, needs
 from api.services import Services
 from linli.roles import Operation
@@ -40,9 +42,16 @@ def _add_reading(router: APIRouter, services: Services) -> None:
         return _answer(page, request)
 
     @router.get("/alerts/{alert_id}", **needs(Operation.SEE))
-    def alert(alert_id: str, person: Signed) -> bodies.AlertDetailBody:
-        """One alert with its evidence and history."""
-        return bodies.alert_detail_body(services.alert(person, alert_id))
+    def alert(
+        alert_id: str,
+        person: Signed,
+        purpose: bodies.WhatFor = None,
+        reason: forms.Reason = "",
+        full: forms.Full = False,
+    ) -> bodies.AlertDetailBody:
+        """One alert with its evidence and history. What the evidence says of people (the card at a door) is masked, unless in full is
+        asked for, with a purpose and a reason; that look is logged."""
+        return bodies.alert_detail_body(services.alert(person, alert_id, Look(purpose or "", reason, full)))
 
 
 def _add_acts(router: APIRouter, services: Services) -> None:

@@ -12,14 +12,14 @@ from sqlalchemy import Row, select
 
 from api.exports.formats import Column
 from api.sight import Sight
+from api.views import EventView
 from api.words import CONDITIONS, HANDLINGS, SEVERITIES
 from linli.clock import format_time
 from linli.db import schema
 from linli.db.alertlist import Wanted, newest
 from linli.i18n import Text
 from linli.model import Device
-from linli.ports import StoredEvent
-from linli.vocabulary import DEVICE_KINDS, event_name, kind_name
+from linli.vocabulary import DEVICE_KINDS, kind_name
 
 PAGE = 2000
 EVENTS_PAGE = 1000
@@ -43,9 +43,9 @@ class DeviceRow(NamedTuple):
 
 
 class EventRow(NamedTuple):
-    """An event with the names in sight."""
+    """An event as it is shown, masked, with the names in sight."""
 
-    event: StoredEvent
+    event: EventView
     sight: Sight
 
 
@@ -83,7 +83,7 @@ def event_pages(
             events = sight.store.events(
                 community, start, end, types=types, device=device, limit=EVENTS_PAGE, before=before
             )
-            yield [EventRow(event, sight) for event in events]
+            yield [EventRow(sight.names.event(event), sight) for event in events]
             if len(events) < EVENTS_PAGE:
                 break
             before = events[-1].key
@@ -186,11 +186,11 @@ DEVICES: Sequence[Column[DeviceRow]] = (
 EVENTS: Sequence[Column[EventRow]] = (
     Column("time", Text("时间", "Time"), lambda item: format_time(item.event.time)),
     Column("type", Text("事件", "Event"), lambda item: item.event.type),
-    Column("type_name", Text("事件名称", "Event in words"), lambda item: event_name(item.event.type)),
+    Column("type_name", Text("事件名称", "Event in words"), lambda item: item.event.type_name),
     Column("community", Text("小区编号", "Community id"), lambda item: item.event.community),
     Column("community_name", Text("小区", "Community"), lambda item: item.sight.names.community(item.event.community)),
     Column("device", Text("设备编号", "Device id"), lambda item: item.event.device),
-    Column("device_name", Text("设备", "Device"), lambda item: item.sight.names.device(item.event.device)),
+    Column("device_name", Text("设备", "Device"), lambda item: item.event.device_name),
     Column("data", Text("内容", "Data"), lambda item: dict(item.event.data)),
     Column("received_at", Text("收到时间", "Received at"), lambda item: format_time(item.event.received_at)),
     Column("time_source", Text("时间来源", "Whose time"), lambda item: item.event.time_source),

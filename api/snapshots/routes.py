@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from api.bodies import Moment, ProblemBody, When
+from api.registry import person_bodies as forms
+from api.registry.persons import Look
 from api.routing import Signed, caller, for_everybody, needs
 from api.services import Services
 from api.snapshots.service import Shown, build_snapshots
@@ -73,9 +75,11 @@ def add_routes(router: APIRouter, services: Services) -> None:
         return _body(kept)
 
     @router.get("/devices/{device_id}/snapshots/{snapshot_id}", **needs(Operation.SEE_SNAPSHOTS))
-    def snapshot(device_id: str, snapshot_id: str, person: Signed) -> SnapshotLinkBody:
-        """One picture, with a link to look at it."""
-        return _link_body(snapshots.get(person, device_id, snapshot_id))
+    def snapshot(
+        device_id: str, snapshot_id: str, person: Signed, purpose: forms.Purpose, reason: forms.Reason = ""
+    ) -> SnapshotLinkBody:
+        """One picture, with a link to look at it. What for is in the link, and is written down with each look."""
+        return _link_body(snapshots.get(person, device_id, snapshot_id, Look(purpose, reason)))
 
     @router.get(
         "/pictures/{link}",

@@ -10,11 +10,14 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from api.registry.persons import Look
 from api.scope import demand, may
 from api.services import Services
 from api.sight import Sights
+from api.swipes import check_said
 from api.views import EvidenceView
 from linli.audit import Act, Who
+from linli.auditwords import EVIDENCE
 from linli.clock import DAY, Clock
 from linli.datafolder import DataFolder
 from linli.db.audit import append
@@ -25,6 +28,7 @@ from linli.errors import Conflict, NotFound, Refused
 from linli.i18n import Text
 from linli.ids import check_id, is_id
 from linli.roles import Operation
+from linli.sealing import NotSealedHere, Seals
 from linli.settings import Settings
 from linli.snapshotfiles import LinkKey, SnapshotFiles
 from linli.snapshots import LINK_FOR, Link, look, read_link, whose_goes
@@ -103,6 +107,7 @@ class SnapshotService:
         whole: Database,
         files: SnapshotFiles,
         key: LinkKey,
+        seals: Seals,
         store: SnapshotStore,
         clock: Clock,
     ) -> None:
@@ -111,6 +116,7 @@ class SnapshotService:
         self._whole = whole
         self._files = files
         self._key = key
+        self._seals = seals
         self._store = store
         self._clock = clock
         self._room = threading.BoundedSemaphore(_MOST_AT_ONCE)
@@ -158,13 +164,14 @@ class SnapshotService:
             return _same(kept, digest), False
         return kept, True
 
-    def get(self, person: Person, device: str, snapshot: str) -> Shown:
-        """What is known of the picture, with a link for this person; NotFound outside their scope."""
+    def get(self, person: Person, device: str, snapshot: str, look: Look) -> Shown:
+        """What is known of the picture, with a link for this person and what they look for; NotFound outside their scope."""
         demand(person, Operation.SEE_SNAPSHOTS)
+        check_said(look)
         found = SqlSnapshots(self._sights.of(person).database).get(device, snapshot)
         if found is None:
             raise _no_such(snapshot)
-        return self._shown(person, found)
+        return self._shown(person, found, look)
 
     def of_evidence(self, person: Person, evidence: Sequence[EvidenceView]) -> dict[tuple[str, str], str]:
         """Links to the pictures that belong to what was observed, by device and name; none for who may not look."""
@@ -174,7 +181,7 @@ class SnapshotService:
         for device, name in dict.fromkeys(named(seen) for seen in evidence):
             found = rows.get(device, name) if name else None
             if found is not None:
-                links[device, name] = self._shown(person, found).link
+                links[device, name] = self._shown(person, found, Look(EVIDENCE)).link
         return links
 
     def open(self, text: str, address: str) -> tuple[Snapshot, bytes]:
@@ -188,21 +195,29 @@ class SnapshotService:
         if found is None:
             raise _no_such("")
         data = self._files.read(found.file)
+        try:
+            reason = self._seals.open(link.reason, person.id) if link.reason else ""
+        except NotSealedHere:  # the keys were changed meanwhile
+            raise _no_such("") from None
         act = Act(
             "snapshot.read",
             Who(person.id, address),
             "snapshot",
             (found.id,),
             found.community,
+            link.purpose,
+            reason,
             facts={"device": found.device},
         )
         with self._whole.write() as connection:
             append(connection, act, now)
         return found, data
 
-    def _shown(self, person: Person, found: Snapshot) -> Shown:
+    def _shown(self, person: Person, found: Snapshot, look: Look) -> Shown:
         until = self._clock.now() + LINK_FOR
-        return Shown(found, PATH + Link(found.device, found.id, person.id, until).signed(self._key.get()), until)
+        reason = self._seals.seal(look.reason, person.id) if look.reason.strip() else ""
+        link = Link(found.device, found.id, person.id, look.purpose, until, reason)
+        return Shown(found, PATH + link.signed(self._key.get()), until)
 
 
 def build_snapshots(services: Services) -> SnapshotService:
@@ -210,7 +225,9 @@ def build_snapshots(services: Services) -> SnapshotService:
     folder, whole = DataFolder(services.settings.data), services.database.whole()
     files, key = SnapshotFiles(folder.snapshots), LinkKey(folder.secrets)
     store = build_store(whole, services.settings)
-    return SnapshotService(services.sights, services.people, whole, files, key, store, services.clock)
+    return SnapshotService(
+        services.sights, services.people, whole, files, key, Seals(folder.secrets), store, services.clock
+    )
 
 
 def named(seen: EvidenceView) -> tuple[str, str]:

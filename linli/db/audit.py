@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, func, insert, or_, select
 
 from linli.audit import DETAILS, ERASED, GENESIS, KEY_BYTES, TEXTS, Act, Entry, Fact, Head, Kept, Who, canonical, follow
-from linli.auditwords import KINDS, PERSON_READ, PURPOSES, VERBS
+from linli.auditwords import KINDS, PERSON_READ, PURPOSES, VERBS, not_said
 from linli.db import schema
 from linli.db.database import Database, at_the_end
 from linli.db.scoping import unconfined
@@ -71,11 +71,9 @@ def person_read(
     In the transaction that reads them, before anything is handed over. `fields`: names of what was shown, where it was not all.
     Refused for a purpose that there is not, and for 'other' without a reason.
     """
-    if purpose not in PURPOSES:
-        known = ", ".join(PURPOSES)
-        raise _refused("no_purpose", Text(f"须说明查看目的：{known}", f"say what for, one of: {known}"))
-    if purpose == "other" and not reason.strip():
-        raise _refused("no_reason", Text("目的为“其他”时须写明", "the purpose 'other' takes a reason"))
+    fault = not_said(purpose, reason)
+    if fault is not None:
+        raise _refused(*fault)
     facts: dict[str, Fact] = {"fields": sorted(fields)} if fields else {}
     act = Act(PERSON_READ, who, "person", tuple(persons), community, purpose, reason, facts=facts)
     return append(connection, act, now)

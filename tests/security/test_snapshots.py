@@ -1,23 +1,28 @@
 """Snapshots: who may put and see them, that nothing outside their folder is ever read, and that each look is written down."""
 
+import hashlib
 import os
 import stat
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import pytest
+from sqlalchemy import delete
 
 from api.snapshots.service import SnapshotStore, build_store
 from linli.clock import DAY, MINUTE
 from linli.datafolder import DataFolder
+from linli.db import schema
 from linli.db.audit import Search, SqlAudit
-from linli.db.snapshots import SqlSnapshots
+from linli.db.snapshots import Snapshot, SqlSnapshots
 from linli.model import Role
 from linli.roles import Operation
 from linli.snapshotfiles import LinkKey
-from linli.snapshots import MAX_BYTES, Link
+from linli.snapshots import MAX_BYTES, Kind, Link
 from tests.databases import Databases
 from tests.integration.api_world import FOREIGN, HOME, World, running_world
 from tests.pictures import jpeg, png
@@ -26,6 +31,9 @@ pytestmark = pytest.mark.integration
 
 DOOR = f"{HOME}-door"
 GUARD = f"{HOME}-{Role.SECURITY}"
+
+
+SERVICE = {"purpose": "service"}
 
 
 @dataclass(frozen=True)
@@ -43,9 +51,10 @@ class Camera:
         with self.world.client(authorization=f"Bearer {token or self.token}") as client:
             return client.put(f"/api/v1/devices/{device}/snapshots/{name}", content=data)
 
-    def link(self, name: str, who: str = GUARD) -> str:
+    def link(self, name: str, who: str = GUARD, purpose: str = "service", reason: str = "") -> str:
         with self.world.client(who) as client:
-            answer = client.get(f"/api/v1/devices/{DOOR}/snapshots/{name}")
+            wanted = {"purpose": purpose, "reason": reason}
+            answer = client.get(f"/api/v1/devices/{DOOR}/snapshots/{name}", params=wanted)
             assert answer.status_code == 200, answer.text
             return str(answer.json()["link"])
 
@@ -98,6 +107,26 @@ def test_each_look_names_who_looked_at_what(camera: Camera) -> None:
     entry = SqlAudit(camera.world.database).newest(Search(verb="snapshot.read"), 1)[0].entry
     assert entry.actor == camera.world.services.people.get(GUARD).id
     assert (entry.ids, entry.community, entry.facts) == (("p2",), HOME, {"device": DOOR})
+    assert entry.purpose == "service"
+
+
+def test_what_for_is_said_and_stands_in_the_log_of_each_look(camera: Camera) -> None:
+    """'other' takes a reason, which is in the log and in no address; a link whose purpose was changed holds no more."""
+    camera.put("p2a", png())
+    path = f"/api/v1/devices/{DOOR}/snapshots/p2a"
+    with camera.world.client(GUARD) as guard:
+        assert guard.get(path).status_code == 422
+        assert guard.get(path, params={"purpose": "curiosity"}).status_code == 422
+        refused = guard.get(path, params={"purpose": "other"})
+        assert refused.status_code == 422 and "reason" in refused.text
+    link = camera.link("p2a", purpose="other", reason="the lost dog of Mrs Li")
+    assert "dog" not in link and ".other." in link
+    assert camera.get(link).status_code == 200
+    (shown,) = SqlAudit(camera.world.database).newest(Search(verb="snapshot.read", item="p2a"))
+    assert (shown.entry.purpose, shown.texts["reason"]) == ("other", "the lost dog of Mrs Li")
+    assert camera.get(link.replace(".other.", ".service.")).status_code == 404
+    former = camera.link("p2a").split(".")
+    assert camera.get(".".join([*former[:3], *former[4:]])).status_code == 404
 
 
 def test_files_are_for_their_owner_alone(camera: Camera) -> None:
@@ -118,8 +147,8 @@ def test_another_community_does_not_exist(camera: Camera) -> None:
     assert camera.put("p4", png(), f"{FOREIGN}-door").status_code == 404
     assert camera.put("p4", png(), "nowhere-door").status_code == 404
     with camera.world.client(f"{FOREIGN}-{Role.SECURITY}") as stranger:
-        there = stranger.get(f"/api/v1/devices/{DOOR}/snapshots/p4")
-        nowhere = stranger.get(f"/api/v1/devices/{DOOR}/snapshots/none")
+        there = stranger.get(f"/api/v1/devices/{DOOR}/snapshots/p4", params=SERVICE)
+        nowhere = stranger.get(f"/api/v1/devices/{DOOR}/snapshots/none", params=SERVICE)
     assert there.status_code == nowhere.status_code == 404
     assert there.json()["type"] == nowhere.json()["type"]
 
@@ -128,7 +157,7 @@ def test_who_may_add_may_not_look_and_the_other_way_round(camera: Camera) -> Non
     """The token of an agent that is stolen shows no picture; a guard puts none."""
     camera.put("p5", png())
     with camera.world.client(authorization=f"Bearer {camera.token}") as agent:
-        assert agent.get(f"/api/v1/devices/{DOOR}/snapshots/p5").status_code == 403
+        assert agent.get(f"/api/v1/devices/{DOOR}/snapshots/p5", params=SERVICE).status_code == 403
         assert agent.get("/api/v1/alerts").status_code == 403
     with camera.world.client(GUARD) as guard:
         assert guard.put(f"/api/v1/devices/{DOOR}/snapshots/p6", content=png()).status_code == 403
@@ -146,7 +175,7 @@ def test_a_link_that_does_not_hold_shows_nothing(camera: Camera) -> None:
     gone, _ = people.add("gone", Role.SECURITY, [HOME], password="a-long-enough-password")
 
     def status(person: str, until: int, key: bytes = key) -> int:
-        return camera.get("/api/v1/pictures/" + Link(DOOR, "p7", person, until).signed(key)).status_code
+        return camera.get("/api/v1/pictures/" + Link(DOOR, "p7", person, "service", until).signed(key)).status_code
 
     soon = now + MINUTE
     assert status(guard.id, soon) == status(gone.id, soon) == 200
@@ -190,6 +219,130 @@ def test_no_path_leads_out_of_the_folder(path: str, camera: Camera) -> None:
     assert "root:" not in answer.text
     assert "Traceback" not in answer.text
     assert str(camera.root) not in answer.text
+
+
+UP = "../../canary.png"
+Planted = Callable[[str, str, str], None]
+
+
+@pytest.mark.parametrize(
+    ("device", "name"),
+    [
+        (DOOR, UP),
+        (DOOR, "..%2f..%2fcanary.png"),
+        (DOOR, "%2e%2e/%2e%2e/canary.png"),
+        (DOOR, "%2e%2e%2f%2e%2e%2fcanary%2epng"),
+        (DOOR, "..\\..\\canary.png"),
+        (DOOR, "p9\0"),
+        (DOOR, "p9%00"),
+        (DOOR, "\0"),
+        (DOOR, "/etc/passwd"),
+        (DOOR, ""),
+        (DOOR, ".."),
+        ("..", "canary"),
+        ("%2e%2e", "canary"),
+        (f"{DOOR}/../..", "canary"),
+        (f"{DOOR}\0", "p9"),
+    ],
+)
+def test_a_link_that_is_rightly_signed_leads_to_pictures_alone(
+    device: str, name: str, camera: Camera, opened: list[str], planted: Planted
+) -> None:
+    """Signed with the very key, for who may look, in time, and with a row of that name in the database, which leads to a picture
+    that there is: 404, and nothing is opened. However the address is written: as it is, or with every sign of it escaped."""
+    (camera.root.parent / "canary.png").write_bytes(png(3, 3))
+    camera.put("p9", png())
+    there = str(camera.file("p9").relative_to(camera.root))
+    if "\0" not in device + name:  # which PostgreSQL does not keep
+        planted(device, name, there)
+    key = LinkKey(DataFolder(camera.world.services.settings.data).secrets).get()
+    guard = camera.world.services.people.get(GUARD).id
+    signed = Link(device, name, guard, "service", camera.world.clock.now() + MINUTE).signed(key)
+    good = Link(DOOR, "p9", guard, "service", camera.world.clock.now() + MINUTE).signed(key)
+    assert camera.get(f"/api/v1/pictures/{good}").status_code == 200
+    before = camera.looks()
+    opened.clear()
+    for written in (quote(signed, safe="/%."), quote(signed, safe=""), "".join(f"%{ord(one):02x}" for one in signed)):
+        raw = httpx.URL(camera.world.url).copy_with(raw_path=f"/api/v1/pictures/{written}".encode())
+        with httpx.Client() as client:
+            answer = client.get(raw)
+        assert answer.status_code == 404, written
+        assert answer.headers["content-type"] == "application/problem+json"
+    assert camera.looks() == before
+    assert not [path for path in opened if any(word in path for word in ("canary", "passwd", Path(there).name))]
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        UP,
+        "../canary.png",
+        "{root}/../canary.png",
+        f"{HOME}/../../canary.png",
+        f"{HOME}/{DOOR}/2026-01-01/../../../../canary.png",
+        f"{HOME}/{DOOR}/2026-01-01/%2e%2e%2fcanary.png",
+        f"{HOME}/../../{'0' * 32}.png",
+        f"../secrets/2026-01-01/{'0' * 32}.png",
+        f"{HOME}/{DOOR}/2026-01-01/link.png",
+    ],
+)
+def test_a_row_that_names_a_file_elsewhere_shows_none(
+    file: str, camera: Camera, opened: list[str], planted: Planted
+) -> None:
+    """Whoever wrote it into the database, and a link to the outside that lies in the folder under that name."""
+    root, name = camera.root, "row-" + hashlib.sha256(file.encode()).hexdigest()[:16]
+    canaries = [root.parent / "canary.png", root / "canary.png", root.parent / f"{'0' * 32}.png"]
+    canaries.append(root.parent / "secrets" / "2026-01-01" / f"{'0' * 32}.png")
+    for canary in canaries:
+        canary.parent.mkdir(parents=True, exist_ok=True)
+        canary.write_bytes(png(3, 3))
+    day = root / HOME / DOOR / "2026-01-01"
+    day.mkdir(parents=True, exist_ok=True)
+    for link in (day / "link.png", day / f"{'0' * 32}.png"):
+        link.unlink(missing_ok=True)
+        link.symlink_to(canaries[0])
+    planted(DOOR, name, file.format(root=root))
+    planted(DOOR, f"{name}-link", f"{HOME}/{DOOR}/2026-01-01/{'0' * 32}.png")
+    opened.clear()
+    for one in (name, f"{name}-link"):
+        assert camera.get(camera.link(one)).status_code == 404
+    assert not [path for path in opened if "canary" in path]
+
+
+_OPENED: list[list[str]] = []
+
+
+def _hear(event: str, arguments: tuple[object, ...]) -> None:
+    if _OPENED and event == "open":
+        _OPENED[-1].append(str(arguments[0]))
+
+
+sys.addaudithook(_hear)
+
+
+@pytest.fixture
+def opened() -> Iterator[list[str]]:
+    """What this process opens while a test runs, by the name that it is opened by."""
+    _OPENED.append([])
+    yield _OPENED[-1]
+    _OPENED.pop()
+
+
+@pytest.fixture
+def planted(camera: Camera) -> Iterator[Planted]:
+    """Writes a row that none of Linli's own would; gone afterwards, with what the test left in the folder."""
+    database, names = camera.world.database, []
+
+    def plant(device: str, name: str, file: str) -> None:
+        now = camera.world.clock.now()
+        SqlSnapshots(database).add(Snapshot(device, name, HOME, now, now, Kind.PNG, 1, 3, 3, "0" * 64, file, "p0"))
+        names.append(name)
+
+    yield plant
+    with database.write() as connection:
+        connection.execute(delete(schema.snapshots).where(schema.snapshots.c.id.in_(names)))
+    for left in (*camera.root.rglob("2026-01-01/*"), *camera.root.glob("*.png")):
+        left.unlink()
 
 
 def test_a_symbolic_link_is_not_followed(camera: Camera, tmp_path: Path) -> None:

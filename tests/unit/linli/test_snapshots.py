@@ -11,7 +11,7 @@ from tests.pictures import chunk, jpeg, png, segment
 
 NOW = 1_764_000_000 * SECOND
 KEY = b"k" * 32
-LINK = Link("c001-cam-1", "s1", "u77", NOW + LINK_FOR)
+LINK = Link("c001-cam-1", "s1", "u77", "service", NOW + LINK_FOR)
 
 
 def test_pictures_are_known_by_what_they_are() -> None:
