@@ -5,10 +5,10 @@ folder goes by the terms here, deleted by the API's keeper (`api.audit.keeping`)
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
-from linli.clock import DAY
+from linli.clock import DAY, HOUR
 from linli.i18n import Text
 
 LEAST_AUDIT_DAYS = 190
@@ -30,18 +30,21 @@ class Kept(StrEnum):
     PERSONS = "persons"
     STRANGERS = "strangers"
     DEAD_LETTERS = "deadletters"
+    DELIVERIES = "deliveries"
+    IDEMPOTENCY = "idempotency"
     SESSIONS = "sessions"
 
 
 @dataclass(frozen=True, slots=True)
 class KeptClass:
-    """One line of the table. `setting`: its days; '' where they are not a matter of settings. `least`: fewer days are refused
-    (but 0, which is for ever, where `least` is not 0 or the setting says so)."""
+    """One line of the table. `setting`: its days; '' where they are not a matter of settings, but `fixed` (0: it says itself when it
+    ends). `least`: fewer days are refused (but 0, which is for ever, where `least` is not 0 or the setting says so)."""
 
     name: Text
     what: Text
     setting: str
     least: int = 0
+    fixed: int = 0
 
 
 CLASSES: Mapping[Kept, KeptClass] = {
@@ -53,7 +56,10 @@ CLASSES: Mapping[Kept, KeptClass] = {
         Text("1 小时汇总", "1 hour rollups"), Text("读数的汇总", "of readings"), "retention_hour_days"
     ),
     Kept.EVENTS: KeptClass(
-        Text("事件", "Events"), Text("开门、报警等", "doors, alarms and so on"), "retention_events_days"
+        Text("事件", "Events"),
+        Text("谁开门、报警等", "who went in, alarms and so on"),
+        "retention_events_days",
+        LEAST_AUDIT_DAYS,
     ),
     Kept.ALERTS: KeptClass(
         Text("告警", "Alerts"),
@@ -96,29 +102,45 @@ CLASSES: Mapping[Kept, KeptClass] = {
     Kept.DEAD_LETTERS: KeptClass(
         Text("死信", "Dead letters"), Text("被拒收的输入", "inputs that were refused"), "deadletters_days"
     ),
+    Kept.DELIVERIES: KeptClass(
+        Text("webhook 发送记录", "Webhook deliveries"),
+        Text("发出的请求及其应答", "requests that were sent, and what was answered"),
+        "",
+        fixed=30,
+    ),
+    Kept.IDEMPOTENCY: KeptClass(
+        Text("幂等键", "Idempotency keys"), Text("及其回答", "with what was answered"), "", fixed=1
+    ),
     Kept.SESSIONS: KeptClass(Text("登录会话", "Sessions"), Text("到期即删", "deleted once they have expired"), ""),
 }
 """Every class."""
 
+FIXED: Mapping[Kept, int] = {kept: one.fixed for kept, one in CLASSES.items() if one.fixed}
+"""Days of the classes whose days are no setting. They are many short-lived rows, so that they go by whole hours: each deletion is an
+entry in the audit log."""
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Days that each class is kept; 0 is for ever. Of a class that is not named, too."""
+    """Days that each class is kept, by settings or `fixed`; 0 is for ever. Of a class that is not named, too."""
 
     days: Mapping[Kept, float]
+    fixed: Mapping[Kept, int] = field(default_factory=lambda: FIXED)
 
     def horizon(self, kept: Kept, now: int) -> int | None:
         """What is older may go, in microseconds since 1970 UTC; None: nothing may."""
+        if kept in self.fixed:
+            return (now - self.fixed[kept] * DAY) // HOUR * HOUR
         days = self.days.get(kept, 0)
         return now - round(days * DAY) if days else None
 
     def due(self, kept: Kept, oldest: int | None) -> int | None:
         """When the first of the class is to go, if the oldest is of that time; None: never, or there is none."""
-        days = self.days.get(kept, 0)
+        days = self.days.get(kept, self.fixed.get(kept, 0))
         return oldest + round(days * DAY) if days and oldest is not None else None
 
 
-NOTHING_GOES = Terms({})
+NOTHING_GOES = Terms({}, {})
 """Everything for ever: on a simulated clock, whose now is nobody else's."""
 
 

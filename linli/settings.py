@@ -132,7 +132,7 @@ class Settings(BaseSettings):
     retention_raw_days: int = Field(30, ge=0, description="Days that readings are kept as they came; 0: for ever.")
     retention_minute_days: int = Field(400, ge=0, description="Days that 1 minute rollups are kept; 0: for ever.")
     retention_hour_days: int = Field(0, ge=0, description="Days that 1 hour rollups are kept; 0: for ever.")
-    retention_events_days: int = Field(400, ge=0, description="Days that events are kept; 0: for ever.")
+    retention_events_days: int = Field(400, ge=0, description="Days that events are kept, 190 or more; 0: for ever.")
     retention_alerts_days: int = Field(
         730, ge=0, description="Days that alerts are kept once they are closed, with evidence and history; 0: for ever."
     )
@@ -299,7 +299,7 @@ class Settings(BaseSettings):
         """Where webhooks may go besides the Internet."""
         return Allowed.parse(_words(self.webhook_allowed))
 
-    @field_validator("retention_audit_days", "retention_commands_days")
+    @field_validator("retention_audit_days", "retention_commands_days", "retention_events_days")
     @classmethod
     def _kept_long_enough(cls, days: int, info: ValidationInfo) -> int:
         why = too_short(info.field_name or "", days)

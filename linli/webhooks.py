@@ -45,9 +45,6 @@ REFUSED_FOR = DAY
 REFUSALS = frozenset((400, 413, 415, 422))
 GONE = 410
 
-LOG_KEPT = 30 * DAY
-"""How long a request stays in the log."""
-
 
 class Ended(StrEnum):
     """Why a webhook sends nothing any more."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.http.paging import Page, page_of
+from api.named import community_of
 from api.scope import demand
 from api.services import Services
 from api.sight import Sights
@@ -62,8 +63,11 @@ class AuditService:
     def page(
         self, person: Person, search: Search = EVERYTHING, limit: int = 100, before: int | None = None
     ) -> Page[AuditView]:
-        """Entries to which all of the search applies, with a number below `before`, the newest first."""
+        """Entries to which all of the search applies, with a number below `before`, the newest first. NotFound for a community that
+        never was or is out of sight."""
         demand(person, Operation.READ_AUDIT)
+        if search.community is not None:
+            self._check_community(person, search.community)
         if before is None:
             self._looked(person, search)
         found = self._log(person).newest(search, limit + 1, before)
@@ -94,6 +98,14 @@ class AuditService:
             return self._people.get(name).id
         except (NotFound, Refused):
             return name
+
+    def _check_community(self, person: Person, name: str) -> None:
+        """The rule of every filter (`api.named`); the log may also tell of one that the registry knows no more."""
+        try:
+            community_of(self._sights.of(person), "community", name)
+        except NotFound:
+            if not self._log(person).newest(Search(community=name), 1):
+                raise
 
     def _log(self, person: Person) -> SqlAudit:
         return SqlAudit(self._sights.of(person).database)

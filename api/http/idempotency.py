@@ -30,7 +30,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.problems import BAD_KEY, DATABASE, KEY_DONE, KEY_REUSED, KEY_UNDER_WAY, TOO_LARGE, problem
-from linli.clock import MINUTE, SECOND, Clock
+from linli.clock import SECOND, Clock
 from linli.db.idempotency import HOLD, Claim, SqlIdempotency, Verdict, claim_of, hash_of
 from linli.db.people import Person
 
@@ -38,7 +38,6 @@ MAX_ANSWER = 256 * 1024
 """Of a longer answer it is only kept that there was one."""
 OWED_EVERY_S = 1.0
 """How often what could not be kept is tried again."""
-TIDY_EVERY = 10 * MINUTE
 
 _METHODS = ("POST", "PUT", "PATCH", "DELETE")
 _KEY = re.compile(r'"?([!#-~]{1,255})"?')
@@ -106,7 +105,6 @@ class Idempotent:
         self._keys = keys
         self._who = who
         self._clock = clock
-        self._tidied_at = 0
         self._owed: dict[tuple[str, str], _Owed] = {}
         self._paying: asyncio.Task[None] | None = None
 
@@ -143,7 +141,6 @@ class Idempotent:
         try:
             await self._pay(_key_of(claim))
             verdict, kept = await run_in_threadpool(self._keys.begin, claim, _hash(request, person, body), now)
-            await self._tidy(now)
         except SQLAlchemyError as error:
             _log.error("idempotency keys cannot be read: %s", error)
             await problem(request, DATABASE)(request.scope, request.receive, send)
@@ -244,11 +241,6 @@ class Idempotent:
             yield
         finally:
             holding.cancel()
-
-    async def _tidy(self, now: int) -> None:
-        if now - self._tidied_at >= TIDY_EVERY:
-            self._tidied_at = now
-            await run_in_threadpool(self._keys.forget, now)
 
 
 def _key_of(claim: Claim) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.bodies import Id, ProblemBody
 from api.http.paging import Cursor, Limit, following, read_cursor
-from api.http.preconditions import demand_match, etag_of, not_modified, unchanged
+from api.http.preconditions import STALE, demand_match, etag_of, not_modified, unchanged
 from api.routing import Signed, needs
 from api.services import Services
 from api.webhooks import bodies
@@ -20,10 +20,6 @@ from linli.webhooks import Outcome
 _Number = Annotated[int, Path(ge=1, lt=2**63)]
 _Status = dict[int | str, dict[str, Any]]
 _TOO_MANY: _Status = {409: {"model": ProblemBody, "description": "You have as many as anybody may have"}}
-_CHANGED: _Status = {
-    412: {"model": ProblemBody, "description": "It was changed since you read it"},
-    428: {"model": ProblemBody, "description": "If-Match is missing"},
-}
 _SAME: _Status = {304: {"description": "You have it as it is"}}
 
 
@@ -69,7 +65,7 @@ def _add_webhooks(router: APIRouter, webhooks: WebhookService) -> None:
 def _add_changes(router: APIRouter, webhooks: WebhookService) -> None:
     manages = needs(Operation.MANAGE_WEBHOOKS)
 
-    @router.patch("/webhooks/{webhook_id}", responses=_CHANGED, **manages)
+    @router.patch("/webhooks/{webhook_id}", responses=STALE, **manages)
     def change_webhook(
         webhook_id: Id, body: bodies.WebhookChangeBody, request: Request, response: Response, person: Signed
     ) -> bodies.WebhookBody:

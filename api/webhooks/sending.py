@@ -25,14 +25,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from api.sight import Sights
 from api.webhooks.messages import Message, next_message, test_message, why_ended
 from api.webhooks.posting import DEADLINE_S, Poster
-from linli.clock import HOUR, SECOND, Clock
+from linli.clock import SECOND, Clock
 from linli.db.people import People
 from linli.db.webhookrows import Delivery, Due, Replay, Sent, Webhook
 from linli.db.webhooks import SqlWebhooks
 from linli.egress import read_target
 from linli.errors import LinliError, NotAnswering, Refused, TooMany
 from linli.i18n import Text
-from linli.webhooks import LOG_KEPT, Answer, Ended, headers
+from linli.webhooks import Answer, Ended, headers
 
 POLL_S = 1.0
 AT_ONCE = 64
@@ -72,7 +72,6 @@ class WebhookSender:
         self._testing = 0
         self._passed: dict[str, tuple[int, int]] = {}
         """By webhook: up to which change nothing is for it, and when that was last saved."""
-        self._tidied_at = 0
 
     def start(self) -> None:
         """Send from now on."""
@@ -162,9 +161,6 @@ class WebhookSender:
                 task = asyncio.create_task(self._serve(due))
                 self._serving[due.webhook] = task
                 task.add_done_callback(partial(self._done, due.webhook))
-        if now - self._tidied_at >= HOUR:
-            self._tidied_at = now
-            await self._ask(self._hooks.forget_log, now - LOG_KEPT)
 
     def _done(self, webhook: str, _task: "asyncio.Task[None]") -> None:
         self._serving.pop(webhook, None)

@@ -6,6 +6,7 @@ from ipaddress import ip_address
 
 from api.alerts.live import AlertHub
 from api.http.paging import Page, cut, page_of
+from api.named import no_such
 from api.scope import demand, may
 from api.sight import Sights
 from api.webhooks.posting import Poster
@@ -18,7 +19,7 @@ from linli.db.scoping import GuardedDatabase
 from linli.db.webhookrows import Delivery, Webhook
 from linli.db.webhooks import SqlWebhooks
 from linli.egress import Allowed, read_target, why_not
-from linli.errors import NotFound, Outdated, Refused
+from linli.errors import Outdated, Refused
 from linli.i18n import Text
 from linli.roles import Operation
 from linli.sealing import Seals
@@ -27,6 +28,7 @@ from linli.webhooks import Filter, Outcome
 
 MOST_REPLAYED = 31 * DAY
 MAX_NAME = 200
+_WEBHOOK = Text(" webhook", "webhook")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +71,10 @@ class WebhookService:
         demand(person, Operation.MANAGE_WEBHOOKS)
         found = self._hooks.get(webhook)
         if found.owner != person.id and not may(person, Operation.MANAGE_ACCOUNTS):
-            raise _no_such(webhook)
+            raise no_such(_WEBHOOK, webhook)
         own = self._within(person)
         if own is not None and (found.within is None or not found.within <= own):
-            raise _no_such(webhook)  # it sends more than the token that asks may see
+            raise no_such(_WEBHOOK, webhook)  # it sends more than the token that asks may see
         return found
 
     def add(self, person: Person, wish: Wish) -> tuple[Webhook, str]:
@@ -195,10 +197,6 @@ class WebhookService:
         whole = self._people.enabled_by_id([person.id]).get(person.id)
         same = whole is not None and whole.communities == person.communities
         return None if same else person.communities
-
-
-def _no_such(webhook: str) -> NotFound:
-    return NotFound(Text(f"没有 webhook {webhook:.64}", f"there is no webhook {webhook:.64}"))
 
 
 def build_webhooks(

@@ -14,7 +14,7 @@ from linli.i18n import Text
 
 if TYPE_CHECKING:
     from linli.db.retaining import Held
-    from linli.keeping import Kept
+    from linli.keeping import Kept, KeptClass
     from linli.settings import Settings
 
 
@@ -83,10 +83,15 @@ def _kept(settings: "Settings", kept: "Kept") -> str:
     from linli.keeping import CLASSES
 
     one = CLASSES[kept]
-    if not one.setting:
+    if not one.setting and not one.fixed:
         return one.what.of(settings.language)
-    days = getattr(settings, one.setting)
+    days = _days(settings, one)
     return _t(f"{days:g} 天", f"{days:g} days") if days else _t("永久", "for ever")
+
+
+def _days(settings: "Settings", one: "KeptClass") -> float | None:
+    """Of its setting, or fixed; None where there are none."""
+    return getattr(settings, one.setting) if one.setting else one.fixed or None
 
 
 def _next(settings: "Settings", kept: "Kept", here: "Held") -> str:
@@ -121,7 +126,7 @@ def _document(settings: "Settings", found: "Mapping[Kept, Held]") -> list[dict[s
         {
             "class": kept.value,
             "setting": one.setting or None,
-            "days": getattr(settings, one.setting) if one.setting else None,
+            "days": _days(settings, one),
             "rows": found[kept].rows,
             "oldest": time(found[kept].oldest),
             "next_deletion": time(_due(settings, kept, found[kept])),

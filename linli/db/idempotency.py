@@ -21,11 +21,14 @@ from linli.db import schema
 from linli.db.database import Database
 from linli.db.scoping import unconfined
 from linli.errors import LinliError
+from linli.keeping import FIXED, Kept
 from linli.sealing import NotSealedHere, Seals
 
 _log = logging.getLogger(__name__)
 
-KEPT_FOR = DAY
+KEPT_FOR = FIXED[Kept.IDEMPOTENCY] * DAY
+"""So long a key is known; retention deletes it then (`linli.db.retaining`)."""
+
 HOLD = 30 * SECOND
 """Who carries a request out holds its key until then, and on while it takes longer; a process that was killed lets go so."""
 
@@ -142,11 +145,6 @@ class SqlIdempotency:
         """Nothing was done: the key is as if never used."""
         with self._database.write() as connection:
             connection.execute(delete(_KEYS).where(*_is(claim), _KEYS.c.held_by == claim.holder))
-
-    def forget(self, now: int) -> int:
-        """Delete those that are older than KEPT_FOR; how many."""
-        with self._database.write() as connection:
-            return connection.execute(delete(_KEYS).where(_KEYS.c.created_at <= now - KEPT_FOR)).rowcount
 
     def _change(self, claim: Claim, **values: Any) -> None:
         with self._database.write() as connection:

@@ -38,7 +38,6 @@ MAX_EACH = 50
 """Webhooks that one person may have."""
 MAX_REPLAYS = 20
 """Replays that a webhook may have waiting."""
-BATCH = 5000
 
 _HOOKS, _LOG, _REPLAYS = schema.webhooks, schema.webhook_deliveries, schema.webhook_replays
 
@@ -234,17 +233,6 @@ class SqlWebhooks:
         with self._database.read() as connection:
             first, last = connection.execute(query).one()
         return None if first is None else (first, last)
-
-    def forget_log(self, before: int) -> int:
-        """Delete what was sent before this time; how much it was."""
-        gone = 0
-        while True:
-            some = select(_LOG.c.id).where(_LOG.c.at < before).limit(BATCH)
-            with self._database.write() as connection:  # in parts: nobody waits long for the lock
-                done = connection.execute(delete(_LOG).where(_LOG.c.id.in_(some))).rowcount
-            gone += done
-            if done < BATCH:
-                return gone
 
     # --- sending --------------------------------------------------------------------------------------------------
 

@@ -52,6 +52,8 @@ def test_every_class_of_retention_is_on_the_page_with_its_days(page: str) -> Non
             days = Settings.model_fields[one.setting].default
             assert row[2].startswith(f"{days:g}" if days else ("for ever", "永久"))
             assert ("190" in row[2]) == bool(one.least)
+        else:
+            assert row[2] == (f"{one.fixed}" if one.fixed else "")
 
 
 def test_the_few_lines_that_check_an_export_do() -> None:

@@ -14,7 +14,11 @@ from linli.audithead import HeadFile
 from linli.db import schema
 from linli.db.audit import append, person_read
 from linli.db.auditcheck import advance_head, check_log
-from linli.model import Role
+from linli.db.registryremoving import remove
+from linli.db.registrywriting import put
+from linli.i18n import Text
+from linli.model import Community, Role
+from linli.registry.changes import Key, Origin
 from tests.databases import Databases
 from tests.integration.api_world import FOREIGN, HOME, PASSWORD, World, make_alert, running_world
 
@@ -106,6 +110,29 @@ def test_pages_do_not_move_while_entries_arrive(world: World, auditor: httpx.Cli
     assert [one["items"][0] for page in (first, second) for one in page["items"]] == [f"r{n}" for n in range(6, 0, -1)]
     assert len(log(auditor, verb="audit.read", limit="1000")) == looked + 1
     assert auditor.get("/api/v1/audit", params={"cursor": "nonsense"}).status_code == 422
+
+
+def test_the_log_of_a_community_that_never_was_is_not_found(world: World, auditor: httpx.Client) -> None:
+    """As every list answers: no entries would say that nothing has happened there. Nor is that look an entry."""
+    looked = len(log(auditor, verb="audit.read", limit="1000"))
+    answer = auditor.get("/api/v1/audit", params={"community": "nowhere"})
+    assert (answer.status_code, answer.json()["detail"]) == (404, "there is no compound nowhere")
+    assert len(log(auditor, verb="audit.read", limit="1000")) == looked + 1
+
+
+def test_the_log_of_a_community_that_was_removed_is_read_on(world: World, auditor: httpx.Client) -> None:
+    """Also of one that the registry knows no more, as after a database was made anew from another's."""
+    closed = Community("closed", Text("旧苑", "Closed Court"), "Asia/Shanghai")
+    origin = Origin(world.clock.now())
+    with world.database.write() as connection:
+        put(connection, [closed], origin)
+        remove(connection, [Key("community", closed.id)], origin)
+        append(connection, Act("data.exported", Who("p9"), "rule", ("r1",), "forgotten"), world.clock.now())
+    assert [one["verb"] for one in log(auditor, community=closed.id)] == [
+        "registry.community.removed",
+        "registry.community.changed",
+    ]
+    assert [one["verb"] for one in log(auditor, community="forgotten")] == ["data.exported"]
 
 
 def test_one_entry_is_read_by_its_number(world: World, auditor: httpx.Client) -> None:

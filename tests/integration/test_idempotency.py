@@ -20,6 +20,7 @@ from starlette.types import ASGIApp
 from api.http import idempotency
 from api.http.gate import MAX_BODY, Gate, RequestCounts
 from api.http.idempotency import Idempotent
+from linli.audit import system
 from linli.clock import HOUR, MINUTE, SECOND
 from linli.db import schema
 from linli.db.database import Database
@@ -27,7 +28,9 @@ from linli.db.idempotency import HOLD, KEPT_FOR, Claim, Known, SqlIdempotency, V
 from linli.db.inhabitants import erase_person
 from linli.db.people import Person
 from linli.db.registry import save
+from linli.db.retaining import DatabaseKeeper
 from linli.i18n import Text
+from linli.keeping import Kept
 from linli.model import Community, Role
 from linli.registry.changes import Origin
 from linli.registry.inhabitants import Person as Item
@@ -272,15 +275,15 @@ def test_who_was_killed_lets_go(desk: Desk) -> None:
 
 
 def test_an_answer_is_kept_for_a_day(desk: Desk) -> None:
-    """And is then as if it never was; what is old is deleted."""
+    """And is then as if it never was, before retention has deleted it and after."""
     desk.ask()
     desk.clock.ahead_s += KEPT_FOR // SECOND - 60
     desk.ask()
     assert len(desk.done) == 1
-    desk.clock.ahead_s += 61 + idempotency.TIDY_EVERY // SECOND
-    desk.ask("k2")
-    with desk.database.read() as connection:
-        assert len(connection.execute(select(schema.idempotency_keys)).all()) == 1
+    desk.clock.ahead_s += 61
+    assert desk.ask().json()["number"] == 2
+    now = desk.clock.now()
+    assert DatabaseKeeper(desk.database, system("api")).thin(Kept.IDEMPOTENCY, now + 1, now) == 1
     assert desk.ask().json()["number"] == 3
 
 

@@ -22,7 +22,7 @@ from linli.db import schema
 from linli.db.database import Database
 from linli.errors import Conflict, NotAllowed, NotFound, Outdated, Refused
 from linli.model import Role, Severity
-from linli.webhooks import FAILING_FOR, GRACE, LOG_KEPT, Ended, Filter, Outcome
+from linli.webhooks import FAILING_FOR, GRACE, Ended, Filter, Outcome
 from tests.integration.api_world import FOREIGN, HOME, make_alert
 from tests.integration.receivers import Receiver, receiving, talking
 from tests.integration.webhook_world import HookWorld, build, sending_world
@@ -376,17 +376,6 @@ def test_nobody_has_more_than_fifty(world: HookWorld, receiver: Receiver, monkey
     world.hook(owner, receiver.url)
     with pytest.raises(Conflict, match="2 webhooks"):
         world.hook(owner, receiver.url)
-
-
-def test_the_log_is_kept_for_a_month(world: HookWorld, receiver: Receiver) -> None:
-    """And then forgotten."""
-    owner = world.person("caller")
-    hook = world.hook(owner, receiver.url)
-    world.alerts(range(1, 4))
-    eventually(lambda: world.up_to_date(hook))
-    assert world.hooks.forget_log(world.clock.now() - LOG_KEPT) == 0
-    assert world.hooks.forget_log(world.clock.now() + 1) == 3
-    assert world.service.deliveries(owner, hook.id, 10).items == []
 
 
 def test_a_webhook_that_nothing_is_for_costs_no_writes(world: HookWorld, receiver: Receiver) -> None:

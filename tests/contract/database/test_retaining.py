@@ -166,9 +166,9 @@ def test_unknown_devices_that_fell_silent_go(database: Database) -> None:
 
 def test_what_was_sent_to_webhooks_goes_after_its_days(database: Database, tmp_path: Path) -> None:
     """And that is written down and told, as of every class."""
-    owner = People(database).add("caller", Role.INTEGRATOR, ["c001"])
+    owner, _ = People(database, ManualClock(OLD)).add("caller", Role.ADMINISTRATOR)
     hooks = SqlWebhooks(database, Seals(tmp_path / "secrets"))
-    hook, _ = hooks.add(owner, "test", "https://example.com/", Filter(), None, OLD)
+    hook, _ = hooks.add(owner.id, "test", "https://example.com/", Filter(), None, OLD)
     for number in range(3):
         sent = Sent(f"m{number}", None, "test", "test", OLD + number * DAY, 1, Answer(status=200), None)
         hooks.note_test(hook.id, sent, OLD)

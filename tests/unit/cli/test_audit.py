@@ -1,6 +1,7 @@
 """`linli audit` and `linli retention`, as somebody at the terminal has them."""
 
 import json
+import re
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -188,6 +189,9 @@ def test_retention_says_what_is_kept_and_what_goes_when(database: Database, guar
     assert (found["audit"]["rows"], found["audit"]["days"]) == (1, 400)
     assert found["audit"]["next_deletion"] > found["audit"]["oldest"]
     assert found["alerts"]["oldest"] is None
+    fixed = {name: (found[name]["setting"], found[name]["days"]) for name in ("deliveries", "idempotency", "sessions")}
+    assert fixed == {"deliveries": (None, 30), "idempotency": (None, 1), "sessions": (None, None)}
+    assert re.search(r"Webhook deliveries +30 days +0 ", shown.stdout)
 
 
 def test_what_was_deleted_last_is_told(database: Database, run: Any) -> None:

@@ -2,10 +2,10 @@
 
 import pytest
 
-from linli.clock import DAY
+from linli.clock import DAY, HOUR
 from linli.errors import ConfigError
 from linli.i18n import Language
-from linli.keeping import CLASSES, LEAST_AUDIT_DAYS, NOTHING_GOES, Kept, Terms, too_short
+from linli.keeping import CLASSES, FIXED, LEAST_AUDIT_DAYS, NOTHING_GOES, Kept, Terms, too_short
 from linli.settings import Settings, load_settings
 
 
@@ -19,7 +19,7 @@ def test_what_is_older_than_its_days_may_go() -> None:
     assert terms.due(Kept.ALERTS, None) is terms.due(Kept.AUDIT, 3 * DAY) is None
 
 
-@pytest.mark.parametrize("setting", ["retention_audit_days", "retention_commands_days"])
+@pytest.mark.parametrize("setting", ["retention_audit_days", "retention_commands_days", "retention_events_days"])
 def test_the_logs_of_who_did_what_cannot_be_made_short(setting: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is refused with the reason; for ever is allowed."""
     monkeypatch.setenv("LINLI_LANGUAGE", "en")
@@ -30,11 +30,22 @@ def test_the_logs_of_who_did_what_cannot_be_made_short(setting: str, monkeypatch
 
 
 def test_every_class_goes_by_a_setting_that_there_is() -> None:
-    """But sessions, which say themselves when they end; and both languages say what it is."""
+    """But sessions, which say themselves when they end, and what has fixed days; and both languages say what it is."""
     assert list(CLASSES) == list(Kept)
-    assert {kept for kept, one in CLASSES.items() if one.setting not in Settings.model_fields} == {Kept.SESSIONS}
+    without = {kept for kept, one in CLASSES.items() if one.setting not in Settings.model_fields}
+    assert without == {Kept.SESSIONS, *FIXED}
     assert all(one.name.of(language) and one.what.of(language) for one in CLASSES.values() for language in Language)
     assert too_short("retention_raw_days", 1) is None
+
+
+def test_what_has_fixed_days_goes_by_whole_hours() -> None:
+    """Whatever the settings: a day's keys are 24 deletions, each of which is written down."""
+    terms = Terms({})
+    assert FIXED == {Kept.DELIVERIES: 30, Kept.IDEMPOTENCY: 1}
+    assert terms.horizon(Kept.IDEMPOTENCY, 10 * DAY + HOUR - 1) == 9 * DAY
+    assert terms.horizon(Kept.DELIVERIES, 40 * DAY + HOUR) == 10 * DAY + HOUR
+    assert terms.due(Kept.DELIVERIES, 3 * DAY) == 33 * DAY
+    assert NOTHING_GOES.horizon(Kept.IDEMPOTENCY, 10 * DAY) is NOTHING_GOES.due(Kept.DELIVERIES, 3 * DAY) is None
 
 
 def test_on_a_simulated_clock_everything_stays() -> None:

@@ -191,7 +191,7 @@ def test_settings_reach_a_child_process_whole(elsewhere: Path, monkeypatch: pyte
         retention_raw_days=7,
         retention_minute_days=60,
         retention_hour_days=900,
-        retention_events_days=90,
+        retention_events_days=193,
         retention_alerts_days=100,
         retention_commands_days=191,
         retention_audit_days=192,

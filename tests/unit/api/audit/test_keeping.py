@@ -10,7 +10,7 @@ from api.audit.keeping import AuditKeeper
 from linli.audit import Act, Head, Who
 from linli.audithead import HeadFile
 from linli.auditwords import RETENTION_RAN, SEALED
-from linli.clock import DAY
+from linli.clock import DAY, HOUR
 from linli.db import schema
 from linli.db.audit import Search, SqlAudit, append, head_of
 from linli.db.auditcheck import check_log
@@ -92,6 +92,22 @@ def test_old_entries_go_by_themselves(
     assert report.whole
     assert report.first > 3
     assert SqlAudit(database).newest(Search(verb=RETENTION_RAN))[0].entry.ids == ("audit",)
+
+
+def test_what_has_fixed_days_goes_without_a_setting(
+    keeper: AuditKeeper, database: Database, clock: ManualClock
+) -> None:
+    """Keys of requests, a day after they were used; once an hour, in one entry."""
+    row = {"person_id": "p1", "request_hash": "h", "held_until": 0, "status": 200, "answer": b"x"}
+    for number, age in enumerate((DAY, DAY, HOUR)):
+        with database.write() as connection:
+            values = row | {"key_hash": f"k{number}", "created_at": OLD - age - 1}
+            connection.execute(insert(schema.idempotency_keys).values(**values))
+    settle(keeper, clock, 3700)
+    with database.read() as connection:
+        assert connection.execute(select(schema.idempotency_keys.c.key_hash)).scalars().all() == ["k2"]
+    [ran] = SqlAudit(database).newest(Search(verb=RETENTION_RAN))
+    assert (ran.entry.ids, ran.entry.facts["rows"]) == (("idempotency",), 2)
 
 
 def test_nothing_is_deleted_while_the_clock_is_not_steady(
