@@ -10,7 +10,7 @@ from api.accounts import bodies
 from api.accounts.service import AccountService
 from api.bodies import ProblemBody
 from api.http.paging import DEFAULT_LIMIT, Cursor, Limit, Listed, cut, following, read_cursor
-from api.http.preconditions import demand_match, etag_of
+from api.http.preconditions import STALE, demand_match, etag_of
 from api.routing import Signed, for_signed_in, needs
 from api.services import Services
 from linli.db.people import Changes
@@ -19,11 +19,6 @@ from linli.roles import Operation
 
 _CONFLICT: dict[int | str, dict[str, Any]] = {
     409: {"model": ProblemBody, "description": "Not possible: the name is taken, or nobody would be left to manage"}
-}
-
-_STALE: dict[int | str, dict[str, Any]] = {
-    412: {"description": "It was changed since you read it"},
-    428: {"description": "Say in If-Match which version you have read"},
 }
 
 
@@ -76,7 +71,7 @@ def _add_accounts(router: APIRouter, accounts: AccountService) -> None:
         response.headers["etag"] = etag_of(found.edition)
         return bodies.account_body(found)
 
-    @router.patch("/accounts/{account_id}", response_model=bodies.AccountBody, responses=_CONFLICT | _STALE, **decides)
+    @router.patch("/accounts/{account_id}", response_model=bodies.AccountBody, responses=_CONFLICT | STALE, **decides)
     def change_account(
         account_id: str, body: bodies.AccountChangeBody, person: Signed, request: Request, response: Response
     ) -> Any:

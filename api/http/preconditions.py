@@ -4,12 +4,19 @@ A tag here is always strong: it is made of the version of the row, which every c
 """
 
 import re
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from linli.errors import MatchMissing, Outdated
 from linli.i18n import Text
+
+STALE: dict[int | str, dict[str, Any]] = {
+    412: {"description": "It was changed since you read it"},
+    428: {"description": "Say in If-Match which version you have read"},
+}
+"""What a change with `If-Match` may be answered, for the document."""
 
 _TAG = re.compile(r'\s*(W/)?("[\x21\x23-\x7e\x80-\xff]*")\s*(?:,|$)')
 

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
 from api.bodies import Id
+from api.http import preconditions
 from api.http.paging import Cursor, Limit, following, read_cursor
 from api.http.preconditions import demand_match, etag_of, not_modified, unchanged
 from api.registry import bodies
@@ -27,8 +28,7 @@ _Words = Annotated[str, Query(max_length=100, description="Within names in both 
 _Removed = Annotated[bool, Query(description="What was removed, instead of what is there")]
 STALE: dict[int | str, dict[str, Any]] = {
     409: {"description": "Something else needs it, or it is not in that state"},
-    412: {"description": "It was changed since you read it"},
-    428: {"description": "Say in If-Match which version you have read"},
+    **preconditions.STALE,
 }
 
 
