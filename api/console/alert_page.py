@@ -11,22 +11,21 @@ from api.console import texts
 from api.console.commands_panel import CommandPanel, Controls, read_controls
 from api.console.consoles import Console
 from api.console.dialogs import ActDialog, acknowledging, closing, shelving, unshelving
+from api.console.evidence import EvidencePanel
 from api.console.layout import Node, back_link, grade
 from api.console.opening import Answer, Opened, Pages
 from api.console.rows import full_moment, handled_by, moment, to_do, where
 from api.console.steps import steps
 from api.console.visit import Visit, person_now
 from api.services import Services
-from api.snapshots.service import NAMED, SnapshotService, build_snapshots, named
-from api.views import AlertChange, AlertDetail, ChangeView, EvidenceView
+from api.snapshots.service import SnapshotService, build_snapshots
+from api.views import AlertChange, AlertDetail, ChangeView
 from api.words import HANDLINGS, SEVERITIES
 from linli.clock import Clock
 from linli.errors import LinliError, NotFound
 from linli.i18n import Text
-from linli.model import Handling, JsonValue
+from linli.model import Handling
 from linli.roles import Operation
-from linli.units import number_with_unit
-from linli.vocabulary import data_name, data_value
 from rules.language.amounts import spoken
 from rules.language.model import Rule
 
@@ -86,6 +85,7 @@ class _AlertPage:
         self._close = ActDialog(services, self._visit, closing(services))
         self._shelve = ActDialog(services, self._visit, shelving(services))
         self._unshelve = ActDialog(services, self._visit, unshelving(services))
+        self._evidence = EvidencePanel(services, self._visit)
         self._box = Node("div", data_test="alert")
         self._shown = found
         self._draw(found)
@@ -112,7 +112,7 @@ class _AlertPage:
                     _why(found, self._visit)
                     _advice(detail, language)
                     self._commands.draw()
-                    _evidence(found, self._visit)
+                    self._evidence.draw(detail, found.pictures)
                 with Node("div", classes="stack"):
                     _facts(detail, self._visit, clock)
                     _history(detail, self._visit, clock)
@@ -205,61 +205,6 @@ def _advice(detail: AlertDetail, language: str) -> None:
         with Node("ol" if len(found) > 1 else "div", classes="steps" if len(found) > 1 else "why"):
             for step in found:
                 Node("li" if len(found) > 1 else "p", step)
-
-
-def _evidence(found: _Found, visit: Visit) -> None:
-    detail = found.detail
-    language, zone = visit.language, visit.zone(detail.view.alert.community)
-    with Node("section", classes="panel", data_test="evidence"):
-        Node("h2", texts.EVIDENCE.of(language))
-        if not detail.evidence:
-            Node("p", texts.NO_EVIDENCE.of(language), "muted")
-            return
-        with Node("table", classes="tbl wide"):
-            with Node("thead"), Node("tr"):
-                for heading in (texts.TIME, texts.DEVICE, texts.OBSERVATION, texts.VALUE):
-                    Node("th", heading.of(language), scope="col")
-            with Node("tbody"):
-                for seen in detail.evidence:
-                    with Node("tr"):
-                        Node("td", full_moment(seen.time, zone), "muted")
-                        Node("td", seen.device_name.of(language))
-                        Node("td", seen.what_name.of(language))
-                        Node("td", _value(seen, language), "num")
-        _pictures(found, visit)
-
-
-def _pictures(found: _Found, visit: Visit) -> None:
-    """What the cameras saw; nothing for who may not look, and before a picture has come."""
-    zone, language = visit.zone(found.detail.view.alert.community), visit.language
-    shots = {link: seen for seen in found.detail.evidence if (link := found.pictures.get(named(seen)))}
-    if not shots:
-        return
-    with Node("div", classes="shots"):
-        for link, seen in shots.items():
-            words = texts.SNAPSHOT_OF.format(device=seen.device_name).of(language)
-            with Node("figure"):
-                with Node("a", href=link, target="_blank", rel="noopener"):
-                    Node("img", src=link, alt=words, data_test="snapshot")
-                Node("figcaption", f"{words} · {full_moment(seen.time, zone)}", "muted")
-
-
-def _value(seen: EvidenceView, language: str) -> str:
-    """What was observed: a flag's word, a number with its unit, or the event's own data."""
-    if seen.words is not None:
-        return seen.words.of(language)
-    if isinstance(seen.value, int | float) and not isinstance(seen.value, bool):
-        return number_with_unit(seen.what, seen.symbol, seen.value)
-    if isinstance(seen.value, bool | str):
-        return f"{seen.value} {seen.symbol}".strip()
-    return texts.LIST_COMMA.of(language).join(
-        _fact(name, fact, language) for name, fact in seen.data.items() if name != NAMED
-    )
-
-
-def _fact(name: str, fact: JsonValue, language: str) -> str:
-    """One of an event's own facts, such as 'floor: 7'. A word that no text is known for is shown as it came."""
-    return f"{data_name(name).of(language)}{texts.COLON.of(language)}{data_value(fact).of(language)}"
 
 
 def _facts(detail: AlertDetail, visit: Visit, clock: Clock) -> None:
