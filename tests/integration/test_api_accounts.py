@@ -11,7 +11,7 @@ from linli.model import Role
 from linli.roles import ROLES
 from linli.secondfactor import STEP_S, code_at
 from linli.signin import SignInPolicy
-from tests.databases import SqliteDatabases
+from tests.databases import Databases
 from tests.integration.api_world import FOREIGN, HOME, PASSWORD, World, running_world
 
 pytestmark = pytest.mark.integration
@@ -20,10 +20,10 @@ NEW = "violet harbour 42 tin"
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("accounts")
     (folder / "secrets").mkdir()
-    with SqliteDatabases(folder).new() as url, running_world(folder, url) as running:
+    with databases.new() as url, running_world(folder, url) as running:
         yield running
 
 

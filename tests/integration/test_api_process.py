@@ -27,10 +27,10 @@ from tests.support import eventually, free_port
 pytestmark = pytest.mark.integration
 
 
-def prepared(folder: Path) -> None:
-    """What `linli up` prepares before it starts the API."""
+def prepared(folder: Path, database_url: str | None = None) -> None:
+    """What `linli up` prepares before it starts the API. `database_url`: None for a file in the folder."""
     DataFolder(folder).prepare()
-    database = open_database(f"sqlite:///{folder / 'linli.db'}")
+    database = open_database(database_url or f"sqlite:///{folder / 'linli.db'}")
     upgrade(database)
     with database.write() as connection:
         save(connection, registry_of(HOME))
@@ -40,9 +40,10 @@ def prepared(folder: Path) -> None:
 
 
 @contextmanager
-def started(folder: Path, port: int) -> Iterator[subprocess.Popen[str]]:
+def started(folder: Path, port: int, database_url: str) -> Iterator[subprocess.Popen[str]]:
     environment = os.environ | {
         "LINLI_DATA": str(folder),
+        "LINLI_DATABASE_URL": database_url,
         "LINLI_PORT": str(port),
         "LINLI_LANGUAGE": "en",
         "LINLI_BROKER_PORT": str(free_port()),
@@ -55,11 +56,16 @@ def started(folder: Path, port: int) -> Iterator[subprocess.Popen[str]]:
         process.communicate()
 
 
-def test_it_answers_without_a_broker_and_stops_at_once_with_readers_connected(tmp_path: Path) -> None:
+def test_it_answers_without_a_broker_and_stops_at_once_with_readers_connected(
+    tmp_path: Path, database_url: str
+) -> None:
     """Health is degraded while the broker is away; SIGTERM ends it within 3 s though a stream and a WebSocket are open."""
-    prepared(tmp_path)
+    prepared(tmp_path, database_url)
     port = free_port()
-    with started(tmp_path, port) as process, httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
+    with (
+        started(tmp_path, port, database_url) as process,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as client,
+    ):
         eventually(lambda: _health(client), timeout=30)
         assert client.get("/api/v1/health").json()["state"] == "degraded"
         client.post("/api/v1/sessions", json={"name": "root", "password": PASSWORD})
@@ -96,12 +102,12 @@ def _websocket(port: int, origin: str) -> Iterator[tuple[str, socket.socket]]:
         yield connection.recv(4096).decode(errors="replace").splitlines()[0], connection
 
 
-def test_the_console_is_beside_it_and_api_paths_stay_problems(tmp_path: Path) -> None:
+def test_the_console_is_beside_it_and_api_paths_stay_problems(tmp_path: Path, database_url: str) -> None:
     """Unknown paths under /api are problem documents though the console takes all others; a WebSocket from another site
     is refused, and so is the console's plain-request fall-back."""
-    prepared(tmp_path)
+    prepared(tmp_path, database_url)
     port = free_port()
-    with started(tmp_path, port), httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
+    with started(tmp_path, port, database_url), httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
         eventually(lambda: _health(client), timeout=30)
         for path in ("/api", "/api/", "/api/v1/nope", "/api/v1"):
             answer = client.get(path)
@@ -116,13 +122,13 @@ def test_the_console_is_beside_it_and_api_paths_stay_problems(tmp_path: Path) ->
         assert answer.status_code == 403
 
 
-def test_a_port_that_is_taken_is_an_error_in_words(tmp_path: Path) -> None:
+def test_a_port_that_is_taken_is_an_error_in_words(tmp_path: Path, database_url: str) -> None:
     """Status 2 and what to do, without a trace."""
-    prepared(tmp_path)
+    prepared(tmp_path, database_url)
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
-        with started(tmp_path, other.getsockname()[1]) as process:
+        with started(tmp_path, other.getsockname()[1], database_url) as process:
             said = process.communicate(timeout=30)[1]
     assert process.returncode == 2
     assert "Choose another port with --port" in said

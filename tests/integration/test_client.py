@@ -15,7 +15,7 @@ from linli.clock import HOUR
 from linli.errors import LinliError
 from linli.model import Role
 from tests.certificates import Authority
-from tests.databases import SqliteDatabases
+from tests.databases import Databases
 from tests.integration.api_world import FOREIGN, HOME, World, make_alert, running_world
 from tests.support import eventually, free_port
 
@@ -23,9 +23,9 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("client")
-    with SqliteDatabases(folder).new() as url, running_world(folder, url) as running:
+    with databases.new() as url, running_world(folder, url) as running:
         yield running
 
 

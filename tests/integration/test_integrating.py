@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from linli.model import Role
-from tests.databases import SqliteDatabases
+from tests.databases import Databases
 from tests.integration.api_world import HOME, World, make_alert, running_world
 
 pytestmark = pytest.mark.integration
@@ -46,9 +46,9 @@ GUIDE = sections("integrating.md")
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("guide")
-    with SqliteDatabases(folder).new() as url, running_world(folder, url) as running:
+    with databases.new() as url, running_world(folder, url) as running:
         yield running
 
 

@@ -20,7 +20,6 @@ from api.app import build_app
 from api.services import Services, build_services
 from linli.clock import SystemClock
 from linli.db.database import open_database
-from linli.db.migrate import upgrade
 from linli.db.registry import save
 from linli.errors import ConfigError, NotSignedIn
 from linli.i18n import Text
@@ -75,11 +74,11 @@ def settings_for(folder: Path, provider: Provider, **more: Any) -> Settings:
 
 
 @pytest.fixture
-def world(tmp_path: Path, provider: Provider, request: pytest.FixtureRequest) -> Iterator[World]:
-    settings = settings_for(tmp_path, provider, **getattr(request, "param", {}))
+def world(tmp_path: Path, provider: Provider, database_url: str, request: pytest.FixtureRequest) -> Iterator[World]:
+    told = getattr(request, "param", {})
+    settings = settings_for(tmp_path, provider, database_url=database_url, **told)
     (tmp_path / "secrets").mkdir()
-    database = open_database(f"sqlite:///{tmp_path / 'linli.db'}")
-    upgrade(database)
+    database = open_database(database_url)
     with database.write() as connection:
         save(connection, [Community(name, Text(name, name)) for name in ("c001", "c002")])
     broker, clock = FakeBroker(), SystemClock()

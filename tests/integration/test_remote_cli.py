@@ -22,7 +22,7 @@ from linli.errors import LinliError
 from linli.i18n import Text
 from linli.model import Role
 from linli.settings import Settings
-from tests.databases import SqliteDatabases
+from tests.databases import Databases
 from tests.integration.api_world import HOME, World, make_alert, running_world
 from tests.integration.receivers import Receiver, receiving
 from tests.support import eventually, free_port
@@ -33,9 +33,9 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("remote")
-    with pytest.MonkeyPatch.context() as patch, SqliteDatabases(folder).new() as url:
+    with pytest.MonkeyPatch.context() as patch, databases.new() as url:
         patch.setenv("LINLI_WEBHOOK_ALLOWED", "127.0.0.1")
         with running_world(folder, url) as running:
             yield running

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from linli.db.database import open_database
 from linli.db.people import People
 from linli.model import Role
 from linli.roles import Operation
+from tests.databases import Databases
 from tests.integration.api_world import HOME, PASSWORD
 from tests.integration.test_api_process import prepared
 from tests.pictures import jpeg, png
@@ -59,10 +61,17 @@ class Api:
 
 
 @pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    folder, port = tmp_path_factory.mktemp("http"), free_port()
-    prepared(folder)
-    database = open_database(f"sqlite:///{folder / 'linli.db'}")
+def api(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> Iterator[Api]:
+    folder = tmp_path_factory.mktemp("http")
+    with databases.new() as url, _serving(folder, url) as made:
+        yield made
+
+
+@contextmanager
+def _serving(folder: Path, database_url: str) -> Iterator[Api]:
+    port = free_port()
+    prepared(folder, database_url)
+    database = open_database(database_url)
     people = People(database, SystemClock())
     guard, _ = people.add("guard", Role.SECURITY, [HOME], password=PASSWORD)
     robot, _ = people.add("robot", Role.INTEGRATOR, [HOME])
@@ -73,6 +82,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     database.close()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LINLI_")} | {
         "LINLI_DATA": str(folder),
+        "LINLI_DATABASE_URL": database_url,
         "LINLI_PORT": str(port),
         "LINLI_BROKER_PORT": str(free_port()),
     }
@@ -92,9 +102,11 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     for _ in range(5):  # what is loaded at the first request is not counted
         made.send("PUT", f"{DOOR}/snapshots/warm", jpeg(padding=1_000_000), made.camera)
         made.send("POST", "/api/v1/sessions", b"{}")
-    yield made
-    process.kill()
-    process.wait()
+    try:
+        yield made
+    finally:
+        process.kill()
+        process.wait()
 
 
 def _hidden(size: int) -> Iterator[bytes]:
