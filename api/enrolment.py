@@ -108,7 +108,7 @@ class Enroller:
         if gateway not in self._sights.of(person).names.registry.gateways:
             raise NotFound(Text(f"没有网关 {gateway:.64}", f"there is no gateway {gateway:.64}"))
         demand(person, Operation.ENROL)
-        return self._enrolments.invite(gateway, person.name, hours * HOUR)
+        return self._enrolments.invite(gateway, person.id, hours * HOUR)
 
     def redeem(self, code: str, attempt: str, address: str) -> CredentialsBody:
         """What the gateway's agent needs. Refused, TooMany, or BrokerError with nothing used up."""

@@ -369,7 +369,7 @@ def _told(changes: Changes) -> Mapping[str, str]:
     if changes.enabled is not None:
         told["enabled"] = "yes" if changes.enabled else "no"
     for name, ids in (("communities", changes.communities), ("committees", changes.committees)):
-        if ids:
+        if ids is not None:
             told[name] = ",".join(sorted(ids))
     if changes.person is not None:
         told["person"] = changes.person

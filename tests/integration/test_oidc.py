@@ -19,6 +19,7 @@ from api.accounts import oidc, oidc_routes
 from api.app import build_app
 from api.services import Services, build_services
 from linli.clock import SystemClock
+from linli.db.audit import Search, Shown, SqlAudit
 from linli.db.database import open_database
 from linli.db.registry import save
 from linli.errors import ConfigError, NotSignedIn
@@ -54,6 +55,10 @@ class World:
         if not to_provider.startswith("http"):
             return httpx.Response(303, headers={"location": to_provider})
         return client.get(httpx.get(to_provider).headers["location"])
+
+    def log(self, verb: str) -> list[Shown]:
+        """What the audit log has of such acts."""
+        return SqlAudit(self.services.database.whole()).newest(Search(verb=verb))
 
     def enters(self) -> bool:
         """Whether a browser gets in."""
@@ -137,6 +142,23 @@ def test_who_is_not_linked_stays_out(world: World) -> None:
         assert world.sign_in(client).headers["location"] == "/login?fault=unlinked&next=%2Frules"
         assert client.get("/api/v1/me").status_code == 401
     assert [person.name for person in world.people.all()] == ["li.lei"]
+    (refused,) = world.log("session.identity.refused")
+    assert (refused.entry.actor, refused.entry.ids) == ("nobody", ())
+
+
+def test_who_links_an_account_is_written_down(world: World) -> None:
+    """And who takes the link away, over REST; nobody gets in by it any more."""
+    root, _ = world.people.add("root", Role.ADMINISTRATOR, password=PASSWORD)
+    person, _ = world.people.add("li", Role.SECURITY, ["c001"])
+    with world.client() as client:
+        assert client.post("/api/v1/sessions", json={"name": "root", "password": PASSWORD}).status_code == 201
+        path = f"/api/v1/accounts/{person.id}/identity"
+        assert client.put(path, json={"subject": "u-1"}).status_code == 204
+        assert world.enters()
+        assert client.delete(path).status_code == 204
+        assert not world.enters()
+    for verb in ("account.identity.linked", "account.identity.unlinked"):
+        assert [(one.entry.actor, one.entry.ids) for one in world.log(verb)] == [(root.id, (person.id,))], verb
 
 
 def test_a_disabled_account_stays_out(world: World) -> None:

@@ -26,7 +26,7 @@ def test_a_guard_that_is_gone_shows_and_is_brought_back(database: Database) -> N
     assert glance(database, None) == report.unguarded
     entry = guard_again(database, GUARD, "found by verify", NOW)
     assert entry is not None
-    assert entry.facts["guards"] == names
+    assert (entry.verb, entry.facts["guards"]) == ("audit.guarded", names)
     assert check_log(database, None).whole
     assert guard_again(database, GUARD, "found by verify", NOW) is None
     with pytest.raises(DBAPIError, match="append-only"), database.write() as connection:
