@@ -38,7 +38,7 @@ from api.console.layout import FAVICON, STYLE_PATH, html_lang
 from api.console.opening import Pages
 from api.console.persons import home_page, person_page
 from api.console.persons import page as persons_page
-from api.console.registry import device_page, plan_page, queue_page, tree_page
+from api.console.registry import device_page, phonebook_page, plan_page, queue_page, tree_page
 from api.console.session import add_routes
 from api.console.sounds import tone
 from api.console.visit import language_of
@@ -60,6 +60,7 @@ _PAGES = (
     rules_page,
     rule_page,
     queue_page,
+    phonebook_page,
     tree_page,
     device_page,
     plan_page,

@@ -40,6 +40,7 @@ NEEDS: dict[str, Operation | None] = {
     "/registry/districts/{item_id}": Operation.SEE,
     "/registry/import": Operation.EDIT_REGISTRY,
     "/registry/import/{import_id}": Operation.EDIT_REGISTRY,
+    "/registry/phonebook": Operation.SEE,
     "/registry/places": Operation.SEE,
     "/registry/places/{item_id}": Operation.SEE,
     "/registry/plans/{plan_id}": Operation.SEE,

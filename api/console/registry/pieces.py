@@ -13,6 +13,7 @@ from api.console.foot import Foot
 from api.console.imports.texts import IMPORT
 from api.console.layout import Node
 from api.console.registry import texts
+from api.console.registry.phonebook_texts import PHONEBOOK
 from api.console.visit import Visit, person_now
 from api.scope import may
 from api.services import Services
@@ -22,7 +23,11 @@ from linli.i18n import Text
 from linli.registry.changes import Key
 from linli.roles import Operation
 
-PARTS: Sequence[tuple[str, Text]] = (("/registry", texts.TO_DO), ("/registry/places", texts.PLACES))
+PARTS: Sequence[tuple[str, Text]] = (
+    ("/registry", texts.TO_DO),
+    ("/registry/places", texts.PLACES),
+    ("/registry/phonebook", PHONEBOOK),
+)
 """Address and name of each part of the registry."""
 
 _LEVELS = {"district": "districts", "committee": "committees", "community": "communities", "place": "places"}
