@@ -70,10 +70,10 @@ class Names:
         return sorted(found, key=lambda device: device.id)
 
     def alert(self, alert: Alert) -> AlertView:
-        """The alert with names, what its evidence says of people masked."""
+        """The alert with names, without its evidence: what that says of people is for `detail` to mask."""
         named = self._subject(alert)
         return AlertView(
-            alert=_masked(alert),
+            alert=replace(alert, evidence=()),
             community_name=self.community(alert.community),
             subject_name=named,
             place_name=None if alert.place is None else self._place_of(alert, alert.place),
@@ -150,13 +150,6 @@ class Names:
             severity=change.severity.value,
             handling=change.handling.value,
         )
-
-
-def _masked(alert: Alert) -> Alert:
-    """The alert, its evidence without what says who somebody is."""
-    if not any(personal_values(seen.data) for seen in alert.evidence):
-        return alert
-    return replace(alert, evidence=tuple(replace(seen, data=masked_data(seen.data)) for seen in alert.evidence))
 
 
 def _other(name: str) -> Text:

@@ -14,7 +14,7 @@ from linli.model import Alert, JsonValue
 
 @dataclass(frozen=True, slots=True)
 class AlertView:
-    """An alert with the names of what it is about and of who handled it; its evidence as it may be shown (`Names.alert`)."""
+    """An alert with the names of what it is about and of who handled it. `alert` is without its evidence: an AlertDetail has that."""
 
     alert: Alert
     community_name: Text

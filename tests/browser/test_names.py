@@ -11,6 +11,7 @@ from linli.i18n import Text
 from linli.model import Place, Role
 from linli.registry.changes import Origin
 from linli.registry.inhabitants import Contact, Credential, Household, Person, Resident
+from linli.registry.kinds import Item
 from tests.browser import world
 from tests.browser.conftest import ConsoleProcess, SignIn
 from tests.browser.test_persons import find, unmask
@@ -25,7 +26,7 @@ def evil(console: ConsoleProcess) -> Iterator[str]:
     """A resident, their room and an account, all of that name; the person's id."""
     place = Place("c001-b7", "c001", "building", Text(EVIL, EVIL), None, "7")
     room = Place("c001-b7-r1", "c001", "room", Text(EVIL, EVIL), place.id, "1")
-    items = [
+    items: list[Item] = [
         place,
         room,
         Household("h-evil", "c001", room.id, "owner"),
